@@ -1,0 +1,52 @@
+# Two commands for everyone: make lab, make test. The others are for authors.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+VENV := .venv/Scripts/python.exe
+else
+VENV := .venv/bin/python
+endif
+ENVIRONMENT := $(PYTHON) course_utils/authoring/environment.py
+# two workers on two cores: each computes on one
+TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
+
+.PHONY: help lab test lint test-code test-notebooks lessons solutions bench lock environment
+
+help:
+	@echo "make lab        build the environment if needed, then open the lessons in JupyterLab"
+	@echo "make test       every test and every notebook"
+	@echo "make lessons    build all notebooks from their sources, or one: make lessons LESSON=04_grad_cam"
+	@echo "make solutions  the same with every exercise solved, in build/solutions"
+	@echo "make bench      our methods' time and memory beside the libraries'"
+	@echo "make lock       renew requirements.lock (needs uv)"
+
+lab:
+	@$(ENVIRONMENT) lab
+
+test: lint test-code test-notebooks
+
+lint: environment
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+
+test-code: environment
+	$(TEST) --durations=10 tests
+
+test-notebooks: environment
+	$(TEST) -p course_utils.authoring.nbval_costs --dist loadfile --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=120 --nbval-sanitize-with tests/sanitize.cfg notebooks
+
+lessons: environment
+	$(VENV) -m course_utils.authoring $(LESSON)
+
+solutions: environment
+	$(VENV) -m course_utils.authoring --edition solved $(LESSON)
+
+bench: environment
+	@for script in tests/benchmarks/bench_*.py; do OMP_NUM_THREADS=1 $(VENV) $$script || exit 1; done
+
+lock:
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--output-file requirements.lock
+
+environment:
+	@$(ENVIRONMENT)

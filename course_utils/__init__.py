@@ -1,0 +1,1 @@
+"""The package behind the course: labs (what is explained), methods (how), judge (how well), teach (what you touch)."""

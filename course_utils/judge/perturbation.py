@@ -1,0 +1,270 @@
+"""Does the map say what the model uses? Change the picture where the map points, and watch the model."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.methods.hooks import (
+    check_inputs,
+    check_range,
+    check_target,
+    class_scores,
+    evaluation,
+    fast_chunk,
+    fast_layout,
+    target_scores,
+)
+
+
+class Curves(NamedTuple):
+    """Result of `deletion` and `insertion`."""
+
+    fractions: Tensor  # (n_steps + 1,), share of the pixels that are changed, 0 … 1
+    probabilities: Tensor  # (N, n_steps + 1), of the target class
+    area: Tensor  # (N,), area under each curve (trapezoids), 0 … 1
+
+
+def deletion(
+    model: nn.Module,
+    inputs: Tensor,
+    target: int | Tensor,
+    maps: Tensor,
+    n_steps: int = 32,
+    substrate: str | Tensor = "zero",
+    *,
+    chunk_size: int | None = None,
+) -> Curves:
+    """Delete pixels, the most important first: with a good map the class soon vanishes.
+
+    Petsiuk et al. 2018 (RISE), section 4.1. Pixels that tie in the map go in a fixed random order, so a
+    constant map is a random deletion. Rankings of methods can depend on the substrate: try more than one.
+
+    Args:
+        model: classifier with logits `(N, n_classes)`; the curve is the softmax of the target.
+        inputs: pictures `(N, C, H, W)`, float, preprocessed.
+        target: class index, or `(N,)` of them.
+        maps: `(N, H, W)` float.
+        n_steps: steps from the whole picture to none of it.
+        substrate: what deleted pixels become: "zero" (in preprocessed units, so usually mid-grey), "blur"
+            (see `blur`), or a tensor that can be broadcast to `inputs`.
+        chunk_size: pictures in one forward pass; None chooses.
+
+    Returns:
+        `Curves`: `fractions`, `probabilities` and `area` (lower is better).
+
+    Raises:
+        ValueError: wrong shape, NaN, target out of range, unknown substrate.
+        TypeError: `inputs` or `maps` are not float tensors or `target` not an integer.
+    """
+    inputs = check_inputs(model, inputs)
+    return _curves(model, inputs, _substrate(substrate, inputs), target, maps, n_steps, chunk_size)
+
+
+def insertion(
+    model: nn.Module,
+    inputs: Tensor,
+    target: int | Tensor,
+    maps: Tensor,
+    n_steps: int = 32,
+    substrate: str | Tensor = "blur",
+    *,
+    chunk_size: int | None = None,
+) -> Curves:
+    """Insert pixels into the substrate, the most important first (Petsiuk et al. 2018, section 4.1).
+
+    Args, Raises: as `deletion`. Returns `Curves`; a larger `area` is better.
+    """
+    inputs = check_inputs(model, inputs)
+    return _curves(model, _substrate(substrate, inputs), inputs, target, maps, n_steps, chunk_size)
+
+
+def blur(inputs: Tensor, sigma: float | None = None) -> Tensor:
+    """Blur pictures `(N, C, H, W)` with a Gaussian of σ pixels; None is 1/16 of the shorter side."""
+    sigma = min(inputs.shape[2:]) / 16 if sigma is None else sigma
+    if not sigma > 0:
+        raise ValueError(f"sigma must be > 0, not {sigma}")
+    radius = max(1, round(3 * sigma))
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).to(inputs)
+    planes = F.pad(inputs.flatten(0, 1)[:, None], (radius,) * 4, mode="replicate")
+    planes = F.conv2d(F.conv2d(planes, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+    return planes.view_as(inputs)
+
+
+def infidelity(
+    model: nn.Module,
+    inputs: Tensor,
+    target: int | Tensor,
+    attributions: Tensor,
+    n_samples: int = 50,
+    noise_level: float = 0.15,
+    *,
+    perturbations: Tensor | None = None,
+    normalize: bool = False,
+    generator: torch.Generator | None = None,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Mean square of what the map predicts minus what the score does (Yeh et al. 2019, definition 2.1).
+
+    For a perturbation I the map Φ predicts that the score falls by I·Φ; it falls by f(x) − f(x − I).
+
+    Args:
+        model, inputs, target: as for `deletion`, but the class score itself is used, not the softmax.
+        attributions: Φ, `(N, C, H, W)`, one value a pixel and colour channel.
+        n_samples: perturbations of each picture.
+        noise_level: Gaussian noise with σ = noise_level × (max − min) of each picture.
+        perturbations: take these instead, `(n_samples, N, C, H, W)`.
+        normalize: first scale Φ by the factor that fits best, so that its units do not matter.
+        generator: source of the noise; None is a fresh one with seed 0.
+        chunk_size: pictures in one forward pass; None chooses.
+
+    Returns:
+        `(N,)`, ≥ 0, in squared units of the score; 0 is best. Raises as `deletion`.
+    """
+    inputs = check_inputs(model, inputs)
+    targets = check_target(target, inputs)
+    attributions = _like(attributions, inputs, "attributions")
+    if perturbations is None:
+        sigma = noise_level * (inputs.amax(dim=(1, 2, 3)) - inputs.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1)
+        perturbations = (sigma * noise for noise in _draws(torch.randn, inputs, n_samples, generator))
+    predicted, observed = [], []
+    with evaluation(model), torch.no_grad():
+        inputs = inputs.contiguous(memory_format=fast_layout(model, inputs))
+        full = _scores(model, inputs, targets, chunk_size)
+        for perturbation in perturbations:
+            perturbation = _like(perturbation, inputs, "each perturbation")
+            predicted.append((perturbation * attributions).sum(dim=(1, 2, 3)))
+            observed.append(full - _scores(model, inputs - perturbation, targets, chunk_size))
+    if not predicted:
+        raise ValueError("n_samples must be a whole number ≥ 1: there was no perturbation")
+    predicted, observed = torch.stack(predicted), torch.stack(observed)
+    if normalize:
+        power = (predicted**2).sum(dim=0)
+        predicted = predicted * torch.where(power > 0, (predicted * observed).sum(dim=0) / power, 1)
+    return ((predicted - observed) ** 2).mean(dim=0)
+
+
+def sensitivity_max(
+    explain: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    radius: float = 0.02,
+    n_samples: int = 10,
+    *,
+    perturbations: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Largest change of the map when the picture changes a little (Yeh et al. 2019, definition 3.1).
+
+    Norm of (map of the changed picture − map), divided by the norm of the map, largest over the samples.
+
+    Args:
+        explain: the method as a function of the pictures alone, e.g. `lambda x: saliency(model, x, target)`.
+        inputs: pictures `(N, C, H, W)`, float, preprocessed.
+        radius: each pixel changes by at most this much, in units of the input.
+        n_samples: changed copies of each picture.
+        perturbations: add these instead of random ones, `(n_samples, N, C, H, W)`.
+        generator: source of the changes; None is a fresh one with seed 0.
+
+    Returns:
+        `(N,)`, ≥ 0; 0 is a map that does not move. A map of zeros is divided by 1.
+    """
+    inputs = inputs.detach()
+    if perturbations is None:
+        perturbations = (radius * (2 * draw - 1) for draw in _draws(torch.rand, inputs, n_samples, generator))
+    reference = explain(inputs).detach().flatten(1)
+    norm = reference.norm(dim=1)
+    norm = torch.where(norm > 0, norm, 1)
+    changes = [
+        (explain(inputs + _like(p, inputs, "each perturbation")).detach().flatten(1) - reference).norm(dim=1)
+        / norm
+        for p in perturbations
+    ]
+    if not changes:
+        raise ValueError("n_samples must be a whole number ≥ 1: there was no perturbation")
+    return torch.stack(changes).amax(dim=0)
+
+
+def _curves(
+    model: nn.Module,
+    start: Tensor,
+    end: Tensor,
+    target: int | Tensor,
+    maps: Tensor,
+    n_steps: int,
+    chunk_size: int | None,
+) -> Curves:
+    """Go from `start` to `end`, the most important pixels first."""
+    targets = check_target(target, start)
+    n, n_pixels = len(start), start.shape[2] * start.shape[3]
+    if not isinstance(n_steps, int) or not 1 <= n_steps <= n_pixels:
+        raise ValueError(f"n_steps must be a whole number from 1 to the {n_pixels} pixels, not {n_steps!r}")
+    ranks = _ranks(maps, start)
+    fractions = torch.linspace(0, 1, n_steps + 1, dtype=torch.float64)
+    counts = (fractions * n_pixels).round().long().to(start.device)
+    probabilities = []
+    chunk_size = chunk_size or fast_chunk(start)
+    with evaluation(model), torch.no_grad():
+        layout = fast_layout(model, start)
+        start, end = (pictures.contiguous(memory_format=layout) for pictures in (start, end))
+        for index in torch.arange(n * (n_steps + 1), device=start.device).split(chunk_size):
+            picture, step = index // (n_steps + 1), index % (n_steps + 1)
+            changed = (ranks[picture] < counts[step].view(-1, 1, 1))[:, None]
+            scores = class_scores(model, torch.where(changed, end[picture], start[picture]))
+            check_range(targets, scores.shape[1])
+            probabilities.append(scores.softmax(dim=1).gather(1, targets[picture, None])[:, 0])
+    probabilities = torch.cat(probabilities).view(n, n_steps + 1)
+    fractions = (counts / n_pixels).to(probabilities)
+    return Curves(fractions, probabilities, torch.trapezoid(probabilities, fractions))
+
+
+def _ranks(maps: Tensor, inputs: Tensor) -> Tensor:
+    """Return each pixel's place in the order of importance, `(N, H, W)`, 0 for the most important."""
+    if not isinstance(maps, Tensor) or not maps.is_floating_point():
+        raise TypeError(f"maps must be a float tensor, not {getattr(maps, 'dtype', type(maps).__name__)}")
+    shape = (len(inputs), *inputs.shape[2:])
+    if maps.shape != shape:
+        raise ValueError(f"maps must have the shape {shape}, not {tuple(maps.shape)}: upsample them first")
+    if not maps.isfinite().all():
+        raise ValueError("maps contain NaN or infinite values")
+    maps = maps.detach().to(inputs.device).flatten(1)
+    shuffled = torch.randperm(maps.shape[1], generator=torch.Generator().manual_seed(0)).to(maps.device)
+    order = shuffled[maps[:, shuffled].argsort(dim=1, descending=True, stable=True)]
+    return order.argsort(dim=1).view(shape)
+
+
+def _substrate(substrate: str | Tensor, inputs: Tensor) -> Tensor:
+    if isinstance(substrate, Tensor):
+        return _like(substrate, inputs, "substrate")
+    if substrate == "zero":
+        return torch.zeros_like(inputs)
+    if substrate == "blur":
+        return blur(inputs)
+    raise ValueError(f'substrate must be "zero", "blur" or a tensor, not {substrate!r}')
+
+
+def _like(values: Tensor, inputs: Tensor, name: str) -> Tensor:
+    try:
+        values = values.detach().to(inputs).expand_as(inputs)
+    except RuntimeError as error:
+        raise ValueError(f"{name} {tuple(values.shape)} must fit inputs {tuple(inputs.shape)}") from error
+    if not values.isfinite().all():
+        raise ValueError(f"{name} must not contain NaN or infinite values")
+    return values
+
+
+def _draws(
+    draw: Callable[..., Tensor], inputs: Tensor, n_samples: int, generator: torch.Generator | None
+) -> Iterator[Tensor]:
+    """Yield random numbers in the shape of `inputs`, `n_samples` times."""
+    generator = generator or torch.Generator().manual_seed(0)
+    for _ in range(n_samples):
+        yield draw(inputs.shape, generator=generator, device=generator.device, dtype=inputs.dtype).to(inputs)
+
+
+def _scores(model: nn.Module, inputs: Tensor, targets: Tensor, chunk_size: int | None) -> Tensor:
+    chunk_size = chunk_size or fast_chunk(inputs)
+    chunks = zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
+    return torch.cat([target_scores(model, pictures, chunk) for pictures, chunk in chunks])

@@ -1,0 +1,1 @@
+"""How to explain a model: one short module for each family of methods, plain functions."""

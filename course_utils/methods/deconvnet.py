@@ -1,0 +1,290 @@
+"""Backward passes with another rule at each ReLU: the deconvnet and guided backpropagation.
+
+Both are the gradient with one change. Where the plain gradient passes a ReLU if its *input* was positive, the
+deconvnet passes it if the *signal coming back* is positive, and guided backpropagation asks for both.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.methods.hooks import (
+    check_inputs,
+    check_range,
+    check_target,
+    class_scores,
+    evaluation,
+    find_layer,
+    gradients_on,
+    input_gradients,
+    layer_outputs,
+    only,
+)
+
+_RELUS = (nn.ReLU, nn.ReLU6)
+_PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d)  # do nothing in eval mode
+
+
+def deconvnet(
+    model: nn.Module,
+    inputs: Tensor,
+    layer: nn.Module | str,
+    channel: int | Tensor,
+    position: tuple[int, int] | Tensor | None = None,
+) -> Tensor:
+    """Project one activation back to the pixels (Zeiler and Fergus 2014, section 2.1).
+
+    All other activations of the layer are set to zero; then the signal runs back through the network, clipped
+    at zero at each ReLU. Where pooling windows overlap, the backward pass adds up the signals that return to
+    the same pixel, the paper's unpooling keeps one of them: see `deconvnet_explicit`.
+
+    Args:
+        model: network whose ReLUs are modules (`nn.ReLU` or `nn.ReLU6`).
+        inputs: pictures `(N, C, H, W)`, float, preprocessed.
+        layer: where to start, as a module or dotted name, with the output `(N, K, h, w)` or `(N, K)`.
+        channel: feature map to start from, or `(N,)` of them.
+        position: (row, column) in the feature map, or `(N, 2)` of them. None: each picture's strongest place.
+
+    Returns:
+        `(N, C, H, W)`, signed, in units of the activation.
+
+    Raises:
+        ValueError: wrong shape, unknown layer, channel or position out of range, ReLUs that are not modules.
+        TypeError: `inputs` is not a float tensor or `channel` not an integer.
+    """
+    inputs = check_inputs(model, inputs).requires_grad_()
+    with (
+        evaluation(model),
+        gradients_on(),
+        _relu_rule(model, _DeconvReLU),  # before the layer's hook: the layer may be a ReLU
+        layer_outputs(model, layer) as outputs,
+    ):
+        model(inputs)
+        activations = only(outputs)
+        _check_relus(activations)
+        start = _single_activation(activations.detach(), channel, position)
+        return torch.autograd.grad(activations, inputs, start)[0]
+
+
+def guided_backprop(model: nn.Module, inputs: Tensor, target: int | Tensor) -> Tensor:
+    """Guided backpropagation of the class score (Springenberg et al. 2015, section 3.4).
+
+    Careful: the maps are sharp, but hardly depend on the class or the upper layers' weights.
+
+    Args:
+        model: classifier whose ReLUs are modules (`nn.ReLU` or `nn.ReLU6`).
+        inputs: pictures `(N, C, H, W)`, float, preprocessed.
+        target: class index, or `(N,)` of them.
+
+    Returns:
+        `(N, C, H, W)`, signed.
+
+    Raises:
+        ValueError: wrong shape, target out of range, or ReLUs that are not modules: they would silently give
+            the plain gradient.
+        TypeError: `inputs` is not a float tensor or `target` not an integer.
+    """
+    inputs = check_inputs(model, inputs)
+    targets = check_target(target, inputs)
+    with evaluation(model), _relu_rule(model, _GuidedReLU):
+        with gradients_on():
+            _check_relus(class_scores(model, inputs[:1].clone().requires_grad_()))
+        return input_gradients(model, inputs, targets)
+
+
+def deconvnet_explicit(
+    model: nn.Sequential,
+    inputs: Tensor,
+    layer: nn.Module | str,
+    channel: int | Tensor,
+    position: tuple[int, int] | Tensor | None = None,
+) -> Tensor:
+    """Project one activation back as the paper draws it: unpool, rectify, filter with the transposed weights.
+
+    The same as `deconvnet` where pooling windows do not overlap. Where they do (3×3 windows at every second
+    pixel), one pixel can be the maximum of several windows: unpooling then keeps the last signal written,
+    where the backward pass adds them up.
+
+    Args:
+        model: `nn.Sequential` (nested ones too) of convolutions, ReLUs and max-poolings up to `layer`.
+        inputs, layer, channel, position: as for `deconvnet`; the layer puts out feature maps.
+
+    Returns:
+        `(N, C, H, W)`, signed, in units of the activation.
+
+    Raises:
+        ValueError, TypeError: as `deconvnet`; also for a module that this cannot run backwards.
+    """
+    signal = check_inputs(model, inputs)
+    undo: list[Callable[[Tensor], Tensor]] = []
+    with evaluation(model), torch.no_grad():
+        for module in _chain(model, find_layer(model, layer)):
+            signal, step_back = _forward_and_undo(module, signal)
+            undo.append(step_back)
+        signal = _single_activation(signal, channel, position)
+        for step_back in reversed(undo):
+            signal = step_back(signal)
+    return signal
+
+
+class _DeconvReLU(torch.autograd.Function):
+    """ReLU forward; backward the positive part of the signal, whatever the input was."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, output: Tensor) -> Tensor:
+        return output.clone()
+
+    @staticmethod
+    def backward(ctx, signal: Tensor) -> tuple[Tensor, None]:
+        return signal.clamp(min=0), None
+
+
+class _GuidedReLU(torch.autograd.Function):
+    """ReLU forward; backward the positive part of the signal, where the ReLU let its input through."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, output: Tensor) -> Tensor:
+        ctx.save_for_backward((x > 0) & (x == output))
+        return output.clone()
+
+    @staticmethod
+    def backward(ctx, signal: Tensor) -> tuple[Tensor, None]:
+        (passed,) = ctx.saved_tensors
+        return signal.clamp(min=0) * passed, None
+
+
+@contextmanager
+def _relu_rule(model: nn.Module, rule: type[torch.autograd.Function]) -> Iterator[None]:
+    """Let every ReLU module run backwards by `rule`, in-place ones too."""
+    relus = [module for module in model.modules() if isinstance(module, _RELUS)]
+    if not relus:
+        raise ValueError(
+            "the model has no nn.ReLU module, so the rule would change nothing and give the plain gradient: "
+            "write its ReLUs as modules (self.relu = nn.ReLU()), not as torch.relu or F.relu"
+        )
+    in_place = [module.inplace for module in relus]
+    with ExitStack() as stack:
+        try:
+            for module in relus:
+                module.inplace = False  # its input is needed
+                hook = module.register_forward_hook(
+                    lambda _, args, output: rule.apply(args[0], output.detach())
+                )
+                stack.callback(hook.remove)
+            yield
+        finally:
+            for module, flag in zip(relus, in_place, strict=True):
+                module.inplace = flag
+
+
+def _check_relus(output: Tensor) -> None:
+    """Raise if the graph behind `output` still holds a plain ReLU: one that is no module."""
+    stack, seen = [output.grad_fn], set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name().startswith(("ReluBackward", "HardtanhBackward")):
+            raise ValueError(
+                "the model also applies ReLU as a function (torch.relu or F.relu), where the rule cannot "
+                "reach: write all its ReLUs as modules (nn.ReLU)"
+            )
+        stack.extend(following for following, _ in node.next_functions)
+
+
+def _single_activation(
+    activations: Tensor, channel: int | Tensor, position: tuple[int, int] | Tensor | None
+) -> Tensor:
+    """Return the layer's output with one activation a picture kept and all others set to zero."""
+    if activations.ndim not in (2, 4):
+        raise ValueError(f"the layer must put out (N, K, h, w) or (N, K), not {tuple(activations.shape)}")
+    if activations.ndim == 2 and position is not None:
+        raise ValueError("the layer has no places, only channels: leave position out")
+    channels = check_target(channel, activations, "channel")
+    check_range(channels, activations.shape[1], "channel")
+    pictures = torch.arange(len(activations), device=activations.device)
+    maps = activations.reshape(*activations.shape[:2], -1)[pictures, channels]  # (N, h·w)
+    places = maps.argmax(dim=1) if position is None else _places(position, activations)
+    kept = torch.zeros_like(activations)
+    flat = kept.view(*activations.shape[:2], -1)
+    flat[pictures, channels, places] = maps[pictures, places]
+    return kept
+
+
+def _places(position: tuple[int, int] | Tensor, activations: Tensor) -> Tensor:
+    n, _, height, width = activations.shape
+    position = torch.as_tensor(position, device=activations.device)
+    if position.is_floating_point() or position.shape not in ((2,), (n, 2)):
+        raise ValueError(f"position must be (row, column) or ({n}, 2) whole numbers, not {position.tolist()}")
+    rows, columns = position.expand(n, 2).unbind(dim=1)
+    if (rows < 0).any() or (rows >= height).any() or (columns < 0).any() or (columns >= width).any():
+        raise ValueError(f"position {position.tolist()} is outside the feature map of {height}×{width}")
+    return rows * width + columns
+
+
+def _chain(model: nn.Module, layer: nn.Module) -> list[nn.Module]:
+    """Return the modules of a Sequential in order of running, up to and with `layer`."""
+    if not isinstance(model, nn.Sequential):
+        raise ValueError("deconvnet_explicit takes an nn.Sequential: use deconvnet for any other network")
+    chain: list[nn.Module] = []
+
+    def add(module: nn.Module) -> bool:
+        if isinstance(module, nn.Sequential):
+            return any(add(child) for child in module) or module is layer
+        chain.append(module)
+        return module is layer
+
+    if not add(model):
+        raise ValueError("the layer is inside a module that is not nn.Sequential: use deconvnet")
+    return chain
+
+
+def _forward_and_undo(module: nn.Module, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Run one module; return its output and the function that brings a signal back through it."""
+    if isinstance(module, _RELUS):
+        return module(x.clone()), lambda signal: signal.clamp(min=0)
+    if isinstance(module, _PASSIVE):
+        return x, lambda signal: signal
+    if isinstance(module, nn.MaxPool2d) and module.dilation in (1, (1, 1)):
+        window, stride, padding = module.kernel_size, module.stride, module.padding
+        output, switches = F.max_pool2d(x, window, stride, padding, 1, module.ceil_mode, return_indices=True)
+        return output, lambda signal: _unpool(module, signal, switches, x.shape)
+    if (
+        isinstance(module, nn.Conv2d)
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    ):
+        return module(x), lambda signal: _transposed(module, signal, x.shape)
+    raise ValueError(
+        f"cannot run {module} backwards: deconvnet_explicit takes Conv2d, ReLU and MaxPool2d only (fold a "
+        "batch norm into its convolution, or use deconvnet)"
+    )
+
+
+def _unpool(pool: nn.MaxPool2d, signal: Tensor, switches: Tensor, shape: torch.Size) -> Tensor:
+    """Put each value where its window's maximum was. Where windows share it, one value stays, not the sum."""
+    return F.max_unpool2d(
+        signal, switches, pool.kernel_size, pool.stride, pool.padding, output_size=shape[2:]
+    )
+
+
+def _transposed(convolution: nn.Conv2d, signal: Tensor, shape: torch.Size) -> Tensor:
+    """Filter with the transposed weights. `output_padding` restores rows that the stride did not reach."""
+    kernel, stride, padding = convolution.kernel_size, convolution.stride, convolution.padding
+    reached = [
+        (signal.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + convolution.dilation[i] * (kernel[i] - 1) + 1
+        for i in range(2)
+    ]
+    return F.conv_transpose2d(
+        signal,
+        convolution.weight,
+        stride=stride,
+        padding=padding,
+        output_padding=[shape[2 + i] - reached[i] for i in range(2)],
+        groups=convolution.groups,
+        dilation=convolution.dilation,
+    )

@@ -1,0 +1,1 @@
+"""What a learner touches: figures, widgets, exercises that answer back, quizzes."""

@@ -1,0 +1,234 @@
+"""The exercises of lesson 08: the gradient of the score, a prediction, and two published bugs."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils.teach.checks import Exercise, Mistake, Question
+
+
+def _picture_network(seed: int, classes: int) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, classes)
+        ).eval()
+
+
+def _network_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for seed, (n, size, classes) in enumerate(((2, 6, 3), (3, 5, 4), (1, 8, 5))):
+        inputs = torch.randn(n, 3, size, size, generator=generator)
+        target = torch.randint(0, classes, (n,), generator=generator)
+        cases.append((_picture_network(seed, classes), inputs, target))
+    return cases
+
+
+def _gradient(model: nn.Module, inputs: torch.Tensor, score) -> torch.Tensor:
+    inputs = inputs.clone().requires_grad_()
+    (gradients,) = torch.autograd.grad(score(model(inputs)), inputs)
+    return gradients
+
+
+gradient_of_score = Exercise(
+    name="gradient_of_score",
+    difficulty=1,
+    minutes=8,
+    hints=(
+        "Work on a copy that records gradients: `inputs.clone().requires_grad_()`.",
+        "`scores.gather(1, target[:, None])` picks each picture's own class score.",
+        "The sum over the pictures has each picture's own gradient: `torch.autograd.grad(scores.sum(), inputs)[0]`.",
+    ),
+    reference=lambda model, inputs, target: _gradient(
+        model, inputs, lambda logits: logits.gather(1, target[:, None]).sum()
+    ),
+    cases=_network_cases,
+    mistakes={
+        "loss": Mistake(
+            lambda model, inputs, target: _gradient(
+                model, inputs, lambda logits: F.cross_entropy(logits, target, reduction="sum")
+            ),
+            "this is the gradient of the loss. Ask for the class score: the loss mixes all classes, and fades when the "
+            "network is sure.",
+        ),
+        "softmax": Mistake(
+            lambda model, inputs, target: _gradient(
+                model, inputs, lambda logits: logits.softmax(dim=1).gather(1, target[:, None]).sum()
+            ),
+            "this is the gradient of the probability. Take the logit, before the softmax.",
+        ),
+        "absolute": Mistake(
+            lambda model, inputs, target: _gradient(
+                model, inputs, lambda logits: logits.gather(1, target[:, None]).sum()
+            ).abs(),
+            "you took absolute values: the task asks for the gradient with its sign.",
+        ),
+        "mean": Mistake(
+            lambda model, inputs, target: _gradient(
+                model, inputs, lambda logits: logits.gather(1, target[:, None]).mean()
+            ),
+            "you averaged the scores over the batch, so each gradient is divided by the number of pictures.",
+        ),
+    },
+)
+
+
+def _much_noise(values: list[torch.Tensor]) -> str:
+    return "higher" if float(values[-1].mean()) > float(values[0].mean()) else "lower"
+
+
+much_noise = Question(
+    name="much_noise",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "The figure with the accuracy on noisy pictures tells what is left of the network at that level.",
+        'Answer "higher" or "lower".',
+    ),
+    expected=_much_noise,
+    examples=lambda: [
+        ([torch.tensor([0.4, 0.5]), torch.tensor([0.1, 0.2])],),
+        ([torch.tensor([0.2, 0.3]), torch.tensor([0.4, 0.4])],),
+    ],
+    mistakes={
+        "the other": Mistake(
+            lambda answer, values: answer in ("higher", "lower") and answer != _much_noise(values),
+            "your own curve goes the other way: compare its first and its last point.",
+            example=lambda values: "lower" if _much_noise(values) == "higher" else "higher",
+        ),
+        "not a word": Mistake(
+            lambda answer, values: answer not in ("higher", "lower"),
+            'answer with one of the two words, "higher" or "lower".',
+            example=lambda values: "equal",
+        ),
+    },
+)
+
+
+def _noisy_copies(inputs: torch.Tensor, noise: torch.Tensor, noise_level: float) -> torch.Tensor:
+    spread = inputs.amax(dim=(1, 2, 3), keepdim=True) - inputs.amin(dim=(1, 2, 3), keepdim=True)
+    return inputs + noise_level * spread * noise
+
+
+def _noise_cases() -> list[tuple[torch.Tensor, torch.Tensor, float]]:
+    generator = torch.Generator().manual_seed(1)
+    cases = []
+    for level, shape in ((0.4, (2, 3, 4, 5)), (0.15, (3, 1, 6, 6)), (0.05, (2, 3, 3, 3))):
+        strength = torch.linspace(1, 4, shape[0])[:, None, None, None]
+        inputs = strength * torch.rand(shape, generator=generator)
+        cases.append((inputs, torch.randn(shape, generator=generator), level))
+    return cases
+
+
+noisy_copies = Exercise(
+    name="noisy_copies",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "A picture with a larger range should get more noise. Which operation does the code use instead?",
+        "Multiplying standard normal noise by s gives noise with the standard deviation s, not with the variance s.",
+        "`inputs.amax(dim=(1, 2, 3), keepdim=True)` gives each picture its own maximum, ready for broadcasting.",
+    ),
+    reference=_noisy_copies,
+    given=lambda inputs, noise, noise_level: (
+        inputs + (noise_level / (inputs.max() - inputs.min())) ** 2 * noise
+    ),
+    cases=_noise_cases,
+    mistakes={
+        "divided": Mistake(
+            lambda inputs, noise, noise_level: (
+                inputs
+                + noise_level
+                / (inputs.amax(dim=(1, 2, 3), keepdim=True) - inputs.amin(dim=(1, 2, 3), keepdim=True))
+                * noise
+            ),
+            "you still divide by the range: a picture with a wide range would get less noise.",
+        ),
+        "variance": Mistake(
+            lambda inputs, noise, noise_level: (
+                inputs
+                + (
+                    noise_level
+                    * (inputs.amax(dim=(1, 2, 3), keepdim=True) - inputs.amin(dim=(1, 2, 3), keepdim=True))
+                )
+                ** 2
+                * noise
+            ),
+            "you still square: that is the variance, and the factor before the noise is the standard deviation.",
+        ),
+        "whole batch": Mistake(
+            lambda inputs, noise, noise_level: inputs + noise_level * (inputs.max() - inputs.min()) * noise,
+            "you took the range of the whole batch: each picture has its own.",
+        ),
+    },
+)
+
+
+def _integrated(
+    model: nn.Module, inputs: torch.Tensor, baselines: torch.Tensor, n_steps: int, shift: float
+) -> torch.Tensor:
+    total = torch.zeros_like(inputs)
+    for k in range(n_steps):
+        point = (baselines + (k + shift) / n_steps * (inputs - baselines)).requires_grad_()
+        (gradients,) = torch.autograd.grad(model(point).sum(), point)
+        total += gradients / n_steps
+    return total
+
+
+class _Cubic(nn.Module):
+    """Σ a_i x_i³ + x_0 x_1: a curved function, so that the points of the sum matter."""
+
+    def __init__(self, factors: torch.Tensor):
+        super().__init__()
+        self.factors = nn.Parameter(factors)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return (self.factors * inputs**3).sum(dim=1) + inputs[:, 0] * inputs[:, 1]
+
+
+def _curved_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor, int]]:
+    generator = torch.Generator().manual_seed(2)
+    cases = []
+    for n, d, steps in ((2, 3, 20), (3, 4, 10), (1, 5, 40)):
+        model = _Cubic(torch.randn(d, generator=generator))
+        inputs, baselines = (torch.randn(n, d, generator=generator) for _ in range(2))
+        cases.append((model, inputs, baselines, steps))
+    return cases
+
+
+complete_attributions = Exercise(
+    name="complete_attributions",
+    difficulty=2,
+    minutes=12,
+    hints=(
+        "Add the attributions up and compare with `model(inputs) - model(baselines)`. How far are you off?",
+        "By the chain rule each input's share of the change holds how far that input has moved.",
+        "The left ends of the steps leave a gap on a curved function: take the middles, `(k + 0.5) / n_steps`.",
+    ),
+    reference=lambda model, inputs, baselines, n_steps: (
+        (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.5)
+    ),
+    given=lambda model, inputs, baselines, n_steps: _integrated(model, inputs, baselines, n_steps, 0.0),
+    cases=_curved_cases,
+    mistakes={
+        "no factor": Mistake(
+            lambda model, inputs, baselines, n_steps: _integrated(model, inputs, baselines, n_steps, 0.5),
+            "the factor (x − x′) is missing: this is the average gradient, and it does not add up to the change.",
+        ),
+        "left ends": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.0)
+            ),
+            "the factor is there, but the points are the left ends of the steps: the task asks for their middles.",
+        ),
+        "times input": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                inputs * _integrated(model, inputs, baselines, n_steps, 0.5)
+            ),
+            "you multiplied by x instead of (x − x′): that is right only for a baseline of zero.",
+        ),
+    },
+)

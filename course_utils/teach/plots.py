@@ -1,0 +1,291 @@
+"""One look for every figure of the course: pictures, heat maps, overlays, grids and score plots.
+
+Pictures are ``(H, W, 3)`` uint8 arrays, maps ``(H, W)`` floats (arrays or tensors, any device). A map of magnitudes is
+drawn from zero to its own maximum on a sequential colour map; a signed map is centred at zero on a diverging one. Both
+colour maps stay readable for colour-blind eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from course_utils.judge import bootstrap_interval
+
+SEQUENTIAL = "inferno"
+DIVERGING = "RdBu_r"
+INK, ACCENT, BASELINE = "#22303c", "#0072b2", "#8a8f94"
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#7f6a00",
+    "#5d5d5d",
+)  # Okabe-Ito
+WIDTH = 10.0  # inches: the full width of a notebook's page
+
+
+def use_style() -> None:
+    """Set the course's look; in Jupyter also store figures as JPEG, a fifth of the size of a PNG."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "savefig.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.titlesize": 11,
+            "axes.labelsize": 11,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": False,
+            "legend.frameon": False,
+            "image.interpolation": "nearest",
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+        }
+    )
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})
+
+
+def to_array(values: Any) -> np.ndarray:
+    """A tensor on any device, a list or an array as a NumPy array."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+
+
+def resize_map(heat: Any, size: tuple[int, int]) -> np.ndarray:
+    """A map ``(h, w)`` bilinearly enlarged to ``size`` = (H, W); unchanged when it already fits."""
+    heat = to_array(heat).astype(np.float32)
+    if heat.ndim != 2:
+        raise ValueError(f"a map has two dimensions (H, W), this one has shape {heat.shape}")
+    if heat.shape == tuple(size):
+        return heat
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(heat).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def overlay(
+    image: np.ndarray, heat: Any, *, signed: bool = False, own_scale: bool = True, strength: float = 0.85
+) -> np.ndarray:
+    """The picture in grey with the map laid over it: the stronger the map, the less of the picture shows through.
+
+    Returns ``(H, W, 3)`` uint8. A map of magnitudes is clipped at zero and divided by its maximum; a signed one is
+    divided by its largest absolute value. With ``own_scale=False`` the map is taken as scaled already (1 is full
+    colour), so that several maps can share one scale.
+    """
+    heat = resize_map(heat, image.shape[:2])
+    scale = (np.abs(heat).max() if signed else heat.max()) if own_scale else 1.0
+    heat = heat / scale if scale > 0 else np.zeros_like(heat)
+    amount = np.abs(heat) if signed else heat.clip(0)
+    colours = plt.get_cmap(DIVERGING)((heat + 1) / 2) if signed else plt.get_cmap(SEQUENTIAL)(heat.clip(0))
+    grey = np.repeat(image.mean(axis=2, keepdims=True) / 255, 3, axis=2) * 0.75 + 0.15
+    opacity = strength * np.sqrt(amount)[..., None]
+    return np.uint8(255 * ((1 - opacity) * grey + opacity * colours[..., :3]).clip(0, 1))
+
+
+def grid(rows: int, columns: int, *, width: float = WIDTH, ratio: float = 1.0) -> tuple[Figure, np.ndarray]:
+    """A figure of ``rows`` × ``columns`` bare axes for pictures (``ratio`` = height / width of one); axes ``(rows, columns)``."""
+    height = width / columns * ratio * rows + 0.35
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.015, hspace=0.015)
+    for ax in axes.flat:
+        bare(ax)
+    return figure, axes
+
+
+def bare(ax: Axes) -> None:
+    """Take ticks and frame away, keep titles and labels."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def show_images(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int | None = None,
+    title: str | None = None,
+    width: float = WIDTH,
+) -> Figure:
+    """Pictures in a grid, a title above each."""
+    columns = columns or min(len(images), 6)
+    rows = -(-len(images) // columns)
+    height, breadth = images[0].shape[:2]
+    figure, axes = grid(rows, columns, width=width, ratio=height / breadth * (1.12 if titles else 1.0))
+    for i, ax in enumerate(axes.flat):
+        if i >= len(images):
+            ax.remove()
+            continue
+        ax.imshow(images[i])
+        if titles:
+            ax.set_title(titles[i], fontsize=10)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def show_heat(ax: Axes, heat: Any, *, signed: bool = False, title: str = "", colorbar: bool = False) -> None:
+    """One raw map on ``ax``, in its own resolution, its values on a colour bar if asked for."""
+    heat = to_array(heat)
+    limit = float(np.abs(heat).max()) or 1.0
+    low, high = (-limit, limit) if signed else (min(0.0, float(heat.min())), limit)
+    drawn = ax.imshow(heat, cmap=DIVERGING if signed else SEQUENTIAL, vmin=low, vmax=high)
+    bare(ax)
+    ax.set_title(title, fontsize=10)
+    if colorbar:
+        bar = ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.02)
+        bar.ax.tick_params(labelsize=8)
+        bar.outline.set_visible(False)
+
+
+def outline(ax: Axes, mask: Any, *, color: str = "white") -> None:
+    """The border of a ``(H, W)`` boolean mask, drawn over what ``ax`` shows."""
+    mask = to_array(mask).astype(float)
+    if mask.any():
+        ax.contour(mask, levels=[0.5], colors=["black"], linewidths=2.2)
+        ax.contour(mask, levels=[0.5], colors=[color], linewidths=1.1)
+
+
+def draw_box(ax: Axes, box: Sequence[float], *, color: str = "white", label: str | None = None) -> None:
+    """A box (left, top, right, bottom) in pixels, right and bottom exclusive."""
+    left, top, right, bottom = (float(v) for v in box)
+    for line, ink in ((3.4, "black"), (1.8, color)):
+        ax.add_patch(
+            plt.Rectangle(
+                (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=ink, linewidth=line
+            )
+        )
+    if label:
+        ax.text(left + 2, top + 3, label, color=color, fontsize=9, va="top", weight="bold")
+
+
+def show_maps(
+    images: Sequence[np.ndarray],
+    maps: Mapping[str, Any],
+    *,
+    labels: Sequence[str] | None = None,
+    masks: Any | None = None,
+    signed: bool | Sequence[str] = False,
+    title: str | None = None,
+    width: float = WIDTH,
+) -> Figure:
+    """Pictures down the side, methods along the top, each map laid over its picture.
+
+    ``maps``: name → ``(N, h, w)``. ``masks`` ``(N, H, W)`` draws the truth as an outline. ``signed``: True, or the
+    names of the maps whose sign matters.
+    """
+    signed = set(maps) if signed is True else set(signed or ())
+    height, breadth = images[0].shape[:2]
+    figure, axes = grid(len(images), len(maps) + 1, width=width, ratio=height / breadth)
+    for i, image in enumerate(images):
+        axes[i, 0].imshow(image)
+        if labels:
+            axes[i, 0].set_ylabel(labels[i], fontsize=10)
+        for ax, (name, heat) in zip(axes[i, 1:], maps.items(), strict=True):
+            ax.imshow(overlay(image, heat[i], signed=name in signed))
+            if masks is not None:
+                outline(ax, masks[i])
+            if i == 0:
+                ax.set_title(name, fontsize=10)
+    axes[0, 0].set_title("picture", fontsize=10)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def score_plot(
+    scores: Mapping[str, Any],
+    *,
+    xlabel: str,
+    title: str | None = None,
+    baselines: Sequence[str] = (),
+    sort: bool = True,
+    xlim: tuple[float, float] | None = (0.0, 1.02),
+    ax: Axes | None = None,
+    width: float = 8.0,
+) -> Figure:
+    """One dot a method: its mean over the pictures with a 95 % bootstrap interval; baselines in grey.
+
+    ``scores``: name → ``(N,)`` values, one a picture.
+    """
+    values = {name: to_array(score).astype(float) for name, score in scores.items()}
+    names = sorted(values, key=lambda name: values[name].mean()) if sort else list(values)[::-1]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(width, 0.36 * len(names) + 1.1))
+    for y, name in enumerate(names):
+        mean = values[name].mean()
+        low, high = bootstrap_interval(values[name])
+        color = BASELINE if name in baselines else ACCENT
+        ax.plot([low, high], [y, y], color=color, linewidth=2.5, solid_capstyle="round", alpha=0.55)
+        ax.plot(mean, y, "s" if name in baselines else "o", color=color, markersize=7)
+        ax.annotate(
+            f"{mean:.2f}", (high, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    ax.set_yticks(range(len(names)), names)
+    for label, name in zip(ax.get_yticklabels(), names, strict=True):
+        label.set_color(BASELINE if name in baselines else INK)
+    ax.set(xlabel=xlabel, ylim=(-0.6, len(names) - 0.4))
+    if xlim:
+        ax.set_xlim(*xlim)
+    ax.grid(axis="x", color="#d9dde0", linewidth=0.8)
+    ax.set_axisbelow(True)
+    if title:
+        ax.set_title(title, loc="left")
+    return ax.figure
+
+
+def matrix_plot(
+    values: Any,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    *,
+    title: str | None = None,
+    signed: bool = False,
+    log: bool = False,
+    decimals: int = 2,
+    cmap: str = "Blues",
+    ax: Axes | None = None,
+) -> Figure:
+    """A table of numbers as coloured cells with the numbers written in."""
+    values = to_array(values).astype(float)
+    if ax is None:
+        size = (1.6 + 0.95 * len(column_names), 0.9 + 0.42 * len(row_names))
+        _, ax = plt.subplots(figsize=(min(size[0], WIDTH), size[1]))
+    limit = np.nanmax(np.abs(values)) or 1.0
+    norm = LogNorm() if log else Normalize(-limit if signed else min(0.0, np.nanmin(values)), limit)
+    colours = plt.get_cmap(DIVERGING if signed else cmap)
+    ax.imshow(values, cmap=colours, norm=norm, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ink = "white" if np.mean(colours(norm(value))[:3]) < 0.5 else INK
+        ax.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=9, color=ink)
+    ax.set_xticks(range(len(column_names)), column_names)
+    ax.set_yticks(range(len(row_names)), row_names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title, loc="left")
+    return ax.figure
+
+
+use_style()

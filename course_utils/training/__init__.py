@@ -1,0 +1,1 @@
+"""For maintainers: make the shipped weights and samples again, and measure them."""

@@ -1,0 +1,788 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 · CAM: the map that was there all along
+#
+# **The question.** A network was trained with class names only, never with a position. Can it tell where the object is?
+#
+# **After this lesson you can**
+# - derive class activation mapping (CAM) by swapping two sums, and write it in one line;
+# - prove that the map adds up to the score exactly;
+# - give a network without global average pooling a head that allows CAM, and say what that costs;
+# - draw boxes that nobody taught the network, and measure how often they are right;
+# - say when a map's blur, threshold or scale fools you.
+#
+# **Time**: about 60 minutes. **Before**: you can read a PyTorch module and know what a convolution and a linear layer do.
+
+# %%
+import sys
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from course_utils import judge
+from course_utils.labs import LabUnavailable, load_lab
+from course_utils.labs.scenes import render
+from course_utils.methods.cam import cam, grad_cam, min_max, upsample
+from course_utils.methods.gradients import saliency
+from course_utils.teach import plots, widgets
+from course_utils.teach.exercises import cam as exercises
+
+# %% [markdown]
+# ## 1 · A puzzle: a network that does not care where
+#
+# Our network ends like most modern ones. A stack of convolutions turns the picture into feature maps; then *global average pooling* replaces each map by its mean, and one linear layer turns the
+# means into class scores. Let us cut the network in front of the pooling, throw the places of the feature maps into a random order, and go on.
+
+# %%
+lab = load_lab("scenes")
+model, layer, head = lab.model, lab.layer, lab.model.fc
+
+picture = lab.inputs[:1]
+kept = {}
+handle = layer.register_forward_hook(lambda module, arguments, output: kept.update(f=output.detach()))
+with torch.no_grad():
+    logits = model(picture)[0]
+handle.remove()
+features = kept["f"][0]  # (K, h, w)
+
+generator = torch.Generator().manual_seed(0)
+places = features.shape[1] * features.shape[2]
+shuffled = features.flatten(1)[:, torch.randperm(places, generator=generator)].view_as(features)
+with torch.no_grad():
+    logits_shuffled = head(shuffled.mean(dim=(1, 2)))
+
+print("feature maps", tuple(features.shape), "= channels, rows, columns")
+print("largest change of any score after the shuffle:", f"{(logits - logits_shuffled).abs().max():.6f}")
+
+strongest = features.amax(dim=(1, 2)).argmax()
+figure, axes = plots.grid(1, 3, width=7)
+axes[0, 0].imshow(lab.images[0])
+axes[0, 0].set_title("picture", fontsize=10)
+plots.show_heat(axes[0, 1], features[strongest], title=f"channel {strongest}")
+plots.show_heat(axes[0, 2], shuffled[strongest], title="the same channel, shuffled")
+plt.show()
+
+# %% [markdown]
+# The scores are the same. The network's answer does not depend on *where* its features are, only on how much of each there is. So how could we ever learn from it where the object is?
+#
+# The answer of Zhou and others (2016): the head does not care, but the feature maps still know. We only have to ask the head which maps it counts.
+
+# %% [markdown]
+# ## 2 · The idea: swap two sums
+#
+# Some names first.
+# - $f_k(x, y)$: the value of the feature map number $k$ (a *channel*) at the place $(x, y)$. There are $Z$ places.
+# - $w_k^c$ and $b^c$: the weight of the channel $k$ for the class $c$, and the bias of the class, in the last linear layer.
+# - $S_c$: the score (*logit*) of the class.
+#
+# What the network computes is: average each map, then weigh the averages,
+#
+# $$S_c = \sum_k w_k^c \underbrace{\frac{1}{Z}\sum_{x,y} f_k(x,y)}_{\text{global average pooling}} + b^c .$$
+#
+# Both sums are finite, so we may swap them:
+#
+# $$S_c = \frac{1}{Z}\sum_{x,y} \underbrace{\sum_k w_k^c f_k(x,y)}_{M_c(x,y)} + b^c .$$
+#
+# $M_c$ is the **class activation map**. It is not an approximation and not a gradient: the score *is* its mean, plus the bias. Compute both sides:
+
+# %%
+c = int(lab.targets[0])
+weights, bias = head.weight.detach()[c], head.bias.detach()[c]
+
+pool_first = (weights * features.mean(dim=(1, 2))).sum() + bias
+weigh_first = (weights[:, None, None] * features).sum(dim=0)  # M_c, one value a place
+print(f"class: {lab.class_names[c]}")
+print(f"score of the network:      {logits[c]:.5f}")
+print(f"pool, then weigh:          {pool_first:.5f}")
+print(f"mean of the map plus bias: {weigh_first.mean() + bias:.5f}")
+
+# %% [markdown]
+# Here is the swap as a picture. Each channel has its weight; the weighted maps are added up. Red places speak for the class, blue ones against it.
+
+# %%
+contribution = weights * features.mean(dim=(1, 2))
+order = contribution.abs().argsort(descending=True)[:4]
+figure, axes = plots.grid(1, 6, ratio=1.1)
+axes[0, 0].imshow(lab.images[0])
+axes[0, 0].set_title("picture", fontsize=10)
+for ax, k in zip(axes[0, 1:5], order.tolist(), strict=True):
+    plots.show_heat(ax, weights[k] * features[k], signed=True, title=f"w = {weights[k]:+.2f}")
+plots.show_heat(axes[0, 5], weigh_first, signed=True, title=f"sum of all {len(weights)}")
+figure.suptitle("Four channels that count most, and the sum of all: the class activation map")
+plt.show()
+
+# %% [markdown]
+# ## 3 · By hand
+#
+# For a batch of pictures, each with its own question:
+
+
+# %%
+def my_cam(model, inputs, target, layer, classifier):
+    """Class activation maps (N, h, w) of the classes `target` (N,) for pictures (N, C, H, W)."""
+    kept = []
+    handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
+    try:
+        with torch.no_grad():
+            model(inputs)
+    finally:
+        handle.remove()
+    weights = classifier.weight.detach()[target]  # (N, K)
+    return torch.einsum("nk,nkhw->nhw", weights, kept[0])
+
+
+maps = my_cam(model, lab.inputs[:1], lab.targets[:1], layer, head)
+print("equal to the sum above:", torch.allclose(maps[0], weigh_first, atol=1e-5))
+
+# %% [markdown]
+# No gradient, one forward pass. And because the weights of all classes are in the same matrix, the maps of all classes cost one multiplication:
+
+# %%
+all_classes = torch.einsum("ck,khw->chw", head.weight.detach(), features)
+figure, axes = plots.grid(2, 6, ratio=1.12)
+limit = all_classes.abs().max()
+axes[0, 0].imshow(lab.images[0])
+axes[0, 0].set_title("picture", fontsize=10)
+axes[1, 0].remove()
+for i, ax in enumerate(axes[:, 1:].flat):
+    ax.imshow(all_classes[i], cmap=plots.DIVERGING, vmin=-limit, vmax=limit)
+    ax.set_title(f"{lab.class_names[i]}: {logits[i]:+.1f}", fontsize=10)
+figure.suptitle("The maps of all ten classes, one colour scale, with the scores they add up to")
+plt.show()
+
+# %% [markdown]
+# On one scale, only one map is clearly red. Scaled each by itself, all ten would look equally convincing. **Keep the scale, or print the score.**
+#
+# ### How fine is the map?
+#
+# It has as many places as the last feature layer. To lay it over the picture we enlarge it, and *how* we do that changes what people see:
+
+# %%
+from PIL import Image
+
+positive = weigh_first.relu()
+figure, axes = plots.grid(1, 4, ratio=1.0)
+axes[0, 0].imshow(lab.images[0])
+axes[0, 0].set_title("picture", fontsize=10)
+for ax, (name, way) in zip(
+    axes[0, 1:],
+    {
+        "nearest": Image.Resampling.NEAREST,
+        "bilinear": Image.Resampling.BILINEAR,
+        "bicubic": Image.Resampling.BICUBIC,
+    }.items(),
+    strict=True,
+):
+    enlarged = np.asarray(Image.fromarray(positive.numpy()).resize((128, 128), way))
+    ax.imshow(plots.overlay(lab.images[0], enlarged.clip(0)))
+    ax.set_title(name, fontsize=10)
+plt.show()
+print(
+    "one place of the map covers",
+    128 // features.shape[-1],
+    "x",
+    128 // features.shape[-1],
+    "pixels of the picture",
+)
+
+# %% [markdown]
+# All three show the same numbers. "Nearest" is the honest one; "bilinear" is the custom. Each place has also seen much more of the picture than the square it is drawn on: the *receptive field* of the last layer is
+# far larger than one square.
+
+# %% [markdown]
+# ## 4 · The proof
+#
+# Against the course's own `cam`, against torch-cam, against captum's Grad-CAM (which equals CAM divided by $Z$ on a network with this head; lesson 04 shows why), and against the identity.
+
+# %%
+from captum.attr import LayerGradCam
+from torchcam.methods import CAM as CAMOfTorchCam
+
+batch, target = lab.inputs[:16], lab.targets[:16]
+ours = my_cam(model, batch, target, layer, head)
+with CAMOfTorchCam(model, target_layer=layer, fc_layer=head) as extractor:
+    with torch.no_grad():
+        scores = model(batch)
+    torchcam_maps = extractor(target.tolist(), scores, normalized=False)[0].detach()
+captum_maps = LayerGradCam(model, layer).attribute(batch, target=target)[:, 0].detach()
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        ("course_utils.methods.cam", ours, cam(model, batch, target, layer, head), "the same"),
+        ("torch-cam CAM", ours, torchcam_maps, "normalized=False; no ReLU"),
+        ("captum LayerGradCam", ours / places, captum_maps, "divided by the number of places"),
+        (
+            "the score",
+            ours.mean(dim=(1, 2)) + head.bias.detach()[target],
+            scores.gather(1, target[:, None])[:, 0],
+            "mean of the map + bias = logit",
+        ),
+    ]
+)
+
+# %% [markdown]
+# A convention to know. The documentation of torch-cam 0.5.0 writes the map with a ReLU around it. Does its code apply one? If it did, there would be no negative value:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print("torch-cam's maps have negative values:", bool((torchcam_maps < 0).any()))
+print("ours have negative values:           ", bool((ours < 0).any()))
+
+# %% [markdown]
+# It does not, and the original paper has none either. Without a ReLU, min-max scaling (which torch-cam does by default) turns the most negative place into 0 and hides where zero was.
+
+# %% [markdown]
+# ## 5 · The score: does it point at the right thing?
+#
+# As everywhere in this course, the pictures are drawn, so we know where each object is. Sixty stored scenes with two objects, one question for each: does the maximum of the map lie on the object that we asked for
+# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps; the literature forgives 15 pixels on photographs about three times as large. Beside CAM play the plain gradient (*saliency*, lesson 08) and three maps that know nothing about the network.
+
+# %%
+pairs = load_lab("scenes", n_objects=2)
+pictures = pairs.inputs.repeat_interleave(2, dim=0)
+questions = pairs.targets.flatten()
+truth = pairs.masks.flatten(0, 1)
+size = truth.shape[-2:]
+
+cam_maps = cam(pairs.model, pictures, questions, pairs.layer, pairs.model.fc)
+candidates = {
+    "CAM": upsample(cam_maps, size),
+    "saliency": saliency(pairs.model, pictures, questions).amax(dim=1),
+    "edges (Sobel)": judge.baselines.sobel(pictures),
+    "centre": judge.baselines.center(pictures),
+    "random": judge.baselines.random(pictures),
+}
+knows_nothing = ["edges (Sobel)", "centre", "random"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.9))
+for ax, (name, measure) in zip(
+    axes,
+    {
+        "maximum on the asked-for object": partial(judge.pointing_game, tolerance=5),
+        "energy on the asked-for object": judge.energy_in_mask,
+    }.items(),
+    strict=True,
+):
+    plots.score_plot(
+        {key: measure(heat, truth) for key, heat in candidates.items()},
+        baselines=knows_nothing,
+        xlabel=name,
+        ax=ax,
+    )
+figure.suptitle(f"{len(truth)} questions about {len(pairs.images)} scenes with two objects")
+plt.show()
+
+# %%
+shown = [0, 1, 2]
+first, second = (
+    {f"why the {word} object?": upsample(cam_maps[i::2], size)[shown].relu()}
+    for i, word in ((0, "first"), (1, "second"))
+)
+labels = [" / ".join(pairs.class_names[int(t)] for t in pairs.targets[i]) for i in shown]
+plots.show_maps(
+    [pairs.images[i] for i in shown],
+    first | second,
+    labels=labels,
+    title="Two questions about the same scene",
+    width=6.5,
+)
+plt.show()
+
+# %% [markdown]
+# CAM points well and its *energy* is modest: much of the map's mass lies beside the object, because each place of the map is large and the map is blurred again when it is enlarged. Two measures, two answers: say which one you used.
+
+# %% [markdown]
+# ## 6 · Boxes that nobody taught the network
+#
+# The paper's great claim is *weakly supervised localisation*: keep the places above 20 % of the map's maximum, take the largest connected region, draw the box around it. A box is right when its overlap with the true box
+# (intersection over union, IoU) is at least one half. First for one object per scene, then for two.
+
+
+# %%
+def localisation(lab, inputs, targets, masks, threshold=0.2):
+    """IoU (N,) of the box from CAM with the true box, and both boxes."""
+    heat = upsample(cam(lab.model, inputs, targets, lab.layer, lab.model.fc), masks.shape[-2:])
+    boxes = judge.bounding_box(judge.largest_component(judge.above(heat, threshold)))
+    true = judge.bounding_box(masks)
+    return judge.box_iou(boxes, true), boxes, true
+
+
+one = localisation(lab, lab.inputs, lab.targets, lab.masks)
+two = localisation(pairs, pictures, questions, truth)
+errors = {
+    "one object": (one[0] < 0.5).float().mean().item(),
+    "two objects": (two[0] < 0.5).float().mean().item(),
+}
+for name, error in errors.items():
+    print(f"localisation error at the paper's threshold of 20 %, {name}: {error:.2f}")
+
+figure, axes = plots.grid(2, 5, ratio=1.05)
+for column in range(5):
+    for row, (images, result, n) in enumerate(((lab.images, one, 1), (pairs.images, two, 2))):
+        axes[row, column].imshow(images[column])
+        plots.draw_box(axes[row, column], result[2][n * column])
+        plots.draw_box(axes[row, column], result[1][n * column], color="#e69f00")
+        names_asked = (
+            lab.class_names[int(lab.targets[column])]
+            if n == 1
+            else pairs.class_names[int(pairs.targets[column, 0])]
+        )
+        axes[row, column].set_title(names_asked, fontsize=10)
+figure.suptitle("White: the true box. Orange: the box from CAM")
+plt.show()
+
+# %%
+thresholds = np.arange(0.05, 0.96, 0.1)
+curve = {
+    "one object": [
+        (localisation(lab, lab.inputs, lab.targets, lab.masks, t)[0] < 0.5).float().mean().item()
+        for t in thresholds
+    ],
+    "two objects": [
+        (localisation(pairs, pictures, questions, truth, t)[0] < 0.5).float().mean().item()
+        for t in thresholds
+    ],
+}
+centre = torch.tensor([[32, 32, 96, 96]]).expand(len(lab.images), -1)
+always_centre = (judge.box_iou(centre, one[2]) < 0.5).float().mean().item()
+figure, ax = plt.subplots(figsize=(7, 3))
+for name, values in curve.items():
+    ax.plot(thresholds, values, "o-", label=name)
+ax.axhline(
+    always_centre, color=plots.BASELINE, linestyle="--", label="always the middle quarter (one object)"
+)
+ax.axvline(0.2, color=plots.BASELINE, linestyle=":")
+ax.set(xlabel="threshold, as a share of the map's maximum", ylabel="localisation error", ylim=(0, 1.02))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# Read three things from this figure. The error depends on the threshold as much as on anything else. The paper's 20 % belongs to its networks and to objects that fill the picture; on smaller objects a higher threshold is better.
+# And a box that ignores the picture is the bar to clear: compare with the dashed line.
+
+# %% [markdown]
+# ## 7 · A network without the right head
+#
+# Our other network, modelled after ZF-Net (lesson 02), ends in two fully connected layers. They read each place with weights of their own, so there is no sum to swap and **no CAM**. The paper's remedy: cut the network
+# after its last convolution, put global average pooling and one linear layer on top, and train that new head. The convolutions stay frozen, so it takes only seconds: compute the pooled features once, then train a linear layer on them.
+
+# %%
+zf = load_lab("scenes", model="zfnet")
+trunk = nn.Sequential(
+    *[
+        module
+        for name, module in zf.model.named_children()
+        if name
+        in {
+            n
+            for n, _ in list(zf.model.named_children())[
+                : list(dict(zf.model.named_children())).index("relu5") + 1
+            ]
+        }
+    ]
+)
+train, test = render("scenes", n=1500, seed=100), render("scenes", n=500, seed=101)
+
+
+def pooled_features(images):
+    """Pooled feature maps (N, K) of the frozen trunk."""
+    with torch.no_grad():
+        parts = [
+            trunk(zf.preprocess(part)).mean(dim=(2, 3))
+            for part in np.array_split(images, max(1, len(images) // 100))
+        ]
+    return torch.cat(parts)
+
+
+train_x, train_y = pooled_features(train.images), torch.from_numpy(train.targets)
+test_x, test_y = pooled_features(test.images), torch.from_numpy(test.targets)
+
+
+def train_head(x, y, n_classes=10, steps=400):
+    """A linear layer trained on pooled features (N, K); the features are standardised inside, then folded back."""
+    torch.manual_seed(0)
+    mean, std = x.mean(dim=0), x.std(dim=0) + 1e-6
+    head = nn.Linear(x.shape[1], n_classes)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05, weight_decay=1e-4)
+    for _ in tqdm(range(steps), desc="training the head", file=sys.stdout, leave=False):
+        optimizer.zero_grad()
+        F.cross_entropy(head((x - mean) / std), y).backward()
+        optimizer.step()
+    with torch.no_grad():  # the same function without the standardisation
+        head.bias -= head.weight @ (mean / std)
+        head.weight /= std
+    return head
+
+
+new_head = train_head(train_x, train_y)
+with torch.no_grad():
+    before = np.mean(zf.predict(test.images).argmax(axis=1) == test.targets)
+    after = (new_head(test_x).argmax(dim=1) == test_y).float().mean().item()
+print(
+    f"accuracy on {len(test.images)} new pictures: fully connected head {before:.3f}, pooled head {after:.3f}"
+)
+
+# %% [markdown]
+# That is the price of CAM here, paid with frozen convolutions. (The paper trained the whole network again and lost one to two percentage points on ImageNet.) What did we buy? A map for a network that had none. Beside it Grad-CAM on the *original* network, which needs no surgery:
+
+# %%
+gap_model = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), new_head).eval()
+new_cam = cam(gap_model, pictures, questions, trunk, new_head)
+zf_grad_cam = grad_cam(zf.model, pictures, questions, zf.model.relu5)
+plots.show_maps(
+    list(pairs.images[:3]),
+    {
+        "CAM, new head": new_cam[:6:2].relu(),
+        "Grad-CAM, original": zf_grad_cam[:6:2],
+        "CAM of the ResNet": cam_maps[:6:2].relu(),
+    },
+    labels=[pairs.class_names[int(t)] for t in pairs.targets[:3, 0]],
+    masks=pairs.masks[:3, 0],
+    width=8,
+    title="The object asked for is outlined",
+)
+plots.score_plot(
+    {
+        "CAM after a new head (ZF-Net)": judge.pointing_game(upsample(new_cam, size), truth, 5),
+        "Grad-CAM, no surgery (ZF-Net)": judge.pointing_game(upsample(zf_grad_cam, size), truth, 5),
+        "CAM (ResNet)": judge.pointing_game(upsample(cam_maps, size), truth, 5),
+        "edges (Sobel)": judge.pointing_game(candidates["edges (Sobel)"], truth, 5),
+    },
+    baselines=["edges (Sobel)"],
+    xlabel="pointing game, two objects",
+)
+plt.show()
+
+# %% [markdown]
+# A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
+#
+# ### The same trick at every depth
+#
+# Nothing stops us from putting such a head on earlier layers. Then we see what a network could say about the class from there, and how sharp its map would be.
+
+# %%
+names = list(lab.layers)
+probe_images, probe_targets = train.images, torch.from_numpy(train.targets)
+
+
+def pooled_at(module, images):
+    """Pooled outputs (N, K) of one layer of the ResNet."""
+    kept = []
+    handle = module.register_forward_hook(lambda m, arguments, output: kept.append(output.mean(dim=(2, 3))))
+    with torch.no_grad():
+        for part in np.array_split(images, max(1, len(images) // 100)):
+            model(lab.preprocess(part))
+    handle.remove()
+    return torch.cat(kept)
+
+
+depth_maps, depth_accuracy = {}, {}
+asked_picture, asked_class = pictures[:1], int(questions[0])
+for name in names:
+    module = lab.layers[name]
+    probe = train_head(pooled_at(module, probe_images), probe_targets)
+    with torch.no_grad():
+        depth_accuracy[name] = (
+            (probe(pooled_at(module, test.images)).argmax(dim=1) == test_y).float().mean().item()
+        )
+    kept = []
+    handle = module.register_forward_hook(lambda m, arguments, output: kept.append(output.detach()))
+    with torch.no_grad():
+        model(asked_picture)
+    handle.remove()
+    heat = torch.einsum("k,khw->hw", probe.weight.detach()[asked_class], kept[0][0])
+    depth_maps[f"{name}: accuracy {depth_accuracy[name]:.2f}"] = heat[None].relu()
+plots.show_maps(
+    [pairs.images[0]],
+    depth_maps,
+    title=f"CAM for “{pairs.class_names[asked_class]}” with a new head on each layer",
+)
+plt.show()
+
+# %% [markdown]
+# Early layers give sharp maps of a decision that is often wrong; late layers give coarse maps of a decision that is nearly always right. You cannot have both from one layer.
+
+# %% [markdown]
+# ## 8 · The Clever Hans horse
+#
+# One network was trained on pictures in which every horse bore the caption of a photo agency (lab `watermark`), its twin on pictures with captions on any class. Both are right about the horses below. What does each of them look at?
+
+# %%
+suspect, honest = load_lab("watermark", model="shortcut"), load_lab("watermark", model="clean")
+horse = torch.full((len(suspect.images),), suspect.class_names.index("horse"))
+hans = {
+    f"{name} model": cam(w.model, w.inputs, horse, w.layer, w.model.fc).relu()
+    for name, w in (("suspect", suspect), ("honest", honest))
+}
+plots.show_maps(
+    list(suspect.images[:3]),
+    {k: v[:3] for k, v in hans.items()},
+    masks=suspect.shortcut[:3],
+    width=6,
+    title="The caption is outlined",
+)
+plots.score_plot(
+    {k: judge.energy_in_mask(upsample(v, size), suspect.shortcut) for k, v in hans.items()}
+    | {"area of the caption": suspect.shortcut.float().mean(dim=(1, 2))},
+    baselines=["area of the caption"],
+    xlabel="share of the map's positive mass on the caption",
+    xlim=None,
+    sort=False,
+)
+plt.show()
+
+# %% [markdown]
+# ## 9 · The real thing
+#
+# MobileNetV2, trained on ImageNet, happens to end in global average pooling and one linear layer: CAM works on it as it is. Its last layer is a 1×1 convolution with ReLU6, then pooling, dropout (idle in `eval()`), and `classifier[1]`.
+
+# %%
+try:
+    photos = load_lab("photos", pairs=True)
+except LabUnavailable as error:
+    photos = None
+    print(error)
+
+if photos is not None:
+    photo_inputs, photo_targets = photos.inputs[:2].repeat_interleave(2, dim=0), photos.targets[:2].flatten()
+    linear = photos.model.classifier[1]
+    photo_maps = cam(photos.model, photo_inputs, photo_targets, photos.layer, linear)
+    with torch.no_grad():
+        photo_scores = photos.model(photo_inputs).gather(1, photo_targets[:, None])[:, 0]
+    gap = (photo_maps.mean(dim=(1, 2)) + linear.bias.detach()[photo_targets] - photo_scores).abs().max()
+    print(f"mean of the map + bias − logit: at most {gap:.0e}")
+    plots.show_maps(
+        list(photos.images[:2]),
+        {"why the left one?": photo_maps[0::2].relu(), "why the right one?": photo_maps[1::2].relu()},
+        labels=[" / ".join(photos.class_names[int(t)] for t in pair) for pair in photos.targets[:2]],
+        title="MobileNetV2 (ImageNet) on photographs that come with scikit-image and scikit-learn",
+        width=8,
+    )
+    plt.show()
+
+# %% [markdown]
+# ## 10 · Where it breaks
+#
+# ### Card 1: scaling hides how sure the network is
+#
+# Min-max scaling gives every class a map that reaches from 0 to 1, also a class that the network has ruled out.
+
+# %%
+worst = int(logits.argmin())
+for name, index in (("the best class", c), ("the worst class", worst)):
+    scaled = min_max(all_classes[index][None])
+    print(
+        f"{name} ({lab.class_names[index]}): score {logits[index]:+.1f}, map from {all_classes[index].min():+.1f} to {all_classes[index].max():+.1f}, scaled from {scaled.min():.0f} to {scaled.max():.0f}"
+    )
+
+# %% [markdown]
+# ### Card 2: the scores are only known up to a constant
+#
+# Add the same vector to the weights of *every* class. All scores of a picture move by the same amount, so the softmax and every decision stay as they were. The maps do not:
+
+# %%
+push = 0.5 * torch.randn(head.in_features, generator=torch.Generator().manual_seed(1))
+moved = F.linear(features.mean(dim=(1, 2)), head.weight.detach() + push, head.bias.detach())
+moved_map = torch.einsum("k,khw->hw", weights + push, features)
+print(f"largest change of a probability: {(moved.softmax(0) - logits.softmax(0)).abs().max():.6f}")
+figure, axes = plots.grid(1, 3, width=7)
+axes[0, 0].imshow(lab.images[0])
+plots.show_heat(axes[0, 1], weigh_first, signed=True, title="the map")
+plots.show_heat(axes[0, 2], moved_map, signed=True, title="same probabilities, another map")
+plt.show()
+
+# %% [markdown]
+# What survives such a shift is the *difference* of two classes' maps: "why this rather than that". It is often the better question.
+#
+# ### Card 3: a wrong layer raises no alarm
+#
+# In a residual network, many layers have the number of channels that the head expects. Ask for the layer before the last, and you get a map: plausible, and without the identity.
+
+# %%
+same_width = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ReLU)]
+for name, module in same_width[-3:]:
+    try:
+        wrong = cam(model, lab.inputs[:16], lab.targets[:16], module, head)
+    except ValueError as error:
+        print(f"{name}: {error}")
+        continue
+    gap = (
+        (
+            wrong.mean(dim=(1, 2))
+            + head.bias.detach()[lab.targets[:16]]
+            - scores.gather(1, target[:, None])[:, 0]
+        )
+        .abs()
+        .max()
+    )
+    print(f"{name}: map {tuple(wrong.shape[1:])}, distance from the identity {gap:.4f}")
+
+# %% [markdown]
+# The identity is your test: mean of the map + bias = logit. If it fails, it is not the CAM of this network.
+
+# %% [markdown]
+# ## 11 · Exercises
+#
+# Replace the dots with your code and run the cell with the check. `exercises.class_activation_map.hint()` gives you one hint at a time; the solution is folded below each check.
+
+# %% [markdown]
+# ### Exercise: write the map
+
+
+# %% exercise="class_activation_map"
+def class_activation_map(features, weights):
+    """The maps (N, h, w) of one class, from feature maps (N, K, h, w) and the class's weights (K,)."""
+    # BEGIN SOLUTION
+    return (weights[None, :, None, None] * features).sum(dim=1)
+    # END SOLUTION
+
+
+# %%
+exercises.class_activation_map.check(class_activation_map)
+
+# %% [markdown]
+# ### Exercise: from the map back to the score
+
+
+# %% exercise="score_from_map"
+def score_from_map(maps, bias):
+    """The scores (N,) of a class, from its maps (N, h, w) and the class's bias (a number)."""
+    # BEGIN SOLUTION
+    return maps.mean(dim=(1, 2)) + bias
+    # END SOLUTION
+
+
+# %%
+exercises.score_from_map.check(score_from_map)
+
+# %% [markdown]
+# ### Exercise: predict, then run
+#
+# Before you look at section 6 again: for which scenes is the box wrong more often, those with one object or those with two? Answer `"one object"` or `"two objects"`.
+
+# %% exercise="harder_scenes"
+answer = None
+# BEGIN SOLUTION
+answer = max(errors, key=errors.get)
+# END SOLUTION
+
+# %%
+exercises.harder_scenes.check(answer, errors)
+
+# %% [markdown]
+# ### Exercise: find the bug
+#
+# This function keeps what speaks for the class and scales each map to 0…1. It stands in many tutorials, and now and then the picture comes out empty, with a warning about invalid values. Mend it: a map without any
+# positive value should give zeros.
+
+
+# %% exercise="positive_scaled"
+def positive_scaled(maps):
+    """Maps (N, h, w), negative values cut off, each divided by its own maximum; zeros where nothing is positive."""
+    # BEGIN STUB
+    # positive = maps.relu()
+    # return positive / positive.amax(dim=(1, 2), keepdim=True)
+    # END STUB
+    # BEGIN SOLUTION
+    positive = maps.relu()
+    top = positive.amax(dim=(1, 2), keepdim=True)
+    return positive / torch.where(top > 0, top, 1)
+    # END SOLUTION
+
+
+# %%
+exercises.positive_scaled.check(positive_scaled)
+
+# %% [markdown]
+# ## 12 · Play
+#
+# Choose a scene, a class, and whether each map gets its own scale. Tab moves between the controls, the arrow keys change a value.
+
+
+# %%
+def draw(scene, class_name, rather_than, own_scale):
+    x = pairs.inputs[scene : scene + 1]
+    index = pairs.class_names.index(class_name)
+    heat = cam(pairs.model, x, index, pairs.layer, pairs.model.fc)[0]
+    if rather_than != "(nothing)":
+        heat = (
+            heat - cam(pairs.model, x, pairs.class_names.index(rather_than), pairs.layer, pairs.model.fc)[0]
+        )
+    if not own_scale:
+        heat = heat.clamp(-20, 20)
+        heat[0, 0] = 20  # one corner carries the common scale
+    question = class_name if rather_than == "(nothing)" else f"{class_name} rather than {rather_than}"
+    plots.show_maps([pairs.images[scene]], {f"why {question}?": heat[None]}, signed=True, width=6)
+    plt.show()
+
+
+widgets.explore(
+    draw,
+    scene=widgets.slider("scene", 0, len(pairs.images) - 1, 0),
+    class_name=widgets.choice("class", list(pairs.class_names), pairs.class_names[int(pairs.targets[0, 0])]),
+    rather_than=widgets.choice("rather than", ["(nothing)", *pairs.class_names]),
+    own_scale=widgets.checkbox("each map its own scale", True),
+)
+
+# %% [markdown]
+# A still picture of the most useful setting: one class *rather than* the other, for six scenes. Red speaks for the first object, blue for the second.
+
+# %%
+both = cam_maps.view(len(pairs.images), 2, *cam_maps.shape[1:])
+rather = both[:, 0] - both[:, 1]
+figure, axes = plots.grid(2, 6, ratio=1.1)
+for i in range(6):
+    axes[0, i].imshow(pairs.images[i])
+    axes[0, i].set_title(" or ".join(pairs.class_names[int(t)] for t in pairs.targets[i]), fontsize=9)
+    axes[1, i].imshow(plots.overlay(pairs.images[i], rather[i], signed=True))
+figure.suptitle("Why the first (red) rather than the second (blue)?")
+plt.show()
+
+# %% [markdown]
+# ## 13 · The paper in ten questions
+#
+# B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba: *Learning Deep Features for Discriminative Localization* (CVPR 2016).
+#
+# 1. **Which problem?** Find objects in pictures with a network that was trained on class names only.
+# 2. **Is it new?** Earlier work used global *max* pooling, which finds one point of an object, or ran the network many times over masked pictures. Average pooling finds the extent, in one pass.
+# 3. **Which hypothesis?** Convolutional units detect objects without being told to, and average pooling followed by one linear layer keeps their places readable.
+# 4. **Related work, and who?** Network in Network (Lin and others, 2014) introduced the pooling; Oquab and others (2015) localised with max pooling. The authors are from MIT.
+# 5. **The key idea?** Swap two sums: the score is the mean of a map.
+# 6. **Which experiments?** Localisation on ImageNet without boxes, the features for other tasks, patterns in scenes, text and visual question answering.
+# 7. **Data and code?** ImageNet (ILSVRC 2014), SUN, Caltech, UIUC and others; code and models are public.
+# 8. **Do the results support it?** The localisation error is far below earlier weakly supervised methods and above fully supervised ones. The threshold was fixed beforehand; you have seen how much depends on it.
+# 9. **What did it contribute?** A simple, exact map that became the base of a whole family.
+# 10. **What next?** The special head is a high price. Grad-CAM (lesson 04) removes it.
+
+# %% [markdown]
+# ## 14 · Recap
+#
+# - Global average pooling makes the answer independent of the place, and keeps the place readable.
+# - CAM swaps two sums: mean of the map + bias = logit, exactly. Use the identity as a test.
+# - It is coarse, it has a sign, and its scale matters.
+# - A network without that head needs a new one, and then the map explains the new network.
+# - The threshold decides the box. Report it.
+# - Next: **04 · Grad-CAM**, the same map for any head.
+#
+# **References**
+# - [Zhou and others, 2016: Learning deep features for discriminative localization](https://arxiv.org/abs/1512.04150)
+# - [Lin and others, 2014: Network in Network](https://arxiv.org/abs/1312.4400)
+# - [Selvaraju and others, 2017: Grad-CAM](https://arxiv.org/abs/1610.02391)
+# - [Oquab and others, 2015: Is object localization for free?](https://openaccess.thecvf.com/content_cvpr_2015/html/Oquab_Is_Object_Localization_2015_CVPR_paper.html)

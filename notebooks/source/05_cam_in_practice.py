@@ -1,0 +1,696 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 · CAM in practice: three libraries at work
+#
+# **The question.** You have a trained network and an afternoon. Which library, which method, which layer, and how far may you trust the picture that comes out?
+#
+# **After this lesson you can**
+# - use torch-cam, captum and pytorch-grad-cam for one object, two objects, a batch, and a sequence of frames, and save the figure;
+# - say for each what it returns: shape, sign, range;
+# - choose a method by what it costs and how well it points, from your own measurement;
+# - use CAM on a transformer, which has no feature maps;
+# - run all of it on a folder of your own pictures.
+#
+# **Time**: about 60 minutes. **Before**: lesson 04.
+
+# %%
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+# %% [markdown]
+# ## 1 · A puzzle: the same method, three pictures
+#
+# Three colleagues explain the same decision of the same network with Grad-CAM, each with a favourite library and its default settings. Here is what they bring to the meeting.
+# %%
+from captum.attr import LayerAttribution, LayerGradCam
+from PIL import Image
+from pytorch_grad_cam import GradCAM as GradCAMOfGradCam
+from pytorch_grad_cam.utils.image import show_cam_on_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+from torchcam.methods import GradCAM as GradCAMOfTorchCam
+from torchcam.methods import LayerCAM as LayerCAMOfTorchCam
+from torchcam.utils import overlay_mask
+
+from course_utils import judge
+from course_utils.labs import LabUnavailable, load_lab
+from course_utils.labs.scenes import render_motion
+from course_utils.methods.cam import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam, upsample
+from course_utils.methods.gradients import saliency
+from course_utils.methods.occlusion import occlusion
+from course_utils.teach import plots, widgets
+from course_utils.teach.exercises import cam_in_practice as exercises
+
+lab = load_lab("scenes", n_objects=2)
+model, layer = lab.model, lab.layer
+image, inputs, (first, second) = lab.images[0], lab.inputs[:1], lab.targets[0].tolist()
+
+with GradCAMOfTorchCam(model, target_layer=layer) as extractor:
+    from_torchcam = extractor(first, model(inputs))[0][0].detach()
+from_captum = LayerAttribution.interpolate(
+    LayerGradCam(model, layer).attribute(inputs, target=first), (128, 128)
+)[0, 0].detach()
+with GradCAMOfGradCam(model=model, target_layers=[layer]) as extractor:
+    from_gradcam = extractor(input_tensor=inputs, targets=[ClassifierOutputTarget(first)])[0]
+
+figure, axes = plots.grid(1, 4, ratio=1.05)
+axes[0, 0].imshow(image)
+axes[0, 0].set_title(f"why {lab.class_names[first]}?", fontsize=10)
+for ax, (name, heat) in zip(
+    axes[0, 1:],
+    {"torch-cam": from_torchcam, "captum": from_captum, "pytorch-grad-cam": from_gradcam}.items(),
+    strict=True,
+):
+    ax.imshow(heat, cmap="viridis")
+    ax.set_title(f"{name}: {tuple(heat.shape)}", fontsize=10)
+plt.show()
+for name, heat in {
+    "torch-cam": from_torchcam,
+    "captum": from_captum,
+    "pytorch-grad-cam": torch.from_numpy(from_gradcam),
+}.items():
+    print(f"{name:>16}: from {heat.min():+.3f} to {heat.max():+.3f}")
+
+# %% [markdown]
+# One is small and starts at zero, one has negative values and hard squares, one is smooth and reaches exactly one. The weighted sum inside is the same (lesson 04 proved it). What differs is the dressing: ReLU, scaling, enlarging. **Know your
+# library's defaults before you compare two pictures.**
+
+# %% [markdown]
+# ## 2 · What each library returns
+#
+# A table that you make yourself is better than one that you believe. We call each library once and read off what comes back.
+
+
+# %%
+def describe(name, result):
+    """One line: type, shape, range and sign of what a library returned."""
+    kind = type(result).__name__
+    values = result.detach().numpy() if isinstance(result, torch.Tensor) else np.asarray(result)
+    print(
+        f"{name:<34} {kind:<8} {values.shape!s:<18} {'signed' if values.min() < 0 else '>= 0':<7} max {values.max():.3g}"
+    )
+
+
+batch, questions = lab.inputs[:4], lab.targets[:4, 0]
+with GradCAMOfTorchCam(model, target_layer=layer) as extractor:
+    describe("torch-cam GradCAM", extractor(questions.tolist(), model(batch))[0])
+with GradCAMOfTorchCam(model, target_layer=layer) as extractor:
+    describe("torch-cam, normalized=False", extractor(questions.tolist(), model(batch), normalized=False)[0])
+describe("captum LayerGradCam", LayerGradCam(model, layer).attribute(batch, target=questions))
+describe(
+    "captum, relu_attributions=True",
+    LayerGradCam(model, layer).attribute(batch, target=questions, relu_attributions=True),
+)
+with GradCAMOfGradCam(model=model, target_layers=[layer]) as extractor:
+    describe(
+        "pytorch-grad-cam GradCAM",
+        extractor(input_tensor=batch, targets=[ClassifierOutputTarget(int(c)) for c in questions]),
+    )
+describe("course_utils grad_cam", grad_cam(model, batch, questions, layer))
+
+# %% [markdown]
+# All three hang hooks into your model. torch-cam and pytorch-grad-cam take them off when the `with` block ends; without `with`, call `extractor.remove_hooks()` (torch-cam) or the hooks stay.
+#
+# ### torch-cam: overlay and save
+#
+# `overlay_mask` takes two PIL pictures, a colour map and an `alpha`: the opacity of the *picture*, so a larger alpha shows less of the map.
+
+# %%
+photo = Image.fromarray(image)
+heat = Image.fromarray(from_torchcam.numpy(), mode=None)
+overlays = {
+    f"{colours}, alpha {alpha}": overlay_mask(photo, heat, colormap=colours, alpha=alpha)
+    for colours, alpha in (("jet", 0.5), ("jet", 0.8), ("viridis", 0.6), ("inferno", 0.6))
+}
+plots.show_images([np.asarray(o) for o in overlays.values()], list(overlays))
+plt.show()
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "explanation.png"
+    overlays["inferno, alpha 0.6"].save(path)
+    print(f"saved {path.name}: {path.stat().st_size / 1000:.0f} kB, {Image.open(path).size} pixels")
+
+# %% [markdown]
+# `jet` is everywhere and is a poor choice: its bright bands of yellow and cyan look like borders that the numbers do not have, and colour-blind readers cannot order red and green. Take a map whose brightness grows steadily.
+#
+# ### captum: attribute, interpolate, visualise
+#
+# captum separates the three steps. `interpolate` defaults to *nearest*; ask for *bilinear* if that is what you mean. `visualization.visualize_image_attr` wants arrays with the channels last.
+
+# %%
+from captum.attr import Occlusion
+from captum.attr import visualization as captum_pictures
+
+attribution = LayerGradCam(model, layer).attribute(inputs, target=first)
+smooth = LayerAttribution.interpolate(attribution, (128, 128), interpolate_mode="bilinear")
+windows = Occlusion(model).attribute(
+    inputs, target=first, sliding_window_shapes=(3, 20, 20), strides=(3, 10, 10), perturbations_per_eval=64
+)
+
+figure, axes = plots.grid(1, 3, width=9)
+for ax, (name, values, sign) in zip(
+    axes[0],
+    (
+        ("LayerGradCam, positive", smooth, "positive"),
+        ("LayerGradCam, all signs", smooth, "all"),
+        ("Occlusion, all signs", windows, "all"),
+    ),
+    strict=True,
+):
+    captum_pictures.visualize_image_attr(
+        values[0].permute(1, 2, 0).detach().numpy(),
+        image,
+        method="blended_heat_map",
+        sign=sign,
+        plt_fig_axis=(figure, ax),
+        use_pyplot=False,
+        title=name,
+    )
+plt.show()
+
+# %% [markdown]
+# captum's `all` draws positive values green and negative ones red, and scales after cutting off the strongest two per cent (`outlier_perc=2`): two pictures with the same colours need not have the same numbers.
+#
+# ### pytorch-grad-cam: many methods, many layers
+#
+# `target_layers` takes a list, and the maps are averaged after each was scaled. `show_cam_on_image` wants the picture as floats between 0 and 1.
+
+# %%
+with GradCAMOfGradCam(model=model, target_layers=[lab.layers["layer3"], lab.layers["layer4"]]) as extractor:
+    two_layers = extractor(input_tensor=inputs, targets=[ClassifierOutputTarget(first)])[0]
+panels = [
+    show_cam_on_image(image / np.float32(255), from_gradcam, use_rgb=True),
+    show_cam_on_image(image / np.float32(255), two_layers, use_rgb=True),
+    show_cam_on_image(image / np.float32(255), two_layers, use_rgb=True, image_weight=0.8),
+]
+plots.show_images(panels, ["layer4", "layer3 and layer4", "the same, image_weight=0.8"], width=8)
+plt.show()
+
+# %% [markdown]
+# ## 3 · Two objects: a grid pointing game
+#
+# The classical picture of this field shows a dog and a cat, and a map for each. One picture proves little. Here is the question as a measurement: put scenes with *one* object each into the four corners of a grid, ask for the class of each
+# corner, and count how much of the map's mass falls into the right corner. This is the **grid pointing game** (Böhle and others, 2021). Chance is one quarter, and an edge filter cannot do better than chance.
+
+# %%
+single = load_lab("scenes")
+certain = np.flatnonzero(single.predict(single.images)[np.arange(len(single.images)), single.targets] > 0.9)
+
+
+def make_grids(n_grids, seed=0):
+    """Grids (n, 256, 256, 3) of four scenes with different classes, their targets (n, 4), and the corners' masks (4, 256, 256)."""
+    generator = np.random.default_rng(seed)
+    grids, targets = [], []
+    while len(grids) < n_grids:
+        four = generator.choice(certain, 4, replace=False)
+        if len(set(single.targets[four].tolist())) == 4:
+            a, b, c, d = single.images[four]
+            grids.append(np.vstack([np.hstack([a, b]), np.hstack([c, d])]))
+            targets.append(single.targets[four])
+    corners = torch.zeros(4, 256, 256, dtype=torch.bool)
+    for i in range(4):
+        row, column = divmod(i, 2)
+        corners[i, 128 * row : 128 * row + 128, 128 * column : 128 * column + 128] = True
+    return np.stack(grids), torch.stack(targets), corners
+
+
+grids, grid_targets, corners = make_grids(15)
+grid_inputs = single.preprocess(grids).repeat_interleave(4, dim=0)
+grid_questions = grid_targets.flatten()
+grid_truth = corners.repeat(len(grids), 1, 1)
+grid_methods = {
+    "Grad-CAM": lambda x, c: grad_cam(model, x, c, layer),
+    "Grad-CAM++": lambda x, c: grad_cam_plus_plus(model, x, c, layer),
+    "Layer-CAM": lambda x, c: layer_cam(model, x, c, layer),
+    "saliency": lambda x, c: saliency(model, x, c).amax(dim=1),
+}
+grid_maps = {
+    name: upsample(method(grid_inputs, grid_questions), 256) for name, method in grid_methods.items()
+}
+grid_maps["edges (Sobel)"] = judge.baselines.sobel(grid_inputs)
+shown = {name: heat[:4] for name, heat in grid_maps.items() if name in ("Grad-CAM", "Layer-CAM", "saliency")}
+plots.show_maps(
+    [grids[0]] * 4,
+    shown,
+    labels=[single.class_names[int(c)] for c in grid_targets[0]],
+    width=8,
+    title="One grid, four questions",
+)
+plt.show()
+plots.score_plot(
+    {name: judge.energy_in_mask(heat, grid_truth) for name, heat in grid_maps.items()},
+    baselines=["edges (Sobel)"],
+    xlabel=f"share of the map in the right corner ({len(grid_truth)} questions; chance is 0.25)",
+)
+plt.show()
+
+# %% [markdown]
+# The network pools over all places, so it may be run on a picture four times as large. Note who gains here: methods whose channel weights ask for the class. Averages over *any* gradient fall towards chance.
+
+# %% [markdown]
+# ## 4 · What it costs, and how well it points
+#
+# A decision needs two numbers: time and quality. Both on the same stored scenes, with one question for each of the two objects. Passes are counted for one picture and $K$ channels.
+
+# %%
+pictures = lab.inputs[:30].repeat_interleave(2, dim=0)
+asked = lab.targets[:30].flatten()
+truth = lab.masks[:30].flatten(0, 1)
+channels = layer_channels = int(model.fc.in_features)
+contenders = {
+    "CAM": (lambda x, c: cam(model, x, c, layer, model.fc), "1 forward", "last layer, GAP head"),
+    "Grad-CAM": (lambda x, c: grad_cam(model, x, c, layer), "1 forward, 1 backward", "any head"),
+    "Grad-CAM++": (lambda x, c: grad_cam_plus_plus(model, x, c, layer), "1 forward, 1 backward", "any head"),
+    "Layer-CAM": (lambda x, c: layer_cam(model, x, c, layer), "1 forward, 1 backward", "any head, any layer"),
+    "Score-CAM": (lambda x, c: score_cam(model, x, c, layer), f"{channels} + 1 forward", "no gradient"),
+    "occlusion": (
+        lambda x, c: occlusion(model, x, c, window=24, stride=12).sum(dim=1).relu(),
+        "about 100 forward",
+        "black box",
+    ),
+}
+seconds, quality = {}, {}
+for name, (method, _, _) in contenders.items():
+    start = time.perf_counter()
+    heat = upsample(method(pictures, asked), truth.shape[-2:])
+    seconds[name] = time.perf_counter() - start
+    quality[name] = judge.pointing_game(heat, truth, tolerance=5)
+
+cheapest = seconds["CAM"]
+print(f"{'method':<12} {'passes per picture':<24} {'time':<10} needs")
+for name, (_, passes, needs) in contenders.items():
+    ratio = seconds[name] / cheapest
+    print(
+        f"{name:<12} {passes:<24} {'about ' + str(round(ratio)) + 'x' if ratio >= 1.5 else '1x':<10} {needs}"
+    )
+plots.score_plot(quality, xlabel="pointing game, two objects")
+plt.show()
+
+# %% [markdown]
+# Times are relative to CAM and depend on the machine; the order does not. On a network like this one, the cheap methods point as well as the expensive ones. So start with Grad-CAM, and take another for a reason:
+#
+# | your situation | take | watch out for |
+# |---|---|---|
+# | global average pooling and one linear layer | CAM or Grad-CAM (they are equal) | the coarse grid |
+# | any other convolutional network | Grad-CAM at the last convolution | an averaged gradient can mislead when the head is deep |
+# | small objects, fine detail | Layer-CAM at an earlier layer | it follows edges of other objects too |
+# | several objects of one class | Grad-CAM++ | exploding or vanishing factors, see the bug in lesson 04 |
+# | gradients not available or not trusted | Score-CAM, occlusion | the time, and grey patches the network never saw |
+# | a transformer | section 6 | the class token has no place |
+
+# %% [markdown]
+# ## 5 · A sequence of frames
+#
+# A video is a batch. One thing must not be forgotten: scale all frames *together*. If every frame gets its own 0…1, a map that fades away still looks bright.
+
+# %%
+film = render_motion(24, seed=4)
+moving = int(film.targets[0, 0])
+frames = single.preprocess(film.images)
+film_maps = grad_cam(model, frames, moving, layer)
+film_scores = single.predict(film.images)[:, moving]
+chosen = np.linspace(0, 23, 6).astype(int)
+figure, axes = plots.grid(3, 6, ratio=1.04)
+for column, i in enumerate(chosen):
+    axes[0, column].imshow(film.images[i])
+    axes[0, column].set_title(f"frame {i}: {film_scores[i]:.2f}", fontsize=10)
+    axes[1, column].imshow(plots.overlay(film.images[i], film_maps[i]))
+    axes[2, column].imshow(plots.overlay(film.images[i], film_maps[i] / film_maps.max(), own_scale=False))
+axes[1, 0].set_ylabel("own scale", fontsize=10)
+axes[2, 0].set_ylabel("one scale", fontsize=10)
+figure.suptitle(f"Why “{single.class_names[moving]}”? The number is its probability")
+plt.show()
+
+# %%
+inside = judge.energy_in_mask(upsample(film_maps, 128), torch.from_numpy(film.masks[:, 0]))
+figure, ax = plt.subplots(figsize=(8, 2.6))
+ax.plot(film_scores, "o-", label="probability of the moving object's class")
+ax.plot(inside, "s-", label="share of the map on the moving object")
+ax.set(xlabel="frame", ylim=(0, 1.05))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# ## 6 · A transformer has no feature maps
+#
+# A vision transformer cuts the picture into patches, turns each into a *token* (a vector), adds one more token for the class, and lets the tokens exchange information. Its layers put out `(N, 1 + patches, dimension)`. To get a CAM, take the class token away and
+# put the others back into rows and columns: $(N, T, D) \rightarrow (N, D, h, w)$.
+#
+# The network below is torchvision's ViT, tiny and **untrained**: we only look at shapes here, so do not read meaning into its map.
+
+# %%
+from torchvision.models import VisionTransformer
+
+torch.manual_seed(0)
+vit = VisionTransformer(
+    image_size=128, patch_size=16, num_layers=3, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=10
+).eval()
+nn.init.normal_(
+    vit.heads.head.weight, std=0.1
+)  # torchvision starts the head at zero, and zero explains nothing
+
+
+def as_feature_maps(tokens):
+    """Tokens (N, 1 + h*w, D) without the class token, as maps (N, D, h, w)."""
+    side = round((tokens.shape[1] - 1) ** 0.5)
+    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, side, side)
+
+
+block = vit.encoder.layers[-1].ln_1
+with GradCAMOfGradCam(model=vit, target_layers=[block], reshape_transform=as_feature_maps) as extractor:
+    vit_library = extractor(input_tensor=inputs, targets=[ClassifierOutputTarget(first)])[0]
+
+kept = []
+handle = block.register_forward_hook(lambda module, arguments, output: kept.append(output))
+score = vit(inputs)[0, first]
+handle.remove()
+(gradient,) = torch.autograd.grad(score, kept[0])
+A, dA = as_feature_maps(kept[0].detach()), as_feature_maps(gradient)
+vit_map = torch.relu((dA.mean(dim=(2, 3), keepdim=True) * A).sum(dim=1))
+print("tokens", tuple(kept[0].shape), "-> maps", tuple(A.shape), "-> CAM", tuple(vit_map.shape[1:]))
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from course_utils.methods.cam import min_max
+
+judge.agreement_table(
+    [
+        (
+            "pytorch-grad-cam with reshape",
+            min_max(upsample(min_max(vit_map), (128, 128)))[0],
+            vit_library,
+            "the class token taken away",
+        )
+    ]
+)
+
+# %% [markdown]
+# Which layer? The *last* block's output is a trap: only the class token goes on to the head, so the gradient of all patch tokens there is exactly zero. Take the input of the last attention block (`ln_1`), where patches can still speak to the class token:
+
+# %%
+kept = []
+handle = vit.encoder.layers[-1].register_forward_hook(lambda module, arguments, output: kept.append(output))
+score = vit(inputs)[0, first]
+handle.remove()
+(gradient,) = torch.autograd.grad(score, kept[0])
+print(
+    f"after the last block: gradient of the class token {gradient[:, 0].abs().max():.4f}, of all patches {gradient[:, 1:].abs().max():.4f}"
+)
+
+# %% [markdown]
+# ## 7 · The real thing: photographs, and your own folder
+#
+# Pairs of real photographs with an ImageNet network. Does each class's map land on its own half?
+
+# %%
+try:
+    photos = load_lab("photos", pairs=True)
+except LabUnavailable as error:
+    photos = None
+    print(error)
+
+if photos is not None:
+    photo_inputs, photo_questions = photos.inputs.repeat_interleave(2, dim=0), photos.targets.flatten()
+    halves = photos.masks.flatten(0, 1)
+    photo_maps = {
+        "Grad-CAM": grad_cam(photos.model, photo_inputs, photo_questions, photos.layer),
+        "Layer-CAM": layer_cam(photos.model, photo_inputs, photo_questions, photos.layer),
+    }
+    n_shown = min(3, len(photos.images))
+    plots.show_maps(
+        list(photos.images[:n_shown]),
+        {
+            f"{name}: {side}": heat[i : 2 * n_shown : 2]
+            for name, heat in photo_maps.items()
+            for i, side in enumerate(("left", "right"))
+        },
+        labels=[" / ".join(photos.class_names[int(t)] for t in pair) for pair in photos.targets[:n_shown]],
+        title="MobileNetV2 (ImageNet) on photographs that come with scikit-image and scikit-learn",
+    )
+    plots.score_plot(
+        {
+            name: judge.energy_in_mask(upsample(heat, halves.shape[-2:]), halves)
+            for name, heat in photo_maps.items()
+        }
+        | {"edges (Sobel)": judge.energy_in_mask(judge.baselines.sobel(photo_inputs), halves)},
+        baselines=["edges (Sobel)"],
+        xlabel=f"share of the map on the right half ({len(halves)} questions; chance is 0.5)",
+    )
+    plt.show()
+
+# %% [markdown]
+# For your own pictures, sort them into folders named after what they show, and change one line. Here we make such a folder from the lab's scenes, with one broken file in it, so that you see what happens.
+
+# %%
+import warnings
+
+with tempfile.TemporaryDirectory() as folder:
+    for i in range(6):
+        place = Path(folder) / single.class_names[int(single.targets[i])]
+        place.mkdir(exist_ok=True)
+        Image.fromarray(single.images[i]).save(place / f"{i}.png")
+    (place / "broken.jpg").write_bytes(b"this is not a picture")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        own = load_lab("folder", path=folder, model=single.model, preprocess=single.preprocess)
+    for warning in caught:
+        print("warning:", str(warning.message).replace(str(folder), "your_folder"))
+print(len(own.images), "pictures in", len(set(own.targets.tolist())), "folders")
+predicted = own.model(own.inputs).argmax(dim=1)
+plots.show_maps(
+    list(own.images),
+    {"Grad-CAM of the predicted class": grad_cam(own.model, own.inputs, predicted, layer)},
+    labels=[f"{own.class_names[int(t)]}?" for t in own.targets],
+    width=3.2,
+)
+plt.show()
+
+# %% [markdown]
+# ## 8 · Where it breaks
+#
+# ### Card 1: an average of scaled maps
+#
+# pytorch-grad-cam scales each layer's map to 0…1 before averaging. A layer whose map is nearly zero everywhere gets the same say as one with a strong map: compare the two largest values.
+
+# %%
+for name in ("layer3", "layer4"):
+    heat = grad_cam(model, inputs, first, lab.layers[name])
+    print(f"{name}: largest value {heat.max():.5f}")
+
+# %% [markdown]
+# ### Card 2: the extractor that stays
+#
+# A torch-cam extractor without `with` leaves its hooks. The next forward pass still works, and stores gradients for nobody:
+
+# %%
+forgotten = LayerCAMOfTorchCam(model, target_layer=layer)
+print("hooks on the layer while the extractor lives:", len(layer._forward_hooks))
+forgotten.remove_hooks()
+print("after remove_hooks():", len(layer._forward_hooks))
+
+# %% [markdown]
+# ### Card 3: the picture that was scaled twice
+#
+# Most wrong maps are not wrong methods. They are pictures that were preprocessed twice, not at all, or with another network's numbers. The map still looks fine:
+
+# %%
+wrong_inputs = {
+    "right": inputs,
+    "0…255, not scaled": (inputs + 1) * 127.5,
+    "scaled twice": inputs / 127.5 - 1,
+}
+for name, x in wrong_inputs.items():
+    with torch.no_grad():
+        p = model(x).softmax(dim=1)[0]
+    print(
+        f"{name:<18} says {lab.class_names[int(p.argmax())]:<10} with {p.max():.2f}; the object asked for: {p[first]:.2f}"
+    )
+plots.show_maps(
+    [image], {name: grad_cam(model, x, first, layer) for name, x in wrong_inputs.items()}, width=8
+)
+plt.show()
+
+# %% [markdown]
+# ## 9 · Exercises
+#
+# Replace the dots with your code and run the cell with the check. `exercises.tokens_to_maps.hint()` gives one hint at a time; the solution is folded below each check.
+
+# %% [markdown]
+# ### Exercise: tokens to maps
+
+
+# %% exercise="tokens_to_maps"
+def tokens_to_maps(tokens, height, width):
+    """Maps (N, D, height, width) from tokens (N, 1 + height * width, D) whose first token is the class token."""
+    # BEGIN SOLUTION
+    patches = tokens[:, 1:]  # the class token has no place
+    return patches.transpose(1, 2).reshape(len(tokens), -1, height, width)
+    # END SOLUTION
+
+
+# %%
+exercises.tokens_to_maps.check(tokens_to_maps)
+
+# %% [markdown]
+# ### Exercise: the grid pointing game
+
+
+# %% exercise="share_in_corner"
+def share_in_corner(maps, corner):
+    """Share (N,) of each map's positive mass in one corner (0 top left, 1 top right, 2 bottom left, 3 bottom right).
+
+    Maps (N, H, W) with even H and W, each with at least one positive value.
+    """
+    # BEGIN SOLUTION
+    positive = maps.clamp(min=0)
+    height, width = maps.shape[1] // 2, maps.shape[2] // 2
+    row, column = divmod(corner, 2)
+    part = positive[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
+    return part.sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+    # END SOLUTION
+
+
+# %%
+exercises.share_in_corner.check(share_in_corner)
+
+# %% [markdown]
+# ### Exercise: predict, then run
+#
+# Before you look at section 4 again: which of the six methods took longest? Answer with its name.
+
+# %% exercise="slowest"
+answer = None
+# BEGIN SOLUTION
+answer = max(seconds, key=seconds.get)
+# END SOLUTION
+
+# %%
+exercises.slowest.check(answer, seconds)
+
+# %% [markdown]
+# ### Exercise: find the bug
+#
+# Two things are wrong with this function, which explains each picture of a batch for its *predicted* class. One was published in a library: it explains the softmax instead of the logit. The other makes the maps of a batch depend on each other.
+
+
+# %% exercise="explain_predicted"
+def explain_predicted(model, inputs, layer):
+    """Grad-CAM maps (N, h, w), each scaled to a maximum of 1, for the class that the model predicts (from the logit)."""
+    # BEGIN STUB
+    # kept = []
+    # handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
+    # scores = model(inputs).softmax(dim=1)
+    # handle.remove()
+    # (gradients,) = torch.autograd.grad(scores.max(dim=1).values.sum(), kept[0])
+    # maps = torch.relu((gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1))
+    # return (maps / maps.max().clamp(min=1e-12)).detach()
+    # END STUB
+    # BEGIN SOLUTION
+    kept = []
+    handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
+    scores = model(inputs)  # logits
+    handle.remove()
+    (gradients,) = torch.autograd.grad(scores.max(dim=1).values.sum(), kept[0])
+    maps = torch.relu((gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1))
+    return (maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)).detach()  # each by its own maximum
+    # END SOLUTION
+
+
+# %%
+exercises.explain_predicted.check(explain_predicted)
+
+# %% [markdown]
+# ## 10 · Play
+#
+# Choose a frame of the film, the class to ask for, the method, and whether all frames share one scale. Tab moves between the controls, the arrow keys change a value.
+
+# %%
+play_methods = {
+    "Grad-CAM": lambda c: grad_cam(model, frames, c, layer),
+    "Grad-CAM++": lambda c: grad_cam_plus_plus(model, frames, c, layer),
+    "Layer-CAM": lambda c: layer_cam(model, frames, c, layer),
+    "Layer-CAM, layer3": lambda c: layer_cam(model, frames, c, lab.layers["layer3"]),
+}
+
+
+def draw(frame, class_name, method, one_scale):
+    heat = play_methods[method](single.class_names.index(class_name))
+    top = heat.max() if one_scale else heat[frame].max()
+    figure, axes = plots.grid(1, 2, width=6)
+    axes[0, 0].imshow(film.images[frame])
+    axes[0, 1].imshow(plots.overlay(film.images[frame], heat[frame] / top.clamp(min=1e-12), own_scale=False))
+    axes[0, 1].set_title(f"why {class_name}?", fontsize=10)
+    plt.show()
+
+
+widgets.explore(
+    draw,
+    frame=widgets.slider("frame", 0, len(film.images) - 1, 12),
+    class_name=widgets.choice("class", list(single.class_names), single.class_names[moving]),
+    method=widgets.choice("method", list(play_methods)),
+    one_scale=widgets.checkbox("one scale for all frames", True),
+)
+
+# %% [markdown]
+# The same as a still picture: the four methods on four frames, one scale in each row.
+
+# %%
+some = [2, 8, 14, 20]
+figure, axes = plots.grid(len(play_methods) + 1, len(some), width=8)
+for column, i in enumerate(some):
+    axes[0, column].imshow(film.images[i])
+    axes[0, column].set_title(f"frame {i}", fontsize=10)
+for row, (name, method) in enumerate(play_methods.items(), start=1):
+    heat = method(moving)
+    axes[row, 0].set_ylabel(name, fontsize=10)
+    for column, i in enumerate(some):
+        axes[row, column].imshow(plots.overlay(film.images[i], heat[i] / heat.max(), own_scale=False))
+plt.show()
+
+# %% [markdown]
+# ## 11 · The paper in ten questions
+#
+# M. Böhle, M. Fritz, B. Schiele: *Convolutional Dynamic Alignment Networks for Interpretable Classifications* (CVPR 2021), for the grid pointing game of section 3.
+#
+# 1. **Which problem?** Networks whose decisions come with a faithful explanation; and, on the way, a fair test of explanations.
+# 2. **Is it new?** The pointing game on natural pictures rewards a map that only finds objects. The grid puts several sure pictures side by side, so that only the question tells them apart.
+# 3. **Which hypothesis?** A good explanation of a class puts its mass where the evidence for *that* class is.
+# 4. **Related work, and who?** The pointing game (Zhang and others, 2016), attribution methods from the gradient to RISE. The authors are at the Max Planck Institute for Informatics and CISPA.
+# 5. **The key idea (of the test)?** Build the ground truth by composing pictures, instead of asking people to draw it.
+# 6. **Which experiments?** Grids of pictures from CIFAR-10 and ImageNet, many attribution methods.
+# 7. **Data and code?** Public.
+# 8. **Do the results support it?** For the ranking of the methods on such grids, yes. A grid is no natural picture, and a network with a global view may behave differently on it.
+# 9. **What did it contribute?** A test without annotation that is now widely used.
+# 10. **What next?** Networks that are built to be explained; and judging by more than one measure (lesson 12).
+
+# %% [markdown]
+# ## 12 · Recap
+#
+# - The libraries agree on the sum and differ in its dressing: ReLU, scaling, interpolation.
+# - Count passes before you choose a method; measure before you believe that the expensive one is better.
+# - Two objects, grids and truth turn a pretty picture into a number.
+# - One scale for all frames of a sequence; one preprocessing for one network.
+# - A transformer's tokens become maps when the class token goes; the last block's patches get no gradient.
+# - Next: **06 · LIME**, which needs no access to the network at all.
+#
+# **References**
+# - [torch-cam](https://frgfm.github.io/torch-cam/), [captum](https://captum.ai/), [pytorch-grad-cam](https://jacobgil.github.io/pytorch-gradcam-book/)
+# - [Böhle and others, 2021: CoDA-Nets, with the grid pointing game](https://arxiv.org/abs/2104.00032)
+# - [Dosovitskiy and others, 2021: vision transformers](https://arxiv.org/abs/2010.11929)
+# - [Jiang and others, 2021: LayerCAM](https://doi.org/10.1109/TIP.2021.3089943)

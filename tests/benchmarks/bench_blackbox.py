@@ -1,0 +1,243 @@
+"""LIME and Shapley values beside the libraries: same inputs, equal results, time as ratios from one run.
+
+    python tests/benchmarks/bench_blackbox.py
+
+Prints one line a comparison: the library's time divided by ours, our time, and how far the results are apart
+(the largest difference over the largest value). Times are processor seconds on one core, so that other work on
+the machine does not change them. Ends with an error if results differ or a ratio falls below what the course
+promises. The network is small and random.
+"""
+
+import contextlib
+import io
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import shap
+import torch
+from captum.attr import KernelShap
+from lime.lime_image import LimeImageExplainer
+from lime.lime_tabular import LimeTabularExplainer
+from lime.lime_text import LimeTextExplainer
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from torch import nn
+
+from course_utils.methods import lime, shapley
+
+SIZE, TARGET, REPEATS = 128, 3, 3
+failures: list[str] = []
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    model = network()
+    print(f"{'what':<44}{'library / ours':>15}{'ours':>10}{'apart':>10}")
+    pictures(model, image)
+    texts()
+    tables()
+    kernel_shap(model, image)
+    exact_pictures(model, image)
+    print(f"{'exact, 20 players, cheap game':<44}{'':>15}{seconds(twenty_players)[0]:>9.2f}s")
+    if failures:
+        sys.exit("\n".join(failures))
+
+
+def network() -> nn.Module:
+    """A small convolutional classifier; bias and scale make its outputs differ between pictures."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in ((3, 8), (8, 16), (16, 32)):
+        layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(512, 10), nn.Softmax(1)
+    ).eval()
+
+
+def predictor(model: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+    def predict(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1).numpy()
+
+    return predict
+
+
+def grid(cells: int) -> np.ndarray:
+    """(SIZE, SIZE) labels of cells × cells squares, numbered from 0."""
+    index = np.arange(SIZE) * cells // SIZE
+    return index[:, None] * cells + index
+
+
+def seconds(function: Callable[[], object], repeats: int = 1) -> tuple[float, object]:
+    """Best time of a few runs, and the result."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        with contextlib.redirect_stderr(io.StringIO()):
+            result = function()
+        times.append(time.process_time() - start)
+    return min(times), result
+
+
+def compare(
+    name: str,
+    ours: Callable[[], np.ndarray],
+    theirs: Callable[[], np.ndarray],
+    tolerance: float,
+    promised: float = 0.0,
+    repeats: int = REPEATS,
+) -> None:
+    time_ours, result_ours = seconds(ours, repeats)
+    time_theirs, result_theirs = seconds(theirs, repeats)
+    apart = float(np.abs(result_ours - result_theirs).max() / np.abs(result_theirs).max())
+    report(name, time_theirs / time_ours, time_ours, apart, promised)
+    if not apart <= tolerance:
+        failures.append(f"{name}: results differ by {apart:.1e}, more than {tolerance:.0e}")
+
+
+def report(name: str, ratio: float, time_ours: float, apart: float, promised: float) -> None:
+    print(f"{name:<44}{ratio:>14.1f}×{time_ours:>9.2f}s{apart:>10.0e}")
+    if ratio < promised:
+        failures.append(f"{name}: {ratio:.1f}× the library's speed, promised {promised:g}×")
+
+
+def local_coefficients(explanation: object, label: int, n_features: int) -> np.ndarray:
+    coefficients = np.zeros(n_features)
+    for feature, value in explanation.local_exp[label]:
+        coefficients[feature] = value
+    return coefficients
+
+
+def pictures(model: nn.Module, image: np.ndarray) -> None:
+    predict, segments = predictor(model), grid(8)
+
+    def ours() -> np.ndarray:
+        random = np.random.RandomState(0)
+        random.randint(0, 1000)  # the package seeds its segmentation first
+        return lime.lime_image(predict, image, TARGET, segments, 1000, random_state=random).coefficients
+
+    def theirs() -> np.ndarray:
+        explanation = LimeImageExplainer(random_state=0).explain_instance(
+            image, predict, (TARGET,), top_labels=None, num_samples=1000, segmentation_fn=lambda _: segments
+        )
+        return local_coefficients(explanation, TARGET, 64)
+
+    compare("lime, picture, 64 segments, 1000 samples", ours, theirs, 1e-4, promised=3)
+
+
+def texts() -> None:
+    text = " ".join(f"word{i}" for i in range(40))
+    weights = np.random.default_rng(0).standard_normal(40)
+
+    def predict(batch: list[str]) -> np.ndarray:
+        scores = np.array([sum(weights[int(word[4:])] for word in one.split()) for one in batch])
+        return np.stack([1 / (1 + np.exp(scores)), 1 / (1 + np.exp(-scores))], axis=1)
+
+    def theirs() -> np.ndarray:
+        explanation = LimeTextExplainer(random_state=0).explain_instance(text, predict, num_samples=2000)
+        return local_coefficients(explanation, 1, 40)
+
+    compare(
+        "lime, text, 40 words, 2000 samples",
+        lambda: lime.lime_text(predict, text, 1, 2000).coefficients,
+        theirs,
+        1e-12,
+    )
+
+
+def tables() -> None:
+    table, targets = load_breast_cancer(return_X_y=True)
+    model = RandomForestClassifier(20, max_depth=5, random_state=0).fit(table, targets)
+    row, background, n_features = table[5], table[:100], table.shape[1]
+
+    def their_lime() -> np.ndarray:
+        explainer = LimeTabularExplainer(table, random_state=0)
+        explanation = explainer.explain_instance(row, model.predict_proba, num_features=6, num_samples=2000)
+        return local_coefficients(explanation, 1, n_features)
+
+    compare(
+        "lime, table, 6 of 30 columns, 2000 samples",
+        lambda: lime.lime_tabular(model.predict_proba, row, table, 1, 2000, k=6).coefficients,
+        their_lime,
+        1e-10,
+    )
+    compare(
+        "tree_shap, 100 rows, path-dependent (C++)",
+        lambda: shapley.tree_shap(model, table[:100], method="path_dependent"),
+        lambda: shap.TreeExplainer(model).shap_values(table[:100]),
+        1e-10,
+    )
+    forest = RandomForestClassifier(20, max_depth=5, random_state=0).fit(table[:, :10], targets)
+    game = shapley.masking_game(forest.predict_proba, row[:10], background[:50, :10], 1)
+    explainer = shap.KernelExplainer(lambda x: forest.predict_proba(x)[:, 1], background[:50, :10])
+    compare(
+        "kernel_shap, table, 10 columns × 50 rows",
+        lambda: shapley.kernel_shap(game, 10),
+        lambda: explainer.shap_values(row[None, :10], l1_reg=0, silent=True)[0],
+        1e-10,
+        repeats=1,
+    )
+    compare(
+        "tree_shap instead of KernelExplainer",
+        lambda: shapley.tree_shap(forest, row[:10], background[:50, :10], target=1),
+        lambda: explainer.shap_values(row[None, :10], l1_reg=0, silent=True)[0],
+        1e-10,
+        repeats=1,
+    )
+
+
+def kernel_shap(model: nn.Module, image: np.ndarray) -> None:
+    """Equal budgets; the error of each against the exact values."""
+    predict, segments, n_samples, n_players = predictor(model), np.minimum(grid(4), 11), 500, 12
+    hidden = lime.hidden_image(image, segments, 127)
+    game = shapley.image_game(predict, image, TARGET, segments, hidden)
+    exact = shapley.shapley_values(game, n_players)
+    to_input = lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1  # noqa: E731
+    inputs, baseline, feature_mask = to_input(image), to_input(hidden), torch.from_numpy(segments)[None, None]
+    captum = KernelShap(model)
+
+    def theirs() -> np.ndarray:
+        torch.manual_seed(0)
+        with torch.inference_mode():
+            values = captum.attribute(
+                inputs, baselines=baseline, target=TARGET, feature_mask=feature_mask, n_samples=n_samples,
+                return_input_shape=False,
+            )  # fmt: skip
+        return values[0].numpy()
+
+    time_ours, ours = seconds(lambda: shapley.kernel_shap(game, n_players, n_samples - 2), REPEATS)
+    time_theirs, captums = seconds(theirs, REPEATS)
+    errors = [float(np.abs(values - exact).max() / np.abs(exact).max()) for values in (ours, captums)]
+    name = f"kernel_shap, picture, {n_samples} samples, captum"
+    report(
+        name, time_theirs / time_ours, time_ours, float(np.abs(ours - captums).max() / np.abs(exact).max()), 5
+    )
+    print(f"    largest error against exact values: ours {errors[0]:.1%}, captum {errors[1]:.1%}")
+    if errors[0] > errors[1]:
+        failures.append(f"{name}: our error is larger than captum's")
+
+
+def exact_pictures(model: nn.Module, image: np.ndarray) -> None:
+    segments = np.minimum(grid(4), 11)
+    game = shapley.image_game(predictor(model), image, TARGET, segments, 127)
+
+    def theirs() -> np.ndarray:
+        explainer = shap.explainers.Exact(lambda masks: game(masks.astype(np.int64)), np.zeros((1, 12)))
+        return explainer(np.ones((1, 12))).values[0]
+
+    theirs()  # compiles
+    compare(
+        "exact, picture, 12 segments (4096), shap", lambda: shapley.shapley_values(game, 12), theirs, 1e-6
+    )
+
+
+def twenty_players() -> np.ndarray:
+    weights = np.random.default_rng(0).random(20)
+    return shapley.shapley_values(lambda masks: np.sqrt(masks @ weights), 20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+"""Attention: against transformers' own modules, published formulas written again, and networkx's flows."""
+
+import networkx
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, BertModel
+
+from course_utils.methods.attention import (
+    attention_flow,
+    attention_maps,
+    attention_relevance,
+    attention_rollout,
+    change_attention,
+    gradient_weighted_attention,
+    mask_heads,
+    one_head,
+)
+
+LAYERS, HEADS, TOKENS = 3, 4, 7
+
+
+def small_config(**options):
+    return BertConfig(
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=64,
+        max_position_embeddings=16,
+        initializer_range=0.3,  # large weights: attention that is far from uniform
+        attn_implementation="eager",
+        **options,
+    )
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return BertForSequenceClassification(small_config(num_labels=3)).eval()
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(1, 50, (1, TOKENS), generator=torch.Generator().manual_seed(1))
+
+
+def random_attentions(layers=LAYERS, heads=HEADS, tokens=TOKENS, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        torch.randn(layers, heads, tokens, tokens, generator=generator, dtype=torch.float64)
+        .mul(2)
+        .softmax(-1)
+    )
+
+
+def logits(model, ids):
+    with torch.no_grad():
+        return model(input_ids=ids).logits
+
+
+# maps
+
+
+def test_maps_are_the_models_own_and_rows_sum_to_one(model, ids):
+    maps = attention_maps(model, ids)
+    assert maps.shape == (LAYERS, HEADS, TOKENS, TOKENS)
+    own = model(input_ids=ids, output_attentions=True).attentions
+    torch.testing.assert_close(maps, torch.cat(own).detach(), rtol=0, atol=0)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(LAYERS, HEADS, TOKENS))
+
+
+def test_maps_accept_ids_and_mappings_and_leave_them_alone(model, ids):
+    tokens = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "unknown": torch.zeros(1)}
+    before = {name: value.clone() for name, value in tokens.items()}
+    torch.testing.assert_close(attention_maps(model, tokens), attention_maps(model, ids[0]))
+    assert all(torch.equal(tokens[name], before[name]) for name in before)
+
+
+def test_maps_switch_dropout_off_and_back_on(model, ids):
+    model.train()
+    model.classifier.eval()
+    first, second = attention_maps(model, ids), attention_maps(model, ids)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    assert model.training and not model.classifier.training and model.bert.training
+
+
+def test_default_attention_is_refused_with_advice(ids):
+    model = BertModel(small_config())
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(ValueError, match="eager"):
+        attention_maps(model.eval(), ids)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "error", "words"),
+    [
+        (torch.ones(2, 5, dtype=torch.long), ValueError, "one text at a time"),
+        (torch.ones(1, 0, dtype=torch.long), ValueError, "one text"),
+        (torch.ones(1, 17, dtype=torch.long), ValueError, "17 tokens.*at most 16"),
+        (torch.ones(1, 5), TypeError, "integers"),
+        ("a text", TypeError, "tokenizer"),
+        ({"attention_mask": torch.ones(1, 5)}, TypeError, "tokenizer"),
+    ],
+)
+def test_bad_tokens(model, tokens, error, words):
+    with pytest.raises(error, match=words):
+        attention_maps(model, tokens)
+
+
+# rollout and flow
+
+
+def published_rollout(attentions):
+    """Abnar & Zuidema's formula, written with NumPy as in their notebook: add I, normalise rows, multiply."""
+    mean = attentions.numpy().mean(axis=1)
+    augmented = mean + np.eye(mean.shape[1])[None]
+    augmented = augmented / augmented.sum(axis=-1)[..., None]
+    joint = np.zeros_like(augmented)
+    joint[0] = augmented[0]
+    for i in range(1, len(augmented)):
+        joint[i] = augmented[i].dot(joint[i - 1])
+    return joint
+
+
+def test_rollout_equals_the_published_formula():
+    attentions = random_attentions()
+    joint = published_rollout(attentions)
+    np.testing.assert_allclose(attention_rollout(attentions), joint[-1], atol=1e-15)
+    np.testing.assert_allclose(attention_rollout(attentions, all_layers=True), joint, atol=1e-15)
+    torch.testing.assert_close(attention_rollout(attentions).sum(-1), torch.ones(TOKENS, dtype=torch.float64))
+
+
+def test_rollout_direction_on_a_known_chain():
+    # token 0 looks at 1 in the upper layer, 1 looks at 2 in the lower one: 2 reaches 0 with 0.5 × 0.5
+    lower, upper = torch.eye(3), torch.eye(3)
+    lower[1], upper[0] = torch.tensor([0.0, 0, 1]), torch.tensor([0.0, 1, 0])
+    result = attention_rollout(torch.stack([lower, upper])[:, None])
+    torch.testing.assert_close(result[0], torch.tensor([0.5, 0.25, 0.25]))
+
+
+def test_rollout_takes_transformers_tuples(model, ids):
+    own = model(input_ids=ids, output_attentions=True).attentions
+    torch.testing.assert_close(attention_rollout(own), attention_rollout(attention_maps(model, ids)))
+    assert not attention_rollout(own).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("attentions", "words"),
+    [
+        (torch.rand(3, 5, 5), "shape"),
+        (torch.rand(2, 3, 5, 4), "shape"),
+        ((), "eager"),
+        (-torch.rand(2, 3, 5, 5), "not scores"),
+        (torch.full((2, 3, 5, 5), torch.nan), "finite"),
+    ],
+)
+def test_rollout_refuses(attentions, words):
+    with pytest.raises(ValueError, match=words):
+        attention_rollout(attentions)
+
+
+def test_flow_equals_networkx():
+    attentions = random_attentions(tokens=5)
+    steps = 0.5 * attentions.mean(1) + 0.5 * torch.eye(5, dtype=torch.float64)
+    graph = networkx.DiGraph()
+    for layer, step in enumerate(steps):
+        for query in range(5):
+            for key in range(5):
+                graph.add_edge((layer + 1, query), (layer, key), capacity=step[query, key].item())
+    expected = [
+        [networkx.maximum_flow_value(graph, (LAYERS, query), (0, key)) for key in range(5)]
+        for query in range(5)
+    ]
+    flow = attention_flow(attentions)
+    np.testing.assert_allclose(flow, expected, atol=1e-7)
+    np.testing.assert_allclose(attention_flow(attentions, queries=[3]), flow[3:4], atol=0)
+    with pytest.raises(ValueError, match="out of range"):
+        attention_flow(attentions, queries=[5])
+
+
+def test_flow_is_at_least_the_rollout():
+    # the rollout's shares are one flow that respects the capacities, the maximum cannot be smaller
+    attentions = random_attentions(seed=3)
+    assert (attention_flow(attentions) >= attention_rollout(attentions) - 1e-6).all()
+
+
+# gradients
+
+
+def test_gradient_weighted_attention_is_the_first_order_change(model, ids):
+    """Attention × gradient predicts what scaling one head's attention by 1 + ε does to the score."""
+    weighted = gradient_weighted_attention(model.double(), ids, target=2)
+    assert weighted.shape == (LAYERS, HEADS, TOKENS, TOKENS)
+    step = 1e-5
+    for layer in range(LAYERS):
+
+        def scaled(number, attention, layer=layer, sign=1):
+            factor = torch.ones_like(attention)
+            factor[:, 1] += sign * step * (number == layer)
+            return attention * factor
+
+        with change_attention(model, scaled):
+            up = logits(model, ids)
+        with change_attention(model, lambda number, attention: scaled(number, attention, sign=-1)):
+            down = logits(model, ids)
+        slope = (up - down)[0, 2] / (2 * step)
+        torch.testing.assert_close(weighted[layer, 1].sum(), slope, rtol=1e-5, atol=1e-7)
+
+
+def test_gradient_weighted_attention_works_frozen_and_leaves_no_trace(model, ids):
+    expected = gradient_weighted_attention(model, ids, target=0)
+    model.requires_grad_(False)
+    with torch.inference_mode():
+        torch.testing.assert_close(gradient_weighted_attention(model, ids, target=0), expected)
+    assert all(p.grad is None and not p.requires_grad for p in model.parameters())
+    with pytest.raises(ValueError, match="target 3"):
+        gradient_weighted_attention(model, ids, target=3)
+    with pytest.raises(ValueError, match="class scores"):
+        gradient_weighted_attention(model.bert, ids, target=0)
+
+
+def test_relevance_is_the_recursion_of_the_paper(model, ids):
+    weighted = gradient_weighted_attention(model, ids, target=1)
+    relevance = torch.eye(TOKENS)
+    for layer in range(LAYERS):
+        positive = weighted[layer].relu().mean(0)
+        relevance = relevance + torch.matmul(positive, relevance)
+    torch.testing.assert_close(attention_relevance(model, ids, target=1), relevance)
+
+
+# one head, and changes
+
+
+def test_one_head_equals_the_models_attention_and_states(model, ids):
+    maps = attention_maps(model, ids)
+    outputs = {}
+    for layer, block in enumerate(model.bert.encoder.layer):
+        block.attention.self.register_forward_hook(lambda m, a, o, layer=layer: outputs.update({layer: o[0]}))
+    logits(model, ids)
+    for layer in range(LAYERS):
+        heads = [one_head(model, ids, layer, head) for head in range(HEADS)]
+        torch.testing.assert_close(torch.stack([h.attention for h in heads]), maps[layer], rtol=0, atol=1e-6)
+        torch.testing.assert_close(
+            torch.cat([h.output for h in heads], dim=1), outputs[layer][0], rtol=0, atol=1e-5
+        )
+    head = heads[0]
+    torch.testing.assert_close(head.scores, head.query @ head.key.T / (32 / HEADS) ** 0.5)
+
+
+def test_one_head_refuses(model, ids):
+    with pytest.raises(ValueError, match="layer 3"):
+        one_head(model, ids, 3, 0)
+    with pytest.raises(ValueError, match="head 4"):
+        one_head(model, ids, 0, 4)
+    mask = torch.ones_like(ids)
+    mask[0, -1] = 0
+    with pytest.raises(ValueError, match="padd"):
+        one_head(model, {"input_ids": ids, "attention_mask": mask}, 0, 0)
+    with pytest.raises(ValueError, match="BERT-like"):
+        one_head(torch.nn.Linear(2, 2), ids, 0, 0)
+
+
+def test_change_attention_with_no_change_changes_nothing(model, ids):
+    before = logits(model, ids)
+    with change_attention(model, lambda layer, attention: attention):
+        torch.testing.assert_close(logits(model, ids), before, rtol=0, atol=1e-6)
+    uniform = torch.full((1, HEADS, TOKENS, TOKENS), 1 / TOKENS)
+    with change_attention(model, lambda layer, attention: uniform):
+        assert (logits(model, ids) - before).abs().max() > 0.01
+        torch.testing.assert_close(attention_maps(model, ids), uniform.expand(LAYERS, -1, -1, -1))
+    torch.testing.assert_close(logits(model, ids), before, rtol=0, atol=0)
+
+
+def test_masked_heads_are_as_if_their_columns_of_the_output_matrix_were_zero(model, ids):
+    before = logits(model, ids)
+    with mask_heads(model, [(0, 1), (2, 0), (2, 3)]):
+        masked = logits(model, ids)
+    torch.testing.assert_close(logits(model, ids), before, rtol=0, atol=0)
+    size = 32 // HEADS
+    with torch.no_grad():
+        for layer, head in [(0, 1), (2, 0), (2, 3)]:
+            model.bert.encoder.layer[layer].attention.output.dense.weight[
+                :, head * size : (head + 1) * size
+            ] = 0
+    torch.testing.assert_close(masked, logits(model, ids), rtol=0, atol=1e-6)
+    assert (masked - before).abs().max() > 1e-3
+
+
+def test_masking_equals_changing_the_attention_to_zero(model, ids):
+    def silence(layer, attention):
+        keep = torch.ones(HEADS)
+        keep[2] = float(layer != 1)
+        return attention * keep[:, None, None]
+
+    with mask_heads(model, [(1, 2)]):
+        masked = logits(model, ids)
+    with change_attention(model, silence):
+        torch.testing.assert_close(logits(model, ids), masked, rtol=0, atol=1e-6)
+
+
+def test_hooks_are_gone_after_errors(model, ids):
+    with pytest.raises(RuntimeError, match="stop"), mask_heads(model, [(0, 0)]):
+        raise RuntimeError("stop")
+    with pytest.raises(ValueError, match="shape"), change_attention(model, lambda layer, a: a[:, :1]):
+        logits(model, ids)
+    with pytest.raises(ValueError, match="head 9"), mask_heads(model, [(0, 0), (1, 9)]):
+        pass
+    assert all(not module._forward_hooks for module in model.bert.encoder.modules())

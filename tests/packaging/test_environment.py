@@ -1,0 +1,173 @@
+"""The script behind `make lab`: what it builds, when it does not, and its one-line errors."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course_utils.authoring import environment
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder like the repository, and a record of the commands that would have been run in it."""
+    (tmp_path / "requirements.lock").write_text("numpy==2.0\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    monkeypatch.setattr(environment, "ROOT", str(tmp_path))
+    monkeypatch.setattr(environment, "VENV", str(tmp_path / ".venv"))
+    monkeypatch.setattr(environment, "LOCK", str(tmp_path / "requirements.lock"))
+    monkeypatch.setattr(environment, "STAMP", str(tmp_path / ".venv" / "course.stamp"))
+    commands = []
+
+    def call(command):
+        commands.append(" ".join(map(str, command)))
+        if "venv" in command:
+            python = Path(environment.venv_python())
+            python.parent.mkdir(parents=True)
+            python.touch()
+
+    monkeypatch.setattr(environment, "call", call)
+    monkeypatch.setattr(environment, "find_python", lambda: "python3.12")
+    monkeypatch.setattr(environment, "run_quietly", lambda command: "")
+    monkeypatch.setattr(environment, "check_disk", lambda: None)
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    return tmp_path, commands
+
+
+def test_pip_builds_it_once(place, capsys):
+    _, commands = place
+    environment.ensure_environment()
+    assert commands[0].startswith("python3.12 -m venv")
+    assert "-m pip install" in commands[1]
+    assert "--require-hashes -r" in commands[1]
+    assert "--no-deps --no-build-isolation -e" in commands[-1]
+    assert "6 GB" in capsys.readouterr().out
+    built = len(commands)
+    environment.ensure_environment()
+    assert len(commands) == built
+
+
+def test_uv_is_used_where_it_is(place, monkeypatch):
+    monkeypatch.setattr(environment.shutil, "which", lambda name: "/bin/uv" if name == "uv" else None)
+    environment.ensure_environment()
+    assert place[1][0].startswith("/bin/uv venv")
+    assert place[1][1].startswith("/bin/uv pip install --python")
+
+
+def test_a_changed_lock_builds_it_again_and_a_changed_pyproject_only_the_package(place):
+    folder, commands = place
+    environment.ensure_environment()
+    commands.clear()
+    (folder / "pyproject.toml").write_text("[project]\nname='x'\n")
+    environment.ensure_environment()
+    assert len(commands) == 1
+    assert "-e" in commands[0]
+    commands.clear()
+    (folder / "requirements.lock").write_text("numpy==2.1\n")
+    environment.ensure_environment()
+    assert "venv" in commands[0]
+
+
+def test_line_ends_do_not_count(place):
+    folder, commands = place
+    environment.ensure_environment()
+    commands.clear()
+    (folder / "requirements.lock").write_bytes(b"numpy==2.0\r\n")
+    environment.ensure_environment()
+    assert commands == []
+
+
+def test_a_half_built_one_is_built_again(place, monkeypatch):
+    _, commands = place
+    good = environment.call
+
+    def fails(command):
+        if "-r" in command:
+            raise subprocess.CalledProcessError(1, command)
+        good(command)
+
+    monkeypatch.setattr(environment, "call", fails)
+    with pytest.raises(subprocess.CalledProcessError):
+        environment.ensure_environment()
+    monkeypatch.setattr(environment, "call", good)
+    commands.clear()
+    environment.ensure_environment()
+    assert "venv" in commands[0]
+
+
+def one_line(capsys) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_missing_venv_module_is_one_line(place, monkeypatch, capsys):
+    monkeypatch.setattr(environment, "run_quietly", lambda command: None)
+    assert environment.main([]) == 1
+    assert "apt install python3-venv" in one_line(capsys)
+
+
+def test_a_failing_command_is_one_line(place, monkeypatch, capsys):
+    def fails(command):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(environment, "call", fails)
+    assert environment.main([]) == 1
+    assert "this command failed: python3.12 -m venv" in one_line(capsys)
+
+
+def test_an_intel_mac_is_one_line(place, monkeypatch, capsys):
+    monkeypatch.setattr(environment.sys, "platform", "darwin")
+    monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
+    assert environment.main([]) == 1
+    assert "Intel Macs" in one_line(capsys)
+
+
+def test_an_old_python_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(environment, "VENV", str(tmp_path / ".venv"))
+    monkeypatch.setattr(environment, "STAMP", str(tmp_path / ".venv" / "stamp"))
+    monkeypatch.setattr(
+        environment.shutil, "which", lambda name: "/bin/python3" if name == "python3" else None
+    )
+    monkeypatch.setattr(environment, "run_quietly", lambda command: "3.8")
+    assert environment.main([]) == 1
+    assert "Python 3.11 to 3.13 is needed, found 3.8" in one_line(capsys)
+
+
+def test_a_full_disk_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "VENV", str(tmp_path / ".venv"))
+    monkeypatch.setattr(environment, "DISK_BYTES", 10**18)
+    with pytest.raises(environment.Problem, match="GB of free disk are needed"):
+        environment.check_disk()
+
+
+def test_an_unknown_word_is_one_line(place, capsys):
+    assert environment.main(["labs"]) == 1
+    assert "unknown argument labs" in one_line(capsys)
+
+
+def test_lab_opens_the_table_of_lessons(place, monkeypatch):
+    started = []
+    monkeypatch.setattr(environment.subprocess, "call", lambda command, **more: started.append(command) or 0)
+    assert environment.main(["lab"]) == 0
+    assert started[0][1:4] == ["-m", "jupyter", "lab"]
+    assert started[0][-1].endswith("/lab/tree/notebooks/00_contents.ipynb")
+
+
+def test_this_python_fits_and_is_found():
+    path = environment.find_python()
+    version = subprocess.check_output([path, "-c", environment.CHECK_PYTHON], text=True).strip()
+    assert environment.fits(version)
+
+
+def test_an_old_python_can_read_the_script():
+    """No syntax that an old Python 3 would stumble over before it can say that it is too old."""
+    tree = ast.parse(Path(environment.__file__).read_text(encoding="utf-8"), feature_version=(3, 7))
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match)
+    assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported <= set(sys.stdlib_module_names)
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
