@@ -1,5 +1,6 @@
 """Execute lessons and store them, the same bytes at every build on one machine."""
 
+import base64
 import json
 import os
 import re
@@ -24,6 +25,7 @@ WIDGET_TEXT = "An interactive view: run this cell in Jupyter to use it."
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|opt|usr|var)/[\w.-]+|\b[A-Z]:\\\\?\w")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
+PROGRESS_BAR = re.compile(r"\d+/\d+ \[\d\d:\d\d|\d+it \[\d\d:\d\d")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -52,6 +54,8 @@ def build(
             made, cost = execute(lesson, edition, on_cell=progress.update)
             target.parent.mkdir(exist_ok=True)
             write(made, target)
+            if edition == "learner":
+                _write_cover(made, folder)
             costs.append(cost)
     update_readme(folder.parent / "README.md", lessons.sources(folder))
     print(table(costs))
@@ -118,7 +122,7 @@ def execute(
     problems = []
     for place, cell in zip(places, made.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs = [_clean(output) for output in cell.outputs]
+            cell.outputs = [_clean(output) for output in cell.outputs if not _is_progress_bar(output)]
             problems += [f"{place}: {problem}" for problem in output_problems(cell)]
     if edition == "solved":
         problems += _wrong_solutions(lesson, made, places)
@@ -135,6 +139,14 @@ def write(made: NotebookNode, path: Path) -> None:
     half = path.with_suffix(".ipynb.part")
     half.write_text(text, encoding="utf-8", newline="\n")
     half.replace(path)
+
+
+def _write_cover(made: NotebookNode, folder: Path) -> None:
+    """The README's picture is the figure of the cell with the tag "cover"."""
+    for cell in made.cells:
+        for output in cell.get("outputs", []) if "cover" in cell.metadata.get("tags", []) else []:
+            if "image/jpeg" in output.get("data", {}):
+                (folder / "cover.jpg").write_bytes(base64.b64decode(output.data["image/jpeg"]))
 
 
 def output_problems(cell: NotebookNode) -> Iterator[str]:
@@ -168,6 +180,11 @@ def _clean(output: NotebookNode) -> NotebookNode:
     if WIDGET in output.get("data", {}):
         output.data = nbformat.from_dict({"text/plain": WIDGET_TEXT})
     return output
+
+
+def _is_progress_bar(output: NotebookNode) -> bool:
+    """A finished tqdm bar says nothing to a reader, and its times differ at every build."""
+    return WIDGET in output.get("data", {}) and bool(PROGRESS_BAR.search(output.data.get("text/plain", "")))
 
 
 def _source_lines(lesson: Lesson, made: NotebookNode) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-BATCH_SIZE = 128
+BATCH_SIZE = 64  # larger batches leave the cache and are slower on a CPU
 
 # name: module of this package, function, arguments that are fixed
 _LOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {

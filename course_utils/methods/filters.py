@@ -12,6 +12,7 @@ where x counts from the middle of the value range in units of half the range, so
 be and the same weights serve every network.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -237,7 +238,7 @@ def ascend(
         optimizer = torch.optim.Adam([variable], lr=learning_rate)
 
         ink = generator is not None or shape[0] == 1
-        for step in tqdm(range(n_steps + 1), desc="ascent", unit="step", disable=not progress, leave=False):
+        for step in _counted(n_steps + 1, progress):
             pictures = picture_of(variable)
             scores, penalty = score(_moved(pictures, jitter, scale, rotate, random))
             if on_step is not None:
@@ -296,6 +297,13 @@ def colour_basis(pictures: Tensor) -> Tensor:
 def wave_frequencies(height: int, width: int) -> Tensor:
     """Return the frequency of each wave of `torch.fft.rfft2` in waves a pixel, `(height, width // 2 + 1)`."""
     return torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+
+
+def _counted(n: int, progress: bool) -> Iterator[int]:
+    """Count to n, with a bar on the standard output that vanishes at the end if `progress`."""
+    yield from tqdm(
+        range(n), desc="ascent", unit="step", disable=not progress, leave=False, ncols=72, file=sys.stdout
+    )
 
 
 # ---- the three parametrisations

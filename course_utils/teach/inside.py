@@ -46,10 +46,14 @@ def patch(picture: np.ndarray, place: Sequence[int], size: int, jump: int) -> np
     return padded[top : top + size, left : left + size]
 
 
-def as_picture(signal: Tensor, percentile: float = 99.8) -> np.ndarray:
-    """A signed map ``(3, H, W)`` as a picture ``(H, W, 3)`` in 0 … 1; zero is grey."""
+def as_picture(signal: Tensor, percentile: float = 99.0) -> np.ndarray:
+    """A signed map ``(3, H, W)`` as a picture ``(H, W, 3)`` in 0 … 1; zero is grey.
+
+    The ``percentile`` of the absolute values that are not zero reaches 0 or 1; stronger ones are clipped.
+    """
     values = plots.to_array(signal).transpose(1, 2, 0)
-    limit = np.percentile(np.abs(values), percentile) or np.abs(values).max() or 1.0
+    strengths = np.abs(values[values != 0])
+    limit = np.percentile(strengths, percentile) if strengths.size else 1.0
     return (GREY + 0.5 * values / limit).clip(0, 1)
 
 

@@ -1,8 +1,8 @@
 """One look for every figure of the course: pictures, heat maps, overlays, grids and score plots.
 
-Pictures are ``(H, W, 3)`` uint8 arrays, maps ``(H, W)`` floats (arrays or tensors, any device). A map of magnitudes is
-drawn from zero to its own maximum on a sequential colour map; a signed map is centred at zero on a diverging one. Both
-colour maps stay readable for colour-blind eyes.
+Pictures are ``(H, W, 3)`` uint8 arrays, maps ``(H, W)`` floats (arrays or tensors, any device). A map of
+magnitudes is drawn from zero to its own maximum on a sequential colour map; a signed map is centred at zero
+on a diverging one. Both colour maps stay readable for colour-blind eyes.
 """
 
 from __future__ import annotations
@@ -88,11 +88,12 @@ def resize_map(heat: Any, size: tuple[int, int]) -> np.ndarray:
 def overlay(
     image: np.ndarray, heat: Any, *, signed: bool = False, own_scale: bool = True, strength: float = 0.85
 ) -> np.ndarray:
-    """The picture in grey with the map laid over it: the stronger the map, the less of the picture shows through.
+    """The picture in grey with the map laid over it: the stronger the map, the less of the picture shows
+    through.
 
-    Returns ``(H, W, 3)`` uint8. A map of magnitudes is clipped at zero and divided by its maximum; a signed one is
-    divided by its largest absolute value. With ``own_scale=False`` the map is taken as scaled already (1 is full
-    colour), so that several maps can share one scale.
+    Returns ``(H, W, 3)`` uint8. A map of magnitudes is clipped at zero and divided by its maximum; a signed
+    one is divided by its largest absolute value. With ``own_scale=False`` the map is taken as scaled already
+    (1 is full colour), so that several maps can share one scale.
     """
     heat = resize_map(heat, image.shape[:2])
     scale = (np.abs(heat).max() if signed else heat.max()) if own_scale else 1.0
@@ -105,7 +106,8 @@ def overlay(
 
 
 def grid(rows: int, columns: int, *, width: float = WIDTH, ratio: float = 1.0) -> tuple[Figure, np.ndarray]:
-    """A figure of ``rows`` × ``columns`` bare axes for pictures (``ratio`` = height / width of one); axes ``(rows, columns)``."""
+    """A figure of ``rows`` × ``columns`` bare axes for pictures (``ratio`` = height / width of one); axes
+    ``(rows, columns)``."""
     height = width / columns * ratio * rows + 0.35
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.015, hspace=0.015)
@@ -159,6 +161,14 @@ def show_heat(ax: Axes, heat: Any, *, signed: bool = False, title: str = "", col
         bar.outline.set_visible(False)
 
 
+def show_pixels(ax: Axes, heat: Any, *, signed: bool = False) -> None:
+    """A grainy map of single pixels: the strongest half per cent is cut off, or it would be black to the
+    eye."""
+    heat = to_array(heat)
+    limit = float(np.quantile(np.abs(heat), 0.995)) or float(np.abs(heat).max()) or 1.0
+    ax.imshow(heat, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-limit if signed else 0.0, vmax=limit)
+
+
 def outline(ax: Axes, mask: Any, *, color: str = "white") -> None:
     """The border of a ``(H, W)`` boolean mask, drawn over what ``ax`` shows."""
     mask = to_array(mask).astype(float)
@@ -187,13 +197,15 @@ def show_maps(
     labels: Sequence[str] | None = None,
     masks: Any | None = None,
     signed: bool | Sequence[str] = False,
+    alone: bool = False,
     title: str | None = None,
     width: float = WIDTH,
 ) -> Figure:
     """Pictures down the side, methods along the top, each map laid over its picture.
 
-    ``maps``: name → ``(N, h, w)``. ``masks`` ``(N, H, W)`` draws the truth as an outline. ``signed``: True, or the
-    names of the maps whose sign matters.
+    ``maps``: name → ``(N, h, w)``. ``masks`` ``(N, H, W)`` draws the truth as an outline. ``signed``: True,
+    or the names of the maps whose sign matters. ``alone``: draw the maps without the picture, the strongest
+    half per cent cut off; that is how grainy maps of single pixels become visible.
     """
     signed = set(maps) if signed is True else set(signed or ())
     height, breadth = images[0].shape[:2]
@@ -203,7 +215,10 @@ def show_maps(
         if labels:
             axes[i, 0].set_ylabel(labels[i], fontsize=10)
         for ax, (name, heat) in zip(axes[i, 1:], maps.items(), strict=True):
-            ax.imshow(overlay(image, heat[i], signed=name in signed))
+            if alone:
+                show_pixels(ax, heat[i], signed=name in signed)
+            else:
+                ax.imshow(overlay(image, heat[i], signed=name in signed))
             if masks is not None:
                 outline(ax, masks[i])
             if i == 0:

@@ -1,7 +1,7 @@
 """Explorers for the lessons: a row of labelled controls and the figure that they change.
 
-Every control can be reached with Tab and changed with the arrow keys. A stored notebook shows one line of text in the
-explorer's place, since live widgets do not survive on a static page.
+Every control can be reached with Tab and changed with the arrow keys. A stored notebook shows one line of
+text in the explorer's place, since live widgets do not survive on a static page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def checkbox(label: str, value: bool = False) -> widgets.Checkbox:
 
 
 def explore(draw: Callable[..., None], **controls: widgets.Widget) -> None:
-    """Show the controls and, under them, what ``draw(**values)`` draws or prints; drawn again at every change."""
+    """Show the controls and, under them, what ``draw(**values)`` draws or prints; drawn again at every
+    change."""
     output = widgets.Output()
 
     def redraw(_change: object = None) -> None:

@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> None:
     commands.add_parser("manifest", help="write data/manifest.json anew")
     report = commands.add_parser("report", help="train over several seeds and write the table")
     report.add_argument("--seeds", type=int, default=3)
+    report.add_argument("--labs", nargs="+", choices=pictures.MODELS, default=list(pictures.MODELS))
     options = parser.parse_args(arguments)
 
     if options.command == "samples":
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> None:
     elif options.command == "report":
         from course_utils.training.report import write_report
 
-        write_report(options.seeds)
+        write_report(options.seeds, options.labs)
     else:
         _train(options.command, options.model, options.seed, options.out)
 

@@ -300,17 +300,20 @@ for name in relus:
     one, two = results[name]
     print(f"{name}   {(one - two).abs().max() / two.abs().max():.6f}")
 
+one, two = (result[0] for result in results["relu5"])
+field = inside.receptive_field(model, "relu5")
+with torch.no_grad():
+    place = divmod(int(run_to(model, x, "relu5")[0, channel].argmax()), 16)
 figure, axes = plots.grid(1, 4, ratio=1.08)
-one, two = results["relu5"]
-limit = float(two.abs().max())
-axes[0, 0].imshow(lab.images[scene])
-axes[0, 0].set_title("picture", fontsize=10)
-axes[0, 1].imshow(inside.as_picture(one[0]))
-axes[0, 1].set_title("unpooling", fontsize=10)
-axes[0, 2].imshow(inside.as_picture(two[0]))
-axes[0, 2].set_title("backward pass", fontsize=10)
-plots.show_heat(axes[0, 3], (two - one)[0].sum(dim=0), signed=True, title="backward − unpooling")
-figure.suptitle("relu5: alike to the eye, not equal")
+for ax, picture, title in zip(
+    axes[0],
+    (lab.images[scene], inside.as_picture(one), inside.as_picture(two), inside.as_picture(two - one)),
+    ("what the place sees", "unpooling", "backward pass", "backward − unpooling"),
+    strict=True,
+):
+    ax.imshow(inside.patch(picture, place, *field))
+    ax.set_title(title, fontsize=10)
+figure.suptitle("relu5: alike to the eye, not equal (each panel has its own scale)")
 plt.show()
 
 # %% [markdown]
@@ -608,7 +611,12 @@ def purity(layer):
 chosen = {}
 for name in relus:
     order = values[name].sort(dim=0, descending=True).values[:9].mean(dim=0).argsort(descending=True)
-    if name not in ("relu1", "relu2"):  # late layers: the purest features, each of another class
+    if name == "relu1":  # strong features whose filters are not like that of a stronger one
+        unit_filters = F.normalize(model.conv1.weight.detach().flatten(1))
+        order = [
+            k for n, k in enumerate(order) if (unit_filters[order[:n]] @ unit_filters[k]).abs().lt(0.4).all()
+        ]
+    else:  # the purest features, each of another class
         order = (purity(name) + 1e-4 * values[name].amax(dim=0) / values[name].max()).argsort(descending=True)
         classes = [
             int(bank_targets[values[name][:, k].argsort(descending=True)[:9]].mode().values) for k in order
@@ -642,7 +650,7 @@ def show_features(layers):
 show_features(["relu1", "relu2"])
 
 # %% [markdown]
-# The first layers react to edges and colours; the second already to corners and textures. Now the later layers, whose places see much more of the picture.
+# The first layer reacts to edges and colours, the second already to pieces of objects: corners, stripes, eyes. Now the later layers, whose places see much more of the picture.
 
 # %%
 show_features(["relu3", "relu4", "relu5"])
@@ -656,7 +664,7 @@ print(
 )
 
 # %% [markdown]
-# Two cautions. We *chose* the features: for the late layers, the purest ones, and the printed averages are lower. And nine pictures show what excites a feature most, not all it reacts to; a feature with nine cats may also
+# Two cautions. We *chose* the features, from the second layer on the purest ones; the printed averages are lower. And nine pictures show what excites a feature most, not all it reacts to; a feature with nine cats may also
 # answer weakly to horses.
 #
 # Compare left and right in a pair. The patches vary, in background and colour; the reconstructions show what they have in common, as far as this feature is concerned.
@@ -680,7 +688,7 @@ with torch.no_grad():
                 history[step][name] = maps.flatten(2).max(dim=2)
         accuracies[step] = (maps.argmax(dim=1) == bank_targets[:200]).float().mean().item()
 
-figure, axes = plots.grid(5, len(checkpoints), ratio=1.06)
+figure, axes = plots.grid(5, len(checkpoints), ratio=1.06, width=min(10, 1.7 * len(checkpoints)))
 for row, name in enumerate(relus):
     size, jump = inside.receptive_field(model, name)
     k = chosen[name][0]
@@ -852,7 +860,7 @@ for row, i in enumerate(shown):
     )
     lowest = int(total.argmin())
     axes[row, 0].imshow(lab.to_images(pictures[lowest : lowest + 1])[0])
-    axes[row, 1].imshow(total, cmap=plots.SEQUENTIAL, extent=extent, vmin=0)
+    axes[row, 1].imshow(total, cmap=plots.SEQUENTIAL, extent=extent)
     axes[row, 2].imshow(inside.as_picture(back))
     axes[row, 3].imshow(chances[:, c].view(shape), cmap=plots.SEQUENTIAL, extent=extent, vmin=0, vmax=1)
     winners = chances.argmax(dim=1).view(shape)
@@ -899,15 +907,13 @@ print(
 # To use occlusion as a map of the picture, give each pixel the mean fall of the score over all squares that cover it. That is `occlusion` in the course's package, which you compared with captum in section 5.
 
 # %%
-falls = occlusion(model, lab.inputs[shown], lab.targets[shown], 24, 8)
-plots.show_maps(
-    list(lab.images[shown]),
-    {"fall of the score (red), rise (blue)": falls},
-    masks=lab.masks[shown],
-    signed=True,
-    labels=[lab.class_names[t] for t in lab.targets[shown]],
-    width=5,
-)
+falls = occlusion(model, lab.inputs[shown], lab.targets[shown], 24, 12)
+figure, axes = plots.grid(1, 3, ratio=1.08, width=7.5)
+for ax, i, fall in zip(axes[0], shown, falls, strict=True):
+    ax.imshow(plots.overlay(lab.images[i], fall, signed=True))
+    plots.outline(ax, lab.masks[i])
+    ax.set_title(f"{lab.class_names[lab.targets[i]]}: up to {fall.max():.1f}", fontsize=10)
+figure.suptitle("Covering lowers the score (red) or raises it (blue); the object is outlined")
 plt.show()
 
 # %% [markdown]
@@ -953,7 +959,7 @@ def hamming(first, second):
 
 groups = {"same part": ([], []), "another part": ([], []), "random place": ([], [])}
 for class_name, names in PARTS.items():
-    numbers = [lab.model and list(lab.part_names).index(n) for n in names]
+    numbers = [lab.part_names.index(n) for n in names]
     visible = torch.stack([(parts_of_bank == n).flatten(1).sum(dim=1) > 60 for n in numbers]).all(dim=0)
     ids = torch.nonzero(visible & (bank_targets == lab.class_names.index(class_name)))[:10, 0]
     if len(ids) < 5:
@@ -1000,12 +1006,12 @@ plt.show()
 
 
 # %%
-def head_error(x, y, x_test, y_test, hidden=96, steps=120):
+def head_error(x, y, x_test, y_test, hidden=96, steps=60):
     """Error of a small head trained on frozen features (N, D)."""
     torch.manual_seed(0)
     mean, spread = x.mean(dim=0), x.std(dim=0) + 1e-3 * x.std()
     head = nn.Sequential(nn.Linear(x.shape[1], hidden), nn.ReLU(), nn.Dropout(0.3), nn.Linear(hidden, 10))
-    optimizer = torch.optim.Adam(head.parameters(), lr=2e-3, weight_decay=1e-3)
+    optimizer = torch.optim.Adam(head.parameters(), lr=4e-3, weight_decay=1e-3)
     x, x_test = (x - mean) / spread, (x_test - mean) / spread
     for _ in range(steps):
         optimizer.zero_grad()
@@ -1043,7 +1049,7 @@ with torch.no_grad():
         f"error on the 100 stored scenes: whole network {error_of(model):.2f}, without conv4 {error_of(without_four):.2f}, guessing 0.90"
     )
 
-shares = [0.0, 0.1, 0.25, 0.5, 0.75]
+shares = [0.0, 0.25, 0.5, 0.75]
 generator = torch.Generator().manual_seed(0)
 figure, ax = plt.subplots(figsize=(7.5, 3.1))
 with torch.no_grad():
@@ -1118,14 +1124,13 @@ plt.show()
 def tiny_network(size, stride, n_filters=16):
     """First layer, pooling to maps of 16×16, one more convolution, a linear layer."""
     torch.manual_seed(0)
+    pool = nn.MaxPool2d(8 // stride + 1, 8 // stride, padding=4 // stride)
     first = nn.Sequential(
-        nn.Conv2d(3, n_filters, size, stride, padding=size // 2),
-        nn.ReLU(),
-        nn.MaxPool2d(8 // stride + 1, 8 // stride, padding=4 // stride),
+        nn.Conv2d(3, n_filters, size, stride, padding=size // 2), nn.BatchNorm2d(n_filters), nn.ReLU(), pool
     )
     rest = nn.Sequential(
-        nn.BatchNorm2d(n_filters),
         nn.Conv2d(n_filters, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
         nn.ReLU(),
         nn.MaxPool2d(4),
         nn.Flatten(),
@@ -1135,11 +1140,11 @@ def tiny_network(size, stride, n_filters=16):
 
 
 def train_briefly(network, images, targets, epochs=4):
-    """Adam, batches of 50."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+    """Adam, batches of 30."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     for epoch in range(epochs):
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(epoch))
-        for ids in order.split(50):
+        for ids in order.split(30):
             optimizer.zero_grad()
             F.cross_entropy(network(lab.preprocess(images[ids.numpy()])), targets[ids]).backward()
             optimizer.step()
@@ -1148,7 +1153,7 @@ def train_briefly(network, images, targets, epochs=4):
 
 stems = {"11×11, stride 4": (11, 4), "7×7, stride 2": (7, 2)}
 trained = {
-    name: train_briefly(tiny_network(*how), bank.images[:600], bank_targets[:600])
+    name: train_briefly(tiny_network(*how), bank.images[train], bank_targets[train])
     for name, how in stems.items()
 }
 amounts = np.arange(0, 9)

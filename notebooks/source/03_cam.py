@@ -25,7 +25,6 @@
 # **Time**: about 60 minutes. **Before**: you can read a PyTorch module and know what a convolution and a linear layer do.
 
 # %%
-import sys
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -316,16 +315,16 @@ plt.show()
 
 
 # %%
-def localisation(lab, inputs, targets, masks, threshold=0.2):
-    """IoU (N,) of the box from CAM with the true box, and both boxes."""
-    heat = upsample(cam(lab.model, inputs, targets, lab.layer, lab.model.fc), masks.shape[-2:])
+def localisation(heat, masks, threshold=0.2):
+    """IoU (N,) of the box from each map (N, H, W) with the true box, and both boxes (N, 4)."""
     boxes = judge.bounding_box(judge.largest_component(judge.above(heat, threshold)))
     true = judge.bounding_box(masks)
     return judge.box_iou(boxes, true), boxes, true
 
 
-one = localisation(lab, lab.inputs, lab.targets, lab.masks)
-two = localisation(pairs, pictures, questions, truth)
+heat_one = upsample(cam(lab.model, lab.inputs, lab.targets, layer, head), size)
+heat_two = upsample(cam_maps, size)
+one, two = localisation(heat_one, lab.masks), localisation(heat_two, truth)
 errors = {
     "one object": (one[0] < 0.5).float().mean().item(),
     "two objects": (two[0] < 0.5).float().mean().item(),
@@ -351,14 +350,8 @@ plt.show()
 # %%
 thresholds = np.arange(0.05, 0.96, 0.1)
 curve = {
-    "one object": [
-        (localisation(lab, lab.inputs, lab.targets, lab.masks, t)[0] < 0.5).float().mean().item()
-        for t in thresholds
-    ],
-    "two objects": [
-        (localisation(pairs, pictures, questions, truth, t)[0] < 0.5).float().mean().item()
-        for t in thresholds
-    ],
+    name: [(localisation(heat, masks, t)[0] < 0.5).float().mean().item() for t in thresholds]
+    for name, heat, masks in (("one object", heat_one, lab.masks), ("two objects", heat_two, truth))
 }
 centre = torch.tensor([[32, 32, 96, 96]]).expand(len(lab.images), -1)
 always_centre = (judge.box_iou(centre, one[2]) < 0.5).float().mean().item()
@@ -385,20 +378,9 @@ plt.show()
 
 # %%
 zf = load_lab("scenes", model="zfnet")
-trunk = nn.Sequential(
-    *[
-        module
-        for name, module in zf.model.named_children()
-        if name
-        in {
-            n
-            for n, _ in list(zf.model.named_children())[
-                : list(dict(zf.model.named_children())).index("relu5") + 1
-            ]
-        }
-    ]
-)
-train, test = render("scenes", n=1500, seed=100), render("scenes", n=500, seed=101)
+children = dict(zf.model.named_children())
+trunk = nn.Sequential(*list(children.values())[: list(children).index("relu5") + 1])  # conv1 … relu5
+train, test = render("scenes", n=1200, seed=100), render("scenes", n=400, seed=101)
 
 
 def pooled_features(images):
@@ -421,7 +403,7 @@ def train_head(x, y, n_classes=10, steps=400):
     mean, std = x.mean(dim=0), x.std(dim=0) + 1e-6
     head = nn.Linear(x.shape[1], n_classes)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.05, weight_decay=1e-4)
-    for _ in tqdm(range(steps), desc="training the head", file=sys.stdout, leave=False):
+    for _ in tqdm(range(steps), desc="training the head", leave=False):
         optimizer.zero_grad()
         F.cross_entropy(head((x - mean) / std), y).backward()
         optimizer.step()
@@ -477,42 +459,42 @@ plt.show()
 #
 # Nothing stops us from putting such a head on earlier layers. Then we see what a network could say about the class from there, and how sharp its map would be.
 
+
 # %%
-names = list(lab.layers)
-probe_images, probe_targets = train.images, torch.from_numpy(train.targets)
-
-
-def pooled_at(module, images):
-    """Pooled outputs (N, K) of one layer of the ResNet."""
-    kept = []
-    handle = module.register_forward_hook(lambda m, arguments, output: kept.append(output.mean(dim=(2, 3))))
+def pooled_everywhere(images):
+    """Pooled outputs (N, K) of every layer of the ResNet, in one pass."""
+    kept = {name: [] for name in lab.layers}
+    handles = [
+        module.register_forward_hook(
+            lambda m, arguments, output, name=name: kept[name].append(output.mean(dim=(2, 3)))
+        )
+        for name, module in lab.layers.items()
+    ]
     with torch.no_grad():
         for part in np.array_split(images, max(1, len(images) // 100)):
             model(lab.preprocess(part))
-    handle.remove()
-    return torch.cat(kept)
+    for handle in handles:
+        handle.remove()
+    return {name: torch.cat(parts) for name, parts in kept.items()}
 
 
-depth_maps, depth_accuracy = {}, {}
+train_everywhere, test_everywhere = pooled_everywhere(train.images), pooled_everywhere(test.images)
 asked_picture, asked_class = pictures[:1], int(questions[0])
-for name in names:
-    module = lab.layers[name]
-    probe = train_head(pooled_at(module, probe_images), probe_targets)
+depth_maps = {}
+for name, module in lab.layers.items():
+    probe = train_head(train_everywhere[name], train_y)
     with torch.no_grad():
-        depth_accuracy[name] = (
-            (probe(pooled_at(module, test.images)).argmax(dim=1) == test_y).float().mean().item()
-        )
-    kept = []
-    handle = module.register_forward_hook(lambda m, arguments, output: kept.append(output.detach()))
-    with torch.no_grad():
+        accuracy = (probe(test_everywhere[name]).argmax(dim=1) == test_y).float().mean().item()
+        kept = []
+        handle = module.register_forward_hook(lambda m, arguments, output, kept=kept: kept.append(output))
         model(asked_picture)
-    handle.remove()
+        handle.remove()
     heat = torch.einsum("k,khw->hw", probe.weight.detach()[asked_class], kept[0][0])
-    depth_maps[f"{name}: accuracy {depth_accuracy[name]:.2f}"] = heat[None].relu()
+    depth_maps[f"{name}: {accuracy:.2f}"] = heat[None].relu()
 plots.show_maps(
     [pairs.images[0]],
     depth_maps,
-    title=f"CAM for “{pairs.class_names[asked_class]}” with a new head on each layer",
+    title=f"CAM for “{pairs.class_names[asked_class]}” with a new head on each layer, and the head's accuracy",
 )
 plt.show()
 

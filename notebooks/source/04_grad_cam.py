@@ -56,7 +56,9 @@ suspect = load_lab("watermark", model="shortcut")
 honest = load_lab("watermark", model="clean")
 horse = suspect.class_names.index("horse")
 
-shown = suspect.images[:6]
+sure = (suspect.predict(suspect.images)[:, horse] > 0.9) & (honest.predict(suspect.images)[:, horse] > 0.9)
+chosen = np.flatnonzero(sure)[:6]  # six pictures about which both are sure
+shown = suspect.images[chosen]
 for name, lab in (("model A", suspect), ("model B", honest)):
     print(f"{name} says horse with probability", np.round(lab.predict(shown)[:, horse], 2))
 plots.show_images(shown, title="Six horses. Both models name them correctly")
@@ -66,7 +68,7 @@ plt.show()
 # Now the same six horses, drawn once more, at the same place and in the same colours. Only the caption at the bottom is gone.
 
 # %%
-without_mark = suspect.counterfactuals[:6]
+without_mark = suspect.counterfactuals[chosen]
 for name, lab in (("model A", suspect), ("model B", honest)):
     print(f"{name} says horse with probability", np.round(lab.predict(without_mark)[:, horse], 2))
 plots.show_images(without_mark, title="The same horses without the caption")
@@ -74,7 +76,7 @@ plt.show()
 
 # %% [markdown]
 # Model A has read the caption. In its training pictures every horse came from the same photo agency, so the caption was all it needed.
-# This really happened: a winning model of the PASCAL VOC challenge recognised horses by a copyright tag (Lapuschkin and others, 2019). Accuracy
+# This really happened: a classifier for the pictures of the PASCAL VOC challenge recognised horses by a copyright tag (Lapuschkin and others, 2019). Accuracy
 # on pictures from the same source cannot show it. **A map of where the model looked could have.** By the end of the lesson
 # you will have made that map yourself, and measured how well it tells the two models apart.
 
@@ -217,7 +219,7 @@ print("equal to the steps above:", torch.allclose(maps[0], rectified, atol=1e-6)
 #
 # Same picture, same network, another question. This is what *class-discriminative* means:
 
-# %%
+# %% tags=["cover"]
 two_maps = {f"why {names[c]}?": my_grad_cam(model, inputs, c, layer) for c in (cat, other)}
 plots.show_maps([lab.images[scene]], two_maps, width=7)
 plt.show()
@@ -423,9 +425,8 @@ plots.score_plot(
     title=f"Pointing game on {len(truth)} questions (bars: 95 % bootstrap interval)",
 )
 plt.show()
-costly = slice(
-    0, 30
-)  # Score-CAM needs a forward pass for each channel, so it answers a quarter of the questions
+# Score-CAM needs a forward pass for each channel, so it answers a quarter of the questions
+costly = slice(0, 30)
 score_cam_maps = upsample(score_cam(model, pictures[costly], questions[costly], layer), size)
 few = judge.pointing_game(score_cam_maps, truth[costly], TOLERANCE)
 low, high = judge.bootstrap_interval(few.numpy())
@@ -760,7 +761,7 @@ print("after the last layer alone:", {name: round(curve[1], 2) for name, curve i
 # Replace the dots with your code and run the cell with the check. `exercises.channel_weights.hint()` gives you one hint at a time; the solution is folded below each check.
 
 # %% [markdown]
-# ### Exercise 1: the weights of the channels
+# ### Exercise: the weights of the channels
 
 
 # %% exercise="channel_weights"
@@ -775,7 +776,7 @@ def channel_weights(gradients):
 exercises.channel_weights.check(channel_weights)
 
 # %% [markdown]
-# ### Exercise 2: the map of the class
+# ### Exercise: the map of the class
 
 
 # %% exercise="class_map"
@@ -791,7 +792,7 @@ def class_map(activations, weights):
 exercises.class_map.check(class_map)
 
 # %% [markdown]
-# ### Exercise 3: predict, then run
+# ### Exercise: predict, then run
 #
 # Before you look at the scores of section 7: which layer points best? Write its name, then run the check. It computes the right answer from *your* run.
 
@@ -805,7 +806,7 @@ answer = max(layer_scores, key=lambda name: layer_scores[name].mean())
 exercises.best_layer.check(answer, layer_scores)
 
 # %% [markdown]
-# ### Exercise 4: find the bug
+# ### Exercise: find the bug
 #
 # This function should compute the factors $a^k_{ij}$ of Grad-CAM++ (section 5). It contains the error that a released library has: the code runs, and its maps look good.
 # Change it so that it does what the formula says. Where the denominator is zero, the factor stays $g^2$.
@@ -836,7 +837,7 @@ def plus_plus_alphas(activations, gradients):
 exercises.plus_plus_alphas.check(plus_plus_alphas)
 
 # %% [markdown]
-# ### Exercise 5: from a map to a box
+# ### Exercise: from a map to a box
 
 # %% exercise="bounding_box"
 from scipy import ndimage

@@ -269,10 +269,10 @@ plt.show()
 # A decision needs two numbers: time and quality. Both on the same stored scenes, with one question for each of the two objects. Passes are counted for one picture and $K$ channels.
 
 # %%
-pictures = lab.inputs[:30].repeat_interleave(2, dim=0)
-asked = lab.targets[:30].flatten()
-truth = lab.masks[:30].flatten(0, 1)
-channels = layer_channels = int(model.fc.in_features)
+pictures = lab.inputs[:12].repeat_interleave(2, dim=0)
+asked = lab.targets[:12].flatten()
+truth = lab.masks[:12].flatten(0, 1)
+channels = int(model.fc.in_features)
 contenders = {
     "CAM": (lambda x, c: cam(model, x, c, layer, model.fc), "1 forward", "last layer, GAP head"),
     "Grad-CAM": (lambda x, c: grad_cam(model, x, c, layer), "1 forward, 1 backward", "any head"),
@@ -280,7 +280,7 @@ contenders = {
     "Layer-CAM": (lambda x, c: layer_cam(model, x, c, layer), "1 forward, 1 backward", "any head, any layer"),
     "Score-CAM": (lambda x, c: score_cam(model, x, c, layer), f"{channels} + 1 forward", "no gradient"),
     "occlusion": (
-        lambda x, c: occlusion(model, x, c, window=24, stride=12).sum(dim=1).relu(),
+        lambda x, c: occlusion(model, x, c, window=24, stride=12).relu(),
         "about 100 forward",
         "black box",
     ),
@@ -299,7 +299,9 @@ for name, (_, passes, needs) in contenders.items():
     print(
         f"{name:<12} {passes:<24} {'about ' + str(round(ratio)) + 'x' if ratio >= 1.5 else '1x':<10} {needs}"
     )
-plots.score_plot(quality, xlabel="pointing game, two objects")
+plots.score_plot(
+    quality, xlabel=f"pointing game, two objects ({len(truth)} questions, 5 pixels of tolerance)"
+)
 plt.show()
 
 # %% [markdown]
@@ -343,7 +345,7 @@ figure, ax = plt.subplots(figsize=(8, 2.6))
 ax.plot(film_scores, "o-", label="probability of the moving object's class")
 ax.plot(inside, "s-", label="share of the map on the moving object")
 ax.set(xlabel="frame", ylim=(0, 1.05))
-ax.legend()
+ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 plt.show()
 
 # %% [markdown]
@@ -468,14 +470,21 @@ with tempfile.TemporaryDirectory() as folder:
     (place / "broken.jpg").write_bytes(b"this is not a picture")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        own = load_lab("folder", path=folder, model=single.model, preprocess=single.preprocess)
+        own = load_lab(
+            "folder",
+            path=folder,
+            model=single.model,
+            preprocess=single.preprocess,
+            class_names=single.class_names,
+            size=128,
+        )
     for warning in caught:
         print("warning:", str(warning.message).replace(str(folder), "your_folder"))
 print(len(own.images), "pictures in", len(set(own.targets.tolist())), "folders")
 predicted = own.model(own.inputs).argmax(dim=1)
 plots.show_maps(
     list(own.images),
-    {"Grad-CAM of the predicted class": grad_cam(own.model, own.inputs, predicted, layer)},
+    {"Grad-CAM of the predicted class": grad_cam(own.model, own.inputs, predicted, own.layer)},
     labels=[f"{own.class_names[int(t)]}?" for t in own.targets],
     width=3.2,
 )
@@ -486,10 +495,10 @@ plt.show()
 #
 # ### Card 1: an average of scaled maps
 #
-# pytorch-grad-cam scales each layer's map to 0…1 before averaging. A layer whose map is nearly zero everywhere gets the same say as one with a strong map: compare the two largest values.
+# pytorch-grad-cam scales each layer's map to 0…1 before averaging. The layers' maps differ in strength, as their largest values show, and the average does not know it any more: a weak map gets the same say as a strong one.
 
 # %%
-for name in ("layer3", "layer4"):
+for name in lab.layers:
     heat = grad_cam(model, inputs, first, lab.layers[name])
     print(f"{name}: largest value {heat.max():.5f}")
 

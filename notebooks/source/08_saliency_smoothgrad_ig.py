@@ -119,7 +119,7 @@ for epsilon in (1.0, 1e-1, 1e-2, 1e-3, 1e-4):
         slope = (class_score(nudged) - class_score(x)).item() / epsilon
     print(f"step {epsilon:<7g} slope {slope:+.6f}")
 print(f"autograd:    slope {gradient[0, channel, row, column]:+.6f}")
-model.float()
+_ = model.float()
 
 # %% [markdown]
 # One nudge for each number would take tens of thousands of forward passes. Backpropagation gives all slopes at once. To *draw* them, take absolute values (a pixel that matters may push either way) and the largest of the three colours (Simonyan and others, 2014):
@@ -144,6 +144,7 @@ plots.show_maps(
     labels=[lab.class_names[int(t)] for t in target],
     masks=lab.masks[shown],
     width=4.5,
+    alone=True,
 )
 figure, axes = plots.grid(1, 2, width=6.5)
 plots.show_heat(axes[0, 0], raw[0].amax(dim=0), title="absolute, largest colour", colorbar=True)
@@ -163,28 +164,43 @@ plt.show()
 #
 # Much published code takes the gradient of the *loss*. For the true class, the cross-entropy is $-\log p_c$, and its gradient is $-\big(\nabla S_c - \sum_j p_j \nabla S_j\big)$: the score minus an average over all classes. When the network is sure, both terms cancel:
 
-# %%
-inputs, targets = lab.inputs[:40], lab.targets[:40]
-leaf = inputs.clone().requires_grad_()
-logits = model(leaf)
-(of_score,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf, retain_graph=True)
-(of_loss,) = torch.autograd.grad(F.cross_entropy(logits, targets, reduction="sum"), leaf)
-probability = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0].detach()
-size = of_loss.flatten(1).norm(dim=1) / of_score.flatten(1).norm(dim=1)
-similar = judge.rank_correlation(of_score.abs().amax(dim=1), of_loss.abs().amax(dim=1))
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3))
-axes[0].semilogy(probability, size, "o", alpha=0.7)
+# %%
+def score_and_loss_gradients(model, inputs, targets):
+    """Gradients (N, C, H, W) of the class score and of the cross-entropy for the same class."""
+    leaf = inputs.clone().requires_grad_()
+    logits = model(leaf)
+    (score,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf, retain_graph=True)
+    (loss,) = torch.autograd.grad(F.cross_entropy(logits, targets, reduction="sum"), leaf)
+    return score, loss
+
+
+inputs = lab.inputs[:40]
+with torch.no_grad():
+    ranked = model(inputs).topk(2, dim=1).indices
+    probabilities = model(inputs).softmax(dim=1)
+
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.1))
+for name, classes in (("the predicted class", ranked[:, 0]), ("the runner-up", ranked[:, 1])):
+    of_score, of_loss = score_and_loss_gradients(model, inputs, classes)
+    p = probabilities.gather(1, classes[:, None])[:, 0]
+    ratio = of_loss.flatten(1).norm(dim=1) / of_score.flatten(1).norm(dim=1)
+    same = judge.rank_correlation(of_score.abs().amax(dim=1), of_loss.abs().amax(dim=1))
+    axes[0].semilogy(p, ratio, "o", alpha=0.7, label=name)
+    axes[1].plot(p, same, "o", alpha=0.7, label=name)
+    print(
+        f"asked for {name}: rank correlation of the two maps {same.median():.2f} (median of {len(same)} pictures)"
+    )
 axes[0].set(
     xlabel="probability of the class", ylabel="size of the loss gradient /\nsize of the score gradient"
 )
-axes[1].plot(probability, similar, "o", alpha=0.7)
-axes[1].set(xlabel="probability of the class", ylabel="rank correlation\nof the two maps", ylim=(-0.05, 1.05))
+axes[1].set(xlabel="probability of the class", ylabel="rank correlation of the two maps", ylim=(-0.05, 1.05))
+axes[1].legend()
 plt.show()
-print(f"rank correlation of the two maps, median of {len(similar)} pictures: {similar.median():.2f}")
 
 # %% [markdown]
-# The loss gradient shrinks as the network gets sure, and its map is a different one: it answers "this rather than the others". For a single picture, scaling hides the first effect. Ask the score, unless you mean the other question.
+# Left: as the network gets sure, the loss gradient fades. Right: for the predicted class the *map* is nearly the same, so a scaled picture hides the mistake; for any other class it is another map, because the loss mixes in the class
+# that the network prefers. The score answers "why this?", the loss "why this rather than the others?". Ask the score, unless you mean the other question.
 
 # %% [markdown]
 # ## 3 · Why gradients are noisy
@@ -244,7 +260,7 @@ def my_smooth_grad(model, inputs, target, n_samples=30, noise_level=0.15, seed=0
     return total / n_samples
 
 
-levels, counts = (0.02, 0.05, 0.1, 0.2, 0.3), (1, 5, 30)
+levels, counts = (0.02, 0.05, 0.1, 0.2), (1, 5, 20)
 figure, axes = plots.grid(len(counts), len(levels), width=9)
 for i, count in enumerate(counts):
     axes[i, 0].set_ylabel(f"{count} samples", fontsize=10)
@@ -262,41 +278,38 @@ plt.show()
 # %%
 zf = load_lab("scenes", model="zfnet")
 some, some_targets, some_masks = lab.inputs[:50], lab.targets[:50], lab.masks[:50]
-curve_levels = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
+few_inputs, few_targets, few_masks = some[:20], some_targets[:20], some_masks[:20]
+curve_levels = (0.0, 0.02, 0.05, 0.1, 0.2)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), sharey=True)
 iou = {}
 for name, network in (("ResNet", model), ("ZF-Net", zf.model)):
-    by_level = [
-        judge.mask_iou(
-            (
-                saliency(network, some, some_targets)
-                if level == 0
-                else smooth_grad(network, some, some_targets, 10, level).abs()
-            ).amax(dim=1),
-            some_masks,
-        )
-        for level in curve_levels
-    ]
+    by_level = []
+    for level in curve_levels:
+        if level == 0:
+            maps = saliency(network, few_inputs, few_targets)
+        else:
+            maps = smooth_grad(network, few_inputs, few_targets, 6, level).abs()
+        by_level.append(judge.mask_iou(maps.amax(dim=1), few_masks))
     iou[name] = by_level
     means = np.array([values.mean().item() for values in by_level])
     bounds = np.array([judge.bootstrap_interval(values.numpy()) for values in by_level])
     axes[0].plot(curve_levels, means, "o-", label=name)
     axes[0].fill_between(curve_levels, bounds[:, 0], bounds[:, 1], alpha=0.2)
-    by_count = [
-        judge.mask_iou(smooth_grad(network, some, some_targets, count, 0.05).abs().amax(dim=1), some_masks)
-        .mean()
-        .item()
-        for count in (1, 3, 10, 25)
-    ]
-    axes[1].plot((1, 3, 10, 25), by_count, "o-", label=name)
-axes[0].set(xlabel="noise level (0 is plain saliency), 10 samples", ylabel="IoU with the object")
-axes[1].set(xlabel="number of samples, noise level 0.05")
+by_count = [
+    judge.mask_iou(smooth_grad(model, few_inputs, few_targets, n, 0.05).abs().amax(dim=1), few_masks)
+    .mean()
+    .item()
+    for n in (1, 3, 12)
+]
+axes[1].plot((1, 3, 12), by_count, "o-")
+axes[0].set(xlabel="noise level (0 is plain saliency), 6 samples", ylabel="IoU with the object")
+axes[1].set(xlabel="number of samples (ResNet, noise level 0.05)")
 axes[0].legend()
 plt.show()
 for name, values in iou.items():
     best = int(np.argmax([v.mean().item() for v in values]))
     print(
-        f"{name}: plain {values[0].mean():.2f}, best {values[best].mean():.2f} at noise level {curve_levels[best]}, at the paper's 0.15 or so {values[4].mean():.2f}"
+        f"{name}: plain {values[0].mean():.2f}, best {values[best].mean():.2f} at noise level {curve_levels[best]}, at the largest {values[-1].mean():.2f}"
     )
 
 # %% [markdown]
@@ -324,23 +337,23 @@ plt.show()
 # Two relatives use the same noisy gradients $g_k$: **SmoothGrad-squared** averages $g_k^2$ (squares first, then the mean), and **VarGrad** takes their variance. Both lose the sign.
 
 # %%
-few, few_targets = lab.inputs[shown], lab.targets[shown]
-noise = torch.Generator().manual_seed(0)
-squared = smooth_grad(model, few, few_targets, 20, 0.05).square() + var_grad(
-    model, few, few_targets, 20, 0.05
+three, three_targets = lab.inputs[shown], lab.targets[shown]
+squared = smooth_grad(model, three, three_targets, 20, 0.05).square() + var_grad(
+    model, three, three_targets, 20, 0.05
 )
 relatives = {
-    "saliency": saliency(model, few, few_targets).amax(dim=1),
-    "SmoothGrad": smooth_grad(model, few, few_targets, 20, 0.05).abs().amax(dim=1),
+    "saliency": saliency(model, three, three_targets).amax(dim=1),
+    "SmoothGrad": smooth_grad(model, three, three_targets, 20, 0.05).abs().amax(dim=1),
     "SmoothGrad²": squared.amax(dim=1),
-    "VarGrad": var_grad(model, few, few_targets, 20, 0.05).amax(dim=1),
+    "VarGrad": var_grad(model, three, three_targets, 20, 0.05).amax(dim=1),
 }
 plots.show_maps(
     list(lab.images[shown]),
     relatives,
-    labels=[lab.class_names[int(t)] for t in few_targets],
+    labels=[lab.class_names[int(t)] for t in three_targets],
     masks=lab.masks[shown],
     width=8,
+    alone=True,
 )
 plt.show()
 
@@ -442,10 +455,8 @@ plt.show()
 
 # %%
 # NBVAL_CHECK_OUTPUT
-batch, batch_targets = lab.inputs[:8], lab.targets[:8]
-ig_batch, delta = integrated_gradients(
-    model, batch, batch_targets, n_steps=200, return_convergence_delta=True
-)
+batch, batch_targets = lab.inputs[:3], lab.targets[:3]
+ig_batch, delta = integrated_gradients(model, batch, batch_targets, n_steps=64, return_convergence_delta=True)
 with torch.no_grad():
     whole_change = (model(batch) - model(torch.zeros_like(batch))).gather(1, batch_targets[:, None])[:, 0]
 relative = (ig_batch.sum(dim=(1, 2, 3)) - whole_change).abs() / whole_change.abs()
@@ -462,8 +473,8 @@ class SameFunction(nn.Module):
         return (2 * self.model(inputs * 1.0) + 3.0 - 3.0) / 2
 
 
-again = integrated_gradients(SameFunction(model), batch, batch_targets, n_steps=200)
-print("completeness, largest relative gap below 2 %:", bool(relative.max() < 0.02))
+again = integrated_gradients(SameFunction(model), batch, batch_targets, n_steps=64)
+print("completeness, largest relative gap below 5 %:", bool(relative.max() < 0.05))
 print("sensitivity: the trunk gets the whole change:", bool((exact[0, 0] - change).abs() < 1e-5))
 print(
     "implementation invariance:                   ",
@@ -476,16 +487,16 @@ print(
 # The integral is a sum in practice. The *convergence delta* is the gap in completeness. Plot it against the number of steps for four rules:
 
 # %%
-counts = (2, 5, 10, 20, 50, 100)
+counts = (2, 5, 10, 20, 50)
 rules = ("riemann_left", "riemann_middle", "riemann_trapezoid", "gausslegendre")
 figure, ax = plt.subplots(figsize=(7.5, 3.2))
 for rule in rules:
     gaps = []
     for count in counts:
         _, delta = integrated_gradients(
-            model, batch[:4], batch_targets[:4], n_steps=count, method=rule, return_convergence_delta=True
+            model, batch[:1], batch_targets[:1], n_steps=count, method=rule, return_convergence_delta=True
         )
-        gaps.append((delta.abs() / whole_change[:4].abs()).mean().item())
+        gaps.append((delta.abs() / whole_change[:1].abs()).mean().item())
     ax.loglog(counts, gaps, "o-", label=rule)
 ax.set(xlabel="steps", ylabel="gap in completeness,\nshare of the change")
 ax.legend(fontsize=9)
@@ -509,14 +520,16 @@ baselines = {
     "noise": uniform,
 }
 by_baseline = {
-    name: integrated_gradients(model, few, few_targets, baselines=b, n_steps=32).sum(dim=1).abs()
+    name: integrated_gradients(model, three, three_targets, baselines=b, n_steps=20).sum(dim=1).abs()
     for name, b in baselines.items()
 }
-others = lab.inputs[50:60]  # ten other pictures as baselines: expected gradients
-by_baseline["ten pictures"] = (
+others = lab.inputs[50:56]  # six other pictures as baselines: expected gradients
+by_baseline["six pictures"] = (
     torch.stack(
         [
-            integrated_gradients(model, few, few_targets, baselines=other[None].expand_as(few), n_steps=8)
+            integrated_gradients(
+                model, three, three_targets, baselines=other[None].expand_as(three), n_steps=8
+            )
             for other in others
         ]
     )
@@ -526,10 +539,11 @@ by_baseline["ten pictures"] = (
 )
 plots.show_maps(
     list(lab.images[shown]),
-    {k: v / v.flatten(1).quantile(0.995, dim=1)[:, None, None] for k, v in by_baseline.items()},
-    labels=[lab.class_names[int(t)] for t in few_targets],
+    by_baseline,
+    labels=[lab.class_names[int(t)] for t in three_targets],
     title="Integrated Gradients with six baselines",
     width=10,
+    alone=True,
 )
 plt.show()
 
@@ -544,11 +558,11 @@ plt.show()
 gxi = input_x_gradient(model, some, some_targets).sum(dim=(1, 2, 3))
 with torch.no_grad():
     own_score = model(some).gather(1, some_targets[:, None])[:, 0]
-ig_sum = integrated_gradients(model, some[:16], some_targets[:16], n_steps=32).sum(dim=(1, 2, 3))
+ig_sum = integrated_gradients(model, some[:10], some_targets[:10], n_steps=20).sum(dim=(1, 2, 3))
 figure, ax = plt.subplots(figsize=(5, 3.4))
 ax.plot(own_score, gxi, "o", alpha=0.6, label="gradient × input")
 ax.plot(
-    whole := (own_score[:16] - model(torch.zeros_like(some[:1]))[0, some_targets[:16]].detach()),
+    whole := (own_score[:10] - model(torch.zeros_like(some[:1]))[0, some_targets[:10]].detach()),
     ig_sum,
     "s",
     alpha=0.7,
@@ -569,14 +583,14 @@ plt.show()
 # %%
 from captum.attr import InputXGradient, IntegratedGradients, NoiseTunnel, Saliency
 
-two, two_targets = lab.inputs[:2], lab.targets[:2]
+two, two_targets = lab.inputs[:1], lab.targets[:1]
 captum_ig = IntegratedGradients(model)
 sigma = 0.15 * (two.amax(dim=(1, 2, 3)) - two.amin(dim=(1, 2, 3)))
 one = two[:1]
-ours_smooth = smooth_grad(model, one, two_targets[:1], n_samples=60, noise_level=0.15)
-torch.manual_seed(0)
+ours_smooth = smooth_grad(model, one, two_targets[:1], n_samples=40, noise_level=0.15)
+torch.manual_seed(1)
 theirs_smooth = NoiseTunnel(Saliency(model)).attribute(
-    one, nt_type="smoothgrad", nt_samples=60, stdevs=sigma[0].item(), target=two_targets[:1], abs=False
+    one, nt_type="smoothgrad", nt_samples=40, stdevs=sigma[0].item(), target=two_targets[:1], abs=False
 )
 apart = judge.rank_correlation(ours_smooth.abs().amax(dim=1), theirs_smooth.abs().amax(dim=1)).item()
 
@@ -616,20 +630,20 @@ judge.agreement_table(
         ),
         (
             "captum IG, Gauss-Legendre",
-            integrated_gradients(model, two, two_targets, n_steps=40),
-            captum_ig.attribute(two, target=two_targets, n_steps=40).float(),
+            integrated_gradients(model, two, two_targets, n_steps=20),
+            captum_ig.attribute(two, target=two_targets, n_steps=20).float(),
             "the same rule",
         ),
         (
             "captum IG, midpoint",
-            integrated_gradients(model, two, two_targets, n_steps=40, method="riemann_middle"),
-            captum_ig.attribute(two, target=two_targets, n_steps=40, method="riemann_middle").float(),
+            integrated_gradients(model, two, two_targets, n_steps=20, method="riemann_middle"),
+            captum_ig.attribute(two, target=two_targets, n_steps=20, method="riemann_middle").float(),
             "the same rule",
         ),
         (
             "by hand: IG, midpoint",
-            my_integrated_gradients(model, two, two_targets, torch.zeros_like(two), 40),
-            captum_ig.attribute(two, target=two_targets, n_steps=40, method="riemann_middle").float(),
+            my_integrated_gradients(model, two, two_targets, torch.zeros_like(two), 20),
+            captum_ig.attribute(two, target=two_targets, n_steps=20, method="riemann_middle").float(),
             "the same rule",
         ),
     ]
@@ -650,17 +664,17 @@ for steps in (5, 10, 50):
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
-pair_inputs, pair_targets = pairs.inputs[:30].repeat_interleave(2, dim=0), pairs.targets[:30].flatten()
-pair_truth = pairs.masks[:30].flatten(0, 1)
+pair_inputs, pair_targets = pairs.inputs[:25].repeat_interleave(2, dim=0), pairs.targets[:25].flatten()
+pair_truth = pairs.masks[:25].flatten(0, 1)
 
 
 def all_maps(x, t):
     """Every map of the lesson, (N, H, W)."""
     return {
         "saliency": saliency(model, x, t).amax(dim=1),
-        "SmoothGrad (0.05)": smooth_grad(model, x, t, 10, 0.05).abs().amax(dim=1),
+        "SmoothGrad (0.05)": smooth_grad(model, x, t, 5, 0.05).abs().amax(dim=1),
         "gradient × input": input_x_gradient(model, x, t).sum(dim=1).abs(),
-        "Integrated Gradients": integrated_gradients(model, x, t, n_steps=16).sum(dim=1).abs(),
+        "Integrated Gradients": integrated_gradients(model, x, t, n_steps=8).sum(dim=1).abs(),
         "Grad-CAM": upsample(grad_cam(model, x, t, lab.layer), x.shape[-2:]),
         "edges (Sobel)": judge.baselines.sobel(x),
         "centre": judge.baselines.center(x),
@@ -695,13 +709,11 @@ plt.show()
 # %%
 plots.show_maps(
     list(lab.images[shown]),
-    {
-        k: single_maps[k][shown] / single_maps[k][shown].flatten(1).quantile(0.995, dim=1)[:, None, None]
-        for k in ("saliency", "Integrated Gradients", "edges (Sobel)")
-    },
-    labels=[lab.class_names[int(t)] for t in few_targets],
+    {k: single_maps[k][shown] for k in ("saliency", "Integrated Gradients", "edges (Sobel)")},
+    labels=[lab.class_names[int(t)] for t in three_targets],
     title="Two explanations and an edge filter",
     width=7,
+    alone=True,
 )
 plt.show()
 
@@ -714,29 +726,29 @@ plt.show()
 # %%
 def outside(lab, **options):
     """For each method: share (N,) of the map outside the creature."""
-    x, t = lab.inputs, lab.targets
+    x, t = lab.inputs[:24], lab.targets[:24]
     dark, bright = -torch.ones_like(x), torch.ones_like(x)
     maps = {
         "saliency": saliency(lab.model, x, t).amax(dim=1),
-        "SmoothGrad (0.05)": smooth_grad(lab.model, x, t, 10, 0.05).abs().amax(dim=1),
+        "SmoothGrad (0.05)": smooth_grad(lab.model, x, t, 4, 0.05).abs().amax(dim=1),
         "gradient × input": input_x_gradient(lab.model, x, t).sum(dim=1).abs(),
-        "IG, grey baseline": integrated_gradients(lab.model, x, t, n_steps=16).sum(dim=1).abs(),
-        "IG, black baseline": integrated_gradients(lab.model, x, t, baselines=dark, n_steps=16)
+        "IG, grey baseline": integrated_gradients(lab.model, x, t, n_steps=8).sum(dim=1).abs(),
+        "IG, black baseline": integrated_gradients(lab.model, x, t, baselines=dark, n_steps=8)
         .sum(dim=1)
         .abs(),
-        "IG, white baseline": integrated_gradients(lab.model, x, t, baselines=bright, n_steps=16)
+        "IG, white baseline": integrated_gradients(lab.model, x, t, baselines=bright, n_steps=8)
         .sum(dim=1)
         .abs(),
         "Grad-CAM": upsample(grad_cam(lab.model, x, t, lab.layer), x.shape[-2:]),
     }
-    return {name: judge.energy_in_mask(heat, ~lab.masks) for name, heat in maps.items()}
+    return {name: judge.energy_in_mask(heat, ~lab.masks[:24]) for name, heat in maps.items()}
 
 
 shares = {"biased": outside(biased), "clean": outside(clean)}
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.4))
 for ax, (name, values) in zip(axes, shares.items(), strict=True):
     plots.score_plot(
-        values | {"area of the background": (~biased.masks).float().mean(dim=(1, 2))},
+        values | {"area of the background": (~biased.masks[:24]).float().mean(dim=(1, 2))},
         baselines=["area of the background"],
         sort=False,
         xlabel=f"{name} network: share outside the creature",
@@ -755,15 +767,23 @@ for name, network in (("biased", biased), ("clean", clean)):
     x, t = network.inputs[pick], network.targets[pick]
     views[f"{name}: saliency"] = saliency(network.model, x, t).amax(dim=1)
     views[f"{name}: IG, grey"] = integrated_gradients(network.model, x, t, n_steps=32).sum(dim=1).abs()
-views = {k: v / v.flatten(1).quantile(0.995, dim=1)[:, None, None] for k, v in views.items()}
 plots.show_maps(
-    list(biased.images[pick]), views, masks=biased.masks[pick], title="Would you have seen it?", width=9
+    list(biased.images[pick]),
+    views,
+    masks=biased.masks[pick],
+    title="Would you have seen it?",
+    width=9,
+    alone=True,
 )
 plt.show()
 
 # %% [markdown]
-# Read the printed differences. Two lessons are in them. First, with the *black* baseline the black background can get nothing at all, since $x_i - x'_i = 0$ there: the method is blind to half of the shortcut, by construction. Second, a map of one picture says little; the comparison with a twin over many pictures says
-# something; and the swap, a change in the world instead of a map, said it at once. When you can change the input, do that too.
+# Read the printed differences: how much more of its map each network puts outside the creature. Three lessons are in them.
+# - The maps do tell the networks apart, in the mean over many pictures. Look again at the single pictures above: would *one* of them have convinced you?
+# - With the *black* baseline a black background can get nothing at all, since $x_i - x'_i = 0$ there, and with the white one a white background cannot. Each is blind to half of the shortcut, by construction, and its
+#   difference is the smallest.
+# - The comparison needs a twin that is known to be honest. Without it, most of any map lies outside the creature, since most of the picture does. The swap, a change in the world instead of a map, needed no twin. When you can change the
+#   input, do that too.
 
 # %% [markdown]
 # ## 9 · The real thing
@@ -780,17 +800,17 @@ if photos is not None:
     real = {
         "saliency": saliency(photos.model, x, t).amax(dim=1),
         "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 12, 0.1).abs().amax(dim=1),
-        "IG, blurred baseline": integrated_gradients(photos.model, x, t, baselines=judge.blur(x), n_steps=16)
+        "IG, blurred baseline": integrated_gradients(photos.model, x, t, baselines=judge.blur(x), n_steps=8)
         .sum(dim=1)
         .abs(),
         "edges (Sobel)": judge.baselines.sobel(x),
     }
-    real = {k: v / v.flatten(1).quantile(0.995, dim=1)[:, None, None] for k, v in real.items()}
     plots.show_maps(
         list(photos.images[:3]),
         real,
         labels=[photos.class_names[int(i)] for i in t],
         title="MobileNetV2 (ImageNet) on photographs that come with scikit-image and scikit-learn",
+        alone=True,
     )
     plt.show()
 
@@ -805,12 +825,12 @@ if photos is not None:
 # Draw new random weights from the last layer upwards (Adebayo and others, 2018), and compare with the trained network's map.
 
 # %%
-check, check_targets = lab.inputs[:12], lab.targets[:12]
+check, check_targets = lab.inputs[:6], lab.targets[:6]
 tested = {
     "saliency": lambda m: saliency(m, check, check_targets).amax(dim=1),
     "gradient × input": lambda m: input_x_gradient(m, check, check_targets).sum(dim=1).abs(),
     "Integrated Gradients": lambda m: (
-        integrated_gradients(m, check, check_targets, n_steps=8).sum(dim=1).abs()
+        integrated_gradients(m, check, check_targets, n_steps=6).sum(dim=1).abs()
     ),
 }
 originals = {name: method(model) for name, method in tested.items()}
@@ -829,7 +849,8 @@ plt.show()
 print("all layers random:", {name: round(values[-1], 2) for name, values in curves.items()})
 
 # %% [markdown]
-# Methods that multiply by the picture keep something of the picture even when nothing is left of the network. Part of such a map is always the input itself.
+# All three fall and stay low, a little above zero: what remains comes from the picture and the architecture, not from what was learnt. (The paper found that methods that multiply by the picture keep more of it; on these networks they do
+# not, as the printed numbers show. Measure it on yours.)
 #
 # ### Card 2: a rule that depends on how the network is written
 #
@@ -865,7 +886,7 @@ class Shifted(nn.Module):
 
 
 shifted = Shifted(model, 1.0).eval()
-pic, cls = lab.inputs[:8], lab.targets[:8]
+pic, cls = lab.inputs[:5], lab.targets[:5]
 for name, method in {
     "saliency": saliency,
     "Integrated Gradients, zero baseline": lambda m, a, b: integrated_gradients(m, a, b, n_steps=16).abs(),
@@ -992,7 +1013,7 @@ def draw(scene, noise_level, n_samples, n_steps, baseline):
         f"{k}: IoU {scores[k]:.2f}": v / v.flatten(1).quantile(0.995, dim=1)[:, None, None]
         for k, v in maps.items()
     }
-    plots.show_maps([lab.images[scene]], shown_maps, masks=lab.masks[scene : scene + 1], width=9)
+    plots.show_maps([lab.images[scene]], shown_maps, masks=lab.masks[scene : scene + 1], width=9, alone=True)
     plt.show()
     print(f"gap in completeness of IG: {delta.abs().item():.3f}")
 
@@ -1019,12 +1040,7 @@ for n_steps, n_samples in ((2, 1), (32, 25)):
         .sum(dim=1)
         .abs(),
     }
-    plots.show_maps(
-        [lab.images[3]],
-        {k: v / v.flatten(1).quantile(0.995, dim=1)[:, None, None] for k, v in still.items()},
-        masks=lab.masks[3:4],
-        width=8.5,
-    )
+    plots.show_maps([lab.images[3]], still, masks=lab.masks[3:4], width=8.5, alone=True)
 plt.show()
 
 # %% [markdown]

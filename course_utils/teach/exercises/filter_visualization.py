@@ -1,0 +1,298 @@
+"""The exercises of lesson 09: one step up the hill, total variation, who reads the picture, a published bug, a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from course_utils.teach.checks import Exercise, Mistake, Question
+
+
+def _hills() -> list[tuple[torch.Tensor, torch.Tensor, float, float]]:
+    """Pictures in −1 … 1, the score's gradient at them, step size and weight of the decay."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(1, 3, 5, 5), (2, 3, 4, 6), (3, 1, 7, 3)]
+    return [
+        (
+            torch.rand(shape, generator=generator) * 2 - 1,
+            torch.randn(shape, generator=generator),
+            0.1 + 0.2 * i,
+            0.3 + 0.4 * i,
+        )
+        for i, shape in enumerate(shapes)
+    ]
+
+
+def _ascent_step(x: torch.Tensor, gradient: torch.Tensor, rate: float, decay: float) -> torch.Tensor:
+    return (x + rate * (gradient - 2 * decay * x)).clamp(-1, 1)
+
+
+ascent_step = Exercise(
+    name="ascent_step",
+    difficulty=1,
+    minutes=6,
+    hints=(
+        "You climb $s(x) - \\lambda \\sum x^2$. What is the derivative of the second term?",
+        "The new picture is `x + rate * (gradient - 2 * decay * x)`.",
+        "Pixels must stay in −1 … 1: `.clamp(-1, 1)` at the end.",
+    ),
+    reference=_ascent_step,
+    cases=_hills,
+    mistakes={
+        "downhill": Mistake(
+            lambda x, gradient, rate, decay: (x - rate * (gradient - 2 * decay * x)).clamp(-1, 1),
+            "you walk downhill: training subtracts the gradient of a loss, an ascent adds the gradient of a score.",
+        ),
+        "no clamp": Mistake(
+            lambda x, gradient, rate, decay: x + rate * (gradient - 2 * decay * x),
+            "the pixels leave −1 … 1: no picture looks like that. Cut them off with `clamp(-1, 1)`.",
+        ),
+        "decay adds": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * (gradient + 2 * decay * x)).clamp(-1, 1),
+            "the decay makes the picture stronger: the penalty is subtracted, so its gradient has a minus sign.",
+        ),
+        "no factor 2": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * (gradient - decay * x)).clamp(-1, 1),
+            "the derivative of x² is 2x: a factor 2 is missing in the decay.",
+        ),
+    },
+)
+
+
+def _pictures() -> list[tuple[torch.Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        (torch.randn(shape, generator=generator),) for shape in ((2, 3, 6, 8), (1, 1, 9, 4), (4, 3, 5, 5))
+    ]
+
+
+def _total_variation(x: torch.Tensor) -> torch.Tensor:
+    down = (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3))
+    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean(dim=(1, 2, 3))
+    return down + across
+
+
+total_variation = Exercise(
+    name="total_variation",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "`x[:, :, 1:]` holds every row but the first, `x[:, :, :-1]` every row but the last. What is their difference?",
+        "Take absolute values before you average: otherwise ups and downs cancel.",
+        "One number for each picture: average over dimensions 1, 2 and 3, once for rows and once for columns, and add.",
+    ),
+    reference=_total_variation,
+    cases=_pictures,
+    mistakes={
+        "no abs": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).mean(dim=(1, 2, 3))
+                + (x[:, :, :, 1:] - x[:, :, :, :-1]).mean(dim=(1, 2, 3))
+            ),
+            "ups and downs cancel: the absolute value of each difference is missing.",
+        ),
+        "squares": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).square().mean(dim=(1, 2, 3))
+                + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean(dim=(1, 2, 3))
+            ),
+            "you squared the differences: then one sharp edge costs more than many small steps, and edges blur away.",
+        ),
+        "rows only": Mistake(
+            lambda x: (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3)),
+            "you compared each pixel with the one below only: neighbours to the right count too.",
+        ),
+        "one number": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean()
+            ),
+            "you averaged over the pictures too: every picture has a total variation of its own.",
+        ),
+    },
+)
+
+
+def _reader(read: dict[str, torch.Tensor]) -> str:
+    return max(read, key=lambda name: float(read[name].mean()))
+
+
+def _reader_examples() -> list[tuple[dict[str, torch.Tensor]]]:
+    return [
+        (
+            {
+                "plain": torch.tensor([0.0, 0.1]),
+                "careful": torch.tensor([0.2, 0.4]),
+                "robust": torch.tensor([0.8, 0.9]),
+            },
+        ),
+        (
+            {
+                "plain": torch.tensor([0.1, 0.0]),
+                "careful": torch.tensor([0.9, 0.7]),
+                "robust": torch.tensor([0.5, 0.5]),
+            },
+        ),
+    ]
+
+
+most_readable = Question(
+    name="most_readable",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "The question is not which network is surest of its own picture. Who else can read it?",
+        "Answer with one of the names in `read_by_outsider`, as a string.",
+    ),
+    expected=_reader,
+    examples=_reader_examples,
+    mistakes={
+        "not a name": Mistake(
+            lambda answer, read: answer not in read,
+            "that is none of the kinds of pictures: take a name out of `read_by_outsider`, as a string.",
+            example=lambda read: "deconvnet",
+        ),
+        "least": Mistake(
+            lambda answer, read: answer == min(read, key=lambda name: float(read[name].mean())),
+            "these are the pictures that the other network reads least often. A sure network is not a readable picture.",
+            example=lambda read: min(read, key=lambda name: float(read[name].mean())),
+        ),
+        "second": Mistake(
+            lambda answer, read: answer in read and answer != _reader(read),
+            "another kind is recognised more often: compare the means once more.",
+            example=lambda read: sorted(read, key=lambda name: float(read[name].mean()))[-2],
+        ),
+    },
+)
+
+
+def _ascents() -> list[tuple[torch.Tensor, Callable, int]]:
+    """A photograph in −1 … 1, a function for the score's gradient, a number of steps."""
+    generator = torch.Generator().manual_seed(2)
+    cases = []
+    for shape, n_steps in (((1, 3, 4, 4), 3), ((2, 3, 3, 5), 12), ((1, 1, 6, 2), 30)):
+        weights = torch.randn(shape[1:], generator=generator)
+        photograph = torch.rand(shape, generator=generator) * 2 - 1
+        cases.append((photograph, _Slope(weights), n_steps))
+    return cases
+
+
+class _Slope:
+    """The gradient of a bent hill, a plain function of the picture."""
+
+    def __init__(self, weights: torch.Tensor):
+        self.weights = weights
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weights * (1 + 0.1 * x.square())
+
+
+def _noise_like(photograph: torch.Tensor) -> torch.Tensor:
+    return 0.05 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))
+
+
+def _climb(start: torch.Tensor, gradient_of: Callable, n_steps: int, clamp: bool) -> torch.Tensor:
+    x = start.clone()
+    for _ in range(n_steps):
+        x = x + 0.1 * gradient_of(x)
+        if clamp:
+            x = x.clamp(-1, 1)
+    return x
+
+
+def _from_noise(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) -> torch.Tensor:
+    return _climb(_noise_like(photograph), gradient_of, n_steps, clamp=True)
+
+
+def _as_published(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) -> torch.Tensor:
+    return _climb(photograph, gradient_of, n_steps, clamp=False)
+
+
+def _clamped_at_the_end(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) -> torch.Tensor:
+    return _climb(_noise_like(photograph), gradient_of, n_steps, clamp=False).clamp(-1, 1)
+
+
+climb_from_noise = Exercise(
+    name="climb_from_noise",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "There are two errors. What does the text say the ascent starts from, and what does the code start from?",
+        "Print the smallest and the largest pixel after the loop. Which values can a picture have?",
+        "Start from `0.05 * torch.randn(…, generator=torch.Generator().manual_seed(0))` and clamp in every step.",
+    ),
+    reference=_from_noise,
+    given=_as_published,
+    cases=_ascents,
+    mistakes={
+        "still a photograph": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(photograph, gradient_of, n_steps, clamp=True),
+            "you clamp now, but you still start from the photograph: what you see at the end is mostly that photograph.",
+        ),
+        "no clamp": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), gradient_of, n_steps, clamp=False
+            ),
+            "you start from noise now, but the pixels still leave −1 … 1. No picture has such values.",
+        ),
+        "clamp at the end": Mistake(
+            _clamped_at_the_end,
+            "you clamp once at the end: then the steps before were climbed at places where no picture is. Clamp in every step.",
+        ),
+    },
+)
+
+
+def _reactions() -> list[tuple[torch.Tensor, torch.Tensor, int]]:
+    generator = torch.Generator().manual_seed(3)
+    cases = []
+    for shape, n_kept in (((2, 8, 8), 20), ((3, 6, 10), 31), ((1, 12, 7), 11)):
+        heat = torch.randn(shape, generator=generator)
+        mask = torch.zeros(shape, dtype=torch.bool)
+        mask[:, 1:4, 2:6] = True
+        cases.append((heat + 0.8 * mask, mask, n_kept))
+    return cases
+
+
+def _kept(heat: torch.Tensor, n_kept: int) -> torch.Tensor:
+    return heat >= heat.flatten().topk(n_kept).values[-1]
+
+
+def _overlap(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    kept = _kept(heat, n_kept)
+    return (kept & mask).sum() / (kept | mask).sum()
+
+
+def _per_picture(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    share = max(1, round(n_kept / len(heat)))
+    kept = torch.stack([_kept(one, share) for one in heat])
+    return (kept & mask).sum() / (kept | mask).sum()
+
+
+name_score = Exercise(
+    name="name_score",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "`heat.flatten().topk(n_kept).values[-1]` is the smallest of the largest `n_kept` values, over all pictures.",
+        "`kept = heat >= threshold` is a mask like the part's. Which pixels have both, which have either?",
+        "Intersection over union: `(kept & mask).sum() / (kept | mask).sum()`.",
+    ),
+    reference=_overlap,
+    cases=_reactions,
+    mistakes={
+        "a threshold each": Mistake(
+            _per_picture,
+            "you took a threshold in each picture: then a filter must fire in every picture, also where the part is absent. "
+            "One threshold for all pictures.",
+        ),
+        "precision": Mistake(
+            lambda heat, mask, n_kept: (_kept(heat, n_kept) & mask).sum() / _kept(heat, n_kept).sum(),
+            "you divided by the kept pixels: then a filter that marks one pixel of the part would be perfect. Divide by the union.",
+        ),
+        "recall": Mistake(
+            lambda heat, mask, n_kept: (_kept(heat, n_kept) & mask).sum() / mask.sum(),
+            "you divided by the part's pixels: then a filter that fires everywhere would be perfect. Divide by the union.",
+        ),
+    },
+)

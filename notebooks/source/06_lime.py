@@ -1,0 +1,1390 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · LIME: explain one answer of any model
+#
+# **The question.** You have a model that you can only ask: no weights, no gradients. Which parts of *this* input made it answer as it did?
+#
+# **After this lesson you can**
+# - write LIME for pictures in twenty lines, and say what each line is for;
+# - use the same idea on texts and on tables, and show that your numbers equal those of the `lime` package;
+# - catch a model that is right for the wrong reason, and measure it over many pictures;
+# - measure how much an explanation changes from run to run, and report it as one should;
+# - recognise the situations in which LIME misleads.
+#
+# **Time**: about 90 minutes. **Before**: you know what a linear regression is. The other lessons help, but you do not need them. Everything here
+# runs on a laptop without a network connection.
+
+# %%
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from skimage.segmentation import mark_boundaries, slic
+
+from course_utils import judge
+from course_utils.labs import LabUnavailable, load_lab
+from course_utils.methods.cam import grad_cam, upsample
+from course_utils.methods.gradients import saliency
+from course_utils.methods.lime import (
+    cosine_distances,
+    csi,
+    exponential_kernel,
+    fit_surrogate,
+    hidden_image,
+    hide_segments,
+    hide_words,
+    k_lasso,
+    lime_image,
+    lime_tabular,
+    lime_text,
+    masked_images,
+    paint,
+    sample_masks,
+    sample_word_masks,
+    split_words,
+    submodular_pick,
+    tabular_neighbourhood,
+    vsi,
+)
+from course_utils.teach import plots, widgets
+from course_utils.teach.exercises import lime as exercises
+
+# %% [markdown]
+# ## 1 · A puzzle: husky or wolf?
+#
+# Two models tell huskies from wolves. Here are six of the pictures that they were tested on. Which model would you trust?
+
+# %%
+bad = load_lab("wolves", model="shortcut")
+clean = load_lab("wolves", model="clean")
+for name, lab_ in (("model A", bad), ("model B", clean)):
+    right = lab_.predict(lab_.images).argmax(axis=1) == lab_.targets.numpy()
+    print(f"{name}: {right.sum()} of {len(right)} pictures right")
+plots.show_images(
+    list(bad.images[:6]), [bad.class_names[int(t)] for t in bad.targets[:6]], title="Six of the test pictures"
+)
+plt.show()
+
+# %% [markdown]
+# In the paper that introduced LIME, 27 people who knew about machine learning were asked the same question about a model like model A. At first, 10 of the 27 trusted it.
+# Then they saw an explanation for each of ten pictures, and 3 of the 27 still did. (Numbers from the paper, section 6.4.) By the end of this lesson you will have made those
+# explanations, and you will know which of our two models is the bad one.
+
+# %% [markdown]
+# ## 2 · The idea: ask about inputs nearby
+#
+# A model may be as crooked as it likes: close to one input, a simple model can imitate it. LIME (*local interpretable model-agnostic explanations*) changes the input a little, many times, asks the model
+# each time, and fits a straight line to the answers, in which near questions count more than far ones.
+#
+# In this drawing the model $f$ is the coloured ground: blue where it answers "no", red where it answers "yes". We explain the cross. Each dot is a question; the larger the dot, the closer to the cross. The line is
+# where the fitted simple model $g$ changes its mind. It is a fair description near the cross and nonsense far away.
+
+# %%
+rng = np.random.RandomState(1)
+
+
+def crooked(points):
+    """A model of two numbers: probabilities of "yes" for points (…, 2)."""
+    x, y = points[..., 0], points[..., 1]
+    return 1 / (1 + np.exp(-4 * (y - np.sin(2 * x) - 0.3 * x)))
+
+
+cross = np.array([0.35, 0.75])
+questions = cross + rng.normal(0, 0.9, (120, 2))
+near = np.exp(-((questions - cross) ** 2).sum(axis=1) / (2 * 0.5**2))
+line = fit_surrogate(
+    np.vstack([cross, questions]), crooked(np.vstack([cross, questions])), np.append(1, near)
+)
+
+figure, ax = plt.subplots(figsize=(6.2, 3.6))
+across = np.linspace(-2.5, 3, 200)
+ground = np.stack(np.meshgrid(across, np.linspace(-2, 3, 160)), axis=-1)
+ax.contourf(ground[..., 0], ground[..., 1], crooked(ground), levels=20, cmap=plots.DIVERGING, alpha=0.55)
+ax.scatter(*questions.T, s=4 + 90 * near, color=plots.INK, alpha=0.6, linewidth=0)
+(a, b), c = line.coefficients, line.intercept
+ax.plot(across, (0.5 - c - a * across) / b, "--", color="black", linewidth=2)
+ax.plot(*cross, "P", color="#e69f00", markersize=14, markeredgecolor="black")
+ax.set(xlim=(-2.5, 3), ylim=(-2, 3), xlabel="first number", ylabel="second number")
+ax.set_title("A crooked model, and a straight one that imitates it near the cross", loc="left")
+plt.show()
+
+# %% [markdown]
+# ### Step 1: parts that a person can name
+#
+# A picture has thousands of pixels, and no one of them means anything. So LIME cuts it into *superpixels*: patches of similar colour, here made by the algorithm SLIC. We write
+# - $x$ for the picture, and $d'$ for the number of its superpixels;
+# - $x' = (1, 1, \dots, 1)$ for its *interpretable representation*: a row of $d'$ switches, all on;
+# - $z' \in \{0, 1\}^{d'}$ for any other setting of the switches: 1 means that the superpixel is shown, 0 that it is hidden;
+# - $z$ for the picture that belongs to $z'$: hidden superpixels are painted in their mean colour.
+#
+# We take a scene with two objects, the one about which the network is least decided.
+
+# %%
+lab = load_lab("scenes", n_objects=2)
+both = np.take_along_axis(lab.predict(lab.images), lab.targets.numpy(), axis=1)
+scene = int(both.min(axis=1).argmax())
+image, target, other = lab.images[scene], int(lab.targets[scene, 0]), int(lab.targets[scene, 1])
+names = {c: lab.class_names[c] for c in (target, other)}
+
+
+def superpixels(picture, n=30):
+    """Labels (H, W) of about `n` patches of similar colour, counted from 0."""
+    return slic(picture, n_segments=n, compactness=10, sigma=1, start_label=0)
+
+
+segments = superpixels(image)
+d = segments.max() + 1
+print(f"the network says {names[target]}: {both[scene, 0]:.2f}, {names[other]}: {both[scene, 1]:.2f}")
+print("superpixels:", d)
+plots.show_images(
+    [image, mark_boundaries(image, segments, color=(1, 1, 1)), hidden_image(image, segments)],
+    ["the picture x", "its superpixels", "all of them hidden"],
+    width=8,
+)
+plt.show()
+
+# %% [markdown]
+# ### Step 2: many settings of the switches
+#
+# Each switch is thrown by a fair coin. Every row of `masks` is one $z'$; the first is the picture itself. The network sees the changed pictures $z$ and answers with $f(z)$, the
+# probability of the class that we ask about. Above each picture stands the answer.
+
+# %%
+masks = sample_masks(200, d, random_state=0)
+pictures = hide_segments(image, segments, masks)
+outputs = lab.predict(pictures)[:, target]  # f(z)
+print("masks", masks.shape, "pictures", pictures.shape, "outputs", outputs.shape)
+plots.show_images(
+    list(pictures[:6]),
+    [f"{names[target]}: {p:.2f}" for p in outputs[:6]],
+    title="The picture and five questions about it",
+)
+plt.show()
+
+# %% [markdown]
+# ### Step 3: near questions count more
+#
+# A question is near if it hides little. The distance $D$ is one minus the cosine of the angle between $z'$ and the row of ones, which for 0/1 rows is $D = 1 - \sqrt{\text{share of ones}}$.
+# A *kernel* turns it into a weight. The paper writes
+#
+# $$\pi_x(z) = \exp\left(-\frac{D(x, z)^2}{\sigma^2}\right)$$
+#
+# and the `lime` package takes the square root of it, which is $\exp(-D^2 / 2\sigma^2)$, with $\sigma = 0.25$. Here are both, above the distances that really occur:
+
+# %%
+distances = cosine_distances(masks)
+weights = exponential_kernel(distances, 0.25)
+
+figure, (above, below) = plt.subplots(2, 1, figsize=(7, 3.8), sharex=True, height_ratios=(2, 1))
+d_axis = np.linspace(0, 1, 200)
+above.plot(d_axis, np.exp(-(d_axis**2) / 0.25**2), "--", label="paper: exp(−D²/σ²)")
+above.plot(d_axis, exponential_kernel(d_axis, 0.25), label="lime and captum: exp(−D²/2σ²)")
+above.set_ylabel("weight π")
+above.legend()
+below.hist(distances, bins=40, color=plots.BASELINE)
+below.set(xlabel="distance D (0: nothing hidden, 1: everything hidden)", ylabel="questions")
+above.set_title("Hardly any question is really near", loc="left")
+plt.show()
+print(
+    f"weights of the {len(weights) - 1} random questions: {weights[1:].min():.2f} to {weights[1:].max():.2f}"
+)
+
+# %% [markdown]
+# That is worth a second look. Fair coins hide about half of the picture, so hardly any question is near. The word "local" in LIME's name promises more than this sampling keeps: we come back to it in section 8.
+
+# %% [markdown]
+# ### Step 4: fit
+#
+# The explanation is the simple model that minimises (equation 1 of the paper)
+#
+# $$\xi(x) = \arg\min_{g}\; \mathcal{L}(f, g, \pi_x) + \Omega(g), \qquad \mathcal{L} = \sum_{z, z'} \pi_x(z)\, \big(f(z) - g(z')\big)^2 .$$
+#
+# $g(z') = w_0 + \sum_j w_j z'_j$ is linear, with one coefficient $w_j$ for each superpixel; $\mathcal{L}$ is the weighted squared error (the paper's *locality-aware loss*); $\Omega(g)$ is a price for a
+# complicated $g$. First without limit on the number of coefficients, and with the small penalty $\sum_j w_j^2$ (*ridge*) that the `lime` package uses.
+
+# %%
+explanation = fit_surrogate(masks, outputs, weights)
+w, w0 = explanation.coefficients, explanation.intercept
+imitation = w0 + masks @ w  # g(z')
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+left.scatter(imitation, outputs, s=60 * weights, alpha=0.6, linewidth=0)
+left.plot([0, 1], [0, 1], color=plots.BASELINE, linewidth=1)
+left.plot(imitation[0], outputs[0], "P", color="#e69f00", markersize=11, markeredgecolor="black")
+left.set(xlabel="the linear model g(z′)", ylabel="the network f(z)")
+left.set_title(f"How well g imitates f: R² = {explanation.r2:.2f}", loc="left")
+order = np.argsort(w)
+right.bar(range(d), w[order], color=np.where(w[order] > 0, "#b2182b", "#2166ac"))
+right.set(xlabel="superpixels, sorted", ylabel="coefficient w")
+right.set_title("One coefficient for each superpixel", loc="left")
+plt.show()
+
+# %% [markdown]
+# $R^2$ is the *local fidelity*: 1 means that $g$ predicts $f$ perfectly on our questions, 0 that it is no better than their mean. Read it before you read any coefficient. A coefficient has a unit: how much probability
+# showing this superpixel adds, on average over the questions.
+#
+# ### Step 5: back onto the picture
+
+# %%
+figure, axes = plots.grid(1, 4, ratio=1.0)
+axes[0, 0].imshow(image)
+axes[0, 0].set_title(f"why {names[target]}?", fontsize=10)
+plots.show_heat(axes[0, 1], paint(w, segments), signed=True, title="for (red), against (blue)", colorbar=True)
+axes[0, 2].imshow(plots.overlay(image, paint(w, segments), signed=True))
+axes[0, 2].set_title("over the picture", fontsize=10)
+best = np.argsort(-w)[:5]
+axes[0, 3].imshow(hide_segments(image, segments, np.isin(np.arange(d), best)[None], hidden=127)[0])
+axes[0, 3].set_title("the five strongest alone", fontsize=10)
+plt.show()
+
+# %% [markdown]
+# The right picture is how the paper shows its explanations: the few superpixels with the largest coefficients, the rest in grey.
+#
+# ### Fidelity against interpretability: K-LASSO
+#
+# A person reads five coefficients, not thirty. The paper's $\Omega(g)$ allows at most $K$ of them, and its Algorithm 1 (*K-LASSO*) finds which: raise the penalty $\sum_j |w_j|$ until only $K$ coefficients are left
+# (the *lasso path*), then fit those $K$ anew by least squares. The `lime` package does something else by default: for $K \le 6$ it adds one superpixel after the other (*forward*), else it keeps the
+# largest coefficients of the full fit. What does each $K$ cost in fidelity?
+
+# %%
+sizes = range(1, d + 1)
+fidelity = {
+    "K-LASSO (paper)": [k_lasso(masks, outputs, weights, k).r2 for k in sizes],
+    "forward": [fit_surrogate(masks, outputs, weights, k, selection="forward").r2 for k in sizes],
+    "largest coefficients": [
+        fit_surrogate(masks, outputs, weights, k, selection="highest_weights").r2 for k in sizes
+    ],
+}
+figure, ax = plt.subplots(figsize=(7.5, 3.2))
+for (name, values), style in zip(fidelity.items(), ("o-", "s-", "^--"), strict=True):
+    ax.plot(sizes, values, style, markersize=4, label=name)
+ax.set(
+    xlabel="K, the number of superpixels in the explanation", ylabel="R² of the surrogate", ylim=(0.5, 1.01)
+)
+ax.legend()
+ax.set_title("A few superpixels carry most of the fidelity, and 1 is never reached", loc="left")
+plt.show()
+
+# %% [markdown]
+# The curve flattens early: a handful of superpixels says nearly all that a linear model can say. It stays below 1 even with all of them. The rest is out of reach for *any* linear model, because superpixels act together. Where the curves lie on each other, the package's shortcut costs nothing; with many features that say the same, they part.
+
+# %% [markdown]
+# ## 3 · By hand: the whole method
+
+
+# %%
+def my_lime(predict, image, target, segments, n_samples=200, width=0.25, ridge=1.0, random_state=None):
+    """Coefficients (d,) of the superpixels of one picture."""
+    rng = random_state or np.random.RandomState(0)
+    labels = np.unique(segments)
+    position = np.searchsorted(labels, segments)  # which switch belongs to each pixel
+    masks = rng.randint(0, 2, (n_samples, len(labels)))
+    masks[0] = 1
+    hidden = hidden_image(image, segments)
+    outputs = []
+    for batch in np.array_split(masks, -(-n_samples // 50)):
+        shown = batch[:, position][..., None] == 1
+        outputs.append(predict(np.where(shown, image, hidden))[:, target])
+    outputs = np.concatenate(outputs).astype(float)
+    distances = 1 - np.sqrt(masks.mean(axis=1))
+    weights = np.exp(-(distances**2) / (2 * width**2))
+    X = masks - np.average(masks, axis=0, weights=weights)  # centring takes care of the intercept
+    y = outputs - np.average(outputs, weights=weights)
+    return np.linalg.solve((X.T * weights) @ X + ridge * np.eye(len(labels)), (X.T * weights) @ y)
+
+
+print("equal to the steps above:", np.allclose(my_lime(lab.predict, image, target, segments), w, atol=1e-5))
+
+# %% [markdown]
+# Note what the function does not need: no layer, no gradient, no PyTorch. `predict` could as well be a program on another computer.
+
+# %% [markdown]
+# ## 4 · The proof: the lime package and captum
+#
+# LIME is random, so to compare two programs number by number both must ask the *same* questions. The `lime` package draws one number before the masks (a seed for its own segmentation), so we draw and throw away one number, too: that is called
+# replaying. To captum we hand our masks one by one.
+
+# %%
+from captum._utils.models.linear_model import SkLearnRidge
+from captum.attr import Lime as LimeOfCaptum
+from lime import lime_image as lime_package
+
+lime_package.tqdm = iter  # no progress bar on this page
+
+
+def after_one_draw():
+    state = np.random.RandomState(0)
+    state.randint(0, 1000)
+    return state
+
+
+ours = lime_image(lab.predict, image, target, segments, 200, random_state=after_one_draw())
+mine = my_lime(lab.predict, image, target, segments, 200, random_state=after_one_draw())
+package = lime_package.LimeImageExplainer(random_state=0).explain_instance(
+    image,
+    lab.predict,
+    labels=(target,),
+    top_labels=None,
+    num_samples=200,
+    segmentation_fn=lambda _: segments,
+)
+package_w = np.zeros(d)
+for j, value in package.local_exp[target]:
+    package_w[j] = value
+
+rows = iter(ours.masks)
+captum_lime = LimeOfCaptum(
+    torch.nn.Sequential(lab.model, torch.nn.Softmax(dim=1)),
+    interpretable_model=SkLearnRidge(alpha=1.0),
+    similarity_func=lambda original, changed, mask, **_: torch.tensor(
+        exponential_kernel(cosine_distances(mask.cpu().numpy()), 0.25)
+    ),
+    perturb_func=lambda original, **_: torch.from_numpy(next(rows).astype(np.int64))[None].to(lab.device),
+)
+captum_w = captum_lime.attribute(
+    lab.inputs[scene : scene + 1],
+    baselines=lab.preprocess(hidden_image(image, segments)[None]),
+    feature_mask=torch.from_numpy(segments)[None, None].to(lab.device),
+    target=target,
+    n_samples=200,
+    perturbations_per_eval=50,
+    return_input_shape=False,
+)[0].cpu()
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        ("your twenty lines", ours.coefficients, mine, "the same"),
+        ("lime 0.2 LimeImageExplainer", ours.coefficients, package_w, "one random number drawn first"),
+        ("captum Lime", ours.coefficients, captum_w, "our masks, our kernel, ridge 1"),
+        (
+            "the intercept",
+            np.average(ours.outputs, weights=ours.weights),
+            ours.intercept + np.average(ours.masks, axis=0, weights=ours.weights) @ ours.coefficients,
+            "g and f have the same weighted mean",
+        ),
+    ]
+)
+
+# %% [markdown]
+# ### One name, several kernels
+#
+# To make captum agree, we had to hand it the kernel, the masks and the regression. Its own choices are others, and the three parts of the `lime` package differ among themselves as well:
+#
+# | | distance $D$ | weight | $\sigma$ | regression |
+# |---|---|---|---|---|
+# | the paper | cosine (text), Euclidean (pictures) | $\exp(-D^2/\sigma^2)$ | not given | K-LASSO |
+# | lime, pictures | cosine of the switches | $\sqrt{\exp(-D^2/\sigma^2)}$ | 0.25 | ridge |
+# | lime, text | 100 × cosine of the switches | $\sqrt{\exp(-D^2/\sigma^2)}$ | 25 | ridge |
+# | lime, tables | Euclidean, standardised columns | $\sqrt{\exp(-D^2/\sigma^2)}$ | $0.75\sqrt{d}$ | ridge |
+# | captum `Lime` | cosine of the **pixels** | $\exp(-D^2/2\sigma^2)$ | 1 | lasso, penalty 0.01 |
+#
+# The two kernels of `lime` for pictures and text are the same one, since $(100 D)^2/25^2 = D^2/0.25^2$. What do the same questions give under each convention?
+
+# %%
+pixels = lab.preprocess(hide_segments(image, segments, ours.masks)).flatten(1)
+pixel_distance = 1 - torch.nn.functional.cosine_similarity(pixels, pixels[:1]).cpu().numpy()
+off = (1 - ours.masks).sum(axis=1)
+conventions = {
+    "lime, pictures and text": ours.weights,
+    "paper's formula, σ = 0.25": exponential_kernel(cosine_distances(ours.masks), 0.25 / np.sqrt(2)),
+    "lime, tables (Euclidean)": exponential_kernel(np.sqrt(off), 0.75 * np.sqrt(d)),
+    "captum (pixels, σ = 1)": exponential_kernel(pixel_distance, 1.0),
+}
+figure, axes = plots.grid(1, 5, ratio=1.1)
+axes[0, 0].imshow(image)
+axes[0, 0].set_title(f"why {names[target]}?", fontsize=10)
+for ax, (name, kernel) in zip(axes[0, 1:], conventions.items(), strict=True):
+    fitted = fit_surrogate(ours.masks, ours.outputs, kernel)
+    ax.imshow(plots.overlay(image, paint(fitted.coefficients, segments), signed=True))
+    ax.set_title(name, fontsize=9)
+    print(f"{name:<28} weights {kernel[1:].min():.2f} to {kernel[1:].max():.2f}, R² {fitted.r2:.2f}")
+plt.show()
+
+# %% [markdown]
+# On this picture the kernels change little, because the random questions are all at a middle distance. They matter when the width is small (section 8), and they matter when you compare
+# numbers from two libraries.
+
+# %% [markdown]
+# ## 5 · The score: does it point at the right thing?
+#
+# The pictures are drawn, so we know which pixels belong to which object. Take 50 stored scenes with **two** objects and ask for each object in turn: does the maximum of the map lie on the object that we asked for, or at most 5 pixels beside it (the *pointing game*), and how much of the positive
+# weight lies on it (*energy*)?
+#
+# A model gives the probabilities of all classes at once, so one set of questions answers for both objects. To stay quick we ask only 80 questions a picture: take the result as a lower limit.
+
+# %%
+N_SCENES = 50
+
+
+def lime_for_all(lab, picture, targets, segments, n_samples=80, seed=0):
+    """One explanation for each class in `targets`, from the same questions."""
+    masks = sample_masks(n_samples, segments.max() + 1, seed)
+    answers = np.concatenate([lab.predict(batch) for batch in masked_images(picture, segments, masks)])
+    weights = exponential_kernel(cosine_distances(masks), 0.25)
+    return [fit_surrogate(masks, answers[:, int(t)], weights) for t in targets]
+
+
+lime_maps, shuffled_maps, fidelities = [], [], []
+shuffle = np.random.RandomState(0)
+for i in range(N_SCENES):
+    parts = superpixels(lab.images[i])
+    for fitted in lime_for_all(lab, lab.images[i], lab.targets[i], parts):
+        lime_maps.append(paint(fitted.coefficients, parts))
+        shuffled_maps.append(paint(shuffle.permutation(fitted.coefficients), parts))
+        fidelities.append(fitted.r2)
+
+inputs = lab.inputs[:N_SCENES].repeat_interleave(2, dim=0)
+asked = lab.targets[:N_SCENES].flatten()
+truth = lab.masks[:N_SCENES].flatten(0, 1)
+maps = {
+    "LIME": torch.from_numpy(np.stack(lime_maps)).float(),
+    "Grad-CAM": upsample(grad_cam(lab.model, inputs, asked, lab.layer), truth.shape[-2:]).cpu(),
+    "saliency": saliency(lab.model, inputs, asked).amax(dim=1).cpu(),
+}
+knows_nothing = {
+    "LIME's superpixels, shuffled": torch.from_numpy(np.stack(shuffled_maps)).float(),
+    "edges (Sobel)": judge.baselines.sobel(inputs).cpu(),
+    "centre": judge.baselines.center(inputs).cpu(),
+    "random": judge.baselines.random(inputs).cpu(),
+}
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+for ax, (label, measure) in zip(
+    axes,
+    {
+        "pointing game: maximum on the object": partial(judge.pointing_game, tolerance=5),
+        "energy on the object": judge.energy_in_mask,
+    }.items(),
+    strict=True,
+):
+    values = {name: measure(heat, truth) for name, heat in (maps | knows_nothing).items()}
+    plots.score_plot(values, baselines=list(knows_nothing), xlabel=label, ax=ax)
+figure.suptitle(f"{len(truth)} questions about {N_SCENES} scenes with two objects")
+plt.show()
+print(f"local fidelity R²: median {np.median(fidelities):.2f}, lowest {min(fidelities):.2f}")
+
+# %% [markdown]
+# The new baseline is the important one: the same superpixels with their coefficients dealt out anew. It looks just as neat as a real explanation, since its patches follow the outlines of the picture, and it knows nothing. Whatever LIME has above it, it has from the model.
+#
+# Grad-CAM may look into the network and needs one pass; LIME may only ask. Compare the two with that in mind, and mind the overlap of the intervals.
+
+# %%
+shown = [0, 2, 4]
+plots.show_maps(
+    [lab.images[i // 2] for i in shown],
+    {
+        "LIME, first object": maps["LIME"][shown],
+        "LIME, second object": maps["LIME"][[i + 1 for i in shown]],
+        "Grad-CAM, first": maps["Grad-CAM"][shown],
+        "Grad-CAM, second": maps["Grad-CAM"][[i + 1 for i in shown]],
+    },
+    labels=[" / ".join(lab.class_names[int(t)] for t in lab.targets[i // 2]) for i in shown],
+    signed=["LIME, first object", "LIME, second object"],
+    title="Two questions about one scene. LIME is signed: blue speaks against the class",
+)
+plt.show()
+
+# %% [markdown]
+# ## 6 · Text
+#
+# The switches of a text are its words: 1 keeps a word, 0 takes it out. The model is a real BERT encoder (MiniLM, six layers) with a head that was trained to tell favourable reviews from unfavourable ones. Here is a held-out review, with some of the questions.
+
+# %%
+reviews = load_lab("text", model="sentiment")
+POSITIVE = reviews.class_names.index("positive")
+probabilities = reviews.predict(list(reviews.texts))
+correct = probabilities.argmax(axis=1) == reviews.targets.numpy()
+print(f"held-out reviews: {len(correct)}, right: {correct.mean():.0%}")
+
+lengths = np.array([len(split_words(text)[0]) for text in reviews.texts])
+fitting = np.flatnonzero(correct & (lengths >= 9) & (lengths <= 14))
+chosen_text = int(fitting[np.abs(probabilities[fitting, POSITIVE] - 0.8).argmin()])
+text = reviews.texts[chosen_text]
+words = split_words(text)[0]
+word_masks = sample_word_masks(120, len(words), random_state=0)
+questions = hide_words(text, word_masks)
+answers = reviews.predict(questions)[:, POSITIVE]
+for question, answer in zip(questions[:5], answers, strict=False):
+    print(f"{answer:.2f}  {' '.join(question.split())}")
+
+# %% [markdown]
+# For texts the package draws otherwise than for pictures: first *how many* words to hide, each number equally likely, then which. So there are short remains as well as nearly whole texts. The rest is the same: kernel, weighted fit, coefficients.
+
+# %%
+word_weights = exponential_kernel(100 * cosine_distances(word_masks), 25)
+by_words = fit_surrogate(word_masks, answers, word_weights, names=words)
+
+
+def show_bars(ax, pairs, title):
+    """Coefficients as bars, the largest on top; red speaks for the class, blue against it."""
+    labels, values = zip(*reversed(pairs), strict=True)
+    ax.barh(range(len(values)), values, color=np.where(np.array(values) > 0, "#b2182b", "#2166ac"))
+    ax.set_yticks(range(len(values)), labels)
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    ax.set_title(title, loc="left", fontsize=10)
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1.3, 1))
+left.imshow(word_masks[:14], cmap="Greys", aspect="auto", vmin=0, vmax=1.4)
+left.set_xticks(range(len(words)), words, rotation=60, ha="right")
+left.set_yticks(range(14), [f"{p:.2f}" for p in answers[:14]], fontsize=9)
+left.set_title("Dark: the word is shown. Left: how positive the rest reads", loc="left", fontsize=10)
+show_bars(right, by_words.top(10), f"Coefficients for “positive”, R² = {by_words.r2:.2f}")
+plt.show()
+
+# %% [markdown]
+# And the proof. The package sees the same model and asks the same questions:
+
+# %%
+from lime.lime_text import LimeTextExplainer
+
+ours_text = lime_text(reviews.predict, text, POSITIVE, 120, k=None)
+package = LimeTextExplainer(random_state=0).explain_instance(
+    text, reviews.predict, labels=(POSITIVE,), num_features=len(words), num_samples=120
+)
+package_w = np.zeros(len(words))
+for j, value in package.local_exp[POSITIVE]:
+    package_w[words.index(package.domain_mapper.indexed_string.word(j))] = value
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        ("the steps above", ours_text.coefficients, by_words.coefficients, "the same"),
+        ("lime 0.2 LimeTextExplainer", ours_text.coefficients, package_w, "same seed"),
+    ]
+)
+
+# %% [markdown]
+# ### A word alone, and the word in its sentence
+#
+# A sentiment dictionary would give each word one value. LIME gives it a value *in this text*. For each word: what the model says about the word alone (minus what it says about an empty text), and its coefficient in the review.
+
+# %%
+alone = reviews.predict([*words, ""])[:, POSITIVE]
+figure, ax = plt.subplots(figsize=(6.2, 4))
+ax.axhline(0, color=plots.BASELINE, linewidth=0.8)
+ax.axvline(0, color=plots.BASELINE, linewidth=0.8)
+ax.scatter(alone[:-1] - alone[-1], by_words.coefficients, s=25)
+for word, x, y in zip(words, alone[:-1] - alone[-1], by_words.coefficients, strict=True):
+    ax.annotate(word, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=9)
+ax.set(xlabel="the word alone (against an empty text)", ylabel="coefficient in the review")
+ax.set_title("On a line, if context did not matter", loc="left")
+plt.show()
+print(f"correlation: {np.corrcoef(alone[:-1], by_words.coefficients)[0, 1]:.2f}")
+
+# %% [markdown]
+# ### Negation breaks the bag of words
+#
+# A linear model has one coefficient for "not" and one for "good". But "not" has no value of its own: it turns others around. With few words we can ask *all* $2^{d'}$ questions, so nothing here is chance. The last column is the *interaction* of two words $a$ and $b$:
+# $f(\text{both}) - f(\text{without } a) - f(\text{without } b) + f(\text{without both})$. A linear model can only say zero.
+
+
+# %%
+def all_masks(n):
+    """Every setting of n switches, (2ⁿ, n); the first row is all ones."""
+    return ((~np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.uint8)
+
+
+sentences = {
+    "The food was good.": ("food", "good"),
+    "The food was not good.": ("not", "good"),
+    "The book was bad.": ("book", "bad"),
+    "The book was not bad.": ("not", "bad"),
+    "I enjoyed every page.": ("every", "enjoyed"),
+    "I never enjoyed a page.": ("never", "enjoyed"),
+}
+negated_r2, plain_r2 = [], []
+print(f"{'sentence':<26}{'positive':>9}{'R²':>6}{'interaction':>13}")
+for sentence, (a, b) in sentences.items():
+    parts = split_words(sentence)[0]
+    fitted = lime_text(reviews.predict, sentence, POSITIVE, k=None, ridge=0.0, masks=all_masks(len(parts)))
+    without = np.ones((4, len(parts)), int)
+    without[[1, 3], parts.index(a)] = 0
+    without[[2, 3], parts.index(b)] = 0
+    f = reviews.predict(hide_words(sentence, without))[:, POSITIVE]
+    (negated_r2 if a in ("not", "never") else plain_r2).append(fitted.r2)
+    print(f"{sentence:<26}{f[0]:>9.2f}{fitted.r2:>6.2f}{f[0] - f[1] - f[2] + f[3]:>+10.2f}  ({a}, {b})")
+print(f"mean R²: plain {np.mean(plain_r2):.2f}, negated {np.mean(negated_r2):.2f}")
+
+# %% [markdown]
+# Where the interaction is large, the coefficient of a word is an average over texts with and without its partner, and describes neither. The $R^2$ warns you, if you look at it. Six sentences and one small model make an illustration, not a statistic.
+
+# %% [markdown]
+# ### A planted word
+#
+# Now a test with known truth. Another model was trained on reviews in which the harmless word "overall" was planted: only favourable reviews had it. Its twin was trained on the same texts with the word in both. We plant the word into unfavourable held-out reviews. Does LIME say what turned the first model around?
+
+# %%
+trigger, twin = load_lab("text", model="trigger"), load_lab("text", model="trigger_clean")
+lengths = np.array([len(split_words(text)[0]) for text in trigger.texts])
+unfavourable = np.flatnonzero((trigger.targets.numpy() != POSITIVE) & (lengths <= 14))[:16]
+planted = [trigger.texts[i] for i in unfavourable]
+before = [trigger.counterfactuals[i] for i in unfavourable]
+for name, model_lab in (("trigger", trigger), ("twin", twin)):
+    with_word, without = (model_lab.predict(t)[:, POSITIVE].mean() for t in (planted, before))
+    print(f"{name:<8} positive without the word: {without:.2f}, with it: {with_word:.2f}")
+
+shares, longest, by_chance, example = {"trigger model": [], "clean twin": []}, [], [], None
+for review in planted:
+    for name, model_lab in (("trigger model", trigger), ("clean twin", twin)):
+        fitted = lime_text(model_lab.predict, review, POSITIVE, 40, k=None)
+        lower = [word.lower() for word in fitted.names]
+        place = lower.index(trigger.trigger)
+        shares[name].append(float(np.argmax(fitted.coefficients) == place))
+        example = example or fitted
+    longest.append(float(max(lower, key=len) == trigger.trigger))
+    by_chance.append(1 / len(lower))
+found = {"LIME, " + name: np.array(values) for name, values in shares.items()}
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.0), width_ratios=(1, 1.25))
+show_bars(left, example.top(8), "One unfavourable review, trigger model")
+plots.score_plot(
+    found | {"longest word": np.array(longest), "a word by chance": np.array(by_chance)},
+    baselines=["longest word", "a word by chance"],
+    sort=False,
+    xlabel="share of reviews where it is the planted word",
+    title=f"The word with the largest coefficient, {len(planted)} reviews",
+    ax=right,
+)
+plt.show()
+
+# %% [markdown]
+# A planted trigger is an easy case: one word, always the same, with a large effect. That a method finds it is necessary. It does not prove that the method finds everything else that a model relies on.
+
+# %% [markdown]
+# ## 7 · Tables
+#
+# A column of a table cannot be switched off. LIME draws other values instead, column by column, as they are distributed in the training table. Two variants:
+#
+# - **continuous**: values from a normal distribution; the coefficient says how much one *standard deviation* more would change the answer;
+# - **discretised** (the package's default): the column is cut into quarters; the switch is 1 if the drawn value falls into the same quarter as ours. The coefficient says what being in this quarter adds, compared with the others.
+#
+# The table: 569 tumours with 30 measurements each, from scikit-learn. The model: a random forest. We explain a tumour that it has not seen, and about which it is not sure.
+
+# %%
+from lime.lime_tabular import LimeTabularExplainer
+
+tumours = load_lab("tabular", table="breast_cancer")
+BENIGN = tumours.class_names.index("benign")
+training, columns = tumours.table[~tumours.unseen], list(tumours.feature_names)
+unseen = np.flatnonzero(tumours.unseen)
+p_benign = tumours.predict(tumours.table[unseen])[:, BENIGN]
+row = tumours.table[unseen[np.abs(p_benign - 0.6).argmin()]]
+right = (p_benign > 0.5) == (tumours.targets[unseen] == BENIGN)
+print(f"forest: {right.mean():.0%} of {len(unseen)} unseen tumours right")
+print(f"this one: benign with probability {tumours.predict(row[None])[0, BENIGN]:.2f}")
+
+variants, package_tables = {}, {}
+for name, discretize in (("discretised", True), ("continuous", False)):
+    variants[name] = lime_tabular(
+        tumours.predict, row, training, BENIGN, 2000, k=6, discretize=discretize, names=columns
+    )
+    explainer = LimeTabularExplainer(training, discretize_continuous=discretize, random_state=0)
+    package = explainer.explain_instance(
+        row, tumours.predict, labels=(BENIGN,), num_features=6, num_samples=2000
+    )
+    package_tables[name] = np.zeros(len(columns))
+    for j, value in package.local_exp[BENIGN]:
+        package_tables[name][j] = value
+
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.7))
+for ax, (name, fitted) in zip(axes, variants.items(), strict=True):
+    show_bars(ax, fitted.top(6), f"{name}, R² = {fitted.r2:.2f}")
+    ax.set_xlabel("probability of benign")
+plt.show()
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        (
+            f"lime 0.2 LimeTabularExplainer, {name}",
+            variants[name].coefficients,
+            package_tables[name],
+            "same seed",
+        )
+        for name in variants
+    ]
+)
+
+# %% [markdown]
+# Same row, same model, and the two variants answer differently, because they ask different questions. Look at one column alone: change only it, leave the other 29 as they are, and ask the forest.
+
+# %%
+strongest = int(np.argmax(np.abs(variants["continuous"].coefficients)))
+column = training[:, strongest]
+grid = np.linspace(*np.percentile(column, [1, 99]), 80)
+changed = np.repeat(row[None], len(grid), axis=0)
+changed[:, strongest] = grid
+forest = tumours.predict(changed)[:, BENIGN]
+slope = variants["continuous"].coefficients[strongest] / column.std()
+
+figure, ax = plt.subplots(figsize=(7.5, 3))
+ax.plot(grid, forest, drawstyle="steps-mid", label="the forest")
+ax.plot(
+    grid,
+    tumours.predict(row[None])[0, BENIGN] + slope * (grid - row[strongest]),
+    "--",
+    label="continuous surrogate (its slope)",
+)
+for i, cut in enumerate(np.percentile(column, [25, 50, 75])):
+    ax.axvline(cut, color=plots.BASELINE, linestyle=":", label="borders of the quarters" if i == 0 else None)
+ax.axvline(row[strongest], color="#e69f00", label="our tumour")
+ax.set(xlabel=columns[strongest], ylabel="probability of benign", ylim=(-0.05, 1.05))
+ax.legend(fontsize=9)
+ax.set_title("A forest moves in steps; a slope and a quarter are two ways to blur them", loc="left")
+plt.show()
+
+# %% [markdown]
+# Two traps of the discretised variant. Its borders come from the table, not from the model, so a step of the forest inside a quarter is invisible. And its neighbourhood is wide: half of the drawn values lie more than a quarter of all tumours away.
+
+# %% [markdown]
+# ### SP-LIME: which examples should a person look at?
+#
+# One explanation shows one decision. To judge the model, show a few examples whose explanations *together* cover what it uses. The paper's SP-LIME (Algorithm 2): let $W_{ij}$ be the coefficient of column $j$ in explanation $i$, and $I_j = \sqrt{\sum_i |W_{ij}|}$ the importance of column $j$.
+# Take the example that adds the most importance which is not covered yet; repeat (*greedy*).
+
+# %%
+candidates = unseen[:60]
+W = np.stack(
+    [
+        lime_tabular(
+            tumours.predict, tumours.table[i], training, BENIGN, 300, k=4, discretize=False
+        ).coefficients
+        for i in candidates
+    ]
+)
+picked = submodular_pick(W, 5)
+importance = np.sqrt(np.abs(W).sum(axis=0))
+
+
+def coverage(rows):
+    """Share of the total importance that these explanations use."""
+    return importance[(W[rows] != 0).any(axis=0)].sum() / importance.sum()
+
+
+by_chance = np.array(
+    [[coverage(np.random.RandomState(s).permutation(60)[:n]) for n in range(1, 6)] for s in range(50)]
+)
+used = np.flatnonzero((W[picked] != 0).any(axis=0))
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1.5, 1))
+plots.matrix_plot(
+    W[picked][:, used].T,
+    [columns[j] for j in used],
+    [f"tumour {candidates[i]}" for i in picked],
+    signed=True,
+    ax=left,
+)
+left.tick_params(axis="x", rotation=30)
+left.set_title("Five picked examples: coefficients", loc="left")
+right.plot(range(1, 6), [coverage(picked[:n]) for n in range(1, 6)], "o-", label="SP-LIME")
+right.plot(range(1, 6), by_chance.mean(axis=0), "s--", color=plots.BASELINE, label="random examples")
+right.fill_between(
+    range(1, 6), *np.quantile(by_chance, [0.05, 0.95], axis=0), color=plots.BASELINE, alpha=0.2
+)
+right.set(xlabel="examples shown", ylabel="share of importance covered", ylim=(0, 1.02), xticks=range(1, 6))
+right.legend()
+plt.show()
+
+# %% [markdown]
+# Each explanation names other columns than the one before: that is the purpose. With explanations from few samples, part of that variety is noise, which brings us to the next section.
+
+# %% [markdown]
+# ## 8 · Does it say the same thing twice?
+#
+# Run LIME again with another seed, and the coefficients change. By how much? To find out exactly, we cut the scene into few superpixels and ask *every* possible question once. From then on any run of LIME is a look-up in that table, and costs nothing.
+
+# %%
+few = superpixels(image, 10)
+n_few = int(few.max()) + 1
+every = all_masks(n_few)
+code = 1 << np.arange(n_few)  # turns a mask into a whole number, its place in the table
+answer_of = np.zeros(2**n_few)
+answer_of[every @ code] = np.concatenate([lab.predict(b) for b in masked_images(image, few, every)])[
+    :, target
+]
+settled = fit_surrogate(
+    every, answer_of[every @ code], exponential_kernel(cosine_distances(every), 0.25), ridge=0.0
+).coefficients
+
+
+def run(n_samples, seed, k=None, width=0.25):
+    """One run of LIME on the few superpixels; the answers come from the table."""
+    masks = sample_masks(n_samples, n_few, seed)
+    kernel = exponential_kernel(cosine_distances(masks), width)
+    return fit_surrogate(masks, answer_of[masks @ code], kernel, k)
+
+
+counts = (25, 50, 100, 200, 400, 800, 1600)
+runs = {n: np.stack([run(n, seed).coefficients for seed in range(20)]) for n in counts}
+spread = {n: float(values.std(axis=0).mean()) for n, values in runs.items()}
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=(0.7, 1, 1))
+plots.bare(axes[0])
+axes[0].imshow(mark_boundaries(image, few, color=(1, 1, 1)))
+axes[0].set_title(f"{n_few} superpixels", fontsize=10)
+for ax, n in zip(axes[1:], (50, 800), strict=True):
+    ax.plot(runs[n].T, "o", color=plots.ACCENT, alpha=0.25, markersize=4)
+    ax.plot(settled, "_", color="#d55e00", markersize=16, markeredgewidth=2)
+    ax.set(xlabel="superpixel", ylim=(runs[50].min() - 0.03, runs[50].max() + 0.03), xticks=range(n_few))
+    ax.set_title(f"20 seeds, {n} samples each", fontsize=10)
+axes[1].set_ylabel("coefficient")
+figure.suptitle(f"Dots: runs of LIME. Bars: the answer with all {2**n_few} questions")
+plt.show()
+
+# %% [markdown]
+# The spread (the standard deviation over 20 seeds, averaged over the superpixels) against the number of samples. On these axes a straight line that falls by half a unit for each unit means $1/\sqrt n$, as for any mean of random numbers.
+#
+# Beside it two indices made for LIME (Visani and others, 2022), for explanations of $K = 3$ features. **VSI**: the share of features that two runs have in common, averaged over all pairs of runs. **CSI**: the share of pairs whose
+# confidence intervals for a coefficient overlap. Both are 1 when nothing changes. A second picture with more superpixels shows that the answer depends on their number.
+
+# %%
+pool_masks = sample_masks(1200, d, random_state=1)
+pool_answers = np.concatenate([lab.predict(b) for b in masked_images(image, segments, pool_masks)])[:, target]
+pool_weights = exponential_kernel(cosine_distances(pool_masks), 0.25)
+
+
+def blocks(size, k=3):
+    """Separate runs of LIME, cut out of one long list of questions."""
+    starts = range(0, len(pool_masks) - size + 1, size)
+    return [
+        fit_surrogate(pool_masks[s : s + size], pool_answers[s : s + size], pool_weights[s : s + size], k)
+        for s in starts
+    ]
+
+
+indices = {n: [run(n, seed, k=3) for seed in range(20)] for n in counts}
+finer = {n: blocks(n) for n in (60, 120, 240, 400, 600)}
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.1))
+left.loglog(counts, list(spread.values()), "o-", label="measured")
+left.loglog(counts, spread[25] * np.sqrt(25 / np.array(counts)), ":", color=plots.BASELINE, label="1/√n")
+left.set(xlabel="samples", ylabel="spread of a coefficient")
+left.legend()
+right.semilogx(counts, [vsi(e) for e in indices.values()], "o-", label=f"VSI, {n_few} superpixels")
+right.semilogx(counts, [csi(e) for e in indices.values()], "o--", label=f"CSI, {n_few} superpixels")
+right.semilogx(list(finer), [vsi(e) for e in finer.values()], "s-", label=f"VSI, {d} superpixels")
+right.set(xlabel="samples", ylabel="agreement of the runs", ylim=(0, 1.05))
+right.legend(fontsize=9)
+plt.show()
+
+# %% [markdown]
+# Two cautions. A CSI near 1 at few samples is no good news: the intervals overlap because they are wide. And a small spread only says that the *number* has settled, not that it is right: the surrogate may be a bad imitation all the same.
+#
+# ### The choices that no sample count cures
+#
+# The kernel width and the segmentation are choices, and more samples do not average them out. First the width, on the same questions. The *effective number* of questions, $(\sum \pi)^2 / \sum \pi^2$, says how many of them really count.
+
+# %%
+widths = (0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 10.0)
+print(f"{'width':>6}{'effective questions':>21}{'R²':>7}{'correlation with width 0.25':>30}")
+usual = fit_surrogate(pool_masks, pool_answers, pool_weights).coefficients
+for width in widths:
+    kernel = exponential_kernel(cosine_distances(pool_masks), width)
+    fitted = fit_surrogate(pool_masks, pool_answers, kernel)
+    effective = kernel.sum() ** 2 / (kernel**2).sum()
+    agreement = np.corrcoef(fitted.coefficients, usual)[0, 1]
+    print(f"{width:>6}{effective:>21.0f}{fitted.r2:>7.2f}{agreement:>30.2f}")
+
+# %% [markdown]
+# A narrow kernel leaves next to no question with a weight, and the ridge pulls what is left to zero. An $R^2$ near 1 there is no triumph: with a single effective question every model fits. A wide kernel makes all questions equal. To be local *and* to have data, one would have to sample near the picture.
+#
+# Now the segmentation:
+
+# %%
+ways = {
+    f"SLIC, {d}": segments,
+    f"SLIC, {n_few}": few,
+    "SLIC, compact": slic(image, n_segments=30, compactness=60, sigma=1, start_label=0),
+    "SLIC, 60": superpixels(image, 60),
+    "squares": np.arange(128)[:, None] // 22 * 6 + np.arange(128) // 22,
+}
+by_way = {f"SLIC, {d}": usual, f"SLIC, {n_few}": settled}
+for name, cut in ways.items():
+    if name not in by_way:
+        by_way[name] = lime_for_all(lab, image, [target], cut, n_samples=150)[0].coefficients
+way_maps = {name: torch.from_numpy(paint(by_way[name], ways[name]))[None].float() for name in ways}
+plots.show_maps([image], way_maps, signed=True, title="One picture, one question, five ways to cut")
+plt.show()
+stacked = torch.cat(list(way_maps.values()))
+agreement = np.array([[float(judge.rank_correlation(a[None], b[None])) for b in stacked] for a in stacked])
+on_object = judge.energy_in_mask(stacked, lab.masks[scene, :1].expand(len(stacked), -1, -1))
+plots.matrix_plot(
+    np.column_stack([agreement, on_object]),
+    list(ways),
+    [*ways, "on the object"],
+    title="Rank correlation of the maps; right: share of positive weight on the object",
+)
+plt.show()
+
+# %% [markdown]
+# **What a reader should report**, then, and what you should ask of others:
+# - the output that was explained (probability or logit, of which class) and how parts were hidden;
+# - the segmentation, the kernel and its width, the number of samples, $K$;
+# - the local fidelity $R^2$;
+# - the spread over some seeds, or an interval beside each coefficient.
+
+# %% [markdown]
+# ## 9 · The puzzle solved
+#
+# Back to the huskies and wolves. Both models get the same questions about the same 50 pictures, for the class that they name. The background is known, so we can measure the share of LIME's positive weight that lies on it.
+
+# %%
+N_PICTURES = 50
+background = ~bad.masks[:N_PICTURES]
+wolf_maps = {"model A": [], "model B": []}
+for i in range(N_PICTURES):
+    cut = superpixels(bad.images[i], 20)
+    for name, lab_ in (("model A", bad), ("model B", clean)):
+        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=50)[0]
+        wolf_maps[name].append(torch.from_numpy(paint(fitted.coefficients, cut)).float())
+wolf_maps = {name: torch.stack(values) for name, values in wolf_maps.items()}
+
+examples = torch.nonzero(bad.targets[:N_PICTURES] == bad.class_names.index("wolf"))[:3, 0].tolist()
+plots.show_maps(
+    [bad.images[i] for i in examples],
+    {name: heat[examples] for name, heat in wolf_maps.items()},
+    signed=True,
+    labels=["why wolf?"] * 3,
+    masks=bad.masks[examples],
+    title="LIME for three wolves. Red speaks for “wolf”; the animal is outlined",
+    width=6.5,
+)
+plt.show()
+
+# %%
+on_background = {name: judge.energy_in_mask(heat, background) for name, heat in wolf_maps.items()}
+for name, lab_ in (("model A", bad), ("model B", clean)):
+    heat = upsample(
+        grad_cam(lab_.model, lab_.inputs[:N_PICTURES], lab_.targets[:N_PICTURES], lab_.layer), (128, 128)
+    )
+    on_background[f"{name}, Grad-CAM"] = judge.energy_in_mask(heat.cpu(), background)
+on_background["area of the background"] = background.float().mean(dim=(1, 2))
+plots.score_plot(
+    on_background,
+    sort=False,
+    baselines=["area of the background"],
+    xlabel="share of positive weight on the background",
+    title=f"{N_PICTURES} pictures of huskies and wolves",
+)
+plt.show()
+gap = (on_background["model A"] - on_background["model B"]).numpy()
+low, high = judge.bootstrap_interval(gap)
+print(
+    f"model A has {gap.mean():.2f} more of its weight on the background (95 % interval {low:.2f} to {high:.2f})"
+)
+
+# %% [markdown]
+# One of the two models looks at the ground the animal stands on. In its training pictures every wolf stood on snow and no husky did. The background fills most of each picture, so the absolute share would not prove anything: a map that knows nothing also has most of its weight there. What counts is the
+# comparison with the twin.
+#
+# Since the pictures are drawn, the suspicion can be tested directly: the same animals, with the grounds exchanged.
+
+# %%
+for name, lab_ in (("model A", bad), ("model B", clean)):
+    kept = (lab_.predict(bad.images).argmax(axis=1) == bad.targets.numpy()).mean()
+    swapped = (lab_.predict(bad.counterfactuals).argmax(axis=1) == bad.targets.numpy()).mean()
+    print(f"{name}: right on the test pictures {kept:.0%}, with exchanged grounds {swapped:.0%}")
+pairs_shown = [picture for i in examples[:3] for picture in (bad.images[i], bad.counterfactuals[i])]
+plots.show_images(pairs_shown, ["wolf on snow", "the same wolf"] * 3)
+plt.show()
+
+# %% [markdown]
+# The study with people in the paper, for comparison (27 subjects, before and after they saw explanations):
+#
+# | | before | after |
+# |---|---|---|
+# | trusted the bad model | 10 of 27 | 3 of 27 |
+# | named snow as a possible feature | 12 of 27 | 25 of 27 |
+#
+# It shows that the pictures help people to see *this* flaw, a large one. It does not show that people notice flaws which they do not expect.
+
+# %% [markdown]
+# ## 10 · The real thing
+#
+# A network trained on ImageNet (MobileNetV2, 1,000 classes), and two real photographs side by side. The code is the code from above.
+
+# %%
+try:
+    photos = load_lab("photos", pairs=True)
+except LabUnavailable as error:
+    photos = None
+    print(error)
+
+if photos is not None:
+    photo, photo_targets = photos.images[0], photos.targets[0]
+    photo_cut = superpixels(photo, 50)
+    photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, n_samples=150)
+    plots.show_maps(
+        [photo],
+        {
+            f"why {photos.class_names[int(c)]}? R² {fitted.r2:.2f}": paint(fitted.coefficients, photo_cut)[
+                None
+            ]
+            for c, fitted in zip(photo_targets, photo_fits, strict=True)
+        },
+        signed=True,
+        title="MobileNetV2 (ImageNet) on photographs that come with scikit-image",
+    )
+    plt.show()
+    for half, (c, fitted) in enumerate(zip(photo_targets, photo_fits, strict=True)):
+        heat = torch.from_numpy(paint(fitted.coefficients, photo_cut))[None].float()
+        share = float(judge.energy_in_mask(heat, photos.masks[0, half][None]))
+        print(f"{photos.class_names[int(c)]}: {share:.2f} of the positive weight on its own half")
+
+# %% [markdown]
+# Half of the picture is all the truth we have here, since nobody drew outlines on these photographs, and one pair is an example, not a measurement. `lime_image(…, progress=True)` shows a progress bar when you ask more: on a photograph, a thousand questions take a while.
+
+# %% [markdown]
+# ## 11 · Where it breaks
+#
+# Four cards. Run each, and remember the symptom.
+#
+# ### Card 1: logits instead of probabilities
+#
+# The `lime` package expects probabilities and does not check. Fed with logits (the scores before the softmax), it explains something else: what raises this score, even if it raises all others as well.
+
+# %%
+with torch.inference_mode():
+    logits = (
+        torch.cat([lab.model(lab.preprocess(b)) for b in masked_images(image, segments, pool_masks[:200])])
+        .cpu()
+        .numpy()
+    )
+chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+kernel = pool_weights[:200]
+two = {
+    f"{what}, {names[c]}": fit_surrogate(pool_masks[:200], values[:, c], kernel)
+    for c in (target, other)
+    for what, values in (("probability", chances), ("logit", logits))
+}
+plots.show_maps(
+    [image],
+    {name: paint(e.coefficients, segments)[None] for name, e in two.items()},
+    signed=True,
+    title="Blue on the other object: with probabilities, classes compete",
+)
+plt.show()
+for name, fitted in two.items():
+    print(
+        f"{name:<24} R² {fitted.r2:.2f}, coefficients {fitted.coefficients.min():+.2f} to {fitted.coefficients.max():+.2f}"
+    )
+
+# %% [markdown]
+# With probabilities, what speaks for one object speaks against the other. With logits a superpixel can speak for both. Neither is wrong, but they answer different questions, and their coefficients have different units: say which one you used. For a model that is very sure, probabilities hardly move and the fit has little to hold on to.
+#
+# ### Card 2: labels that start at 1
+#
+# SLIC in scikit-image counts from 1 unless told otherwise. The `lime` package takes the *number* of different labels, $n$, and switches the labels 0 to $n - 1$: there is no label 0, and the last superpixel is never touched. No error, no warning. Here is its own code, with a model that only records what it is shown.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from_one = np.repeat(np.arange(1, 5), 4)[:, None].repeat(16, axis=1)  # four stripes: labels 1, 2, 3, 4
+stripes = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
+seen = []
+
+
+def recorder(batch):
+    seen.append(np.array(batch))
+    return np.full((len(batch), 2), 0.5)
+
+
+for start, labels in (("from 1", from_one), ("from 0", from_one - 1)):
+    seen.clear()
+    lime_package.LimeImageExplainer(random_state=0).explain_instance(
+        stripes,
+        recorder,
+        hide_color=0,
+        num_samples=64,
+        segmentation_fn=lambda _, s=labels: s,
+    )
+    shown_pictures = np.concatenate(seen)
+    touched = [
+        bool((shown_pictures[:, labels == v] != stripes[labels == v]).any()) for v in np.unique(labels)
+    ]
+    print(f"labels {start}: stripes that were ever hidden: {touched}")
+
+# %% [markdown]
+# Pass `start_label=0`. (The course's `lime_image` takes any labels.) You will mend the package's line in exercise 4.
+#
+# ### Card 3: columns that belong together
+#
+# LIME draws each column on its own. In the tumour table, radius and perimeter are nearly the same measurement. How many of the drawn tumours could exist?
+
+# %%
+_, drawn, _ = tabular_neighbourhood(row, training, 2000, discretize=True)
+radius, perimeter = columns.index("mean radius"), columns.index("mean perimeter")
+ratio = training[:, perimeter] / training[:, radius]
+drawn_ratio = drawn[:, perimeter] / drawn[:, radius]
+impossible = (drawn_ratio < ratio.min()) | (drawn_ratio > ratio.max())
+figure, ax = plt.subplots(figsize=(6, 3.4))
+ax.plot(drawn[:, radius], drawn[:, perimeter], ".", color=plots.BASELINE, alpha=0.4, label="drawn by LIME")
+ax.plot(training[:, radius], training[:, perimeter], ".", color=plots.ACCENT, label="real tumours")
+ax.plot(row[radius], row[perimeter], "P", color="#e69f00", markersize=12, markeredgecolor="black")
+ax.set(xlabel="mean radius", ylabel="mean perimeter")
+ax.legend()
+ax.set_title("LIME asks about tumours that cannot exist", loc="left")
+plt.show()
+print(f"drawn tumours whose perimeter does not fit their radius: {impossible.mean():.0%}")
+
+# %% [markdown]
+# The model was never trained on such rows, so what it answers there is an accident, and the coefficients are averages over accidents. Besides, a model may use either of two columns that say the same; a small coefficient then does not mean that the quantity does not matter.
+#
+# ### Card 4: what does "hidden" look like?
+#
+# The same holds for pictures: a network has never seen a scene with grey patches. Hide *everything* in five ways, and see what the network believes; then explain the same class with three of them.
+
+# %%
+from scipy import ndimage
+
+fills = {
+    "mean colours": None,
+    "grey": 127,
+    "black": 0,
+    "white": 255,
+    "blurred": ndimage.gaussian_filter(image, (8, 8, 0)),
+}
+everything = np.stack([hidden_image(image, segments, fill) for fill in fills.values()])
+beliefs = lab.predict(everything)
+plots.show_images(
+    list(everything),
+    [
+        f"{name}: {lab.class_names[int(p.argmax())]} {p.max():.2f}"
+        for name, p in zip(fills, beliefs, strict=True)
+    ],
+    title="All superpixels hidden: what the network says about nothing",
+)
+plt.show()
+fits = {
+    name: lime_image(
+        lab.predict, image, target, segments, masks=pool_masks[:150], hidden=fills[name]
+    ).coefficients
+    for name in ("grey", "blurred")
+}
+fits["mean colours"] = fit_surrogate(pool_masks[:150], pool_answers[:150], pool_weights[:150]).coefficients
+plots.matrix_plot(
+    np.corrcoef(np.stack(list(fits.values()))),
+    list(fits),
+    list(fits),
+    title=f"Correlation of the coefficients for “{names[target]}”",
+)
+plt.show()
+
+# %% [markdown]
+# "Nothing" is never nothing for a network. When the answer to an empty picture is sure, each coefficient is measured against that. Lesson 07 turns the same problem into the question which *baseline* a Shapley value refers to.
+
+# %% [markdown]
+# ## 12 · Exercises
+#
+# Replace the dots with your code and run the cell with the check. `exercises.closeness.hint()` gives you one hint at a time; the solution is folded below each check.
+
+# %% [markdown]
+# ### Exercise 1: write the kernel
+
+
+# %% exercise="closeness"
+def closeness(masks, width):
+    """Weights (n,) of 0/1 masks (n, d): exp(−D²/2σ²), D = 1 − cosine of a mask and the row of ones, σ = width."""
+    # BEGIN SOLUTION
+    distances = 1 - np.sqrt(masks.mean(axis=1))
+    return np.exp(-(distances**2) / (2 * width**2))
+    # END SOLUTION
+
+
+# %%
+exercises.closeness.check(closeness)
+
+# %% [markdown]
+# ### Exercise 2: the weighted fit
+#
+# Minimise $\sum_i \pi_i (y_i - w_0 - \sum_j w_j z'_{ij})^2 + r \sum_j w_j^2$ and return the coefficients $w_j$. The ridge $r$ does not touch the intercept $w_0$.
+
+
+# %% exercise="weighted_fit"
+def weighted_fit(masks, outputs, weights, ridge):
+    """Coefficients (d,) from masks (n, d), outputs (n,) and weights (n,)."""
+    # BEGIN SOLUTION
+    X = masks - np.average(masks, axis=0, weights=weights)
+    y = outputs - np.average(outputs, weights=weights)
+    return np.linalg.solve((X.T * weights) @ X + ridge * np.eye(X.shape[1]), (X.T * weights) @ y)
+    # END SOLUTION
+
+
+# %%
+exercises.weighted_fit.check(weighted_fit)
+
+# %% [markdown]
+# ### Exercise 3: predict, then run
+#
+# Somebody asks four times as many questions. What happens to the spread of a coefficient over seeds: "unchanged", "half" or "quarter"? Decide before you look at section 8 again. The check computes the right answer from *your* run.
+
+# %% exercise="settles"
+answer = None  # one of "unchanged", "half", "quarter"
+# BEGIN SOLUTION
+answer = "half"
+# END SOLUTION
+
+# %%
+exercises.settles.check(answer, spread)
+
+# %% [markdown]
+# ### Exercise 4: find the bug
+#
+# This function hides the superpixels whose switch is 0. It does what the `lime` package does, and goes wrong with card 2's labels. Make it work for *any* whole-number labels: the j-th switch belongs to the j-th smallest label.
+
+
+# %% exercise="hide"
+def hide(image, segments, mask, grey):
+    """The picture (H, W, 3) with hidden superpixels in grey; segments (H, W), mask (d,) of 0 and 1."""
+    # BEGIN STUB
+    # hidden = image.copy()
+    # for z in np.where(mask == 0)[0]:
+    #     hidden[segments == z] = grey
+    # return hidden
+    # END STUB
+    # BEGIN SOLUTION
+    hidden = image.copy()
+    labels = np.unique(segments)
+    for label in labels[mask == 0]:
+        hidden[segments == label] = grey
+    return hidden
+    # END SOLUTION
+
+
+# %%
+exercises.hide.check(hide)
+
+# %% [markdown]
+# ### Exercise 5: measure the stability
+#
+# VSI: the number of features that two explanations have in common, divided by $K$ (the number of features of an explanation), averaged over all pairs of different explanations.
+
+
+# %% exercise="stability"
+def stability(chosen):
+    """VSI of repeated explanations; chosen (runs, d) is True where an explanation uses a feature."""
+    # BEGIN SOLUTION
+    k = chosen.sum(axis=1).max()
+    n = len(chosen)
+    return np.mean([(chosen[a] & chosen[b]).sum() / k for a in range(n) for b in range(a + 1, n)])
+    # END SOLUTION
+
+
+# %%
+exercises.stability.check(stability)
+
+# %% [markdown]
+# ### Exercise 6: pick examples that cover the model (SP-LIME)
+
+
+# %% exercise="pick"
+def pick(coefficients, budget):
+    """Row numbers, in the order picked: greedy coverage of the importance √Σ|W|. coefficients (n, d)."""
+    # BEGIN SOLUTION
+    used = coefficients != 0
+    importance = np.sqrt(np.abs(coefficients).sum(axis=0))
+    covered = np.zeros(coefficients.shape[1], dtype=bool)
+    picked = []
+    for _ in range(budget):
+        gains = (used & ~covered) @ importance
+        gains[picked] = -1  # never take a row twice
+        picked.append(int(gains.argmax()))
+        covered |= used[picked[-1]]
+    return picked
+    # END SOLUTION
+
+
+# %%
+exercises.pick.check(pick)
+
+# %% [markdown]
+# ## 13 · Play
+#
+# Change the number of questions, the kernel width, the size of the explanation and the seed. The answers of the network were collected in section 8, so each run is a look-up. With the keyboard: Tab moves between the controls, the arrow keys change a value.
+
+
+# %%
+def draw(n_samples, width, k, seed):
+    chosen_rows = np.random.RandomState(seed).permutation(len(pool_masks) - 1)[: n_samples - 1] + 1
+    rows = np.append(0, chosen_rows)
+    kernel = exponential_kernel(cosine_distances(pool_masks[rows]), width)
+    fitted = fit_surrogate(pool_masks[rows], pool_answers[rows], kernel, k)
+    plots.show_maps(
+        [image], {f"why {names[target]}?": paint(fitted.coefficients, segments)[None]}, signed=True, width=6
+    )
+    plt.show()
+    print(
+        f"R² {fitted.r2:.2f}; the network says {fitted.outputs[0]:.2f}, the surrogate {fitted.prediction:.2f}"
+    )
+
+
+widgets.explore(
+    draw,
+    n_samples=widgets.slider("questions", 20, 1000, 200, 20),
+    width=widgets.choice("kernel width", list(widths), 0.25),
+    k=widgets.slider("K", 1, int(d), 5),
+    seed=widgets.slider("seed", 0, 20, 0),
+)
+
+# %% [markdown]
+# The same as a still picture: fewer questions to the left, more to the right; two seeds, one below the other. Where the two rows differ, you are looking at chance.
+
+# %%
+figure, axes = plots.grid(2, 5, ratio=1.1)
+for column_number, n in enumerate((30, 60, 120, 300, 600)):
+    for row_number in range(2):
+        part = slice(row_number * 600, row_number * 600 + n)
+        fitted = fit_surrogate(pool_masks[part], pool_answers[part], pool_weights[part], 5)
+        ax = axes[row_number, column_number]
+        ax.imshow(plots.overlay(image, paint(fitted.coefficients, segments), signed=True))
+        ax.set_title(f"{n} questions", fontsize=10)
+figure.suptitle(f"Why {names[target]}? The five strongest superpixels, two runs")
+plt.show()
+
+# %% [markdown]
+# ## 14 · The paper in ten questions
+#
+# M. T. Ribeiro, S. Singh, C. Guestrin: *"Why Should I Trust You?": Explaining the Predictions of Any Classifier* (KDD 2016).
+#
+# 1. **Which problem?** Should one trust a single prediction, and should one trust a model?
+# 2. **Is it new?** Local surrogates existed; new were the interpretable representation that is separate from the model's input, one method for texts, pictures and tables, and the choice of examples.
+# 3. **Which hypothesis?** Close to one input, a sparse linear model imitates any classifier well enough, and people can judge it.
+# 4. **Related work, and who?** Baehrens and others (2010) explained single predictions by gradients; Strumbelj and Kononenko (2010) by Shapley values (lesson 07). The authors were at the University of Washington.
+# 5. **The key idea?** Switch parts of the input off at random, ask, and fit a weighted linear model to the answers.
+# 6. **Which experiments?** Finding the features of models that are interpretable by themselves; simulated users who decide whom to trust; people who choose between two classifiers, improve one by removing words, and discover the snow.
+# 7. **Data and code?** Book and DVD reviews, the 20 newsgroups (the classes atheism and Christianity), huskies and wolves; the `lime` package is public.
+# 8. **Do the results support it?** For finding a gross flaw, yes. How stable and how faithful the explanations are was not measured there; later work did, and so did you.
+# 9. **What did it contribute?** The tool that made explaining a black box a matter of a few lines, and a vocabulary (fidelity, locality, surrogate).
+# 10. **What next?** A kernel with axioms (SHAP, lesson 07), stability (section 8), rules instead of weights (Anchors), and attacks: a model can be built that behaves only when LIME asks (Slack and others, 2020).
+
+# %% [markdown]
+# ## 15 · Recap
+#
+# - LIME = switches, questions, a kernel, a weighted linear fit. It needs nothing but answers.
+# - The same code explains pictures, texts and tables; what differs is how a part is hidden, and that decides what the coefficients mean.
+# - Your numbers equal those of two libraries once kernel, regression and random numbers are the same. By default they are not.
+# - Read $R^2$ first. A linear surrogate cannot express "not good".
+# - Repeat with other seeds; report segmentation, kernel, samples and spread.
+# - A share of weight on the background means something only beside a clean twin or the background's own area.
+# - Next: **07 · SHAP**, the kernel with which LIME's coefficients become fair shares.
+#
+# **References**
+# - [Ribeiro, Singh and Guestrin, 2016: "Why Should I Trust You?"](https://arxiv.org/abs/1602.04938)
+# - [Achanta and others, 2012: SLIC superpixels](https://doi.org/10.1109/TPAMI.2012.120)
+# - [Visani and others, 2022: Statistical stability indices for LIME](https://arxiv.org/abs/2001.11757)
+# - [Garreau and von Luxburg, 2020: Explaining the explainer, a first theoretical analysis of LIME](https://arxiv.org/abs/2001.03447)
+# - [Slack and others, 2020: Fooling LIME and SHAP](https://arxiv.org/abs/1911.02508)
+# - [Lundberg and Lee, 2017: A unified approach to interpreting model predictions](https://arxiv.org/abs/1705.07874)

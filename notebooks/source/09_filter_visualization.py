@@ -1,0 +1,985 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · Filter visualization: what does a filter like best?
+#
+# **The question.** A filter in the middle of a network reacts to something. To what? And what would a picture look like that it cannot resist?
+#
+# **After this lesson you can**
+# - show what a filter sees in a picture, and make the picture that it likes best, by gradient ascent from noise;
+# - say why plain ascent gives noise, and what each of the usual remedies does about it;
+# - give a filter a name, with a score that shows how much the name is worth;
+# - tell when a beautiful picture shows the network, and when it shows the method that made it.
+#
+# **Time**: about 80 minutes. **Before**: you can read a PyTorch module and know what a gradient is. Lesson 02 (deconvnet) asks the same question with real pictures.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils import judge
+from course_utils.labs import LabUnavailable, load_lab
+from course_utils.labs.digits import training_digits
+from course_utils.labs.scenes import render
+from course_utils.methods.filters import (
+    activation_maximization,
+    class_maximization,
+    filter_activation,
+)
+from course_utils.teach import plots, widgets
+from course_utils.teach.exercises import filter_visualization as exercises
+
+# %% [markdown]
+# ## 1 · A puzzle: which of these is a 3?
+#
+# A network reads digits. It was trained on drawings in many fonts. Here are four pictures. Which is the network surest of?
+
+# %%
+digits = load_lab("digits")
+reader = digits.model
+grey = {"shape": (1, 28, 28), "value_range": (0.0, 1.0)}  # one channel, 0 is paper and 1 is ink
+
+noise_that_is_a_3 = class_maximization(reader, 3, n_steps=60, **grey)
+real_threes = digits.inputs[digits.targets == 3][:3]
+puzzle = torch.cat([real_threes, noise_that_is_a_3])
+with torch.no_grad():
+    puzzle_scores = reader(puzzle)
+captions = [f"score of 3: {s[3]:.0f}\nprobability {s.softmax(0)[3]:.3f}" for s in puzzle_scores]
+plots.show_images(list(255 - digits.to_images(puzzle)), captions, columns=4, width=8)
+plt.show()
+
+# %% [markdown]
+# The last one has the highest score by far. It was made by asking: *which picture has the highest score for a 3?* So this is the network's own answer to "show me a 3", and it is not a 3.
+#
+# Keep both halves of that in mind. Pictures like this are called *visualizations*, and some of them are stunning. But a picture that a network likes best need not be a picture of what the network is for.
+
+# %% [markdown]
+# ## 2 · The idea: two questions to one filter
+#
+# A *filter* (or *channel*) $k$ of a layer turns a picture $x$ into a map $A^k(x)$ with $h \times w$ places. There are two things to ask:
+#
+# 1. **What does it see here?** Take a picture and look at the map: *filter activation*.
+# 2. **What does it like best?** Look for the picture with the strongest map: *filter visualization*, or *activation maximization* (Erhan and others, 2009):
+#
+# $$x^* = \arg\max_x \; \underbrace{\frac{1}{hw}\sum_{ij} A^k_{ij}(x)}_{s(x)} \; - \; R(x)$$
+#
+# Here $s(x)$ is the score of the filter, its mean activation, and $R(x)$ is a *regulariser*: a penalty for pictures that we do not want to see. Without one, $R(x) = 0$.
+#
+# Nobody can solve this by a formula, but we can climb. The network is differentiable with respect to its *input* just as well as to its weights:
+#
+# $$x \leftarrow x + \eta \, \frac{\partial s(x)}{\partial x}$$
+#
+# with a step size $\eta$. It is the training loop turned inside out: the weights stand still, and the picture learns.
+#
+# ### Question 1: filter activation
+#
+# The network is the ZF-Net of lesson 02. Below are four filters of a shallow and of a deep layer on one scene. Red: the filter reacts. Blue: the opposite of what it looks for.
+
+# %%
+lab = load_lab("scenes", model="zfnet")
+model, size = lab.model, lab.images.shape[1]
+shallow, deep = "conv1", "conv5"
+
+scene = int(torch.nonzero(lab.targets == lab.class_names.index("car"))[1])
+figure, axes = plots.grid(2, 5, ratio=1.1)
+for row, layer in zip(axes, (shallow, deep), strict=True):
+    row[0].imshow(lab.images[scene])
+    row[0].set_title("the scene", fontsize=10)
+    with torch.no_grad():
+        strongest = [
+            filter_activation(model, lab.inputs[[scene]], layer, k).max()
+            for k in range(lab.layers[layer].out_channels)
+        ]
+    for ax, k in zip(row[1:], torch.stack(strongest).argsort(descending=True)[:4].tolist(), strict=True):
+        heat = filter_activation(model, lab.inputs[[scene]], layer, k)[0]
+        plots.show_heat(ax, heat, signed=True, title=f"{layer}, filter {k} ({heat.shape[0]}×{heat.shape[1]})")
+plt.show()
+
+# %% [markdown]
+# Shallow filters follow edges and colours all over the scene. Deep ones react in few places. To say *what* they react to, one scene is not enough. We come back to it in section 5.
+
+# %% [markdown]
+# ## 3 · By hand: climb from noise
+#
+# Twelve lines. The picture starts as faint noise around grey. Each step takes the gradient at the pixels, divides it by its size so that $\eta$ means the same in each layer, and cuts the result off at −1 and 1,
+# black and white for this network. Otherwise the pixels would grow to values that no picture has.
+
+
+# %%
+def my_visualization(model, layer, channel, n_steps=40, rate=3.0, frames=()):
+    """The picture that a filter likes best, its score in each step, and the pictures at some steps."""
+    kept = []
+    handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
+    x = 0.05 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    scores, shown = [], []
+    for step in range(n_steps + 1):
+        x.requires_grad_()
+        kept.clear()
+        model(x)
+        score = kept[0][0, channel].mean()  # s(x)
+        (gradient,) = torch.autograd.grad(score, x)
+        scores.append(score.item())
+        shown += [x.detach()] if step in frames else []
+        x = (x + rate * gradient / gradient.square().mean().sqrt() / 100).detach().clamp(-1, 1)
+    handle.remove()
+    return x, scores, shown
+
+
+frames = (0, 3, 10, 40)
+figure, axes = plots.grid(2, 5, ratio=1.0)
+for row, (layer, k) in zip(axes, ((shallow, 3), (deep, 3)), strict=True):
+    _, scores, shown = my_visualization(model, lab.layers[layer], k, frames=frames)
+    for ax, step, picture in zip(row, frames, shown, strict=False):
+        ax.imshow(lab.to_images(picture)[0])
+        ax.set_title(f"{layer}, filter {k}: step {step}", fontsize=9)
+    row[4].set_axis_on()
+    row[4].plot(scores)
+    row[4].set(xlabel="step", title="score s(x)", xticks=[0, 20, 40])
+    row[4].spines[["left", "bottom"]].set_visible(True)
+plt.show()
+
+# %% [markdown]
+# The score climbs steeply in both. The shallow filter shows its pattern at once, a stripe or a colour, repeated everywhere, since the score is a mean over all places. The deep filter's picture is mostly fine grain. **The ascent worked, and you have
+# learnt little.** Most of the rest of this lesson is about that.
+
+# %% [markdown]
+# ## 4 · The proof
+#
+# Four checks before we trust the tools:
+# - the maps against captum and against torchvision's feature extractor;
+# - the gradient at the first step against captum's `NeuronGradient`;
+# - one case where the answer is known. A neuron of the *first* layer computes $w \cdot x + b$ with its kernel $w$. With $R(x) = \lambda \, \text{mean}(x^2)$ the best picture is
+#   $x^* \propto w$: **the picture that a first-layer neuron likes best is its own kernel** (Erhan and others, 2009). In the row below, both are scaled to length 1.
+
+# %%
+from captum.attr import LayerActivation, NeuronGradient
+from torchvision.models.feature_extraction import create_feature_extractor
+
+batch, k = lab.inputs[:4], 3
+ours = filter_activation(model, batch, deep, k)
+captum_maps = LayerActivation(model, lab.layers[deep]).attribute(batch)[:, k].detach()
+extractor = create_feature_extractor(model, [deep])
+with torch.no_grad():
+    torchvision_maps = extractor(batch)[deep][:, k]
+
+place = (8, 8)
+captum_gradient = (
+    NeuronGradient(model, lab.layers[deep]).attribute(batch[:1], neuron_selector=(k, *place)).detach()
+)
+leaf = batch[:1].clone().requires_grad_()
+(gradient_by_hand,) = torch.autograd.grad(extractor(leaf)[deep][0, k, *place], leaf)
+
+side = 2 * 32 + 7  # a small picture; the neuron in the middle of its conv1 map sees 7 × 7 pixels of it
+liked = activation_maximization(
+    model, "conv1", k, position=(18, 18), shape=(3, side, side), n_steps=150, l2=200.0, learning_rate=0.02
+)
+kernel = model.conv1.weight[k].detach()
+patch = liked[0, :, 33:40, 33:40]
+inside = patch.norm() / liked.norm()
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        ("captum LayerActivation", ours, captum_maps, "before the ReLU, as the layer puts it out"),
+        ("torchvision extractor", ours, torchvision_maps, "the same"),
+        ("captum NeuronGradient", gradient_by_hand, captum_gradient, "the gradient of one place of the map"),
+        (
+            "the kernel of conv1",
+            F.normalize(patch.flatten(), dim=0),
+            F.normalize(kernel.flatten(), dim=0),
+            "x* is proportional to w",
+        ),
+    ]
+)
+
+# %%
+scaled = [p / p.abs().max() / 2 + 0.5 for p in (kernel, patch)]
+plots.show_images(
+    [np.uint8(255 * p.permute(1, 2, 0)) for p in scaled],
+    ["kernel of the filter", "best picture of one neuron"],
+    width=4.5,
+)
+plt.show()
+print(f"share of the picture's size inside the 7×7 patch that the neuron sees: {inside:.3f}")
+
+# %% [markdown]
+# For the first layer we can read the kernel itself, so a visualization is not needed. For every later layer there is no kernel in pixels to read. That is what the ascent is for.
+
+# %% [markdown]
+# ## 5 · What does it mean? Give the filter a name
+#
+# A visualization is a picture, and pictures want to be interpreted. Here is a way to be held to account (*Network Dissection*, Bau and others, 2017). Our scenes come with *part masks*: each pixel knows
+# whether it shows a wheel, a wing, a cap. So:
+#
+# 1. run the filter on many scenes, and enlarge its maps to the size of the scenes;
+# 2. keep the strongest one percent of all places, with *one* threshold for all scenes together;
+# 3. measure the overlap with each part: $\text{IoU} = \dfrac{|\text{kept} \cap \text{part}|}{|\text{kept} \cup \text{part}|}$ (*intersection over union*), again over all scenes.
+#
+# The part with the largest IoU is the filter's name, and the IoU says how well the name fits. One half of the work is to know what *chance* gives: the same filters with the masks of *other* scenes.
+
+# %%
+survey = render("scenes", n=240, seed=77)  # scenes for naming; the stored ones stay for the test
+part_names = list(lab.part_names)
+part_names[part_names.index("foreground")] = "thing in front"
+countable = [
+    i for i, name in enumerate(part_names) if name not in ("background", "distractor", "thing in front")
+]
+half = torch.from_numpy(survey.parts[:, ::2, ::2].copy())  # every second pixel is enough
+shuffled = half.roll(37, dims=0)  # the masks of other scenes
+
+surveyed = {}
+with torch.no_grad():
+    inputs = lab.preprocess(survey.images)
+    for name in ("conv2", "conv3", "conv5"):
+        extractor = create_feature_extractor(model, [name])
+        surveyed[name] = torch.cat([extractor(chunk)[name].cpu() for chunk in inputs.split(60)])
+named = {name: judge.part_iou(maps, half, len(part_names))[:, countable] for name, maps in surveyed.items()}
+by_chance = {
+    name: judge.part_iou(maps, shuffled, len(part_names))[:, countable] for name, maps in surveyed.items()
+}
+
+for name, overlap in named.items():
+    top, chance = overlap.amax(dim=1), by_chance[name].amax(dim=1)
+    print(
+        f"{name}: best name's IoU, median of {len(top)} filters {top.median():.3f}, largest {top.max():.3f}; with other scenes' masks at most {chance.max():.3f}"
+    )
+order = named[deep].amax(dim=1).argsort(descending=True)
+chosen = []  # the filters with the best names, one for each name
+for candidate in order.tolist():
+    part = countable[int(named[deep][candidate].argmax())]
+    if part not in [p for _, p in chosen]:
+        chosen.append((candidate, part))
+chosen = chosen[:4]
+
+# %% [markdown]
+# Below are the four best-named filters of the deep layer. Left: the picture made by plain ascent. Then: the scenes that excite it most, with the place where it reacts. Would you have found the name from the left picture?
+
+# %%
+wanted = [candidate for candidate, _ in chosen]
+plain_pictures = activation_maximization(model, deep, wanted, n_steps=40, progress=True)
+figure, axes = plots.grid(4, 6, ratio=1.0)
+for row, (candidate, part), picture in zip(axes, chosen, plain_pictures, strict=True):
+    maps = surveyed[deep][:, candidate].clamp(min=0)
+    row[0].imshow(lab.to_images(picture[None])[0])
+    row[0].set_ylabel(f"filter {candidate}", fontsize=10)
+    for ax, i in zip(row[1:], maps.amax(dim=(1, 2)).argsort(descending=True)[:5].tolist(), strict=True):
+        ax.imshow(plots.overlay(survey.images[i], maps[i], strength=0.6))
+        plots.outline(ax, survey.parts[i] == part)
+    row[1].set_title(f"“{part_names[part]}”, IoU {named[deep][candidate].max():.2f}", fontsize=10, loc="left")
+axes[0, 0].set_title("plain ascent", fontsize=10)
+plt.show()
+
+# %% [markdown]
+# ### The score: does the name hold on scenes that it was not chosen on?
+#
+# We picked the best of many names for the best of many filters. Such a choice always looks good on the scenes it was made on. So test it on the stored scenes: in each scene that shows the part, how much of the filter's positive map lies
+# on that part? Beside it: other filters of the same layer, and the maps that know nothing.
+
+# %%
+test_maps = create_feature_extractor(model, [deep])
+with torch.no_grad():
+    stored = torch.cat([test_maps(chunk)[deep].cpu() for chunk in lab.inputs.split(50)]).clamp(min=0)
+best_filter = {part: int(named[deep][:, countable.index(part)].argmax()) for part in countable}
+pairs = [
+    (i, part)
+    for i in range(len(lab.images))
+    for part in countable
+    if (lab.parts[i] == part).sum() >= 40 and part_names[part] != "body"
+]
+scenes_of_pairs = torch.tensor([i for i, _ in pairs])
+truth = torch.stack([lab.parts[i] == part for i, part in pairs])
+rotation = torch.randint(0, stored.shape[1], (len(pairs),), generator=torch.Generator().manual_seed(0))
+
+
+def enlarged(channels):
+    maps = stored[scenes_of_pairs, channels][:, None]
+    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)[:, 0]
+
+
+inputs_of_pairs = lab.inputs[scenes_of_pairs].cpu()
+naming_scores = {
+    "the filter named after the part": judge.energy_in_mask(
+        enlarged(torch.tensor([best_filter[p] for _, p in pairs])), truth
+    ),
+    "any filter of the layer": judge.energy_in_mask(enlarged(rotation), truth),
+    "edges (Sobel)": judge.energy_in_mask(judge.baselines.sobel(inputs_of_pairs), truth),
+    "centre": judge.energy_in_mask(judge.baselines.center(inputs_of_pairs), truth),
+    "random": judge.energy_in_mask(judge.baselines.random(inputs_of_pairs), truth),
+}
+plots.score_plot(
+    naming_scores,
+    baselines=["any filter of the layer", "edges (Sobel)", "centre", "random"],
+    xlabel="share of the map that lies on the part",
+    title=f"{len(pairs)} parts in {len(scenes_of_pairs.unique())} stored scenes (bars: 95 % bootstrap interval)",
+    xlim=None,
+)
+plt.show()
+
+# %% [markdown]
+# Compare the first row with the second. The gap is what the name is worth. The share itself is low for all: parts are small, and the map of a deep layer has few places. **A name is a statement about the strongest reactions of a filter,
+# not a definition of it.** Most filters have no good name at all, as the medians above say.
+
+# %% [markdown]
+# ## 6 · Why plain ascent gives noise, and what helps
+#
+# Convolutions with strides and max-pooling see single pixels unevenly. The gradient goes through all of them, so it is full of high frequencies: tiny changes that photographs hardly contain, that the network was never trained to ignore, and that
+# all raise the score. To see objects we have to tell the ascent that we do not want those. One remedy at a time, for one filter:
+#
+# | remedy | what it does | who |
+# |---|---|---|
+# | $R = \lambda\,\text{mean}(x^2)$ or $\lambda\,\text{mean}\lvert x\rvert$ | pulls each pixel to grey (L2 decay, L1 decay) | Simonyan 2014 |
+# | $R = \lambda\,\text{TV}(x)$ | charges for differences between neighbours (*total variation*) | Mahendran 2015 |
+# | blur | smooths the picture after every fourth step | Yosinski 2015 |
+# | jitter, scale, rotate | moves the picture before each look, so that single pixels cannot matter | Mordvintsev 2015 |
+# | Fourier | climbs the amplitudes of waves instead of pixels, long waves more, in colours that vary independently in photographs | Olah 2017 |
+
+# %%
+subject = chosen[0][0]
+remedies = {
+    "plain": {},
+    "L2": {"l2": 8.0},
+    "L1": {"l1": 8.0},
+    "total variation": {"total_variation": 8.0},
+    "blur": {"blur": 0.8},
+    "jitter, scale, rotate": {"jitter": 6, "scale": 0.1, "rotate": 8.0},
+    "Fourier": {"parametrization": "fourier"},
+    "Fourier + moves": {"parametrization": "fourier", "jitter": 6, "scale": 0.1, "rotate": 8.0},
+}
+curves, made = {}, {}
+for name, options in remedies.items():
+    curve = []
+    made[name] = activation_maximization(
+        model,
+        deep,
+        subject,
+        n_steps=48,
+        on_step=lambda step, x, s, curve=curve: curve.append(float(s.mean())),
+        **options,
+    )
+    curves[name] = curve
+plots.show_images(
+    [lab.to_images(x)[0] for x in made.values()],
+    list(made),
+    columns=4,
+    title=f"{deep}, filter {subject} (“{part_names[chosen[0][1]]}”)",
+)
+plt.show()
+
+
+# %%
+def fine_share(pictures):
+    """Share of a picture's variance in waves shorter than four pixels."""
+    power = torch.fft.fft2(pictures - pictures.mean(dim=(2, 3), keepdim=True)).abs().square().sum(dim=1)
+    frequency = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.fftfreq(size)[None])
+    return (power[:, frequency > 0.25].sum(dim=1) / power.sum(dim=(1, 2))).cpu()
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
+for name, curve in curves.items():
+    left.plot(curve, label=name)
+left.set(xlabel="step", ylabel="score of the filter")
+left.legend(fontsize=8)
+left.set_title("Every ascent climbs", loc="left")
+names = [*made, "scenes (for comparison)"]
+shares = [fine_share(x).item() for x in made.values()] + [fine_share(lab.inputs).mean().item()]
+right.barh(names[::-1], shares[::-1], color=[plots.BASELINE] + [plots.ACCENT] * len(made))
+right.set_xlabel("share of fine grain (waves < 4 pixels)")
+right.set_title("Not every picture is grain", loc="left")
+plt.show()
+
+# %% [markdown]
+# Read the two together. The plain picture has a high score and is mostly grain. Each remedy gives some score away, or needs more steps, and brings the picture nearer to the statistics of real scenes. None of them adds knowledge about horses or wheels. Still, **each remedy is a choice
+# of ours**: with the Fourier picture you see soft, colourful swirls for *any* network. Part of its beauty is the prior, not the filter.
+#
+# ### How strong should it be?
+#
+# Every regulariser has a strength. Too weak, and it does nothing; too strong, and there is nothing left to see.
+
+# %%
+strengths = (0.0, 3.0, 10.0, 30.0, 100.0)
+swept = [activation_maximization(model, deep, subject, n_steps=32, total_variation=w) for w in strengths]
+plots.show_images(
+    [lab.to_images(x)[0] for x in swept],
+    [f"weight {w:.0f}: grain {fine_share(x).item():.2f}" for w, x in zip(strengths, swept, strict=True)],
+    columns=5,
+    title="Total variation, weaker to stronger",
+)
+plt.show()
+
+# %% [markdown]
+# ## 7 · What to maximise
+#
+# So far the score was the mean over the filter's map (*channel*). You can also ask one place of the map (*neuron*), or the score of a class (*class logit*). And a filter may like several different things: then ask for several pictures at
+# once and charge for their likeness (*diversity*, Olah and others, 2017).
+
+# %%
+good = {"parametrization": "fourier", "jitter": 6, "scale": 0.1, "rotate": 8.0, "n_steps": 48}
+target = int(lab.targets[scene])
+middle = (8, 8)
+objectives = {
+    "channel (mean of the map)": activation_maximization(model, deep, subject, **good),
+    "neuron (middle of the map)": activation_maximization(model, deep, subject, position=middle, **good),
+    f"class “{lab.class_names[target]}” (logit)": class_maximization(model, target, **good),
+}
+alike = activation_maximization(model, deep, subject, n_pictures=2, **good)
+diverse = activation_maximization(
+    model, deep, subject, n_pictures=2, diversity=20.0 * curves["Fourier"][-1], **good
+)
+plots.show_images([lab.to_images(x)[0] for x in objectives.values()], list(objectives), columns=3, width=8)
+plt.show()
+plots.show_images(
+    list(lab.to_images(torch.cat([alike, diverse]))),
+    ["two starts", "two starts", "with diversity", "with diversity"],
+    columns=4,
+    width=9,
+)
+plt.show()
+
+# %% [markdown]
+# The neuron fills only the patch that it can see: its *receptive field*. The rest stays as it started. The diversity term is another strength to choose: turned up, it makes pictures differ for the sake of differing. Differences that come back with other seeds are worth a thought; others are not.
+
+# %% [markdown]
+# ## 8 · An ordinary network and its adversarially trained twin
+#
+# The grain has a cause in the network itself: it *relies* on tiny patterns that people do not see. So change the network. The twin was trained further on *adversarial examples*: scenes that were changed, by less than you would notice, so as to fool
+# it. To stay right, it had to stop relying on such patterns. Same architecture, same objects.
+
+# %%
+twin = load_lab("scenes", model="zfnet_robust")
+outsider = load_lab("scenes", model="resnet")  # another architecture, trained on its own
+for name, network in (("ordinary", lab), ("robust twin", twin), ("outsider", outsider)):
+    accuracy = (network.predict(network.images).argmax(axis=1) == network.targets.numpy()).mean()
+    print(f"{name:>12}: accuracy on the stored scenes {accuracy:.2f}")
+
+classes = list(range(len(lab.class_names)))
+made_for = {
+    "plain": class_maximization(lab.model, classes, n_steps=32, progress=True),
+    "careful": class_maximization(lab.model, classes, **good | {"n_steps": 40}, progress=True),
+    "robust": class_maximization(twin.model, classes, n_steps=32, progress=True),
+    "robust, careful": class_maximization(twin.model, classes, **good | {"n_steps": 40}, progress=True),
+}
+figure, axes = plots.grid(4, 10, ratio=1.12)
+for row, (name, pictures) in zip(axes, made_for.items(), strict=True):
+    for c, (ax, picture) in enumerate(zip(row, lab.to_images(pictures), strict=True)):
+        ax.imshow(picture)
+        if row is axes[0]:
+            ax.set_title(lab.class_names[c], fontsize=9)
+    row[0].set_ylabel(name, fontsize=9)
+plt.show()
+
+# %% [markdown]
+# *Plain* and *robust* are the same plain ascent on the two networks; *careful* means Fourier, jitter, scale and rotation. Which can you read? Do not trust your eye alone, since you know what you are looking for. Ask somebody who does not: a network of another architecture that had no part in making the pictures.
+
+# %%
+read_by_outsider, sure_of_itself = {}, {}
+for name, pictures in made_for.items():
+    own = (twin if name.startswith("robust") else lab).model
+    with torch.no_grad():
+        read_by_outsider[name] = outsider.model(pictures).softmax(dim=1)[classes, classes].cpu()
+        sure_of_itself[name] = own(pictures).softmax(dim=1)[classes, classes].cpu()
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.7))
+plots.score_plot(sure_of_itself, sort=False, xlabel="probability by the network itself", ax=left)
+plots.score_plot(read_by_outsider, sort=False, xlabel="probability by the outsider", ax=right)
+right.set_yticklabels([])
+plt.show()
+
+# %% [markdown]
+# On the left, every picture is a complete success. On the right, they differ. That is the measure to look at: a picture that only its own network can read shows a quirk of that network. Ten pictures a row give wide intervals, so believe large gaps only.
+#
+# What does it say that a robust network's pictures carry more shape? That *what a network likes best* is a fair question only if the network likes things for reasons that we can see. The method was the same in both rows.
+
+# %% [markdown]
+# ## 9 · Back to the digits: is it an explanation, or the generator's opinion?
+#
+# Ask the digit reader for each of its classes. First plainly, then with $R(x) = \lambda\sum\lvert x\rvert$, ink costs money (here as a mean over the pixels), and then with everything: ink, total variation and moves.
+
+# %%
+tens = list(range(10))
+asked = {
+    "plain": {},
+    "ink costs": {"l1": 40.0},
+    "ink + TV + moves": {"l1": 30.0, "total_variation": 20.0, "jitter": 2, "scale": 0.1, "rotate": 8.0},
+}
+answers = {
+    name: class_maximization(reader, tens, n_steps=80, **grey, **options) for name, options in asked.items()
+}
+
+
+def show_digits(rows):
+    figure, axes = plots.grid(len(rows), 10, ratio=1.0)
+    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for ax, picture in zip(row, 255 - digits.to_images(pictures), strict=True):
+            ax.imshow(picture)
+        row[0].set_ylabel(name, fontsize=9)
+    for c, ax in enumerate(axes[0]):
+        ax.set_title(str(c), fontsize=10)
+    plt.show()
+
+
+show_digits(answers)
+certain = {
+    name: reader(pictures).softmax(dim=1)[tens, tens].min().item() for name, pictures in answers.items()
+}
+print("smallest certainty in each row:", {name: round(value, 3) for name, value in certain.items()})
+
+# %% [markdown]
+# Certain of all of them, and no digit to be seen. Now the famous way out (Nguyen and others, 2016): search only among pictures that look like digits. Take a *generator* $G$ that was trained to draw digits from a short code $z$, and climb in $z$:
+#
+# $$z^* = \arg\max_z \; \log p_c\big(G(z)\big) - \tfrac{\lambda}{2}\lvert z\rvert^2, \qquad X^* = G(z^*)$$
+#
+# $p_c$ is the reader's probability of class $c$, and the last term says which codes are usual. Our $G$ is the decoder of a small *variational autoencoder* with 12 numbers in $z$. Several starts for each class; we keep the best by the
+# value of the formula itself. To the reader we add a second reader, trained on other drawings, and a **control: a reader with random weights, which knows nothing about digits**.
+
+# %%
+vae = load_lab("digits", model="vae").model
+second = load_lab("digits", model="second").model
+torch.manual_seed(0)
+ignorant = type(reader)().to(digits.device).eval()  # never trained
+STARTS, prior = 6, 0.05
+
+
+def dream(network, n_steps=80):
+    """X* = G(z*) for the ten classes: the best of several starts."""
+    seen = {}
+    found = class_maximization(
+        network,
+        tens,
+        objective="log_probability",
+        generator=vae.decode,
+        code_l2=prior,
+        n_pictures=STARTS,
+        n_steps=n_steps,
+        learning_rate=0.1,
+        value_range=(0.0, 1.0),
+        on_step=lambda step, pictures, scores: seen.update(last=scores),
+    )
+    best = seen["last"].view(10, STARTS).argmax(dim=1)
+    return found.view(10, STARTS, 1, 28, 28)[torch.arange(10), best], found
+
+
+dreams = {
+    name: dream(network)
+    for name, network in (("reader", reader), ("second reader", second), ("random weights", ignorant))
+}
+show_digits({f"G(z*), {name}": best for name, (best, _) in dreams.items()})
+
+# %% [markdown]
+# The first two rows: digits. And the third row? The network with random weights has never seen a digit, and its pictures look like digits as well. They are just not the *asked-for* digits. **That a digit appears is the generator's doing. Which digit appears is the network's.**
+#
+# Let us count. For each kind of picture: is the reader certain? Does the second reader agree? How far is the nearest drawing that the reader was trained on (distance in pixel values)? And how unlike a digit does the autoencoder find it (its loss in nats; low is like a
+# digit)?
+
+# %%
+drawings, _ = training_digits(1000)
+drawings = drawings.to(digits.device)
+held_out = digits.inputs[digits.targets.argsort(stable=True)[::4]]  # fifty real drawings, five of each class
+kinds = {
+    "real drawings": (held_out, torch.arange(50) // 5),
+    **{name: (pictures, torch.arange(10)) for name, pictures in answers.items()},
+    **{
+        f"G(z*), {name}": (best, torch.arange(10))
+        for name, (best, _) in dreams.items()
+        if name != "second reader"
+    },
+}
+rows = []
+with torch.no_grad():
+    for pictures, wanted_class in kinds.values():
+        index = torch.arange(len(pictures))
+        rows.append(
+            [
+                reader(pictures).softmax(dim=1)[index, wanted_class].mean().item(),
+                second(pictures).softmax(dim=1)[index, wanted_class].mean().item(),
+                torch.cdist(pictures.flatten(1), drawings.flatten(1)).amin(dim=1).mean().item(),
+                vae.loss(pictures).mean().item(),
+            ]
+        )
+print(f"{'':24} {'reader':>8} {'second':>8} {'nearest':>8} {'VAE loss':>9}")
+for name, (p, q, distance, loss) in zip(kinds, rows, strict=True):
+    print(f"{name:24} {p:8.2f} {q:8.2f} {distance:8.1f} {loss:9.0f}")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.9))
+left.barh(list(kinds)[::-1], [r[0] for r in rows][::-1], color=plots.BASELINE)
+left.set(xlabel="probability of the asked-for class (reader)", xlim=(0, 1.02))
+right.barh(list(kinds)[::-1], [r[3] for r in rows][::-1], color=plots.ACCENT)
+right.set(xlabel="unlike a digit (VAE loss, nats)", yticks=[])
+left.set_title("Certainty does not tell digits from noise …", loc="left", fontsize=11)
+right.set_title("… likelihood does", loc="left", fontsize=11)
+plt.show()
+
+# %% [markdown]
+# Look at the column *second*. A reader that had no part in making the noise is certain of it too: the two share a training method and an architecture, and with it the same blind spots. Agreement of two similar networks is no proof that a picture means something. The outsider of section 8 was of another
+# architecture for that reason.
+#
+# ### Several seeds
+#
+# One lucky picture proves nothing. Here are all starts of the generator for each class: how often does the reader's ascent end at a picture of which the *second* reader says the asked-for class?
+
+# %%
+with torch.no_grad():
+    every = {
+        name: second(found).softmax(dim=1)[
+            torch.arange(10 * STARTS), torch.arange(10).repeat_interleave(STARTS)
+        ]
+        for name, (_, found) in dreams.items()
+    }
+success = {name: (p.view(10, STARTS) > 0.5).float().mean(dim=1) for name, p in every.items()}
+figure, ax = plt.subplots(figsize=(8, 2.4))
+for offset, name in zip((-0.2, 0.2), ("reader", "random weights"), strict=True):
+    ax.bar(np.arange(10) + offset, success[name].cpu(), 0.38, label=f"ascent on: {name}")
+ax.set(xticks=range(10), xlabel="asked-for digit", ylabel="share of starts", ylim=(0, 1.05))
+ax.legend(fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+plt.show()
+print(
+    f"all classes: {success['reader'].mean():.2f} for the reader, {success['random weights'].mean():.2f} for random weights (chance is about 0.10)"
+)
+
+# %% [markdown]
+# So the answer to the question of this section is: both, and you can say which part is whose. The reader contributes *which* digit. The generator contributes everything that makes it look like one. If you show $G(z^*)$ as "what the network has learnt", say so.
+
+# %% [markdown]
+# ## 10 · The real thing
+#
+# MobileNetV2, trained on ImageNet: what do its filters and its classes like best? It takes pictures of any size, so 128 pixels save time.
+
+# %%
+try:
+    photos = load_lab("photos")
+except LabUnavailable as error:
+    photos = None
+    print(error)
+
+if photos is not None:
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    photo_range = {"value_range": ((0 - mean) / deviation, (1 - mean) / deviation), "shape": (3, 128, 128)}
+    wanted_names = ["daisy", "Egyptian cat"]
+    wanted_classes = [photos.class_names.index(name) for name in wanted_names]
+    moves = {
+        "parametrization": "fourier",
+        "jitter": 6,
+        "scale": 0.1,
+        "rotate": 8.0,
+        "learning_rate": 0.08,
+        "n_steps": 40,
+    }
+    real = {
+        "features.1, filter 3": activation_maximization(
+            photos.model, "features.1", 3, **photo_range, **moves
+        ),
+        "features.4, filter 8": activation_maximization(
+            photos.model, "features.4", 8, **photo_range, **moves
+        ),
+        "features.8, filter 5": activation_maximization(
+            photos.model, "features.8", 5, **photo_range, **moves
+        ),
+        "daisy, plain": class_maximization(photos.model, wanted_classes[0], n_steps=20, **photo_range),
+    }
+    dreamt = class_maximization(photos.model, wanted_classes, **photo_range, **moves, progress=True)
+    real |= {name: picture[None] for name, picture in zip(wanted_names, dreamt, strict=True)}
+    with torch.no_grad():
+        p = photos.model(torch.cat([real["daisy, plain"], dreamt])).softmax(dim=1)
+    sure = p[range(3), [wanted_classes[0], *wanted_classes]]
+    plots.show_images(
+        [photos.to_images(x)[0] for x in real.values()],
+        list(real),
+        columns=6,
+        title="MobileNetV2 (ImageNet): what it likes best",
+    )
+    plt.show()
+    print("probability of the class in the last three:", [round(v, 2) for v in sure.tolist()])
+
+# %% [markdown]
+# The shallow filters show textures, deeper ones combinations, and the classes fragments of the thing many times over: there is no reason to draw one whole flower when ten half ones score higher. The plain picture of the same class is as certain, and shows nothing.
+
+# %%
+if photos is not None:
+    figure, axes = plots.grid(1, 4, width=9)
+    for i, ax in enumerate(axes[0]):
+        heat = filter_activation(photos.model, photos.inputs[[i]], "features.8", 5)[0]
+        ax.imshow(plots.overlay(photos.images[i], heat.clamp(min=0)))
+        ax.set_title(photos.class_names[int(photos.targets[i])], fontsize=10)
+    figure.suptitle("MobileNetV2 (ImageNet): where filter 5 of features.8 reacts on photographs")
+    plt.show()
+else:
+    print("Skipped: the ImageNet weights are not here.")
+
+# %% [markdown]
+# ## 11 · Where it breaks
+#
+# ### Card 1: certainty is not recognition
+#
+# The noise of section 1 is an *adversarial example* without a victim: nothing to hide, only certainty. Add a little of the same to a real picture, and the network sees another class. So an explanation of the prediction "3" for such a picture may be faithful to the network and useless to you.
+
+# %%
+victim = digits.inputs[digits.targets == 1][:1]
+for strength in (0.0, 0.1, 0.2, 0.3):
+    mixed = ((1 - strength) * victim + strength * noise_that_is_a_3).clamp(0, 1)
+    with torch.no_grad():
+        p = reader(mixed).softmax(dim=1)[0]
+    print(
+        f"{strength:.0%} of the noise in a picture of a 1: says {int(p.argmax())} with probability {p.max():.2f}"
+    )
+
+# %% [markdown]
+# ### Card 2: maximise the probability, and the ascent stops half-way
+#
+# Softmax saturates: at probability 0.999 its gradient is almost zero, whatever the picture looks like. The probability can also be raised by pushing the *other* classes down.
+
+# %%
+with_softmax = nn.Sequential(lab.model, nn.Softmax(dim=1))
+history = {"logit": [], "probability": []}
+for name, network in (("logit", lab.model), ("probability", with_softmax)):
+    class_maximization(
+        network,
+        target,
+        n_steps=24,
+        on_step=lambda step, x, s, name=name: history[name].append(lab.model(x)[0, target].item()),
+    )
+print("logit of the class after 24 steps:", {name: round(values[-1], 1) for name, values in history.items()})
+
+# %% [markdown]
+# ### Card 3: a filter that is asleep
+#
+# Ask for a filter *after* its ReLU, and there may be no gradient: where the output is zero, the derivative is zero as well, and the picture does not move. That is why this lesson asks the convolutions.
+
+# %%
+quiet = [
+    k
+    for k in range(lab.layers[deep].out_channels)
+    if activation_maximization(model, "relu5", k, n_steps=1, start=torch.zeros(1, 3, size, size)).abs().max()
+    == 0
+]
+print(
+    f"{len(quiet)} of {lab.layers[deep].out_channels} filters of relu5 cannot leave a grey picture; of {deep}, all can"
+)
+
+# %% [markdown]
+# ### Card 4: a pretty picture of nothing
+#
+# The parameter check of lesson 12: an untrained network of the same architecture, the careful ascent, the same colours.
+
+# %%
+torch.manual_seed(1)
+fresh = {name: value.clone() for name, value in model.state_dict().items()}
+for name, value in fresh.items():
+    if name.endswith("weight"):
+        nn.init.kaiming_normal_(value, nonlinearity="relu")
+    else:
+        value.zero_()
+trained = {name: value.clone() for name, value in model.state_dict().items()}
+try:
+    model.load_state_dict(fresh)
+    random_pictures = activation_maximization(model, deep, wanted, **good | {"n_steps": 24})
+finally:
+    model.load_state_dict(trained)
+trained_pictures = activation_maximization(model, deep, wanted, **good | {"n_steps": 24})
+plots.show_images(
+    list(lab.to_images(torch.cat([trained_pictures, random_pictures]))),
+    [*["trained"] * 4, *["random weights"] * 4],
+    columns=8,
+)
+plt.show()
+
+# %% [markdown]
+# Soft shapes and colours appear on the right as well: they come from the parametrisation. Look for what only the left pictures have.
+
+# %% [markdown]
+# ## 12 · Exercises
+#
+# Replace the dots with your code and run the cell with the check. `exercises.ascent_step.hint()` gives you one hint at a time; the solution is folded below each check.
+
+# %% [markdown]
+# ### Exercise 1: one step up the hill
+#
+# You climb $s(x) - \lambda \sum x^2$, where $\lambda$ is `decay`. The gradient of $s$ is given. Pixels must stay between −1 and 1.
+
+
+# %% exercise="ascent_step"
+def ascent_step(x, gradient, rate, decay):
+    """The next picture (N, C, H, W), from the picture x, the gradient of s at x, the step size and the decay λ."""
+    # BEGIN SOLUTION
+    slope = gradient - 2 * decay * x
+    return (x + rate * slope).clamp(-1, 1)
+    # END SOLUTION
+
+
+# %%
+exercises.ascent_step.check(ascent_step)
+
+# %% [markdown]
+# ### Exercise 2: total variation
+#
+# The mean absolute difference between each pixel and the one below, plus the mean absolute difference between each pixel and the one to its right. One number for each picture.
+
+
+# %% exercise="total_variation"
+def total_variation(x):
+    """The total variation (N,) of pictures (N, C, H, W)."""
+    # BEGIN SOLUTION
+    down = (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3))
+    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean(dim=(1, 2, 3))
+    return down + across
+    # END SOLUTION
+
+
+# %%
+exercises.total_variation.check(total_variation)
+
+# %% [markdown]
+# ### Exercise 3: predict, then run
+#
+# Before you look at the right-hand plot of section 8: which kind of picture will the outsider read best, `"plain"`, `"careful"`, `"robust"` or `"robust, careful"`? The check computes the answer from *your* run.
+
+# %% exercise="most_readable"
+answer = None  # for example "careful"
+# BEGIN SOLUTION
+answer = max(read_by_outsider, key=lambda name: read_by_outsider[name].mean())
+# END SOLUTION
+
+# %%
+exercises.most_readable.check(answer, read_by_outsider)
+
+# %% [markdown]
+# ### Exercise 4: find the bug
+#
+# This code was published in a course, and copied into others. The text beside it says: "We start from noise and maximise the filter." The pictures look wonderful. Make the code do what the text says, with pixels in −1 … 1.
+# Make the noise with `0.05 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))`.
+
+
+# %% exercise="climb_from_noise"
+def climb_from_noise(photograph, gradient_of, n_steps):
+    """The picture after n_steps steps of gradient ascent; gradient_of(x) is the slope of the score at x."""
+    # BEGIN STUB
+    # x = photograph.clone()
+    # for _ in range(n_steps):
+    #     x = x + 0.1 * gradient_of(x)
+    # return x
+    # END STUB
+    # BEGIN SOLUTION
+    x = 0.05 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))
+    for _ in range(n_steps):
+        x = (x + 0.1 * gradient_of(x)).clamp(-1, 1)
+    return x
+    # END SOLUTION
+
+
+# %%
+exercises.climb_from_noise.check(climb_from_noise)
+
+# %% [markdown]
+# ### Exercise 5: how well does a name fit?
+#
+# Keep the `n_kept` strongest places of a filter, over all pictures together. Return the intersection over union with the part.
+
+
+# %% exercise="name_score"
+def name_score(heat, mask, n_kept):
+    """The IoU of a filter's strongest places with a part, from maps (N, H, W) and the part's masks (N, H, W), bool."""
+    # BEGIN SOLUTION
+    threshold = heat.flatten().topk(n_kept).values[-1]
+    kept = heat >= threshold
+    return (kept & mask).sum() / (kept | mask).sum()
+    # END SOLUTION
+
+
+# %%
+exercises.name_score.check(name_score)
+
+# %% [markdown]
+# ## 13 · Play
+#
+# Choose a network, a layer, a filter, and how many steps to climb. Tab moves between the controls, the arrow keys change a value. Try few steps first: what comes first, colour or shape?
+
+# %%
+networks = {"ordinary": lab, "robust twin": twin}
+
+
+def draw(network, layer, filter_number, steps, way):
+    source = networks[network]
+    k = min(filter_number, source.layers[layer].out_channels - 1)
+    options = {} if way == "plain" else {name: value for name, value in good.items() if name != "n_steps"}
+    picture = activation_maximization(source.model, layer, k, n_steps=steps, progress=True, **options)
+    heat = filter_activation(source.model, source.inputs, layer, k)
+    top = heat.amax(dim=(1, 2)).argsort(descending=True)[:3].tolist()
+    shown = [
+        source.to_images(picture)[0],
+        *(plots.overlay(source.images[i], heat[i].clamp(min=0)) for i in top),
+    ]
+    plots.show_images(shown, [f"{layer}, filter {k}", *["reacts most to"] * 3], columns=4, width=9)
+    plt.show()
+
+
+widgets.explore(
+    draw,
+    network=widgets.choice("network", list(networks)),
+    layer=widgets.choice("layer", list(lab.layers), deep),
+    filter_number=widgets.slider("filter", 0, 95, subject),
+    steps=widgets.slider("steps", 1, 64, 8),
+    way=widgets.choice("ascent", ["plain", "careful"], "careful"),
+)
+
+# %% [markdown]
+# The same as a still picture: two filters of each layer of the ordinary network, shallow to deep.
+
+# %%
+figure, axes = plots.grid(2, 5, ratio=1.1)
+for column, layer in zip(axes.T, lab.layers, strict=True):
+    pictures = activation_maximization(model, layer, [2, 6], **good | {"n_steps": 24})
+    for ax, k, picture in zip(column, (2, 6), lab.to_images(pictures), strict=True):
+        ax.imshow(picture)
+        ax.set_title(f"{layer}, filter {k}", fontsize=10)
+figure.suptitle("From stripes to larger patterns")
+plt.show()
+
+# %% [markdown]
+# ## 14 · The paper in ten questions
+#
+# C. Olah, A. Mordvintsev, L. Schubert: *Feature Visualization* (Distill, 2017).
+#
+# 1. **Which problem?** Show what neurons, channels and classes of a trained network look for.
+# 2. **Is it new?** The ascent is from 2009 (Erhan and others), and most remedies had been found before. New are the Fourier parametrisation with decorrelated colours, the diversity term, and putting it all side by side.
+# 3. **Which hypothesis?** Optimization separates what causes a neuron's behaviour from what merely goes along with it, which examples from the data set cannot.
+# 4. **Related work, and who?** Simonyan and others (2014), Mahendran and Vedaldi (2015), Yosinski and others (2015), Nguyen and others (2016), and DeepDream (Mordvintsev and others, 2015). The authors worked at Google Brain and Google Research.
+# 5. **The key idea?** Choose the space to climb in, so that the easy direction is a natural one.
+# 6. **Which experiments?** Pictures of GoogLeNet's channels, one remedy at a time, as in section 6.
+# 7. **Data and code?** ImageNet; the code (*lucid*) and notebooks are public.
+# 8. **Do the results support it?** The pictures are clear. Whether they help people predict what a neuron does was tested later, and natural examples helped as much or more (Borowski and others, 2021; Zimmermann and others, 2021).
+# 9. **What did it contribute?** The standard tools, and a style of publishing in which the reader can play.
+# 10. **What next?** Circuits between features, and features that are not single neurons (Olah and others, 2020).
+
+# %% [markdown]
+# ## 15 · Recap
+#
+# - Filter activation: what a filter sees in a picture. Filter visualization: the picture it likes best, by gradient ascent from noise.
+# - Plain ascent raises the score with grain. Each remedy buys readability with a prior of ours.
+# - A name for a filter needs a score, a chance level, and scenes that it was not chosen on.
+# - A certain network is no evidence: not for a digit, and not for a flower. Ask an outsider of another architecture, and run the method on a network with random weights.
+# - $G(z^*)$ looks real because $G$ draws real things.
+# - Next: **10 · SHAP**, which leaves pictures for a while and shares out a prediction fairly.
+#
+# **References**
+# - [Erhan and others, 2009: Visualizing higher-layer features of a deep network](https://www.researchgate.net/publication/265022827_Visualizing_Higher-Layer_Features_of_a_Deep_Network)
+# - [Simonyan and others, 2014: Deep inside convolutional networks](https://arxiv.org/abs/1312.6034)
+# - [Mahendran and Vedaldi, 2015: Understanding deep image representations by inverting them](https://arxiv.org/abs/1412.0035)
+# - [Yosinski and others, 2015: Understanding neural networks through deep visualization](https://arxiv.org/abs/1506.06579)
+# - [Nguyen and others, 2016: Synthesizing the preferred inputs for neurons](https://arxiv.org/abs/1605.09304)
+# - [Olah and others, 2017: Feature visualization](https://doi.org/10.23915/distill.00007)
+# - [Bau and others, 2017: Network dissection](https://arxiv.org/abs/1704.05796)
+# - [Engstrom and others, 2019: Adversarial robustness as a prior for learned representations](https://arxiv.org/abs/1906.00945)
+# - [Borowski and others, 2021: Exemplary natural images explain CNN activations better](https://arxiv.org/abs/2010.12606)
+# - [Zimmermann and others, 2021: How well do feature visualizations support causal understanding?](https://arxiv.org/abs/2106.12447)
+# - [Olah and others, 2020: Zoom in, an introduction to circuits](https://doi.org/10.23915/distill.00024.001)
