@@ -174,11 +174,16 @@ def find_feature_layers(network: nn.Module, inputs: Tensor) -> tuple[dict[str, n
     inside = f"{names[last]}."
     around = [m for m in names if inside.startswith(f"{names[m]}.") and sizes[m] == sizes[last]]
     layer = min(around, key=lambda module: len(names[module]))
-    # the stages: children of the network, or of a long chain like MobileNet's `features`
-    top = [(name, child) for name, child in network.named_children() if child in sizes]
+    # the stages: the network's children with convolutions, or the links of one long chain like MobileNet's
+    top = [(name, m) for name, m in network.named_children() if m in sizes and _convolves(m)]
     if len(top) == 1 and isinstance(top[0][1], nn.Sequential):
-        top = [(f"{top[0][0]}.{name}", child) for name, child in top[0][1].named_children() if child in sizes]
+        chain, links = top[0]
+        top = [(f"{chain}.{name}", m) for name, m in links.named_children() if m in sizes and _convolves(m)]
     return dict(top), layer
+
+
+def _convolves(module: nn.Module) -> bool:
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
 
 
 def open_photograph(photograph: Photograph) -> Image.Image:

@@ -235,8 +235,7 @@ def ascend(
             variable = _start_pixels(n, shape, start, random, low.cpu(), high.cpu()).to(device, dtype)
             picture_of = lambda pixels: low + (high - low) * (pixels + 1) / 2  # noqa: E731
         variable.requires_grad_()
-        optimizer = torch.optim.Adam([variable], lr=learning_rate)
-
+        step_of = _adam(learning_rate)
         ink = generator is not None or shape[0] == 1
         for step in _counted(n_steps + 1, progress):
             pictures = picture_of(variable)
@@ -258,10 +257,9 @@ def ascend(
                 raise ValueError(
                     "the score does not depend on the picture through anything that has a gradient"
                 )
-            variable.grad = gradient
-            optimizer.step()
-            if generator is None and parametrization == "pixel":
-                with torch.no_grad():
+            with torch.no_grad():
+                variable -= step_of(gradient)
+                if generator is None and parametrization == "pixel":
                     if blur and step % 4 == 3:
                         variable.copy_(_blurred(variable, blur))
                     variable.clamp_(-1, 1)
@@ -297,6 +295,23 @@ def colour_basis(pictures: Tensor) -> Tensor:
 def wave_frequencies(height: int, width: int) -> Tensor:
     """Return the frequency of each wave of `torch.fft.rfft2` in waves a pixel, `(height, width // 2 + 1)`."""
     return torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+
+
+def _adam(rate: float) -> Callable[[Tensor], Tensor]:
+    """Return a function from each step's gradient to what Adam subtracts (Kingma and Ba 2015, algorithm 1).
+
+    The same as `torch.optim.Adam`, whose first use loads torch's compiler, which takes seconds.
+    """
+    mean, square, step = 0.0, 0.0, 0
+
+    def subtrahend(gradient: Tensor) -> Tensor:
+        nonlocal mean, square, step
+        step += 1
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient.square()
+        return rate * mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+
+    return subtrahend
 
 
 def _counted(n: int, progress: bool) -> Iterator[int]:

@@ -143,7 +143,7 @@ def show_images(
         if titles:
             ax.set_title(titles[i], fontsize=10)
     if title:
-        figure.suptitle(title)
+        _headline(figure, title)
     return figure
 
 
@@ -225,8 +225,14 @@ def show_maps(
                 ax.set_title(name, fontsize=10)
     axes[0, 0].set_title("picture", fontsize=10)
     if title:
-        figure.suptitle(title)
+        _headline(figure, title)
     return figure
+
+
+def _headline(figure: Figure, title: str) -> None:
+    """A title over all axes, with room of its own: it must not run into the titles of the axes."""
+    figure.set_figheight(figure.get_figheight() + 0.3)
+    figure.suptitle(title, fontsize=11)
 
 
 def score_plot(

@@ -52,13 +52,13 @@ from course_utils.teach.exercises import grad_cam as exercises
 # both are sure. Which one would you use?
 
 # %%
-suspect = load_lab("watermark", model="shortcut")
-honest = load_lab("watermark", model="clean")
+# the options give the answer away, so look at the pictures before you read them
+suspect, honest = (load_lab("watermark", model=option) for option in ("shortcut", "clean"))
 horse = suspect.class_names.index("horse")
 
 sure = (suspect.predict(suspect.images)[:, horse] > 0.9) & (honest.predict(suspect.images)[:, horse] > 0.9)
-chosen = np.flatnonzero(sure)[:6]  # six pictures about which both are sure
-shown = suspect.images[chosen]
+both_sure = np.flatnonzero(sure)[:6]  # six pictures about which both are sure
+shown = suspect.images[both_sure]
 for name, lab in (("model A", suspect), ("model B", honest)):
     print(f"{name} says horse with probability", np.round(lab.predict(shown)[:, horse], 2))
 plots.show_images(shown, title="Six horses. Both models name them correctly")
@@ -68,7 +68,7 @@ plt.show()
 # Now the same six horses, drawn once more, at the same place and in the same colours. Only the caption at the bottom is gone.
 
 # %%
-without_mark = suspect.counterfactuals[chosen]
+without_mark = suspect.counterfactuals[both_sure]
 for name, lab in (("model A", suspect), ("model B", honest)):
     print(f"{name} says horse with probability", np.round(lab.predict(without_mark)[:, horse], 2))
 plots.show_images(without_mark, title="The same horses without the caption")
@@ -92,7 +92,7 @@ plt.show()
 # - $y^c$: the score of class $c$ *before* the softmax (the *logit*).
 # - $\alpha_k^c$: one number that says how much the channel $k$ matters for the class $c$.
 #
-# Here is a picture with two objects, and the shapes we are dealing with.
+# Here is a picture with two objects, and the shapes we are dealing with. (The network was trained on pictures with *one* object, so two of them have to share the probability. Their logits need not share anything.)
 
 # %%
 lab = load_lab("scenes", n_objects=2)
@@ -147,22 +147,28 @@ print("dy/dA  ", tuple(dA.shape))
 
 # %%
 alpha = dA.mean(dim=(1, 2))
-order = alpha.argsort(descending=True)
-print("one weight for each of", len(alpha), "channels, from", f"{alpha.min():.4f} to {alpha.max():.4f}")
+contribution = alpha * A.sum(dim=(1, 2))  # what each channel adds to the map, all places together
+order = contribution.argsort(descending=True)
+print(
+    "one weight for each of",
+    len(alpha),
+    "channels, from",
+    f"{1000 * alpha.min():.1f} to {1000 * alpha.max():.1f} thousandths",
+)
 
 # %% [markdown]
-# Look at the channels before you add them up. Above: those with the largest positive weight for the cat. Below: those with the most negative
-# weight, the ones that say "this is no cat". In each map, bright means that the channel is active there; the scale is the same in all eight.
+# Look at the channels before you add them up. Above: the four that contribute most to the cat. Below: the four that take most away, the ones that say "this is no cat". In each map, bright means that the channel is active
+# there; the scale is the same in all eight, and α is in thousandths. Notice that no single channel is "the cat channel": only the sum is.
 
 # %%
 figure, axes = plots.grid(2, 5, ratio=1.1)
 top = float(A[torch.cat([order[:4], order[-4:]])].max())
-for row, chosen in enumerate((order[:4], order[-4:].flip(0))):
+for row, channels in enumerate((order[:4], order[-4:].flip(0))):
     axes[row, 0].imshow(lab.images[scene])
     axes[row, 0].set_title("speaks for the cat" if row == 0 else "speaks against it", fontsize=10)
-    for ax, k in zip(axes[row, 1:], chosen.tolist(), strict=True):
+    for ax, k in zip(axes[row, 1:], channels.tolist(), strict=True):
         ax.imshow(A[k], cmap=plots.SEQUENTIAL, vmin=0, vmax=top)
-        ax.set_title(f"channel {k}: α = {alpha[k]:+.3f}", fontsize=10)
+        ax.set_title(f"channel {k}: α = {1000 * alpha[k]:+.1f}", fontsize=10)
 plt.show()
 
 # %% [markdown]
@@ -192,7 +198,7 @@ plt.show()
 # %% [markdown]
 # ## 3 · By hand: the whole method
 #
-# Put together, with a batch of pictures and without leaving anything behind in the model:
+# Put together, with a batch of pictures and without leaving anything behind in the model. `torch.autograd.grad` takes the place of the second hook: it returns the gradient at the maps, and writes nothing into the model's parameters.
 
 
 # %%
@@ -228,7 +234,7 @@ plt.show()
 # ## 4 · The proof: three libraries and one identity
 #
 # Never trust your own code because its pictures look good. Here are three libraries that were written independently. Each makes other choices after
-# the same weighted sum, so we bring ours to theirs one convention at a time.
+# the same weighted sum, so we bring ours to theirs one convention at a time. "Ours" is the course's `grad_cam`: your function, with one target for each picture. The first row of the table proves that.
 #
 # | library | ReLU | scaled to 0…1 | size of the result |
 # |---|---|---|---|
@@ -252,8 +258,8 @@ with GradCAMOfTorchCam(model, target_layer=layer) as extractor:
     torchcam_map = extractor(target.tolist(), model(batch))[0].detach()
 
 with GradCAMOfGradCam(model=model, target_layers=[layer]) as extractor:
-    chosen = [ClassifierOutputTarget(int(c)) for c in target]
-    gradcam_map = torch.from_numpy(extractor(input_tensor=batch, targets=chosen))
+    wanted = [ClassifierOutputTarget(int(c)) for c in target]
+    gradcam_map = torch.from_numpy(extractor(input_tensor=batch, targets=wanted))
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -280,7 +286,7 @@ judge.agreement_table(
 #
 # $$\alpha_k^c = \frac{w_k^c}{Z} \qquad\text{and}\qquad \sum_{ij}\sum_k \alpha_k^c A^k_{ij} = y^c - b^c .$$
 #
-# The first says that Grad-CAM *is* the CAM of lesson 03, divided by $Z$. The second says that the raw map (before the ReLU) adds up to the score without its bias:
+# *Class activation mapping* (CAM, lesson 03) is the map $M^c_{ij} = \sum_k w_k^c A^k_{ij}$. So the first equation says that Grad-CAM *is* CAM, divided by $Z$. The second says that the raw map (before the ReLU) adds up to the score without its bias:
 # nothing is lost, nothing is invented. Both can be checked to rounding:
 
 # %%
@@ -306,8 +312,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# A caution: this identity holds because of the *head* of this network. With two fully connected layers on top, $\alpha_k^c$ is only a local slope and the map adds up to nothing in
-# particular. Grad-CAM still gives a map, and that is its whole point: it works without the special head that CAM needs.
+# A caution: this identity holds because of the *head* of this network. With two fully connected layers on top, $\alpha_k^c$ is only a local slope and nothing makes the map add up to the score. Grad-CAM still gives a map, and that is its whole point: it works without the special head that CAM needs.
 
 # %% [markdown]
 # ## 5 · The family
@@ -315,10 +320,10 @@ judge.agreement_table(
 # Three later methods change how a channel gets its weight. In the formulas, $g^k_{ij}$ is short for $\partial y^c / \partial A^k_{ij}$.
 #
 # - **Grad-CAM++** (Chattopadhay and others, 2018) averages only positive gradients, weighted by place: $\alpha_k = \sum_{ij} a^k_{ij}\,\text{ReLU}(g^k_{ij})$ with
-#   $a^k_{ij} = \dfrac{(g^k_{ij})^2}{2 (g^k_{ij})^2 + (g^k_{ij})^3 \sum_{ab} A^k_{ab}}$. It was made for several objects of the *same* class.
-# - **Score-CAM** (Wang and others, 2020) uses no gradient. It shows the network the picture through each channel, as through a stencil, and takes the score that remains as the weight: one
+#   $a^k_{ij} = \dfrac{(g^k_{ij})^2}{2 (g^k_{ij})^2 + (g^k_{ij})^3 \sum_{pq} A^k_{pq}}$, where $p, q$ run over all places. The authors made it for several objects of the *same* class.
+# - **Score-CAM** (Wang and others, 2020) uses no gradient. It scales each channel to 0…1, enlarges it, multiplies the picture with it as with a stencil, and lets the network score what is left. The softmax of these scores over the channels gives the weights: one
 #   forward pass for each channel.
-# - **Layer-CAM** (Jiang and others, 2021) gives each *place* its own weight: $\text{ReLU}\big(\sum_k \text{ReLU}(g^k_{ij})\, A^k_{ij}\big)$. It makes earlier, finer layers usable.
+# - **Layer-CAM** (Jiang and others, 2021) gives each *place* its own weight: $\text{ReLU}\big(\sum_k \text{ReLU}(g^k_{ij})\, A^k_{ij}\big)$. It was made to use earlier, finer layers.
 
 # %%
 family = {
@@ -341,7 +346,7 @@ plt.show()
 # %% [markdown]
 # ### A bug you would not see in a picture
 #
-# torch-cam also has Grad-CAM++. Its map looks fine. But the agreement table says something else:
+# torch-cam also has Grad-CAM++. Its map looks fine. But the agreement table says something else. (Maps are divided by their maximum here, so 1 would be the largest difference possible.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -385,8 +390,25 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# In torch-cam 0.5.0 the division changes a *copy* of the tensor, and the copy is thrown away. In exercise 4 you will find that line yourself. The lesson of the lesson: two programs that
-# claim the same formula are worth comparing number by number.
+# Side by side, with the largest difference of these two maps:
+
+# %%
+pair = {
+    "the paper's formula": by_maximum(grad_cam_plus_plus(model, batch, target, layer)),
+    "torch-cam 0.5.0": by_maximum(torchcam_plus_plus),
+}
+worst = int((pair["the paper's formula"] - pair["torch-cam 0.5.0"]).abs().amax(dim=(1, 2)).argmax())
+gap = (pair["the paper's formula"] - pair["torch-cam 0.5.0"])[worst].abs().max()
+plots.show_maps(
+    [lab.images[worst]],
+    {name: heat[worst : worst + 1] for name, heat in pair.items()},
+    title=f"Grad-CAM++ for “{lab.class_names[int(target[worst])]}”: the maps differ by up to {gap:.2f}",
+    width=6.5,
+)
+plt.show()
+
+# %% [markdown]
+# Neither picture looks wrong. In the exercise "find the bug" you will find the line yourself. What to remember: two programs that claim the same formula are worth comparing number by number.
 
 # %% [markdown]
 # ## 6 · The score: does it point at the right thing?
@@ -395,10 +417,10 @@ judge.agreement_table(
 # object we asked for? This is the **pointing game** (Zhang and others, 2016).
 #
 # An object has gaps: between the legs of a horse, between mast and sail. The paper's protocol therefore forgives 15 pixels on photographs whose shorter side is about 375. The same share of our 128 pixels is 5,
-# the `tolerance` below. (Without it, every method loses; the cell prints how much.)
+# the `tolerance` below. One place of the map covers 16 pixels, so a maximum can hardly be more exact. (The cell also prints what Grad-CAM reaches without it.) If several pixels share the maximum, the score is the share of them that hit.
 #
 # A number alone means little. So three maps that know nothing about the network play too: a blob in the *centre*, the *edges* of the picture (a Sobel filter) and *random* noise. So does the plain gradient
-# of the score (*saliency*, lesson 08). An edge filter cannot know which object you asked for: with two objects it should be right about half of the time it hits one.
+# of the score (*saliency*, lesson 08). An edge filter cannot know which object you asked for: with two objects it should be right about half of the time it hits one. The centre should be worse still: with two objects, almost none lies in the middle.
 
 # %%
 pictures = lab.inputs.repeat_interleave(2, dim=0)
@@ -430,14 +452,17 @@ costly = slice(0, 30)
 score_cam_maps = upsample(score_cam(model, pictures[costly], questions[costly], layer), size)
 few = judge.pointing_game(score_cam_maps, truth[costly], TOLERANCE)
 low, high = judge.bootstrap_interval(few.numpy())
-print(f"Score-CAM, on {len(few)} questions: {few.mean():.2f} (95 %: {low:.2f} to {high:.2f})")
+same = pointing["Grad-CAM"][costly].mean()
+print(
+    f"Score-CAM, on {len(few)} questions: {few.mean():.2f} (95 %: {low:.2f} to {high:.2f}); Grad-CAM on the same: {same:.2f}"
+)
 strict = judge.pointing_game(all_maps["Grad-CAM"], truth).mean()
 print(f"Grad-CAM: {pointing['Grad-CAM'].mean():.2f}, without any tolerance {strict:.2f}")
 
 # %% [markdown]
 # Read it with care:
-# - the intervals of neighbours overlap, so do not name a single winner among them;
-# - the plain gradient is far behind, although its pictures look much sharper;
+# - the intervals of the CAM family overlap, so do not name a single winner among them;
+# - the plain gradient is far behind, although it has the picture's full resolution;
 # - the pointing game looks at *one* pixel. A map can point well and still cover half of the picture.
 #
 # So here are two other numbers. **Energy**: the share of the map's mass that lies on the object. **IoU** (*intersection over union*): keep as many of the strongest pixels as the object has, and divide what both
@@ -452,24 +477,34 @@ for ax, (label, measure) in zip(axes, measures.items(), strict=True):
 plt.show()
 
 # %% [markdown]
+# Another measure, another picture. By energy, Layer-CAM and Grad-CAM++ are hardly better than the plain gradient and the edge filter: their maximum is right, and a weak glow lies everywhere else. Random noise gets what the object's
+# area gives away. By IoU, the whole CAM family is ahead again. One number is never enough.
+#
+# Layer-CAM and Grad-CAM++ are nearly the same here, and you can say why: with this head the gradient of a channel is the same at each place, so both come down to a sum over the channels with a *positive* weight. They never let a
+# channel speak against the class, and glow on the other object too.
+
+# %% [markdown]
 # ## 7 · Which layer?
 #
-# The paper takes the last convolutional layer. Is that a rule or a habit? Play the pointing game with each layer of the network. **Predict first** (exercise 3 asks for your answer): which layer will point best, and what
-# will the first one point at?
+# The paper takes the last convolutional layer. Is that a rule or a habit? Play the pointing game with each layer of the network. **Predict first**: which layer will point best, and what
+# will the first one point at? (The exercise "predict, then run" asks for it.)
 
 # %%
 layer_maps = {name: grad_cam(model, pictures, questions, module) for name, module in lab.layers.items()}
 layer_scores = {
     name: judge.pointing_game(upsample(heat, size), truth, TOLERANCE) for name, heat in layer_maps.items()
 }
+
+
+def question_index(scene, c):
+    """Where the question about class `c` stands: each scene has two questions in a row."""
+    return 2 * scene + int(lab.targets[scene, 0] != c)
+
+
+two_questions = [question_index(scene, int(c)) for c in asked]
 plots.show_maps(
     list(lab.images[rows]),
-    {
-        f"{name} ({heat.shape[-1]}×{heat.shape[-1]})": heat[
-            [2 * scene + int(lab.targets[scene, 0] != c) for c in asked]
-        ]
-        for name, heat in layer_maps.items()
-    },
+    {f"{name} ({heat.shape[-1]}×{heat.shape[-1]})": heat[two_questions] for name, heat in layer_maps.items()},
     labels=[f"why {names[int(c)]}?" for c in asked],
     title="Grad-CAM at each depth, with the size of its map",
 )
@@ -477,29 +512,29 @@ plots.score_plot(
     layer_scores,
     sort=False,
     xlabel="pointing game",
-    title="Early layers are fine and do not know what they look at",
+    title="Early layers have finer maps and mix up the objects",
 )
 plt.show()
 
 # %% [markdown]
-# Two things change with depth. The map gets coarser, and the channels get more meaning. In early layers the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
+# Two things change with depth. The map gets coarser (in two steps here), and the channels get more meaning. In early layers the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
 # the cat from its neighbour.
 
 # %% [markdown]
 # ## 8 · Two uses
 #
-# ### What would change the network's mind
+# ### What speaks against the class
 #
-# Turn the sign of the gradient around, and the map shows what speaks *against* the class: the paper calls it a *counterfactual explanation*. In a picture with two objects, it should light up on the other one.
+# Turn the sign of the gradient around, and the map shows what speaks *against* the class: the paper calls it a *counterfactual explanation*. In a picture with two objects, it should light up on the other one. Beside it, in grey, the share of the picture that the other object covers.
 
 # %%
 with torch.no_grad():
     against = torch.relu(-grad_cam(model, pictures, questions, layer, relu=False))
 other_truth = lab.masks.flip(1).flatten(0, 1)
-chosen = [2 * scene + int(lab.targets[scene, 0] != cat)]
+about_cat = [question_index(scene, cat)]
 plots.show_maps(
     [lab.images[scene]],
-    {"for the cat": all_maps["Grad-CAM"][chosen], "against the cat": against[chosen]},
+    {"for the cat": all_maps["Grad-CAM"][about_cat], "against the cat": against[about_cat]},
     width=7,
 )
 plots.score_plot(
@@ -507,7 +542,9 @@ plots.score_plot(
         "for, on the asked-for object": judge.energy_in_mask(all_maps["Grad-CAM"], truth),
         "against, on the asked-for object": judge.energy_in_mask(upsample(against, size), truth),
         "against, on the other object": judge.energy_in_mask(upsample(against, size), other_truth),
+        "area of the other object": other_truth.float().mean(dim=(1, 2)),
     },
+    baselines=["area of the other object"],
     sort=False,
     xlabel="share of the map's mass",
 )
@@ -554,11 +591,11 @@ ax.plot(thresholds, errors, "o-")
 ax.set(xlabel="threshold, as a share of the map's maximum", ylabel="localisation error", ylim=(0, 1.02))
 ax.axvline(0.15, color=plots.BASELINE, linestyle=":")
 ax.annotate("the paper's 15 %", (0.16, 0.05), color=plots.BASELINE)
-ax.set_title("The threshold decides as much as the method", loc="left")
+ax.set_title(f"The threshold alone moves the error from {min(errors):.2f} to {max(errors):.2f}", loc="left")
 plt.show()
 
 # %% [markdown]
-# The paper's threshold was chosen for other networks and larger objects. A map that is a few places wide cannot draw a tight box around a small object: with a low threshold the box swallows its surroundings. Whenever you read a
+# The paper used this threshold with other networks, and on photographs in which the object is often large. A map that is a few places wide cannot draw a tight box around a small object: with a low threshold the box swallows its surroundings. Whenever you read a
 # localisation error, ask for the threshold, and whether it was tuned on the test pictures (as the best one here was).
 
 # %% [markdown]
@@ -584,14 +621,15 @@ plots.score_plot(
     baselines=["area of the caption"],
     xlabel="share of Grad-CAM's mass on the caption",
     title=f"{len(suspect.images)} pictures of horses",
-    xlim=None,
+    xlim=(0, 0.5),
 )
 plt.show()
 ratio = on_mark["model A"].mean() / on_mark["model B"].mean()
 print(f"model A has {ratio:.0f} times as much of its map on the caption as model B")
 
 # %% [markdown]
-# Would you have noticed from a single picture? Compare the rows. The number over many pictures, next to a model that is known to be honest and next to the caption's own area, is what makes it evidence.
+# Here, one picture is enough to make you suspicious. It need not be: the number over many pictures, next to a model that is known to be honest and next to the caption's own area, is what makes it evidence. Model A does not reach 1,
+# since the map is coarse and spills over the caption; model B is at the level of the caption's area, so it ignores it.
 
 # %% [markdown]
 # ## 10 · The real thing
@@ -645,7 +683,7 @@ else:
 
 # %% [markdown]
 # Note the truth we used: the half of the picture, not the object's outline, because nobody drew outlines on these photographs.
-# A few pairs make wide intervals: enough to see that the maps follow the question, too few to rank the methods.
+# On these pairs Grad-CAM is ahead of the other two, which cannot be told apart; that says nothing about other networks.
 
 # %% [markdown]
 # ## 11 · Where it breaks
@@ -658,31 +696,31 @@ else:
 # the others".
 
 # %%
-with_logit = grad_cam(model, pictures, questions, layer)
-probability_model = torch.nn.Sequential(model, torch.nn.Softmax(dim=1))
-with_softmax = grad_cam(probability_model, pictures, questions, layer)
-loss = (
-    judge.pointing_game(upsample(with_logit, size), truth, TOLERANCE).mean()
-    - judge.pointing_game(upsample(with_softmax, size), truth, TOLERANCE).mean()
-)
-sure = single.predict(single.images).max(axis=1) > 0.9
-strength = [
-    grad_cam(m, single.inputs[sure], single.targets[sure], single.layer).amax(dim=(1, 2)).median().item()
-    for m in (single.model, torch.nn.Sequential(single.model, torch.nn.Softmax(dim=1)))
-]
-print(
-    f"largest value of the map on {sure.sum()} sure pictures (median): logit {strength[0]:.3f}, softmax {strength[1]:.5f}"
-)
-print(f"pointing game on two objects: with the softmax {-loss:+.2f} compared with the logit")
+probability_model = torch.nn.Sequential(single.model, torch.nn.Softmax(dim=1))
+strength = {
+    name: grad_cam(m, single.inputs, single.targets, single.layer).amax(dim=(1, 2))
+    for name, m in (("logit", single.model), ("softmax", probability_model))
+}
+its_probability = single.predict(single.images)[np.arange(len(single.images)), single.targets.numpy()]
+figure, ax = plt.subplots(figsize=(6.5, 2.9))
+for name, values in strength.items():
+    ax.plot(its_probability, values, "o", alpha=0.6, label=f"gradient of the {name}")
+ax.set(xlabel="probability of the class", ylabel="largest value of the map")
+ax.set_title("100 scenes: the surer the network, the fainter the map of the softmax", loc="left")
+ax.legend()
+plt.show()
+
+on_pairs = grad_cam(torch.nn.Sequential(model, torch.nn.Softmax(dim=1)), pictures, questions, layer)
+softmax_points = judge.pointing_game(upsample(on_pairs, size), truth, TOLERANCE).mean()
+print(f"pointing game on two objects: logit {pointing['Grad-CAM'].mean():.2f}, softmax {softmax_points:.2f}")
 
 # %% [markdown]
-# Here the place of the maximum hardly changes, but the strength collapses where the network is sure. Nobody notices when each map is scaled by itself; every comparison between pictures is lost. And with the
-# softmax the question has changed: it is "this rather than the others".
+# The place of the maximum hardly changes on these scenes, but the strength vanishes exactly where the network is surest. Nobody notices when each map is scaled by itself; maps of different pictures can no longer be compared.
 
 # %% [markdown]
 # ### Card 2: a map that is zero everywhere
 #
-# Ask for a class that the picture does not contain, and every place may speak against it. The ReLU leaves nothing, and scaling "to 0…1" divides zero by zero.
+# Ask for a class that the picture does not contain, and every place may speak against it. The ReLU leaves nothing, and scaling "to 0…1" divides zero by zero. It is rare here, and more often you get a weak map at a meaningless place (section 13 shows some).
 
 # %%
 everywhere = torch.arange(len(lab.class_names))
@@ -716,7 +754,11 @@ in_company = my_grad_cam(model, pictures[:20], int(questions[0]), layer)[0]
 model.load_state_dict(state)  # training mode has also changed the running statistics: put them back
 model.eval()
 difference = (min_max(alone[None]) - min_max(in_company[None])).abs().max()
-print(f"the same picture, in a batch of 2 and of 20: the scaled maps differ by up to {difference:.2f}")
+in_eval = [my_grad_cam(model, pictures[:n], int(questions[0]), layer)[0] for n in (2, 20)]
+none = (min_max(in_eval[0][None]) - min_max(in_eval[1][None])).abs().max()
+print(
+    f"the same picture, in a batch of 2 and of 20: the scaled maps differ by up to {difference:.2f}; in eval mode by {none:.2f}"
+)
 
 # %% [markdown]
 # ### Card 4: a map that ignores the network
@@ -744,7 +786,7 @@ for name_of_layer, randomised in judge.randomize_cascade(single.model):
 
 figure, ax = plt.subplots(figsize=(9, 3.2))
 for name, curve in curves.items():
-    ax.plot(curve, "o-", label=name)
+    ax.plot(curve, "s--" if name == "Layer-CAM" else "o-", label=name)
 ax.set_xticks(range(len(steps)), steps, rotation=30, ha="right")
 ax.set(ylabel="rank correlation with\nthe trained network's map", ylim=(-0.25, 1.05))
 ax.set_title("Random weights from the top down to …", loc="left")
@@ -753,7 +795,8 @@ plt.show()
 print("after the last layer alone:", {name: round(curve[1], 2) for name, curve in curves.items()})
 
 # %% [markdown]
-# Grad-CAM reacts as soon as the last layer is random. A method that stays near 1 is showing you the picture, not the decision.
+# Grad-CAM reacts as soon as the last layer is random. The two others, which lie on one another, fall slowly: a good part of what they show is the picture, not the decision. (They use the positive weights only, and random weights are
+# positive half of the time.)
 
 # %% [markdown]
 # ## 12 · Exercises
@@ -794,7 +837,7 @@ exercises.class_map.check(class_map)
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# Before you look at the scores of section 7: which layer points best? Write its name, then run the check. It computes the right answer from *your* run.
+# What did you predict in section 7: which layer has the highest mean score in the pointing game? Write its name, then run the check. It computes the right answer from *your* run.
 
 # %% exercise="best_layer"
 answer = None  # for example "layer2"
@@ -838,6 +881,8 @@ exercises.plus_plus_alphas.check(plus_plus_alphas)
 
 # %% [markdown]
 # ### Exercise: from a map to a box
+#
+# A helper for section 8. `heat` is a tensor with a positive maximum; pixels are connected by their sides, not by their corners (which is what `ndimage.label` does).
 
 # %% exercise="bounding_box"
 from scipy import ndimage
@@ -888,18 +933,20 @@ widgets.explore(
 )
 
 # %% [markdown]
-# The same as a still picture: one scene, asked for each of the ten classes.
+# A still picture of the most important trap: one scene, asked for each of the ten classes, above with a scale for each map, below with one scale for all.
 
 # %%
-figure, axes = plots.grid(2, 5, ratio=1.12)
-for c, ax in enumerate(axes.flat):
-    ax.imshow(plots.overlay(lab.images[scene], maps_of_all[c] / maps_of_all.max()))
-    ax.set_title(f"{lab.class_names[c]}: {logits[c]:+.1f}", fontsize=10)
-figure.suptitle("Grad-CAM for every class, with its logit")
+for title, common in (("Each map has its own scale", False), ("One scale for all ten", True)):
+    figure, axes = plots.grid(1, 10, ratio=1.25)
+    for c, ax in enumerate(axes.flat):
+        scaled = maps_of_all[c] / maps_of_all.max() if common else maps_of_all[c]
+        ax.imshow(plots.overlay(lab.images[scene], scaled, own_scale=not common))
+        ax.set_title(f"{lab.class_names[c]}\n{logits[c]:+.1f}", fontsize=8)
+    figure.suptitle(f"{title} (the number is the logit)", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Each of these maps is scaled by its own maximum. So a class with a hopeless logit gets a bright map as well: **a bright map does not mean a strong class**. Always read it together with the score.
+# With its own scale, a class with a hopeless logit gets a bright map as well: **a bright map does not mean a strong class**. Keep one scale, or print the score.
 
 # %% [markdown]
 # ## 14 · The paper in ten questions
@@ -922,7 +969,7 @@ plt.show()
 #
 # - Grad-CAM = keep the last maps, average the gradient of the *logit* over each, weigh, add, rectify.
 # - For a network with global average pooling it equals CAM, and the raw map adds up to the score.
-# - Libraries differ in ReLU, scaling and interpolation, and one had a real bug. Compare numbers, not pictures.
+# - Libraries differ in ReLU and scaling, and in whether they enlarge the map; one had a real bug. Compare numbers, not pictures.
 # - Score a map against truth, beside maps that know nothing, with an interval.
 # - A bright map does not mean a strong class; a smooth outline does not mean fine resolution.
 # - Next: **05 · CAM in practice**, with the libraries as people use them.

@@ -44,6 +44,7 @@ from pytorch_grad_cam import GradCAM as GradCAMOfGradCam
 from pytorch_grad_cam.utils.image import show_cam_on_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from torch.nn import functional as F
 from torchcam.methods import GradCAM as GradCAMOfTorchCam
 from torchcam.methods import LayerCAM as LayerCAMOfTorchCam
 from torchcam.utils import overlay_mask
@@ -51,7 +52,15 @@ from torchcam.utils import overlay_mask
 from course_utils import judge
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.labs.scenes import render_motion
-from course_utils.methods.cam import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam, upsample
+from course_utils.methods.cam import (
+    cam,
+    grad_cam,
+    grad_cam_plus_plus,
+    layer_cam,
+    min_max,
+    score_cam,
+    upsample,
+)
 from course_utils.methods.gradients import saliency
 from course_utils.methods.occlusion import occlusion
 from course_utils.teach import plots, widgets
@@ -201,6 +210,54 @@ panels = [
 ]
 plots.show_images(panels, ["layer4", "layer3 and layer4", "the same, image_weight=0.8"], width=8)
 plt.show()
+
+# %% [markdown]
+# ### The proof: the dressing, undone
+#
+# If we know the conventions, we can rebuild what each library showed from one raw map, the course's `grad_cam` without ReLU. The last row is the identity of lesson 03: the score is the mean of the class activation map plus the bias,
+# here on a picture twice as high and twice as wide as the training pictures.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+raw = grad_cam(model, inputs, first, layer, relu=False)
+two_scaled = [
+    upsample(min_max(grad_cam(model, inputs, first, lab.layers[name])), (128, 128))
+    for name in ("layer3", "layer4")
+]
+large = F.interpolate(inputs, scale_factor=2, mode="bilinear", align_corners=False)
+with torch.no_grad():
+    large_score = model(large)[0, first]
+large_map = cam(model, large, first, layer, model.fc)
+judge.agreement_table(
+    [
+        ("torch-cam", min_max(raw.relu())[0], from_torchcam, "ReLU, min-max"),
+        (
+            "captum, nearest",
+            raw[0].repeat_interleave(16, 0).repeat_interleave(16, 1),
+            from_captum,
+            "raw, each place 16 × 16 pixels",
+        ),
+        ("captum, bilinear", upsample(raw, 128)[0], smooth[0, 0].detach(), "raw, align_corners=False"),
+        (
+            "pytorch-grad-cam",
+            min_max(upsample(min_max(raw.relu()), 128))[0],
+            from_gradcam,
+            "ReLU, min-max, enlarge, min-max",
+        ),
+        (
+            "pytorch-grad-cam, two layers",
+            min_max(sum(min_max(m) for m in two_scaled) / 2)[0],
+            two_layers,
+            "mean of scaled maps, scaled again",
+        ),
+        (
+            "the score",
+            large_map.mean() + model.fc.bias.detach()[first],
+            large_score,
+            "mean of the CAM + bias = logit",
+        ),
+    ]
+)
 
 # %% [markdown]
 # ## 3 · Two objects: a grid pointing game
@@ -389,13 +446,11 @@ print("tokens", tuple(kept[0].shape), "-> maps", tuple(A.shape), "-> CAM", tuple
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from course_utils.methods.cam import min_max
-
 judge.agreement_table(
     [
         (
             "pytorch-grad-cam with reshape",
-            min_max(upsample(min_max(vit_map), (128, 128)))[0],
+            min_max(upsample(min_max(vit_map), 128))[0],
             vit_library,
             "the class token taken away",
         )
@@ -482,11 +537,11 @@ with tempfile.TemporaryDirectory() as folder:
         print("warning:", str(warning.message).replace(str(folder), "your_folder"))
 print(len(own.images), "pictures in", len(set(own.targets.tolist())), "folders")
 predicted = own.model(own.inputs).argmax(dim=1)
-plots.show_maps(
-    list(own.images),
-    {"Grad-CAM of the predicted class": grad_cam(own.model, own.inputs, predicted, own.layer)},
-    labels=[f"{own.class_names[int(t)]}?" for t in own.targets],
-    width=3.2,
+own_maps = grad_cam(own.model, own.inputs, predicted, own.layer)
+plots.show_images(
+    [plots.overlay(image, heat) for image, heat in zip(own.images, own_maps, strict=True)],
+    [f"says {own.class_names[int(c)]}" for c in predicted],
+    title="Grad-CAM of the predicted class, for each picture of the folder",
 )
 plt.show()
 

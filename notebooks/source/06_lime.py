@@ -430,10 +430,11 @@ plt.show()
 N_SCENES = 50
 
 
-def lime_for_all(lab, picture, targets, segments, n_samples=80, seed=0):
+def lime_for_all(lab, picture, targets, segments, n_samples=80, seed=0, hidden=None):
     """One explanation for each class in `targets`, from the same questions."""
     masks = sample_masks(n_samples, segments.max() + 1, seed)
-    answers = np.concatenate([lab.predict(batch) for batch in masked_images(picture, segments, masks)])
+    batches = masked_images(picture, segments, masks, hidden)
+    answers = np.concatenate([lab.predict(batch) for batch in batches])
     weights = exponential_kernel(cosine_distances(masks), 0.25)
     return [fit_surrogate(masks, answers[:, int(t)], weights) for t in targets]
 
@@ -456,7 +457,7 @@ maps = {
     "saliency": saliency(lab.model, inputs, asked).amax(dim=1).cpu(),
 }
 knows_nothing = {
-    "LIME's superpixels, shuffled": torch.from_numpy(np.stack(shuffled_maps)).float(),
+    "LIME, shuffled": torch.from_numpy(np.stack(shuffled_maps)).float(),
     "edges (Sobel)": judge.baselines.sobel(inputs).cpu(),
     "centre": judge.baselines.center(inputs).cpu(),
     "random": judge.baselines.random(inputs).cpu(),
@@ -477,7 +478,7 @@ plt.show()
 print(f"local fidelity R²: median {np.median(fidelities):.2f}, lowest {min(fidelities):.2f}")
 
 # %% [markdown]
-# The new baseline is the important one: the same superpixels with their coefficients dealt out anew. It looks just as neat as a real explanation, since its patches follow the outlines of the picture, and it knows nothing. Whatever LIME has above it, it has from the model.
+# One baseline is new, and the important one: *LIME, shuffled* has the same superpixels with their coefficients dealt out anew. It looks just as neat as a real explanation, since its patches follow the outlines of the picture, and it knows nothing. Whatever LIME has above it, it has from the model.
 #
 # Grad-CAM may look into the network and needs one pass; LIME may only ask. Compare the two with that in mind, and mind the overlap of the intervals.
 
@@ -575,7 +576,7 @@ judge.agreement_table(
 
 # %%
 alone = reviews.predict([*words, ""])[:, POSITIVE]
-figure, ax = plt.subplots(figsize=(6.2, 4))
+figure, ax = plt.subplots(figsize=(7.5, 4.2))
 ax.axhline(0, color=plots.BASELINE, linewidth=0.8)
 ax.axvline(0, color=plots.BASELINE, linewidth=0.8)
 ax.scatter(alone[:-1] - alone[-1], by_words.coefficients, s=25)
@@ -707,10 +708,33 @@ for ax, (name, fitted) in zip(axes, variants.items(), strict=True):
     ax.set_xlabel("probability of benign")
 plt.show()
 
+# %% [markdown]
+# By hand, the continuous variant is eight lines. Draw, un-standardise, ask, weigh, fit:
+
+# %%
+mean, deviation = training.mean(axis=0), training.std(axis=0)
+rows = np.random.RandomState(0).normal(0, 1, (2000, len(row))) * deviation + mean
+rows[0] = row
+standardised = (rows - mean) / deviation  # what the surrogate sees
+answers = tumours.predict(rows)[:, BENIGN]
+distances = np.linalg.norm(standardised - standardised[0], axis=1)
+kernel = exponential_kernel(distances, 0.75 * np.sqrt(len(row)))
+by_hand = fit_surrogate(standardised, answers, kernel, k=6)
+
+figure, ax = plt.subplots(figsize=(6, 2.2))
+ax.hist(distances[1:], bins=40, color=plots.BASELINE)
+ax.set(xlabel="distance from our tumour, in standard deviations", ylabel="drawn rows", xlim=(0, None))
+ax.set_title("With 30 columns, no drawn row is close", loc="left")
+plt.show()
+
+# %% [markdown]
+# With many columns the same happens as with many superpixels: the neighbourhood is empty in the middle. Now the proof for both variants:
+
 # %%
 # NBVAL_CHECK_OUTPUT
 judge.agreement_table(
-    [
+    [("by hand, continuous", variants["continuous"].coefficients, by_hand.coefficients, "the same")]
+    + [
         (
             f"lime 0.2 LimeTabularExplainer, {name}",
             variants[name].coefficients,
@@ -750,7 +774,7 @@ ax.set_title("A forest moves in steps; a slope and a quarter are two ways to blu
 plt.show()
 
 # %% [markdown]
-# Two traps of the discretised variant. Its borders come from the table, not from the model, so a step of the forest inside a quarter is invisible. And its neighbourhood is wide: half of the drawn values lie more than a quarter of all tumours away.
+# Two traps of the discretised variant. Its borders come from the table, not from the model, so a step of the forest inside a quarter is invisible. And its neighbourhood is the whole table: every column is drawn from all tumours, not from those like ours. Look at its $R^2$ above, too, before you trust a bar.
 
 # %% [markdown]
 # ### SP-LIME: which examples should a person look at?
@@ -801,7 +825,7 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# Each explanation names other columns than the one before: that is the purpose. With explanations from few samples, part of that variety is noise, which brings us to the next section.
+# Each pick brings columns that the earlier ones did not use, until nothing is left to cover. The margin over random examples is small here, because most explanations of this forest name the same few columns. And with few samples, part of the variety is noise, which brings us to the next section.
 
 # %% [markdown]
 # ## 8 · Does it say the same thing twice?
@@ -850,7 +874,7 @@ plt.show()
 # The spread (the standard deviation over 20 seeds, averaged over the superpixels) against the number of samples. On these axes a straight line that falls by half a unit for each unit means $1/\sqrt n$, as for any mean of random numbers.
 #
 # Beside it two indices made for LIME (Visani and others, 2022), for explanations of $K = 3$ features. **VSI**: the share of features that two runs have in common, averaged over all pairs of runs. **CSI**: the share of pairs whose
-# confidence intervals for a coefficient overlap. Both are 1 when nothing changes. A second picture with more superpixels shows that the answer depends on their number.
+# confidence intervals for a coefficient overlap. Both are 1 when nothing changes. The finer cut from section 2 takes part, too.
 
 # %%
 pool_masks = sample_masks(1200, d, random_state=1)
@@ -869,6 +893,11 @@ def blocks(size, k=3):
 
 indices = {n: [run(n, seed, k=3) for seed in range(20)] for n in counts}
 finer = {n: blocks(n) for n in (60, 120, 240, 400, 600)}
+for what, explanations in ((f"{n_few} superpixels", indices), (f"{d} superpixels", finer)):
+    enough = [n for n, e in explanations.items() if vsi(e) >= 0.9]
+    print(
+        f"{what}: VSI reaches 0.9 at {enough[0] if enough else 'more than ' + str(max(explanations))} samples"
+    )
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.1))
 left.loglog(counts, list(spread.values()), "o-", label="measured")
 left.loglog(counts, spread[25] * np.sqrt(25 / np.array(counts)), ":", color=plots.BASELINE, label="1/√n")
@@ -882,7 +911,7 @@ right.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Two cautions. A CSI near 1 at few samples is no good news: the intervals overlap because they are wide. And a small spread only says that the *number* has settled, not that it is right: the surrogate may be a bad imitation all the same.
+# Three cautions. VSI counts names, not sizes: where fewer than $K$ superpixels matter, the rest are picked among negligible ones, by chance, so it can stay low although every large coefficient has settled. A CSI near 1 at few samples is no good news: the intervals overlap because they are wide. And a small spread only says that the *number* has settled, not that it is right: the surrogate may be a bad imitation all the same.
 #
 # ### The choices that no sample count cures
 #
@@ -900,7 +929,7 @@ for width in widths:
     print(f"{width:>6}{effective:>21.0f}{fitted.r2:>7.2f}{agreement:>30.2f}")
 
 # %% [markdown]
-# A narrow kernel leaves next to no question with a weight, and the ridge pulls what is left to zero. An $R^2$ near 1 there is no triumph: with a single effective question every model fits. A wide kernel makes all questions equal. To be local *and* to have data, one would have to sample near the picture.
+# A narrow kernel leaves next to no question with a weight: the fit has hardly any data, and the ridge pulls its coefficients towards zero. The package's 0.25 is wide: on this picture it gives what no kernel at all would give. A wide kernel makes all questions equal. To be local *and* to have data, one would have to sample near the picture.
 #
 # Now the segmentation:
 
@@ -941,15 +970,22 @@ plt.show()
 # ## 9 · The puzzle solved
 #
 # Back to the huskies and wolves. Both models get the same questions about the same 50 pictures, for the class that they name. The background is known, so we can measure the share of LIME's positive weight that lies on it.
+#
+# One decision first. So far a hidden superpixel was painted in its *mean colour*. But the mean colour of snow is still the colour of snow! So hidden parts are painted grey here. For model A we also try the mean colours, to see what that choice does.
 
 # %%
 N_PICTURES = 50
 background = ~bad.masks[:N_PICTURES]
-wolf_maps = {"model A": [], "model B": []}
+asked_models = {
+    "model A": (bad, 127),
+    "model B": (clean, 127),
+    "model A, mean colours": (bad, None),
+}
+wolf_maps = {name: [] for name in asked_models}
 for i in range(N_PICTURES):
     cut = superpixels(bad.images[i], 20)
-    for name, lab_ in (("model A", bad), ("model B", clean)):
-        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=50)[0]
+    for name, (lab_, fill) in asked_models.items():
+        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=40, hidden=fill)[0]
         wolf_maps[name].append(torch.from_numpy(paint(fitted.coefficients, cut)).float())
 wolf_maps = {name: torch.stack(values) for name, values in wolf_maps.items()}
 
@@ -961,17 +997,16 @@ plots.show_maps(
     labels=["why wolf?"] * 3,
     masks=bad.masks[examples],
     title="LIME for three wolves. Red speaks for “wolf”; the animal is outlined",
-    width=6.5,
+    width=8,
 )
 plt.show()
 
 # %%
 on_background = {name: judge.energy_in_mask(heat, background) for name, heat in wolf_maps.items()}
 for name, lab_ in (("model A", bad), ("model B", clean)):
-    heat = upsample(
-        grad_cam(lab_.model, lab_.inputs[:N_PICTURES], lab_.targets[:N_PICTURES], lab_.layer), (128, 128)
-    )
-    on_background[f"{name}, Grad-CAM"] = judge.energy_in_mask(heat.cpu(), background)
+    heat = grad_cam(lab_.model, lab_.inputs[:N_PICTURES], lab_.targets[:N_PICTURES], lab_.layer)
+    heat = upsample(heat, background.shape[-2:]).cpu()
+    on_background[f"{name}, Grad-CAM"] = judge.energy_in_mask(heat, background)
 on_background["area of the background"] = background.float().mean(dim=(1, 2))
 plots.score_plot(
     on_background,
@@ -989,7 +1024,7 @@ print(
 
 # %% [markdown]
 # One of the two models looks at the ground the animal stands on. In its training pictures every wolf stood on snow and no husky did. The background fills most of each picture, so the absolute share would not prove anything: a map that knows nothing also has most of its weight there. What counts is the
-# comparison with the twin.
+# comparison with the twin. And compare the two rows of model A: how a part is hidden decides what an explanation can find.
 #
 # Since the pictures are drawn, the suspicion can be tested directly: the same animals, with the grounds exchanged.
 
@@ -1135,7 +1170,7 @@ ax.plot(drawn[:, radius], drawn[:, perimeter], ".", color=plots.BASELINE, alpha=
 ax.plot(training[:, radius], training[:, perimeter], ".", color=plots.ACCENT, label="real tumours")
 ax.plot(row[radius], row[perimeter], "P", color="#e69f00", markersize=12, markeredgecolor="black")
 ax.set(xlabel="mean radius", ylabel="mean perimeter")
-ax.legend()
+ax.legend(loc="lower right")
 ax.set_title("LIME asks about tumours that cannot exist", loc="left")
 plt.show()
 print(f"drawn tumours whose perimeter does not fit their radius: {impossible.mean():.0%}")
@@ -1162,7 +1197,7 @@ beliefs = lab.predict(everything)
 plots.show_images(
     list(everything),
     [
-        f"{name}: {lab.class_names[int(p.argmax())]} {p.max():.2f}"
+        f"{name}\n{lab.class_names[int(p.argmax())]} {p.max():.2f}"
         for name, p in zip(fills, beliefs, strict=True)
     ],
     title="All superpixels hidden: what the network says about nothing",
@@ -1184,7 +1219,7 @@ plots.matrix_plot(
 plt.show()
 
 # %% [markdown]
-# "Nothing" is never nothing for a network. When the answer to an empty picture is sure, each coefficient is measured against that. Lesson 07 turns the same problem into the question which *baseline* a Shapley value refers to.
+# "Nothing" is never nothing for a network: it names a class for an empty picture as well, and each coefficient is measured against that answer. Here the fills nearly agree, because the object stands out under all of them. For the snow of section 9 the fill decided. Lesson 07 turns the same problem into the question which *baseline* a Shapley value refers to.
 
 # %% [markdown]
 # ## 12 · Exercises

@@ -146,6 +146,18 @@ def test_the_log_probability_is_what_it_says():
     assert [step for step, _, _ in seen] == list(range(7))
 
 
+def test_the_steps_are_adams():
+    parameter, step_of = nn.Parameter(torch.zeros(5)), filters._adam(0.3)
+    optimizer = torch.optim.Adam([parameter], lr=0.3)
+    ours = torch.zeros(5)
+    for step in range(6):
+        gradient = pictures(5, seed=step, dtype=torch.float32)
+        parameter.grad = gradient
+        optimizer.step()
+        ours = ours - step_of(gradient)
+    assert largest(ours, parameter.detach()) < 1e-6
+
+
 # ---- regularisers, moves, diversity, generator
 
 

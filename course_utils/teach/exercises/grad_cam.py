@@ -46,6 +46,10 @@ channel_weights = Exercise(
             lambda gradients: gradients.mean(dim=1),
             "you averaged over the channels: α has one number for each channel, so dimension 1 must stay.",
         ),
+        "positive only": Mistake(
+            lambda gradients: gradients.clamp(min=0).mean(dim=(2, 3)),
+            "you dropped the negative gradients (that is a step of Grad-CAM++): here α may be negative.",
+        ),
         "absolute": Mistake(
             lambda gradients: gradients.abs().mean(dim=(2, 3)),
             "you took absolute values: a channel that speaks against the class must keep its minus sign.",
@@ -79,7 +83,15 @@ class_map = Exercise(
         ),
         "relu first": Mistake(
             lambda activations, weights: torch.relu(weights[:, :, None, None] * activations).sum(dim=1),
-            "you applied the ReLU to each channel before adding: then nothing can speak against the class any more.",
+            "you cut the negative part off before adding (of the products or of the weights): then nothing can speak against "
+            "the class any more.",
+        ),
+        "scaled": Mistake(
+            lambda activations, weights: (
+                _class_map(activations, weights)
+                / _class_map(activations, weights).amax(dim=(1, 2), keepdim=True)
+            ),
+            "you scaled the map: return the sum as it is, in its own units.",
         ),
         "mean": Mistake(
             lambda activations, weights: torch.relu((weights[:, :, None, None] * activations).mean(dim=1)),
@@ -137,11 +149,24 @@ best_layer = Question(
             lambda answer, scores: (
                 answer in scores and answer not in (next(iter(scores)), _best_layer(scores))
             ),
-            "another layer points at the asked-for object more often: read the mean scores once more.",
+            "another layer has the higher mean score. (If the two intervals overlap, this run cannot really separate them.)",
             example=lambda scores: next(n for n in list(scores)[1:] if n != _best_layer(scores)),
         ),
     },
 )
+
+
+def _alpha_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Like `_random_parts`, with gradients that are zero and one place whose denominator is zero (2 + g ΣA = 0)."""
+    cases = []
+    for activations, gradients in _random_parts():
+        gradients[:, 0, 0, 0] = 0.0
+        activations[:, 1] = 4.0 / activations[0, 1].numel()  # ΣA = 4
+        gradients[:, 1, 0, 1] = -0.5
+        total = activations[:, 1].sum(dim=(1, 2), keepdim=True)
+        activations[:, 1] *= 4.0 / total
+        cases.append((activations, gradients))
+    return cases
 
 
 def _plus_plus_alphas(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
@@ -175,7 +200,7 @@ plus_plus_alphas = Exercise(
     ),
     reference=_plus_plus_alphas,
     given=_without_division,
-    cases=_random_parts,
+    cases=_alpha_cases,
     mistakes={
         "new copy": Mistake(
             lambda activations, gradients: gradients.pow(2) / 2,
@@ -186,6 +211,21 @@ plus_plus_alphas = Exercise(
                 gradients.pow(2) / (2 * gradients.pow(2) + activations * gradients.pow(3))
             ),
             "the denominator needs ΣA, the activations added up over the map, not the activation at one place.",
+        ),
+        "sum of products": Mistake(
+            lambda activations, gradients: torch.where(
+                (den := 2 * gradients**2 + (activations * gradients**3).sum(dim=(2, 3), keepdim=True)) != 0,
+                gradients**2 / den,
+                gradients**2,
+            ),
+            "you added up A·g³ over the map: only A is added up, and g³ is taken at each place.",
+        ),
+        "no guard": Mistake(
+            lambda activations, gradients: (
+                gradients.pow(2)
+                / (2 * gradients.pow(2) + activations.sum(dim=(2, 3), keepdim=True) * gradients.pow(3))
+            ),
+            "where the denominator is zero you divide all the same: there the factor stays g².",
         ),
         "absolute": Mistake(
             lambda activations, gradients: _plus_plus_alphas(activations, gradients.abs()),
@@ -217,15 +257,26 @@ def _inclusive(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int
     return left, top, right - 1, bottom - 1
 
 
+def _absolute_threshold(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
+    return _bounding_box(torch.where(heat >= threshold, heat, torch.zeros_like(heat)), 1e-9)
+
+
+def _first_region(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
+    labels, _ = ndimage.label((heat >= threshold * heat.max()).numpy())
+    rows, columns = np.where(labels == 1)
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
 def _box_cases() -> list[tuple[torch.Tensor, float]]:
-    """A large blob and a small, hotter one far from it, on maps that are not square."""
+    """A small hot region above, a large one below it, maxima other than 1, one pixel exactly at the threshold."""
     generator = torch.Generator().manual_seed(1)
     cases = []
-    for height, width in ((20, 30), (26, 18), (24, 24)):
+    for height, width, top in ((20, 30, 8.0), (26, 18, 0.5), (24, 24, 4.0)):
         heat = 0.05 * torch.rand(height, width, generator=generator)
-        heat[3:9, 4:14] = 0.6 + 0.1 * torch.rand(6, 10, generator=generator)
-        heat[height - 3, width - 2] = 1.0
-        cases.append((heat, 0.3))
+        heat[8:14, 4:14] = 0.6 + 0.1 * torch.rand(6, 10, generator=generator)
+        heat[14, 6] = 0.25  # at the threshold, and part of the large region
+        heat[2, width - 2] = 1.0
+        cases.append((heat * top, 0.25))
     return cases
 
 
@@ -241,6 +292,12 @@ bounding_box = Exercise(
     reference=_bounding_box,
     cases=_box_cases,
     mistakes={
+        "absolute threshold": Mistake(
+            _absolute_threshold, "you compared with the threshold itself: it is a share of the map's maximum."
+        ),
+        "first region": Mistake(
+            _first_region, "you took the first region, not the largest: count their pixels."
+        ),
         "all regions": Mistake(
             _all_above, "you boxed every pixel above the threshold: keep the largest region only."
         ),
