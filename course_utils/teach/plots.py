@@ -34,11 +34,14 @@ COLOURS = (
 WIDTH = 10.0  # inches: the full width of a notebook's page
 
 
-def use_style() -> None:
-    """Set the course's look; in Jupyter also store figures as JPEG, a fifth of the size of a PNG."""
+def use_style(*, dpi: int = 90, quality: int = 80) -> None:
+    """Set the course's look; in Jupyter also store figures as JPEG, a fifth of the size of a PNG.
+
+    A lesson with very many pictures may lower ``dpi`` (dots an inch) and the JPEG's ``quality``.
+    """
     plt.rcParams.update(
         {
-            "figure.dpi": 100,
+            "figure.dpi": dpi,
             "savefig.dpi": 110,
             "figure.constrained_layout.use": True,
             "font.size": 11,
@@ -65,7 +68,7 @@ def use_style() -> None:
     if get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})
+        set_matplotlib_formats("jpeg", pil_kwargs={"quality": quality})
 
 
 def to_array(values: Any) -> np.ndarray:

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     commands.add_parser("manifest", help="write data/manifest.json anew")
     report = commands.add_parser("report", help="train over several seeds and write the table")
     report.add_argument("--seeds", type=int, default=3)
-    report.add_argument("--labs", nargs="+", choices=pictures.MODELS, default=list(pictures.MODELS))
+    report.add_argument("--labs", nargs="*", choices=pictures.MODELS, default=list(pictures.MODELS))
     options = parser.parse_args(arguments)
 
     if options.command == "samples":

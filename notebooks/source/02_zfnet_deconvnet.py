@@ -47,7 +47,7 @@ from course_utils.methods.occlusion import occlusion
 from course_utils.teach import inside, plots, widgets
 from course_utils.teach.exercises import zfnet_deconvnet as exercises
 
-plots.use_style(dpi=84, quality=78)  # many pictures: keep the file small
+plots.use_style(dpi=80, quality=74)  # many pictures: keep the file small
 
 # %% [markdown]
 # ## 1 · A puzzle: three crisp explanations
@@ -1016,7 +1016,7 @@ plt.show()
 # Start with the blurred cover (the lower three rows). Hiding the same part changes the features more alike than hiding a random place: the network reacts to a part in a consistent way. But compare with "another part" as well. Most of the agreement is there for *any* part of
 # that kind of object: a hidden part takes evidence for the class away, whatever part it is. The paper had no such control.
 #
-# Now the grey cover, which the paper used. In layer 5 the effect as good as disappears, because a grey shape adds the same new outline wherever it lies, and the features react to that. How you take something away is a part of the experiment.
+# Now the grey cover, which the paper used. The gap between "same part" and "random place" shrinks: a grey shape adds the same new outline wherever it lies, and the features react to that in the same way, too. How you take something away is a part of the experiment.
 
 # %% [markdown]
 # ## 11 · Which layers does it need?

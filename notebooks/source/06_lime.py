@@ -424,16 +424,16 @@ plt.show()
 # The pictures are drawn, so we know which pixels belong to which object. Take 50 stored scenes with **two** objects and ask for each object in turn: does the maximum of the map lie on the object that we asked for, or at most 5 pixels beside it (the *pointing game*), and how much of the positive
 # weight lies on it (*energy*)?
 #
-# A model gives the probabilities of all classes at once, so one set of questions answers for both objects. To stay quick we ask only 80 questions a picture: take the result as a lower limit.
+# A model gives the probabilities of all classes at once, so one set of questions answers for both objects. To stay quick we ask only 64 questions a picture: take the result as a lower limit.
 
 # %%
 N_SCENES = 50
 
 
-def lime_for_all(lab, picture, targets, segments, n_samples=80, seed=0, hidden=None):
+def lime_for_all(lab, picture, targets, segments, n_samples=64, seed=0, hidden=None):
     """One explanation for each class in `targets`, from the same questions."""
     masks = sample_masks(n_samples, segments.max() + 1, seed)
-    batches = masked_images(picture, segments, masks, hidden)
+    batches = masked_images(picture, segments, masks, hidden, batch_size=32)
     answers = np.concatenate([lab.predict(batch) for batch in batches])
     weights = exponential_kernel(cosine_distances(masks), 0.25)
     return [fit_surrogate(masks, answers[:, int(t)], weights) for t in targets]
@@ -632,7 +632,7 @@ print(f"mean R²: plain {np.mean(plain_r2):.2f}, negated {np.mean(negated_r2):.2
 # %%
 trigger, twin = load_lab("text", model="trigger"), load_lab("text", model="trigger_clean")
 lengths = np.array([len(split_words(text)[0]) for text in trigger.texts])
-unfavourable = np.flatnonzero((trigger.targets.numpy() != POSITIVE) & (lengths <= 14))[:16]
+unfavourable = np.flatnonzero((trigger.targets.numpy() != POSITIVE) & (lengths <= 14))[:12]
 planted = [trigger.texts[i] for i in unfavourable]
 before = [trigger.counterfactuals[i] for i in unfavourable]
 for name, model_lab in (("trigger", trigger), ("twin", twin)):
@@ -650,6 +650,7 @@ for review in planted:
     longest.append(float(max(lower, key=len) == trigger.trigger))
     by_chance.append(1 / len(lower))
 found = {"LIME, " + name: np.array(values) for name, values in shares.items()}
+del trigger, twin  # frees memory
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.0), width_ratios=(1, 1.25))
 show_bars(left, example.top(8), "One unfavourable review, trigger model")
@@ -985,7 +986,7 @@ wolf_maps = {name: [] for name in asked_models}
 for i in range(N_PICTURES):
     cut = superpixels(bad.images[i], 20)
     for name, (lab_, fill) in asked_models.items():
-        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=40, hidden=fill)[0]
+        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=32, hidden=fill)[0]
         wolf_maps[name].append(torch.from_numpy(paint(fitted.coefficients, cut)).float())
 wolf_maps = {name: torch.stack(values) for name, values in wolf_maps.items()}
 

@@ -179,7 +179,9 @@ with torch.no_grad():
 
 place = (8, 8)
 captum_gradient = (
-    NeuronGradient(model, lab.layers[deep]).attribute(batch[:1], neuron_selector=(k, *place)).detach()
+    NeuronGradient(model, lab.layers[deep])
+    .attribute(batch[:1].clone().requires_grad_(), neuron_selector=(k, *place))
+    .detach()
 )
 leaf = batch[:1].clone().requires_grad_()
 (gradient_by_hand,) = torch.autograd.grad(extractor(leaf)[deep][0, k, *place], leaf)
@@ -341,7 +343,7 @@ plt.show()
 
 # %% [markdown]
 # Compare the first row with the second. The gap is what the name is worth. The share itself is low for all: parts are small, and the map of a deep layer has few places. **A name is a statement about the strongest reactions of a filter,
-# not a definition of it.** And the table above has medians too: half of the filters have a worse name than that. The four that we looked at were the best, not the typical ones.
+# not a definition of it.** And the table above has medians too: half of the filters have a worse name than that. The four that we looked at were the best, not the typical ones. Go back to the figure, too: does each row deserve its name, or are some of its strongest scenes of another kind?
 
 # %% [markdown]
 # ## 6 · Why plain ascent gives noise, and what helps
@@ -362,7 +364,7 @@ subject = chosen[0][0]
 remedies = {
     "plain": {},
     "L2": {"l2": 20.0},
-    "L1": {"l1": 20.0},
+    "L1": {"l1": 8.0},
     "total variation": {"total_variation": 10.0},
     "blur": {"blur": 0.8},
     "jitter, scale, rotate": {"jitter": 6, "scale": 0.1, "rotate": 8.0},
@@ -408,7 +410,17 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
 for name, curve in curves.items():
     left.plot(curve, label=name)
 left.set(xlabel="step", ylabel="score of the filter")
-left.legend(fontsize=8)
+left.set_xlim(0, 72)  # room for the names
+for name, height in zip(curves, np.linspace(0.98, 0.3, len(curves)), strict=True):
+    left.text(
+        0.72,
+        height,
+        name,
+        transform=left.transAxes,
+        fontsize=8,
+        va="top",
+        color=left.lines[list(curves).index(name)].get_color(),
+    )
 left.set_title("Every ascent climbs", loc="left")
 names = [*made, "scenes (for comparison)"]
 shares = [fine_share(x).item() for x in made.values()] + [fine_share(lab.inputs).mean().item()]
@@ -426,7 +438,7 @@ plt.show()
 # Every regulariser has a strength. Too weak, and it does nothing; too strong, and there is nothing left to see.
 
 # %%
-strengths = (0.0, 3.0, 10.0, 30.0, 100.0)
+strengths = (0.0, 1.0, 3.0, 10.0, 30.0)
 swept = [activation_maximization(model, deep, subject, n_steps=32, total_variation=w) for w in strengths]
 plots.show_images(
     [lab.to_images(x)[0] for x in swept],
@@ -460,7 +472,7 @@ objectives = {
 }
 alike = activation_maximization(model, deep, subject, n_pictures=2, **good)
 diverse = activation_maximization(
-    model, deep, subject, n_pictures=2, diversity=20.0 * curves["Fourier"][-1], **good
+    model, deep, subject, n_pictures=2, diversity=2.0 * curves["Fourier"][-1], **good
 )
 plots.show_images([lab.to_images(x)[0] for x in objectives.values()], list(objectives), columns=3, width=8)
 plt.show()

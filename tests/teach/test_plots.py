@@ -1,13 +1,14 @@
-"""The course's pictures: what an overlay shows, and that every figure can be drawn from bad or flat maps too."""
+"""The course's pictures: what an overlay shows, and that flat maps and empty masks can be drawn too."""
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
+
+from course_utils.teach import plots
 
 matplotlib.use("agg")
-from course_utils.teach import plots
-from matplotlib import pyplot as plt
 
 IMAGE = np.full((16, 16, 3), 120, np.uint8)
 
