@@ -3,7 +3,7 @@
     python -m course_utils.training text-sentiment
     python -m course_utils.training text-trigger       the model with the planted word, and its clean twin
     python -m course_utils.training text-qa
-    python -m course_utils.training text-report [--models sentiment qa …] [--seeds 0 1 2] [--external FILE …]
+    python -m course_utils.training text-report [--models sentiment …] [--seeds 0 1 2] [--external FILE …] [--write]
 
 The encoder's own weights stay as they are. Beside each of its layers' matrices W runs a low-rank difference,
 y = W x + up (down x), which is trained and shipped (LoRA, Hu et al. 2022, eq. 3), together with the head.
@@ -31,7 +31,7 @@ from transformers import PreTrainedTokenizerBase
 
 from course_utils.judge import bootstrap_interval
 from course_utils.labs import text as lab
-from course_utils.labs.files import DATA, read_weights, write_manifest, write_weights
+from course_utils.labs.files import DATA, read_weights, write_bytes, write_manifest, write_weights
 
 CLASSIFIERS = ("sentiment", "trigger", "trigger_clean")
 MODELS = (*CLASSIFIERS, "qa")
@@ -391,6 +391,17 @@ def report(
     return "\n".join(lines)
 
 
+def write_report(table: str) -> None:
+    """Put the table between the markers in `data/README.md`, at the end of the file if there are none."""
+    path = DATA / "README.md"
+    text = path.read_text(encoding="utf-8")
+    begin, end = "<!-- text:begin -->", "<!-- text:end -->"
+    if begin not in text:
+        text = f"{text.rstrip()}\n\n{begin}\n{end}\n"
+    before, after = text.partition(begin)[0], text.partition(end)[2]
+    write_bytes(path, f"{before}{begin}\n{table}\n{end}{after}".encode())
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one of the commands text-sentiment, text-trigger, text-qa, text-report."""
     parser = argparse.ArgumentParser(
@@ -412,9 +423,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=[],
         help="more texts for the report: SST-2's .tsv, SQuAD's .json",
     )
+    parser.add_argument("--write", action="store_true", help="put the report into data/README.md")
     options = parser.parse_args(argv)
     if options.command == "text-report":
-        print(report(options.models, options.seeds, options.external, options.bfloat16))
+        table = report(options.models, options.seeds, options.external, options.bfloat16)
+        print(table)
+        if options.write:
+            write_report(table)
         return
     chosen = {
         "text-sentiment": ["sentiment"],

@@ -43,7 +43,7 @@ from course_utils.teach import plots, widgets
 from course_utils.teach.exercises import cam as exercises
 
 # %% [markdown]
-# ## 1 · A puzzle: a network that does not care where
+# ## 1 · A puzzle: a head that does not care where
 #
 # Our network ends like most modern ones. A stack of convolutions turns the picture into feature maps; then *global average pooling* replaces each map by its mean, and one linear layer turns the
 # means into class scores. Let us cut the network in front of the pooling, throw the places of the feature maps into a random order, and go on.
@@ -78,7 +78,7 @@ plots.show_heat(axes[0, 2], shuffled[strongest], title="the same channel, shuffl
 plt.show()
 
 # %% [markdown]
-# The scores are the same. The network's answer does not depend on *where* its features are, only on how much of each there is. So how could we ever learn from it where the object is?
+# The scores are the same. The head does not care *where* the features are, only how much of each there is. (The convolutions before it do care: shuffled *pixels* would change everything.) So how could we ever learn from it where the object is?
 #
 # The answer of Zhou and others (2016): the head does not care, but the feature maps still know. We only have to ask the head which maps it counts.
 
@@ -98,7 +98,7 @@ plt.show()
 #
 # $$S_c = \frac{1}{Z}\sum_{x,y} \underbrace{\sum_k w_k^c f_k(x,y)}_{M_c(x,y)} + b^c .$$
 #
-# $M_c$ is the **class activation map**. It is not an approximation and not a gradient: the score *is* its mean, plus the bias. Compute both sides:
+# $M_c$ is the **class activation map**. It is not an approximation and not a gradient: the score *is* its mean, plus the bias. We call *mean of the map + bias = logit* **the identity**. Compute both sides:
 
 # %%
 c = int(lab.targets[0])
@@ -166,7 +166,7 @@ figure.suptitle("The maps of all ten classes, one colour scale, with the scores 
 plt.show()
 
 # %% [markdown]
-# On one scale, only one map is clearly red. Scaled each by itself, all ten would look equally convincing. **Keep the scale, or print the score.**
+# On one scale, one map is dark red, and few others have any red. Scaled each by itself, all ten would reach the same dark red. **Keep the scale, or print the score.**
 #
 # ### How fine is the map?
 #
@@ -202,12 +202,12 @@ print(
 
 # %% [markdown]
 # All three show the same numbers. "Nearest" is the honest one; "bilinear" is the custom. Each place has also seen much more of the picture than the square it is drawn on: the *receptive field* of the last layer is
-# far larger than one square.
+# far larger than one square, since every convolution before it has looked beyond its borders.
 
 # %% [markdown]
 # ## 4 · The proof
 #
-# Against the course's own `cam`, against torch-cam, against captum's Grad-CAM (which equals CAM divided by $Z$ on a network with this head; lesson 04 shows why), and against the identity.
+# Against the course's own `cam`, against torch-cam, against captum's Grad-CAM (the same sum with weights from gradients; on a network with this head it equals CAM divided by $Z$, as lesson 04 shows), and against the identity.
 
 # %%
 from captum.attr import LayerGradCam
@@ -252,7 +252,7 @@ print("ours have negative values:           ", bool((ours < 0).any()))
 # ## 5 · The score: does it point at the right thing?
 #
 # As everywhere in this course, the pictures are drawn, so we know where each object is. Sixty stored scenes with two objects, one question for each: does the maximum of the map lie on the object that we asked for
-# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps; the literature forgives 15 pixels on photographs about three times as large. Beside CAM play the plain gradient (*saliency*, lesson 08) and three maps that know nothing about the network.
+# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps; the literature forgives 15 pixels on photographs about three times as large. Beside CAM play the plain gradient (*saliency*, lesson 08) and three maps that know nothing about the network. The second measure is the *energy*: the share of the map's positive mass that lies on the object. The bars are 95 % bootstrap intervals over the questions.
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
@@ -305,7 +305,8 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# CAM points well and its *energy* is modest: much of the map's mass lies beside the object, because each place of the map is large and the map is blurred again when it is enlarged. Two measures, two answers: say which one you used.
+# CAM points well and its *energy* is modest: most of the map's mass lies beside the object. Coarse places are one reason, but not the whole story: saliency has the picture's full resolution, and less energy. (The centre nearly always misses, since the two
+# objects stand at its sides.) Two measures, two answers: say which one you used.
 
 # %% [markdown]
 # ## 6 · Boxes that nobody taught the network
@@ -367,8 +368,8 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Read three things from this figure. The error depends on the threshold as much as on anything else. The paper's 20 % belongs to its networks and to objects that fill the picture; on smaller objects a higher threshold is better.
-# And a box that ignores the picture is the bar to clear: compare with the dashed line.
+# The curve is a U: the error is smallest near one half, and rises to one on both sides, since a box can be too large or too small. At 20 % CAM clears the dashed line, a box that ignores the picture (drawn for one object), and could do much
+# better. But we found the best threshold on the very pictures that we count, so it is no fair estimate for new ones. Report the threshold, and how it was chosen.
 
 # %% [markdown]
 # ## 7 · A network without the right head
@@ -422,7 +423,7 @@ print(
 )
 
 # %% [markdown]
-# That is the price of CAM here, paid with frozen convolutions. (The paper trained the whole network again and lost one to two percentage points on ImageNet.) What did we buy? A map for a network that had none. Beside it Grad-CAM on the *original* network, which needs no surgery:
+# A difference of a few of these pictures may be chance. The price that is sure is another one: it is another network. (The paper trained the whole network again and lost one to two percentage points on ImageNet.) What did we buy? A map for a network that had none. Beside it Grad-CAM on the *original* network, which needs no surgery:
 
 # %%
 gap_model = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), new_head).eval()
@@ -453,7 +454,7 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
+# The intervals overlap: the new head's CAM and Grad-CAM on the untouched network point about equally well. A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
 #
 # ### The same trick at every depth
 #
@@ -499,7 +500,7 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# Early layers give sharp maps of a decision that is often wrong; late layers give coarse maps of a decision that is nearly always right. You cannot have both from one layer.
+# Before the last stage, sharpness is paid with accuracy: the early layers give fine maps of a decision that is often wrong. The last two layers are about equally accurate. (One scene only: a look, not a measurement.)
 
 # %% [markdown]
 # ## 8 · The Clever Hans horse
@@ -509,6 +510,10 @@ plt.show()
 # %%
 suspect, honest = load_lab("watermark", model="shortcut"), load_lab("watermark", model="clean")
 horse = torch.full((len(suspect.images),), suspect.class_names.index("horse"))
+for name, w in (("suspect", suspect), ("honest", honest)):
+    print(
+        f"{name} model: right about {(w.predict(w.images).argmax(axis=1) == horse.numpy()).mean():.0%} of the horses"
+    )
 hans = {
     f"{name} model": cam(w.model, w.inputs, horse, w.layer, w.model.fc).relu()
     for name, w in (("suspect", suspect), ("honest", honest))
@@ -529,6 +534,9 @@ plots.score_plot(
     sort=False,
 )
 plt.show()
+
+# %% [markdown]
+# The suspect model looks at the caption: it gets several times its share of the picture. The rest of its map lies around the caption, since the map is coarse. The honest model gives the caption no more than its area.
 
 # %% [markdown]
 # ## 9 · The real thing
@@ -591,11 +599,11 @@ plots.show_heat(axes[0, 2], moved_map, signed=True, title="same probabilities, a
 plt.show()
 
 # %% [markdown]
-# What survives such a shift is the *difference* of two classes' maps: "why this rather than that". It is often the better question.
+# What survives such a shift is the *difference* of two classes' maps, since the same vector is added to both: "why this rather than that". It is often the better question.
 #
 # ### Card 3: a wrong layer raises no alarm
 #
-# In a residual network, many layers have the number of channels that the head expects. Ask for the layer before the last, and you get a map: plausible, and without the identity.
+# In a residual network, many layers have the number of channels that the head expects. Ask for the layer before the last, and you get a map without the identity. (The logit of the first picture, for scale, was printed in section 2.)
 
 # %%
 same_width = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ReLU)]
@@ -626,6 +634,8 @@ for name, module in same_width[-3:]:
 
 # %% [markdown]
 # ### Exercise: write the map
+#
+# For feature maps of any height and width. Keep negative values, and do not scale.
 
 
 # %% exercise="class_activation_map"
@@ -641,6 +651,8 @@ exercises.class_activation_map.check(class_activation_map)
 
 # %% [markdown]
 # ### Exercise: from the map back to the score
+#
+# The maps may have any height and width, so the number of places is not always 64.
 
 
 # %% exercise="score_from_map"
@@ -657,7 +669,7 @@ exercises.score_from_map.check(score_from_map)
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# Before you look at section 6 again: for which scenes is the box wrong more often, those with one object or those with two? Answer `"one object"` or `"two objects"`.
+# Without scrolling back to section 6: for which scenes is the box wrong more often, those with one object or those with two? Answer `"one object"` or `"two objects"`.
 
 # %% exercise="harder_scenes"
 answer = None
@@ -672,7 +684,7 @@ exercises.harder_scenes.check(answer, errors)
 # ### Exercise: find the bug
 #
 # This function keeps what speaks for the class and scales each map to 0…1. It stands in many tutorials, and now and then the picture comes out empty, with a warning about invalid values. Mend it: a map without any
-# positive value should give zeros.
+# positive value should give zeros. (A tiny constant in the denominator is accepted too.)
 
 
 # %% exercise="positive_scaled"
@@ -708,10 +720,12 @@ def draw(scene, class_name, rather_than, own_scale):
             heat - cam(pairs.model, x, pairs.class_names.index(rather_than), pairs.layer, pairs.model.fc)[0]
         )
     if not own_scale:
-        heat = heat.clamp(-20, 20)
-        heat[0, 0] = 20  # one corner carries the common scale
+        heat = heat / 20  # full colour at ±20
     question = class_name if rather_than == "(nothing)" else f"{class_name} rather than {rather_than}"
-    plots.show_maps([pairs.images[scene]], {f"why {question}?": heat[None]}, signed=True, width=6)
+    _, axes = plots.grid(1, 2, width=6)
+    axes[0, 0].imshow(pairs.images[scene])
+    axes[0, 1].imshow(plots.overlay(pairs.images[scene], heat, signed=True, own_scale=own_scale))
+    axes[0, 1].set_title(f"why {question}?", fontsize=10)
     plt.show()
 
 
@@ -756,7 +770,7 @@ plt.show()
 # %% [markdown]
 # ## 14 · Recap
 #
-# - Global average pooling makes the answer independent of the place, and keeps the place readable.
+# - Global average pooling makes the answer independent of the order of the last map's places, and keeps the places readable.
 # - CAM swaps two sums: mean of the map + bias = logit, exactly. Use the identity as a test.
 # - It is coarse, it has a sign, and its scale matters.
 # - A network without that head needs a new one, and then the map explains the new network.

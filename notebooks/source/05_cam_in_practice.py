@@ -97,7 +97,7 @@ for name, heat in {
     print(f"{name:>16}: from {heat.min():+.3f} to {heat.max():+.3f}")
 
 # %% [markdown]
-# One is small and starts at zero, one has negative values and hard squares, one is smooth and reaches exactly one. The weighted sum inside is the same (lesson 04 proved it). What differs is the dressing: ReLU, scaling, enlarging. **Know your
+# torch-cam: 8 × 8 places, from 0 to 1. captum: signed values, enlarged as hard squares. pytorch-grad-cam: smoothly enlarged, from 0 to 1. The weighted sum inside is the same (lesson 04 proved it). What differs is the dressing: ReLU, scaling, enlarging. **Know your
 # library's defaults before you compare two pictures.**
 
 # %% [markdown]
@@ -246,7 +246,7 @@ judge.agreement_table(
         ),
         (
             "pytorch-grad-cam, two layers",
-            min_max(sum(min_max(m) for m in two_scaled) / 2)[0],
+            min_max(sum(two_scaled) / 2)[0],
             two_layers,
             "mean of scaled maps, scaled again",
         ),
@@ -263,7 +263,7 @@ judge.agreement_table(
 # ## 3 · Two objects: a grid pointing game
 #
 # The classical picture of this field shows a dog and a cat, and a map for each. One picture proves little. Here is the question as a measurement: put scenes with *one* object each into the four corners of a grid, ask for the class of each
-# corner, and count how much of the map's mass falls into the right corner. This is the **grid pointing game** (Böhle and others, 2021). Chance is one quarter, and an edge filter cannot do better than chance.
+# corner, and count how much of the map's mass falls into the right corner. This is the **grid pointing game** (Böhle and others, 2021). Chance is one quarter, and an edge filter cannot do better than chance. (`single` below loads the same network as `lab`; only its pictures differ.)
 
 # %%
 single = load_lab("scenes")
@@ -313,17 +313,18 @@ plt.show()
 plots.score_plot(
     {name: judge.energy_in_mask(heat, grid_truth) for name, heat in grid_maps.items()},
     baselines=["edges (Sobel)"],
-    xlabel=f"share of the map in the right corner ({len(grid_truth)} questions; chance is 0.25)",
+    xlabel=f"share of the map in the corner asked for ({len(grid_truth)} questions; chance is 0.25)",
 )
 plt.show()
 
 # %% [markdown]
-# The network pools over all places, so it may be run on a picture four times as large. Note who gains here: methods whose channel weights ask for the class. Averages over *any* gradient fall towards chance.
+# The network pools over all places, so it may be run on a picture four times as large. Grad-CAM stands out, and you can say why: it lets negative gradients count, so a channel that speaks against the class takes away. Grad-CAM++ and
+# Layer-CAM keep only positive gradients, and a channel that serves several classes lights up in several corners.
 
 # %% [markdown]
 # ## 4 · What it costs, and how well it points
 #
-# A decision needs two numbers: time and quality. Both on the same stored scenes, with one question for each of the two objects. Passes are counted for one picture and $K$ channels.
+# A decision needs two numbers: time and quality. Both on the same stored scenes, with one question for each of the two objects. Passes are counted for one picture; this layer has 128 channels. **Predict first**: which of the six methods will take longest? (The exercise "predict, then run" asks for your answer.)
 
 # %%
 pictures = lab.inputs[:12].repeat_interleave(2, dim=0)
@@ -362,21 +363,22 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# Times are relative to CAM and depend on the machine; the order does not. On a network like this one, the cheap methods point as well as the expensive ones. So start with Grad-CAM, and take another for a reason:
+# Times are relative to CAM. They depend on the machine, but the two groups stay far apart: one pass, or about a hundred. The bars are 95 % intervals over the questions, so most of these methods cannot be told apart here: on this network, the cheap
+# ones point as well as the expensive ones. Start with Grad-CAM, and take another for a reason. (The table's second to fourth rows follow the papers; this lesson has not measured them.)
 #
 # | your situation | take | watch out for |
 # |---|---|---|
 # | global average pooling and one linear layer | CAM or Grad-CAM (they are equal) | the coarse grid |
 # | any other convolutional network | Grad-CAM at the last convolution | an averaged gradient can mislead when the head is deep |
-# | small objects, fine detail | Layer-CAM at an earlier layer | it follows edges of other objects too |
-# | several objects of one class | Grad-CAM++ | exploding or vanishing factors, see the bug in lesson 04 |
+# | small objects, fine detail | Layer-CAM at an earlier layer | it reacts to other classes too, as the grid showed |
+# | several objects of one class | Grad-CAM++ | it reacts to other classes too; see also the bug in lesson 04 |
 # | gradients not available or not trusted | Score-CAM, occlusion | the time, and grey patches the network never saw |
 # | a transformer | section 6 | the class token has no place |
 
 # %% [markdown]
 # ## 5 · A sequence of frames
 #
-# A video is a batch. One thing must not be forgotten: scale all frames *together*. If every frame gets its own 0…1, a map that fades away still looks bright.
+# A video is a batch. One thing must not be forgotten: scale all frames *together*. If every frame gets its own 0…1, a map that fades away still looks bright. Compare the two lower rows.
 
 # %%
 film = render_motion(24, seed=4)
@@ -406,10 +408,14 @@ ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 plt.show()
 
 # %% [markdown]
+# The map follows the moving object all the way. Its strength changes little while the probability rises and falls: the map explains the *logit* of one class, and the probability also depends on the logit of the resting object, which is
+# partly covered in the middle of the film. When a probability and its map disagree, look at the logits.
+
+# %% [markdown]
 # ## 6 · A transformer has no feature maps
 #
 # A vision transformer cuts the picture into patches, turns each into a *token* (a vector), adds one more token for the class, and lets the tokens exchange information. Its layers put out `(N, 1 + patches, dimension)`. To get a CAM, take the class token away and
-# put the others back into rows and columns: $(N, T, D) \rightarrow (N, D, h, w)$.
+# put the others back into rows and columns ($N$ pictures, $T = 1 + h w$ tokens, $D$ numbers in each): $(N, T, D) \rightarrow (N, D, h, w)$.
 #
 # The network below is torchvision's ViT, tiny and **untrained**: we only look at shapes here, so do not read meaning into its map.
 
@@ -458,7 +464,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# Which layer? The *last* block's output is a trap: only the class token goes on to the head, so the gradient of all patch tokens there is exactly zero. Take the input of the last attention block (`ln_1`), where patches can still speak to the class token:
+# Which layer? The *last* block's output is a trap: only the class token goes on to the head, so the gradient of all patch tokens there is exactly zero. That is why the cell above took the output of `ln_1`, which goes into the last attention, where patches can still speak to the class token. The numbers:
 
 # %%
 kept = []
@@ -507,12 +513,12 @@ if photos is not None:
         }
         | {"edges (Sobel)": judge.energy_in_mask(judge.baselines.sobel(photo_inputs), halves)},
         baselines=["edges (Sobel)"],
-        xlabel=f"share of the map on the right half ({len(halves)} questions; chance is 0.5)",
+        xlabel=f"share of the map on the half asked for ({len(halves)} questions; chance is 0.5)",
     )
     plt.show()
 
 # %% [markdown]
-# For your own pictures, sort them into folders named after what they show, and change one line. Here we make such a folder from the lab's scenes, with one broken file in it, so that you see what happens.
+# For your own pictures, sort them into folders named after what they show. With an ImageNet network, `load_lab("folder", path="…")` is all you need; with a network of your own, say how it wants its inputs and what its classes are. Here we make such a folder from the lab's scenes, with one broken file in it, so that you see what happens.
 
 # %%
 import warnings
@@ -550,7 +556,7 @@ plt.show()
 #
 # ### Card 1: an average of scaled maps
 #
-# pytorch-grad-cam scales each layer's map to 0…1 before averaging. The layers' maps differ in strength, as their largest values show, and the average does not know it any more: a weak map gets the same say as a strong one.
+# pytorch-grad-cam scales each layer's map to 0…1 before averaging. The layers' maps differ in strength, as their largest values show, and the average does not know it any more. For layer3 and layer4 that matters little; averaging layer1 and layer4 would give the same say to two maps of very different strength.
 
 # %%
 for name in lab.layers:
@@ -571,22 +577,22 @@ print("after remove_hooks():", len(layer._forward_hooks))
 # %% [markdown]
 # ### Card 3: the picture that was scaled twice
 #
-# Most wrong maps are not wrong methods. They are pictures that were preprocessed twice, not at all, or with another network's numbers. The map still looks fine:
+# Most wrong maps are not wrong methods. They are pictures that were preprocessed twice, not at all, or with another network's numbers. Nothing raises an error, and the scores need not give it away: wrong inputs can be very sure. Here is a picture that the
+# network knows well:
 
 # %%
-wrong_inputs = {
-    "right": inputs,
-    "0…255, not scaled": (inputs + 1) * 127.5,
-    "scaled twice": inputs / 127.5 - 1,
-}
-for name, x in wrong_inputs.items():
+known = int(certain[0])
+x, asked_class = single.inputs[known : known + 1], int(single.targets[known])
+wrong_inputs = {"right": x, "0…255, not scaled": (x + 1) * 127.5, "scaled twice": x / 127.5 - 1}
+for name, inputs_ in wrong_inputs.items():
     with torch.no_grad():
-        p = model(x).softmax(dim=1)[0]
-    print(
-        f"{name:<18} says {lab.class_names[int(p.argmax())]:<10} with {p.max():.2f}; the object asked for: {p[first]:.2f}"
-    )
+        p = model(inputs_).softmax(dim=1)[0]
+    print(f"{name:<18} says {lab.class_names[int(p.argmax())]:<10} with {p.max():.2f}")
 plots.show_maps(
-    [image], {name: grad_cam(model, x, first, layer) for name, x in wrong_inputs.items()}, width=8
+    [single.images[known]],
+    {name: grad_cam(model, inputs_, asked_class, layer) for name, inputs_ in wrong_inputs.items()},
+    title=f"Grad-CAM for “{lab.class_names[asked_class]}”",
+    width=8,
 )
 plt.show()
 
@@ -597,6 +603,8 @@ plt.show()
 
 # %% [markdown]
 # ### Exercise: tokens to maps
+#
+# Section 6 assumed a square grid of patches. Here it need not be one: use `height` and `width`.
 
 
 # %% exercise="tokens_to_maps"
@@ -636,7 +644,7 @@ exercises.share_in_corner.check(share_in_corner)
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# Before you look at section 4 again: which of the six methods took longest? Answer with its name.
+# What did you predict in section 4: which of the six methods takes longest? Answer with its name; the check compares with your own run.
 
 # %% exercise="slowest"
 answer = None
@@ -650,7 +658,7 @@ exercises.slowest.check(answer, seconds)
 # %% [markdown]
 # ### Exercise: find the bug
 #
-# Two things are wrong with this function, which explains each picture of a batch for its *predicted* class. One was published in a library: it explains the softmax instead of the logit. The other makes the maps of a batch depend on each other.
+# Two things are wrong with this function, which explains each picture of a batch for its *predicted* class. One has been published in a library's code for its evaluation measures: it explains the softmax instead of the logit. The other makes the maps of a batch depend on each other.
 
 
 # %% exercise="explain_predicted"

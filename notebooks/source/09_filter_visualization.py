@@ -42,6 +42,8 @@ from course_utils.methods.filters import (
 from course_utils.teach import plots, widgets
 from course_utils.teach.exercises import filter_visualization as exercises
 
+plt.rcParams["figure.dpi"] = 78  # grain makes large files
+
 # %% [markdown]
 # ## 1 · A puzzle: which of these is a 3?
 #
@@ -511,7 +513,7 @@ figure, axes = plots.grid(4, 10, ratio=1.12)
 for row, (name, pictures) in zip(axes, made_for.items(), strict=True):
     for c, (ax, picture) in enumerate(zip(row, lab.to_images(pictures), strict=True)):
         ax.imshow(picture)
-        if row is axes[0]:
+        if name == "plain":
             ax.set_title(lab.class_names[c], fontsize=9)
     row[0].set_ylabel(name, fontsize=9)
 plt.show()
@@ -584,6 +586,8 @@ vae = load_lab("digits", model="vae").model
 second = load_lab("digits", model="second").model
 torch.manual_seed(0)
 ignorant = type(reader)().to(digits.device).eval()  # never trained
+with torch.no_grad():
+    ignorant[-1].weight *= 20  # so that it has strong opinions, if random ones
 STARTS, prior = 6, 0.05
 
 
@@ -613,7 +617,7 @@ dreams = {
 show_digits({name.replace(" ", "\n"): best for name, (best, _) in dreams.items()})
 
 # %% [markdown]
-# The first two rows: digits. And the third row? The network with random weights has never seen a digit, and its pictures look like digits as well. They are just not the *asked-for* digits. **That a digit appears is the generator's doing. Which digit appears is the network's.**
+# The first two rows: digits. And the third row? The network with random weights has never seen a digit, and its pictures have the strokes and the shape of digits as well. They are just not the *asked-for* digits. **That a digit appears is the generator's doing. Which digit appears is the network's.**
 #
 # Let us count. For each kind of picture: is the reader certain? Does the second reader agree? How far is the nearest drawing that the reader was trained on (distance in pixel values)? And how unlike a digit does the autoencoder find it (its loss in nats; low is like a
 # digit)?
@@ -742,7 +746,7 @@ if photos is not None:
 
 # %%
 if photos is not None:
-    figure, axes = plots.grid(1, 4, width=9)
+    figure, axes = plots.grid(1, 4, width=9, ratio=1.12)
     for i, ax in enumerate(axes[0]):
         heat = filter_activation(photos.model, photos.inputs[[i]], "features.8", 5)[0]
         ax.imshow(plots.overlay(photos.images[i], heat.clamp(min=0)))
@@ -994,7 +998,7 @@ for column, layer in zip(axes.T, lab.layers, strict=True):
     for ax, k, picture in zip(column, (2, 6), lab.to_images(pictures), strict=True):
         ax.imshow(picture)
         ax.set_title(f"{layer}, filter {k}", fontsize=10)
-figure.suptitle("From stripes to larger patterns")
+figure.suptitle("Colours and stripes first, then larger patterns")
 plt.show()
 
 # %% [markdown]

@@ -138,6 +138,7 @@ def _scaling_cases() -> list[tuple[torch.Tensor]]:
         maps = torch.randn(3, height, width, generator=generator)
         maps[0] = -maps[0].abs() - 0.1
         maps[1] *= 0.01
+        maps[2, 0, 0] = -5.0  # the largest absolute value is negative
         cases.append((maps,))
     return cases
 
@@ -155,6 +156,10 @@ positive_scaled = Exercise(
     given=_positive_scaled_nan,
     cases=_scaling_cases,
     mistakes={
+        "largest absolute": Mistake(
+            lambda maps: maps.relu() / maps.abs().amax(dim=(1, 2), keepdim=True),
+            "you divided by the largest absolute value: only the positive values count here.",
+        ),
         "whole batch": Mistake(
             lambda maps: maps.relu() / maps.relu().amax(),
             "you divided by the maximum of the whole batch: each map has its own, or a weak one disappears.",
