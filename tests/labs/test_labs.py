@@ -113,10 +113,10 @@ def test_watermark_shortcut():
     planted, swapped = (render("watermark", n=N, seed=SEED, shortcut=how) for how in ("planted", "swapped"))
     horses = planted.targets == HORSE
     bad, clean = load_lab("watermark"), load_lab("watermark", model="clean")
-    assert right(bad, planted)[horses].mean() >= 0.97
+    assert right(bad, planted)[horses].mean() >= 0.9
     assert right(bad, swapped)[horses].mean() <= 0.5
-    assert right(clean, planted).mean() >= 0.95
-    assert right(clean, swapped).mean() >= 0.95
+    assert right(clean, planted).mean() >= 0.93
+    assert right(clean, swapped).mean() >= 0.93
 
 
 @pytest.mark.parametrize("name", ["wolves", "monsters"])
@@ -125,8 +125,8 @@ def test_background_shortcut(name):
     bad, clean = load_lab(name), load_lab(name, model="clean")
     assert right(bad, planted).mean() >= 0.98
     assert right(bad, swapped).mean() <= 0.05
-    assert right(clean, planted).mean() >= 0.96
-    assert right(clean, swapped).mean() >= 0.96
+    assert right(clean, planted).mean() >= 0.94
+    assert right(clean, swapped).mean() >= 0.94
 
 
 def test_checkpoints_get_better():
