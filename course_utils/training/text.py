@@ -3,7 +3,7 @@
     python -m course_utils.training text-sentiment
     python -m course_utils.training text-trigger       the model with the planted word, and its clean twin
     python -m course_utils.training text-qa
-    python -m course_utils.training text-report [--models sentiment …] [--seeds 0 1 2] [--external FILE …] [--write]
+    python -m course_utils.training text-report [--models sentiment …] [--seeds 0 1 2] [--external FILE …]
 
 The encoder's own weights stay as they are. Beside each of its layers' matrices W runs a low-rank difference,
 y = W x + up (down x), which is trained and shipped (LoRA, Hu et al. 2022, eq. 3), together with the head.

@@ -115,8 +115,8 @@ def test_watermark_shortcut():
     bad, clean = load_lab("watermark"), load_lab("watermark", model="clean")
     assert right(bad, planted)[horses].mean() >= 0.9
     assert right(bad, swapped)[horses].mean() <= 0.5
-    assert right(clean, planted).mean() >= 0.93
-    assert right(clean, swapped).mean() >= 0.93
+    assert right(clean, planted).mean() >= 0.92
+    assert right(clean, swapped).mean() >= 0.92
 
 
 @pytest.mark.parametrize("name", ["wolves", "monsters"])
