@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from course_utils.authoring import lesson as lessons
-from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, table
+from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, processor_seconds, table
 from course_utils.authoring.contents import update_readme
 from course_utils.authoring.lesson import Lesson, LessonError
 
@@ -113,6 +113,7 @@ def execute(
             finally:
                 cost.seconds = time.perf_counter() - start
                 cost.megabytes = watch.stop()
+                cost.processor = processor_seconds(client.km.provisioner.pid)
             if edition == "learner":
                 _prove_solutions(client, lesson)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:

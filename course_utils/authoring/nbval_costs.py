@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-from course_utils.authoring.budgets import FAIL_AT, Cost, peak_megabytes, table
+from course_utils.authoring.budgets import FAIL_AT, Cost, peak_megabytes, processor_seconds, table
 
 _costs: dict[str, Cost] = {}
 
@@ -22,7 +22,8 @@ def pytest_runtest_teardown(item, nextitem):
     wrong: list[str] = []
     if isinstance(item, IPyNbCell) and kernel is not None and kernel.is_alive():
         has_figure = any("image/" in key for out in item.cell.outputs for key in out.get("data", ()))
-        item.user_properties.append(("lesson", (Path(item.path).stem, has_figure, _memory(kernel))))
+        used = processor_seconds(kernel.km.provisioner.pid)
+        item.user_properties.append(("lesson", (Path(item.path).stem, has_figure, _memory(kernel), used)))
         is_last = nextitem is None or nextitem.parent is not item.parent
         if is_last and not item.parent.timed_out:
             wrong = wrong_solutions(Path(item.path), kernel.kc)
@@ -39,9 +40,10 @@ def pytest_runtest_logreport(report):
         name = Path(report.location[0]).stem
         _costs.setdefault(name, Cost(name)).seconds += report.duration
     elif report.when == "teardown" and lesson:
-        name, has_figure, megabytes = lesson
+        name, has_figure, megabytes, used = lesson
         cost = _costs.setdefault(name, Cost(name))
         cost.megabytes = max(cost.megabytes, megabytes)
+        cost.processor = used if used is not None else cost.processor
         if has_figure and cost.first_figure is None:
             cost.first_figure = cost.seconds
 
