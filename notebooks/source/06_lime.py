@@ -433,7 +433,7 @@ N_SCENES = 50
 def lime_for_all(lab, picture, targets, segments, n_samples=64, seed=0, hidden=None):
     """One explanation for each class in `targets`, from the same questions."""
     masks = sample_masks(n_samples, segments.max() + 1, seed)
-    batches = masked_images(picture, segments, masks, hidden, batch_size=32)
+    batches = masked_images(picture, segments, masks, hidden, batch_size=16)
     answers = np.concatenate([lab.predict(batch) for batch in batches])
     weights = exponential_kernel(cosine_distances(masks), 0.25)
     return [fit_surrogate(masks, answers[:, int(t)], weights) for t in targets]
@@ -506,14 +506,15 @@ plt.show()
 # %%
 reviews = load_lab("text", model="sentiment")
 POSITIVE = reviews.class_names.index("positive")
-probabilities = reviews.predict(list(reviews.texts))
-correct = probabilities.argmax(axis=1) == reviews.targets.numpy()
+held_out = reviews.texts[:100]
+probabilities = reviews.predict(list(held_out))
+correct = probabilities.argmax(axis=1) == reviews.targets[:100].numpy()
 print(f"held-out reviews: {len(correct)}, right: {correct.mean():.0%}")
 
-lengths = np.array([len(split_words(text)[0]) for text in reviews.texts])
+lengths = np.array([len(split_words(text)[0]) for text in held_out])
 fitting = np.flatnonzero(correct & (lengths >= 9) & (lengths <= 14))
 chosen_text = int(fitting[np.abs(probabilities[fitting, POSITIVE] - 0.8).argmin()])
-text = reviews.texts[chosen_text]
+text = held_out[chosen_text]
 words = split_words(text)[0]
 word_masks = sample_word_masks(120, len(words), random_state=0)
 questions = hide_words(text, word_masks)
@@ -642,7 +643,7 @@ for name, model_lab in (("trigger", trigger), ("twin", twin)):
 shares, longest, by_chance, example = {"trigger model": [], "clean twin": []}, [], [], None
 for review in planted:
     for name, model_lab in (("trigger model", trigger), ("clean twin", twin)):
-        fitted = lime_text(model_lab.predict, review, POSITIVE, 40, k=None)
+        fitted = lime_text(model_lab.predict, review, POSITIVE, 32, k=None)
         lower = [word.lower() for word in fitted.names]
         place = lower.index(trigger.trigger)
         shares[name].append(float(np.argmax(fitted.coefficients) == place))
@@ -986,7 +987,7 @@ wolf_maps = {name: [] for name in asked_models}
 for i in range(N_PICTURES):
     cut = superpixels(bad.images[i], 20)
     for name, (lab_, fill) in asked_models.items():
-        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=32, hidden=fill)[0]
+        fitted = lime_for_all(lab_, bad.images[i], [lab_.targets[i]], cut, n_samples=24, hidden=fill)[0]
         wolf_maps[name].append(torch.from_numpy(paint(fitted.coefficients, cut)).float())
 wolf_maps = {name: torch.stack(values) for name, values in wolf_maps.items()}
 
@@ -1063,7 +1064,7 @@ except LabUnavailable as error:
 if photos is not None:
     photo, photo_targets = photos.images[0], photos.targets[0]
     photo_cut = superpixels(photo, 50)
-    photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, n_samples=150)
+    photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, n_samples=100)
     plots.show_maps(
         [photo],
         {

@@ -15,7 +15,7 @@ from course_utils.labs.scenes import CLASS_NAMES, PART_NAMES, SCENE_CLASSES, ren
 
 HORSE = SCENE_CLASSES.index("horse")
 SHORTCUT_LABS = ("watermark", "wolves", "monsters")
-N = 300
+N = 200
 SEED = 700  # no seed of the training or of the samples
 
 
