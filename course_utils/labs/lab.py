@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-BATCH_SIZE = 64  # larger batches leave the cache and are slower on a CPU
+BATCH_SIZE = 128
 
 # name: module of this package, function, arguments that are fixed
 _LOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -139,11 +139,25 @@ class Lab:
         training = self.model.training
         self.model.eval()
         try:
-            batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
-            scores = [self.model(self.preprocess(batch).to(self.device)).float() for batch in batches]
+            size = BATCH_SIZE
+            if (
+                images.ndim == 4 and self.device.type == "cpu"
+            ):  # fastest while the feature maps stay in the cache
+                size = min(max(2**17 // (images.shape[1] * images.shape[2]), 8), 32)
+            batches = (images[start : start + size] for start in range(0, len(images), size))
+            scores = [self._scores(self.preprocess(batch).to(self.device)).float() for batch in batches]
         finally:
             self.model.train(training)
         return self.to_probabilities(torch.cat(scores)).cpu().numpy()
+
+    def _scores(self, inputs: Tensor) -> Tensor:
+        """The model's scores; on a CPU convolutions are faster with the channels innermost."""
+        if inputs.ndim == 4 and inputs.device.type == "cpu":
+            try:
+                return self.model(inputs.contiguous(memory_format=torch.channels_last))
+            except RuntimeError:  # a model that flattens with `x.view(…)` cannot take that layout
+                pass
+        return self.model(inputs.contiguous())
 
     def to_images(self, inputs: Tensor) -> np.ndarray:
         """Inputs back to images, the inverse of `preprocess`.

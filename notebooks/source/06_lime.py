@@ -424,16 +424,16 @@ plt.show()
 # The pictures are drawn, so we know which pixels belong to which object. Take 50 stored scenes with **two** objects and ask for each object in turn: does the maximum of the map lie on the object that we asked for, or at most 5 pixels beside it (the *pointing game*), and how much of the positive
 # weight lies on it (*energy*)?
 #
-# A model gives the probabilities of all classes at once, so one set of questions answers for both objects. To stay quick we ask only 64 questions a picture: take the result as a lower limit.
+# A model gives the probabilities of all classes at once, so one set of questions answers for both objects. To stay quick we ask only 48 questions a picture: take the result as a lower limit.
 
 # %%
 N_SCENES = 50
 
 
-def lime_for_all(lab, picture, targets, segments, n_samples=64, seed=0, hidden=None):
+def lime_for_all(lab, picture, targets, segments, n_samples=48, hidden=None, batch_size=64):
     """One explanation for each class in `targets`, from the same questions."""
-    masks = sample_masks(n_samples, segments.max() + 1, seed)
-    batches = masked_images(picture, segments, masks, hidden, batch_size=16)
+    masks = sample_masks(n_samples, segments.max() + 1, random_state=0)
+    batches = masked_images(picture, segments, masks, hidden, batch_size=batch_size)
     answers = np.concatenate([lab.predict(batch) for batch in batches])
     weights = exponential_kernel(cosine_distances(masks), 0.25)
     return [fit_surrogate(masks, answers[:, int(t)], weights) for t in targets]
@@ -643,7 +643,7 @@ for name, model_lab in (("trigger", trigger), ("twin", twin)):
 shares, longest, by_chance, example = {"trigger model": [], "clean twin": []}, [], [], None
 for review in planted:
     for name, model_lab in (("trigger model", trigger), ("clean twin", twin)):
-        fitted = lime_text(model_lab.predict, review, POSITIVE, 32, k=None)
+        fitted = lime_text(model_lab.predict, review, POSITIVE, 24, k=None)
         lower = [word.lower() for word in fitted.names]
         place = lower.index(trigger.trigger)
         shares[name].append(float(np.argmax(fitted.coefficients) == place))
@@ -1064,7 +1064,7 @@ except LabUnavailable as error:
 if photos is not None:
     photo, photo_targets = photos.images[0], photos.targets[0]
     photo_cut = superpixels(photo, 50)
-    photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, n_samples=100)
+    photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, n_samples=100, batch_size=16)
     plots.show_maps(
         [photo],
         {
