@@ -1,0 +1,1681 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Why explain?
+#
+# **The question.** Two models are equally good on the test set. Which one do you let out into the world?
+#
+# **After this lesson you can**
+# - make an explanation of a black box in twelve lines, and measure whether it tells a good model from a bad one;
+# - say what an explanation is, for whom, and why a convincing one may be wrong;
+# - find every method of this course on one map;
+# - read five glass-box models from top to bottom, and say when you need more than they offer;
+# - work with the course: labs, checks, hints, agreement tables, scores with intervals.
+#
+# **Time**: about 90 minutes; sections 7 to 13 make a good second sitting. **Before**: some Python with NumPy. You need to know nothing about explanations, and little about neural networks: here they are boxes that answer. Everything runs on
+# a laptop without a network connection.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from course_utils import judge
+from course_utils.labs import LabUnavailable, load_lab
+from course_utils.teach import plots, widgets
+from course_utils.teach.exercises import why_explain as exercises
+from course_utils.teach.field_map import show_field_map
+from course_utils.teach.quiz import quiz
+
+plots.use_style(dpi=80, quality=76)  # many pictures: keep the file small
+
+# %% [markdown]
+# ## 1 · A decision
+#
+# A sheep farm wants a camera that rings when a wolf comes. The neighbour's huskies should not ring it. Two companies offer a model: call them A and B. Both were tested on 60 pictures that neither
+# had seen before. (The pictures are drawn, as are most in this course. That is on purpose: so we know the truth about every pixel.)
+
+# %%
+# a coin decides which of the two offers is called A, so that reading this code does not tell you either
+coin = np.random.default_rng(2026)
+offers = {
+    name: load_lab("wolves", model=str(option))
+    for name, option in zip("AB", coin.permutation(["clean", "shortcut"]), strict=True)
+}
+lab = offers["A"]  # both have the same pictures
+images, targets, class_names = lab.images, lab.targets.numpy(), lab.class_names
+probabilities = {name: offer.predict(images) for name, offer in offers.items()}
+
+eight = [int(i) for c in (0, 1) for i in np.flatnonzero(targets == c)[:4]]
+
+
+def who_says_what(probabilities):
+    """A title for each of the eight pictures: what it is, and what each model says and how surely."""
+    titles = []
+    for i in eight:
+        said = []
+        for name, p in probabilities.items():
+            mark = "✓" if p[i].argmax() == targets[i] else "✗"
+            said.append(f"{mark} {name}: {class_names[p[i].argmax()]} {p[i].max():.2f}")
+        titles.append(f"a {class_names[targets[i]]}\n" + "   ".join(said))
+    return titles
+
+
+plots.show_images([images[i] for i in eight], who_says_what(probabilities), columns=4)
+plt.show()
+
+# %% [markdown]
+# Eight of the test pictures: above each, what it is, and what A and B say with which probability (✓ right, ✗ wrong). Not much to choose between them. How good are they on all 60? That is your first exercise. It is
+# tiny, and it shows how exercises work in this course.
+
+# %% [markdown]
+# ### Exercise: your first one
+#
+# 1. Replace the dots with your code and run the cell.
+# 2. Run the cell below it, the **check**. It knows three verdicts: *not attempted*, *wrong, because …*, *right*.
+# 3. Stuck? Run `exercises.share_right.hint()` once or several times: each call gives you one more **hint**.
+# 4. The **solution** is folded below the check. Look at it when you want to: nobody keeps count.
+#
+# `answers` and `targets` are arrays of class numbers, one for each picture.
+
+
+# %% exercise="share_right"
+def share_right(answers, targets):
+    """The share of the answers that are right, between 0 and 1."""
+    # BEGIN SOLUTION
+    return (answers == targets).mean()
+    # END SOLUTION
+
+
+# %%
+exercises.share_right.check(share_right)
+
+# %%
+exercises.share_right.hint()
+
+# %% [markdown]
+# Here is what the function should say about A and B. Beside each share stands an interval: even with 60 of 60 right, the true share may well be lower than 1. The interval holds all shares with which a result like this one is not surprising (95 %, *Clopper-Pearson*).
+
+# %%
+from scipy.stats import binomtest
+
+
+def share_and_interval(right):
+    """The share of True in an array, with its 95 % interval: (share, low, high)."""
+    interval = binomtest(int(np.sum(right)), len(right)).proportion_ci()
+    return float(np.mean(right)), interval.low, interval.high
+
+
+on_test = {name: p.argmax(axis=1) == targets for name, p in probabilities.items()}
+for name, right in on_test.items():
+    share, low, high = share_and_interval(right)
+    print(f"model {name}: {right.sum()} of {len(right)} right = {share:.2f} (95 %: {low:.2f} to {high:.2f})")
+
+# %% [markdown]
+# ### Exercise: which one do you ship?
+#
+# Decide now, before you read on. Write the name of the model. The check stands at the end of section 3, after the explanation and after a month on another farm.
+
+# %% exercise="ship"
+model_to_ship = None  # "A" or "B"
+# BEGIN SOLUTION
+answers_elsewhere = {
+    name: offer.predict(offer.counterfactuals).argmax(axis=1) for name, offer in offers.items()
+}
+model_to_ship = max(offers, key=lambda name: (answers_elsewhere[name] == targets).mean())
+# END SOLUTION
+
+# %% [markdown]
+# ## 2 · An explanation: cover it, and watch
+#
+# You cannot look into the models, but you can ask them. So do what you would do with a witness: cover a part of the picture and ask again. If the answer does not change, that part did not matter much. If
+# the certainty falls, you have covered something that the model needs.
+#
+# In symbols: $p(x)$ is the probability that the model gives to the right class for the picture $x$, and $x_{\setminus r}$ is the same picture with a grey square over the region $r$. The *importance* of the region is the fall
+#
+# $$f(r) = p(x) - p(x_{\setminus r}).$$
+#
+# This is *occlusion*, one of the oldest explanations of a network (Zeiler and Fergus, 2014; lesson 02). By hand it takes twelve lines:
+
+
+# %%
+def cover_and_watch(predict, images, targets, window=32, stride=24, grey=128):
+    """The fall f(r) for each position of a grey square: images (N, H, W, 3) to (N, rows, columns)."""
+    everyone = np.arange(len(images))
+    before = predict(images)[everyone, targets]
+    starts = range(0, images.shape[1] - window + 1, stride)
+    falls = np.zeros((len(images), len(starts), len(starts)))
+    for i, top in enumerate(starts):
+        for j, left in enumerate(starts):
+            covered = images.copy()
+            covered[:, top : top + window, left : left + window] = grey
+            falls[:, i, j] = before - predict(covered)[everyone, targets]
+    return falls
+
+
+def spread(falls, size, window=32, stride=24):
+    """Give each pixel the mean fall of all squares that covered it: (N, rows, columns) to (N, size, size)."""
+    total, count = np.zeros((len(falls), size, size)), np.zeros((size, size))
+    for (i, j), _ in np.ndenumerate(falls[0]):
+        place = (..., slice(i * stride, i * stride + window), slice(j * stride, j * stride + window))
+        total[place] += falls[:, i, j, None, None]
+        count[place] += 1
+    return torch.from_numpy(total / count).float()
+
+
+one = eight[5]
+middle = np.argwhere(lab.masks[one].numpy()).mean(axis=0).astype(int) - 16
+where = {"nothing": None, "beside the animal": (0, 0), "the middle of the animal": np.clip(middle, 0, 96)}
+shown, titles = [], []
+for what, corner in where.items():
+    picture = images[one].copy()
+    if corner is not None:
+        picture[corner[0] : corner[0] + 32, corner[1] : corner[1] + 32] = 128
+    shown.append(picture)
+    said = {name: offer.predict(picture[None])[0, targets[one]] for name, offer in offers.items()}
+    titles.append(f"covered: {what}\n" + ", ".join(f"{name}: {p:.2f}" for name, p in said.items()))
+plots.show_images(
+    shown, titles, title=f"How sure are A and B that this is a {class_names[targets[one]]}?", width=8
+)
+plt.show()
+
+# %% [markdown]
+# The same picture three times: as it is, with a corner covered, with the middle of the animal covered. Compare how sure the two models are that they see what is there. Now slide the square over the whole picture, and give each pixel the mean fall of all squares that covered it. The two maps in the middle use **one common scale**: the brighter, the larger the fall; where the grey picture shows through, nothing happened.
+
+# %%
+FINE = 12  # a finer step than the default, for the pictures
+few = [eight[0], eight[4], eight[5]]
+fine = {
+    name: spread(cover_and_watch(offer.predict, images[few], targets[few], stride=FINE), 128, stride=FINE)
+    for name, offer in offers.items()
+}
+top = max(float(heat.max()) for heat in fine.values())
+figure, axes = plots.grid(len(few), 5, ratio=1.0)
+for row, i in enumerate(few):
+    axes[row, 0].imshow(images[i])
+    for column, (name, heat) in enumerate(fine.items()):
+        axes[row, 1 + column].imshow(plots.overlay(images[i], heat[row] / top, own_scale=False))
+        axes[row, 3 + column].imshow(plots.overlay(images[i], heat[row]))
+        if row == 0:
+            axes[row, 1 + column].set_title(f"model {name}, common scale", fontsize=10)
+            axes[row, 3 + column].set_title(f"model {name}, own scale", fontsize=10)
+axes[0, 0].set_title("picture", fontsize=10)
+plt.show()
+for name, heat in fine.items():
+    print(f"model {name}: brightest place in the three maps: a fall of {float(heat.max()):.2f}")
+
+# %% [markdown]
+# Read the two middle columns first. For one of the two models, covering a part of the *animal* takes the certainty away. For the other, hardly any square matters: whatever it looks at is still there when a piece is covered. The two columns on
+# the right stretch each map to its own maximum. Now the weak map looks as bright as the strong one, and it lights up mostly *beside* the animal.
+#
+# ### Not one picture, sixty
+#
+# Three pictures are an anecdote. So measure it on all 60: which share of the map's positive mass lies **on the animal**? (This is called *energy*; it works because we know where the animal is.) A number needs company, so we also ask maps that know nothing about
+# any model: the *edges* of the picture (a Sobel filter), a blob in the *centre*, *random* noise, and a *constant* map, which gets the animal's share of the area.
+
+# %%
+from tqdm.auto import tqdm
+
+maps = {}
+for name, offer in tqdm(offers.items(), desc="covering 60 pictures", leave=False):
+    maps[f"model {name}"] = spread(cover_and_watch(offer.predict, images, targets), 128)
+pictures = lab.inputs.cpu()
+know_nothing = {
+    "edges (Sobel)": judge.baselines.sobel(pictures),
+    "centre": judge.baselines.center(pictures),
+    "random": judge.baselines.random(pictures),
+    "constant": judge.baselines.constant(pictures),
+}
+on_animal = {name: judge.energy_in_mask(heat, lab.masks) for name, heat in (maps | know_nothing).items()}
+plots.score_plot(
+    on_animal,
+    baselines=list(know_nothing),
+    xlabel="share of the map's mass that lies on the animal",
+    title="60 pictures (bars: 95 % bootstrap interval)",
+)
+plt.show()
+
+# %% [markdown]
+# One dot for each map: the mean over the pictures; the line is its interval (drawn again and again from the 60 pictures, the mean varies that much: a *bootstrap*). One model relies on the animal far more than chance, the other less than a constant map would.
+# So **if the farm is to get a model that looks at animals, the explanation has an opinion**, although the accuracy had none. Would you like to change your decision?
+
+# %% [markdown]
+# ## 3 · Out in the world
+#
+# A month later the camera stands on another farm. There it has snowed on the huskies, and the wolves come over grass. The *same* animals, drawn at the same places: only the ground is another one.
+
+# %%
+abroad = lab.counterfactuals
+abroad_probabilities = {name: offer.predict(abroad) for name, offer in offers.items()}
+in_the_world = {name: p.argmax(axis=1) == targets for name, p in abroad_probabilities.items()}
+
+plots.show_images([abroad[i] for i in eight], who_says_what(abroad_probabilities), columns=4)
+plt.show()
+
+# %%
+wolf = class_names.index("wolf")
+figure, ax = plt.subplots(figsize=(8, 2.6))
+rows = [(f"model {n}, {place}", right[n]) for n in "AB" for place, right in
+        (("test pictures", on_test), ("other farm", in_the_world))]  # fmt: skip
+for y, (label, right) in enumerate(reversed(rows)):
+    share, low, high = share_and_interval(right)
+    colour = plots.COLOURS[0 if "A" in label else 1]
+    ax.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.5, solid_capstyle="round")
+    ax.plot(share, y, "o", color=colour, markersize=8)
+    ax.text(1.06, y, f"{share:.2f}", va="center")
+ax.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)])
+ax.set(xlim=(-0.03, 1.03), xlabel="share of right answers (bars: 95 % interval)")
+ax.set_title("The same two models, the same animals, another ground", loc="left")
+plt.show()
+for name, right in in_the_world.items():
+    missed = int((~right & (targets == wolf)).sum())
+    false = int((~right & (targets != wolf)).sum())
+    print(
+        f"model {name} on the other farm: {missed} of {(targets == wolf).sum()} wolves missed, "
+        f"{false} of {(targets != wolf).sum()} huskies ring the alarm"
+    )
+
+# %%
+exercises.ship.check(model_to_ship, in_the_world)
+
+# %% [markdown]
+# One of the models is a **snow detector**. In its training pictures every wolf stood on snow, so snow was all it had to learn. No test picture from the same source can show that, however many you take: an explanation can, *before* a sheep is lost.
+#
+# This is no invention. A horse called Hans became famous around 1900 because he could calculate; a psychologist found that he read the faces of the people who asked (Pfungst, 1907). Since then a *Clever Hans* is somebody who is right for the wrong reason. Networks
+# that looked for pneumonia on X-ray pictures turned out to recognise the hospital (Zech and others, 2018); one that looked for horses read a copyright line (Lapuschkin and others, 2019). You will meet this pair again in lesson 06.
+#
+# **A caution.** The explanation did not *prove* anything. It gave you a suspicion, and the suspicion an experiment: exchange the ground. The experiment was the proof.
+
+# %% [markdown]
+# ## 4 · Convincing is not the same as correct
+#
+# Here are three maps for two pictures. One belongs to model A, one to model B. The third was made by somebody who never saw a model. Which one would you show to the farmer?
+
+# %%
+honest = max(in_the_world, key=lambda name: in_the_world[name].mean())
+other = next(name for name in offers if name != honest)
+candidates = [
+    know_nothing["edges (Sobel)"],
+    maps[f"model {honest}"],
+    maps[f"model {other}"],
+]
+pair = [eight[1], eight[6]]
+plots.show_maps(
+    list(images[pair]), {f"map {k}": heat[pair] for k, heat in enumerate(candidates, 1)}, width=8.5
+)
+plt.show()
+
+# %%
+quiz(
+    "Which map is the best explanation of the honest model?",
+    ["map 1", "map 2", "map 3"],
+    correct=1,
+    explanations=[
+        "It is the prettiest: it draws eyes, ears and outline. It is an edge filter. No model was asked.",
+        "It is coarse, but it comes from asking the honest model, and the test below shows that the model needs these places.",
+        "It belongs to the snow detector: its mass lies beside the animal.",
+    ],
+)
+
+# %% [markdown]
+# The first map looks like understanding. But it is the same for A, for B and for a model that was never trained: it **cannot** explain any of them. That it pleases us only says what *we* find plausible. *Plausibility* and *faithfulness* (does it describe what
+# the model does?) are different things, and no look at the picture tells them apart. A test can. Cover the tenth of the picture that the map calls most important, and watch the honest model:
+
+# %%
+
+
+def cover_strongest(images, heat, share=0.1, grey=128):
+    """Pictures (N, H, W, 3) with the strongest `share` of each map's pixels covered."""
+    n_covered = int(share * heat[0].numel())
+    order = heat.flatten(1).argsort(dim=1, descending=True, stable=True)[:, :n_covered]
+    mask = torch.zeros(len(heat), heat[0].numel(), dtype=torch.bool).scatter(1, order, True)
+    covered = images.copy()
+    covered[mask.reshape(heat.shape).numpy()] = grey
+    return covered
+
+
+everyone = np.arange(len(images))
+before = probabilities[honest][everyone, targets]
+fall = {}
+for label, heat in {f"cover and watch, model {honest}": maps[f"model {honest}"], **know_nothing}.items():
+    if label != "constant":  # it has no strongest pixels
+        after = offers[honest].predict(cover_strongest(images, heat))[everyone, targets]
+        fall[label] = before - after
+plots.score_plot(
+    fall,
+    baselines=list(know_nothing),
+    xlabel=f"fall of the probability that model {honest} gives to the right class",
+    title="Cover the strongest tenth of each map",
+    xlim=None,
+)
+plt.show()
+
+# %% [markdown]
+# The coarse map finds what the model needs. The pretty one does worse, and it would be the same picture for *any* model. Two cautions: the first map was made by covering and is tested by covering, which favours it; and covered pictures look unlike anything the model was trained on. Lesson 12 is about such tests.
+
+# %% [markdown]
+# ## 5 · Before modelling: could the data have told us?
+#
+# Explaining does not begin with the model. Look at the pictures from the source that the training pictures came from, without any network. First the *mean picture* of each class; then one single number, the brightness of the picture's border.
+
+# %%
+frame = np.ones(images.shape[1:3], bool)
+frame[8:-8, 8:-8] = False
+brightness = images[:, frame].mean(axis=(1, 2))  # of the outer eight pixels, 0 to 255
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.0), width_ratios=(1, 1, 1.9))
+for c, ax in enumerate(axes[:2]):
+    ax.imshow(images[targets == c].mean(axis=0).astype(np.uint8))
+    ax.set_title(f"mean of {(targets == c).sum()} pictures: {class_names[c]}", fontsize=10)
+    plots.bare(ax)
+bins = np.linspace(30, 255, 24)
+for c in (0, 1):
+    axes[2].hist(brightness[targets == c], bins, alpha=0.65, label=class_names[c], color=plots.COLOURS[c])
+axes[2].set(xlabel="brightness of the border", ylabel="pictures")
+axes[2].set_title("One number nearly separates the classes", loc="left")
+axes[2].legend()
+plt.show()
+
+# %%
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
+
+ten_parts = KFold(10, shuffle=True, random_state=0)
+one_question = DecisionTreeClassifier(max_depth=1)
+guesses = cross_val_predict(one_question, brightness[:, None], targets, cv=ten_parts)
+share, low, high = share_and_interval(guesses == targets)
+threshold = one_question.fit(brightness[:, None], targets).tree_.threshold[0]
+print(
+    f'"brighter than {threshold:.0f}: wolf" is right for {share:.2f} of the pictures (95 %: {low:.2f} to {high:.2f})'
+)
+
+# %% [markdown]
+# A rule with one number, tested on pictures that it was not fitted to (*ten-fold cross-validation*: each tenth of the pictures is answered by a rule that was fitted to the others), does nearly as well as the networks. It has never seen an animal. **If a stupid rule does well, ask what the clever model has learnt.**
+#
+# ### Prototypes and criticisms
+#
+# You cannot look at all pictures of a large collection. Which few should you look at? *Prototypes* are examples that together resemble the whole; *criticisms* are examples that the prototypes describe badly (Kim and others, 2016).
+# Let $k(i,j)$ be the similarity of two pictures, 1 for equal ones. Choose prototypes $S$, one after the other, so that this distance between all $n$ pictures and the $m$ chosen ones gets small (the *maximum mean discrepancy*):
+#
+# $$\text{MMD}^2(S) = \frac{1}{n^2}\sum_{i,j} k(i,j) \;-\; \frac{2}{n\,m}\sum_{i}\sum_{s \in S} k(i,s) \;+\; \frac{1}{m^2}\sum_{s,t \in S} k(s,t).$$
+#
+# A criticism is a picture where the mean similarity to all pictures and the mean similarity to the prototypes differ most.
+
+# %%
+thumbnails = images.reshape(len(images), 16, 8, 16, 8, 3).mean(axis=(2, 4)).reshape(len(images), -1) / 255
+squared = ((thumbnails[:, None] - thumbnails[None]) ** 2).sum(axis=2)
+similarity = np.exp(-squared / np.median(squared))
+
+
+def prototypes(k, n_chosen):
+    """Choose rows of the similarity matrix k greedily, so that MMD² falls most each time."""
+    chosen = []
+    for _ in range(n_chosen):
+        left = [i for i in range(len(k)) if i not in chosen]
+        chosen.append(
+            min(
+                left,
+                key=lambda i: k[np.ix_([*chosen, i], [*chosen, i])].mean() - 2 * k[:, [*chosen, i]].mean(),
+            )
+        )
+    return chosen
+
+
+def criticisms(k, chosen, n_chosen):
+    """The rows that the chosen ones describe worst."""
+    difference = np.abs(k.mean(axis=1) - k[:, chosen].mean(axis=1))
+    difference[chosen] = 0
+    return list(np.argsort(-difference)[:n_chosen])
+
+
+figure, axes = plots.grid(2, 6, ratio=1.1)
+for row, c in enumerate((0, 1)):
+    members = np.flatnonzero(targets == c)
+    k = similarity[np.ix_(members, members)]
+    typical = prototypes(k, 3)
+    for ax, i in zip(axes[row], [*typical, *criticisms(k, typical, 3)], strict=True):
+        ax.imshow(images[members[i]])
+    axes[row, 0].set_ylabel(class_names[c], fontsize=11)
+for column in range(6):
+    axes[0, column].set_title("prototype" if column < 3 else "criticism", fontsize=10)
+plt.show()
+
+# %% [markdown]
+# One row a class: three prototypes, three criticisms. Look at the ground in each row: twelve pictures would have been enough to get suspicious. Whether you *do* is another matter: a list of typical pictures only helps somebody who asks "what else do they have in common?"
+
+# %% [markdown]
+# ## 6 · The map of the field
+#
+# You have now seen two of the three places where explaining can start: before modelling, and after training. This is the map that the course returns to; filled fields belong to this lesson.
+#
+# - **Before, in, after.** Look at the data; use a model that is readable by itself (*ante hoc*, a *glass box*); or explain a trained model as it is (*post hoc*).
+# - **Local or global.** Why this answer? Or: what has the model learnt as a whole?
+# - **Access.** May the method only ask (*black box*), also follow slopes (*gradients*), or read weights and activations (*white box*)?
+# - **Kind of input.** Pictures, text, tables: written below each name.
+
+# %%
+show_field_map(highlight=1)
+plt.show()
+
+# %%
+quiz(
+    "Where on this map does “cover it, and watch” stand?",
+    ["ante hoc, global", "post hoc, local, black box", "post hoc, global, white box"],
+    correct=1,
+    explanations=[
+        "The model was trained already, and we asked about one picture at a time.",
+        "We explained a trained model, one picture at a time, and only needed its answers.",
+        "We never looked at a weight, and each map speaks about one picture only.",
+    ],
+)
+
+# %% [markdown]
+# You have not seen the middle column yet: models that need no explanation, because you can read them. The next sections go through it, with real tables.
+
+# %% [markdown]
+# ## 7 · Glass box 1: linear regression
+#
+# A real table: 442 people with diabetes, ten measurements each, and the outcome $y$, a score of how far the disease went on within a year (25 to 346; Efron and others, 2004). The model is a weighted sum: $\hat y = b_0 + b_1 x_1 + \dots + b_d x_d$.
+# Write all rows as a matrix $X$ with a column of ones in front, $n$ rows and $p = d + 1$ columns. The *least squares* coefficients, the noise that is left, and the *standard error* of each coefficient are
+#
+# $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - p} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
+#
+# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ is a 95 % interval. The division is by $n - p$, not by $n$: the line was fitted to these very points, so they lie closer to it than new ones would.
+
+# %%
+from sklearn.datasets import load_diabetes
+
+diabetes = load_diabetes(scaled=False)
+NAMES = ["age", "sex", "body mass index", "blood pressure", "total cholesterol",
+         "LDL cholesterol", "HDL cholesterol", "total / HDL", "log triglycerides", "glucose"]  # fmt: skip
+table, outcome = diabetes.data, diabetes.target
+
+
+def least_squares(table, outcome):
+    """Coefficients and their standard errors, the intercept first: (p,), (p,)."""
+    X = np.column_stack([np.ones(len(table)), table])
+    inverse = np.linalg.inv(X.T @ X)
+    b = inverse @ X.T @ outcome
+    residuals = outcome - X @ b
+    s2 = residuals @ residuals / (len(X) - X.shape[1])
+    return b, np.sqrt(s2 * np.diag(inverse))
+
+
+standardised = (table - table.mean(axis=0)) / table.std(axis=0)
+raw_fit, standard_fit = least_squares(table, outcome), least_squares(standardised, outcome)
+
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.7), sharey=True)
+for ax, (b, se), what in zip(
+    axes, (raw_fit, standard_fit), ("one unit of its own", "one standard deviation"), strict=True
+):
+    ax.errorbar(b[1:], range(len(NAMES)), xerr=2 * se[1:], fmt="o", color=plots.ACCENT, capsize=3)
+    ax.axvline(0, color=plots.BASELINE, linewidth=1)
+    ax.set(xlabel=f"change of the score for {what}")
+axes[0].set_yticks(range(len(NAMES)), NAMES)
+axes[0].invert_yaxis()
+axes[0].set_title("Raw: not comparable", loc="left")
+axes[1].set_title("Standardised: comparable", loc="left")
+plt.show()
+
+# %% [markdown]
+# Each dot is a coefficient, each line two standard errors to both sides. On the left, log triglycerides look most important by far, but only because one unit of them is a huge step. After *standardisation* (subtract the mean, divide by the standard deviation) all coefficients answer the same question: what does one typical step do? The predictions of the two models are the same.
+#
+# ### Card: a coefficient that changes its sign
+#
+# Total cholesterol and LDL cholesterol move together (*collinearity*). Leave LDL out and look at what happens to the others:
+
+# %%
+LDL = NAMES.index("LDL cholesterol")
+keep = [j for j in range(len(NAMES)) if j != LDL]
+without_fit = least_squares(standardised[:, keep], outcome)
+print("correlation of total and LDL cholesterol:", round(np.corrcoef(table[:, 4], table[:, 5])[0, 1], 2))
+print("standardised coefficient ± standard error          with LDL     without LDL")
+for j in (4, 5, 6, 8):
+    line = f"{NAMES[j]:<45}{standard_fit[0][j + 1]:+7.1f} ± {standard_fit[1][j + 1]:4.1f}"
+    if j in keep:
+        k = keep.index(j) + 1
+        line += f"   {without_fit[0][k]:+7.1f} ± {without_fit[1][k]:4.1f}"
+    print(line)
+with_, without = (
+    np.column_stack([np.ones(len(t)), t]) @ b
+    for t, (b, _) in ((standardised, standard_fit), (standardised[:, keep], without_fit))
+)
+print(f"correlation of the two models' predictions: {np.corrcoef(with_, without)[0, 1]:.3f}")
+
+# %% [markdown]
+# The predictions hardly change, but the story does: HDL, the "good" cholesterol, seems to make things worse in one model and better in the other, and the coefficient of total cholesterol shrinks to a third. The standard errors had warned you: with LDL in, that of total cholesterol is more than three times as large, and neither value for HDL is far from zero. So **even a glass box can tell two stories
+# about one set of predictions.** A coefficient speaks about its column *with all others held fixed*, and you cannot hold LDL fixed while total cholesterol rises.
+
+# %% [markdown]
+# ## 8 · Glass box 2: logistic regression and odds
+#
+# Another real table: 569 breast tumours, cell nuclei measured under a microscope; was the tumour malignant? (Street and others, 1993.) We take three of its thirty columns, chosen beforehand by meaning: the *size* of the largest nuclei, the *notches* in their outline, their *texture*.
+#
+# A probability cannot be a weighted sum, for it would leave 0…1. Its *odds* $\frac{p}{1-p}$ can be anything positive (odds of 4 mean "four to one"), and their logarithm can be anything. So
+#
+# $$\ln\frac{p}{1-p} = b_0 + b_1 x_1 + \dots + b_d x_d \qquad\Longleftrightarrow\qquad \frac{p}{1-p} = e^{b_0} \cdot e^{b_1 x_1} \cdots e^{b_d x_d}.$$
+#
+# Each column *multiplies* the odds: $e^{b_j}$ is its **odds ratio** for one step. (The columns are standardised, so a step is one standard deviation.)
+
+# %%
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+
+tumours = load_lab("tabular", table="breast_cancer", model="linear")
+all_columns, malignant = (
+    tumours.table,
+    (tumours.targets == tumours.class_names.index("malignant")).astype(int),
+)
+THREE = {"size": "worst radius", "notches": "worst concave points", "texture": "worst texture"}
+columns = [tumours.feature_names.index(name) for name in THREE.values()]
+train, test = train_test_split(np.arange(len(malignant)), test_size=0.3, random_state=0, stratify=malignant)
+centre, step = all_columns[train][:, columns].mean(axis=0), all_columns[train][:, columns].std(axis=0)
+three = (all_columns[:, columns] - centre) / step
+
+logistic = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(
+    three[train], malignant[train]
+)
+b0, b = logistic.intercept_[0], logistic.coef_[0]
+correct = logistic.predict(three[test]) == malignant[test]
+share, low, high = share_and_interval(correct)
+print(f"right for {share:.2f} of {len(test)} unseen tumours (95 %: {low:.2f} to {high:.2f})")
+print(
+    "odds ratios for one standard deviation:",
+    {n: round(float(np.exp(w)), 1) for n, w in zip(THREE, b, strict=True)},
+)
+
+chances = logistic.predict_proba(three)[:, 1]
+doubtful = int(test[np.abs(chances[test] - 0.5).argmin()])
+odds = np.exp(b0)
+print(f"\nOne unseen tumour. Start with the odds of an average one:  {odds:8.2f}")
+for name, weight, value in zip(THREE, b, three[doubtful], strict=True):
+    odds *= np.exp(weight * value)
+    print(f"  {name:<8} {value:+.2f} steps: times {np.exp(weight * value):6.2f}, odds now {odds:8.2f}")
+print(
+    f"odds {odds:.2f} are a probability of {odds / (1 + odds):.2f}; the library says {chances[doubtful]:.2f}"
+)
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
+score = three @ b + b0
+line = np.linspace(-12, 12, 200)
+axes[0].plot(line, 1 / (1 + np.exp(-line)), color=plots.BASELINE)
+for c, name in enumerate(("benign", "malignant")):
+    of_class = test[malignant[test] == c]
+    axes[0].plot(
+        score[of_class].clip(-12, 12),
+        chances[of_class],
+        "os"[c],
+        color=plots.COLOURS[c],
+        alpha=0.5,
+        label=name,
+    )
+axes[0].set(xlabel="log-odds (cut off at ±12)", ylabel="probability of malignant")
+axes[0].set_title("The unseen tumours on the curve", loc="left")
+axes[0].legend()
+p = np.linspace(0.01, 0.99, 99)
+for ratio, style in ((2, "-"), (4, "--"), (10, ":")):
+    p_after = ratio * p / (1 - p) / (1 + ratio * p / (1 - p))
+    axes[1].plot(p, p_after / p, style, label=f"odds ratio {ratio}")
+axes[1].set(
+    xlabel="probability before", ylabel="probability after / before", yscale="log", yticks=[1, 2, 4, 10]
+)
+axes[1].set_yticklabels(["1", "2", "4", "10"])
+axes[1].minorticks_off()
+axes[1].set_title("“Ten times the odds” is seldom “ten times as likely”", loc="left")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# On the left, each unseen tumour on the curve from log-odds to probability. On the right, how much *more likely* an odds ratio makes something: nearly the ratio itself when it was rare, hardly anything when it was likely already. Reading odds as probabilities is one of the most common errors with this model; it got into the newspapers in 1999, and you will repair it in section 19.
+
+# %% [markdown]
+# ## 9 · What is an explanation, and for whom?
+#
+# Tim Miller went through more than 250 papers from philosophy and psychology to find out what people mean by an explanation (2019). Three findings matter for us: explanations are **contrastive**, **selective** and **social**. With a model that we can read, all three become things to compute.
+#
+# ### Contrastive: why this *rather than that*?
+#
+# A table of 178 wines from three growers, and a logistic regression with a score $z_c = b_{c0} + \sum_j b_{cj} x_j$ for each grower $c$. Why grower 1 *rather than 2*? The difference of two scores is a sum over the columns again: $z_c - z_{c'} = \dots + \sum_j (b_{cj} - b_{c'j})\, x_j$. Another contrast, another answer:
+
+# %%
+wines = load_lab("tabular", table="wine", model="linear")
+scaler, multi = wines.model[0], wines.model[-1]
+bottle = int(np.flatnonzero(wines.unseen & (wines.targets == 1))[0])
+values = scaler.transform(wines.table[bottle : bottle + 1])[0]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+said = int(wines.predict(wines.table[bottle : bottle + 1])[0].argmax())
+for ax, rival in zip(axes, [c for c in range(3) if c != said], strict=True):
+    parts = (multi.coef_[said] - multi.coef_[rival]) * values
+    largest = np.argsort(-np.abs(parts))[:5][::-1]
+    ax.barh(
+        [
+            wines.feature_names[j].replace("od280/od315_of_diluted_wines", "od280/od315").replace("_", " ")
+            for j in largest
+        ],
+        parts[largest],
+        color=[plots.COLOURS[0] if v > 0 else plots.COLOURS[1] for v in parts[largest]],
+    )
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    ax.set(xlabel="part of the difference of the scores")
+    ax.set_title(f"Why grower {said + 1} rather than {rival + 1}?", loc="left")
+plt.show()
+
+# %% [markdown]
+# The same wine, the same model, two questions: each panel shows the five columns that say most, with blue for and orange against the answer. Whoever asks "why?" nearly always has a "rather than" in mind. Ask for it.
+#
+# ### Selective: two or three causes, not thirty
+#
+# The logistic regression on *all thirty* columns of the tumours gives each of them a part in the answer. How many parts does it take to account for most of the score? Sort the parts by size and add up.
+
+# %%
+parts = tumours.model[0].transform(all_columns[tumours.unseen]) * tumours.model[-1].coef_[0]
+sizes = -np.sort(-np.abs(parts), axis=1)
+covered_share = sizes.cumsum(axis=1) / sizes.sum(axis=1, keepdims=True)
+figure, ax = plt.subplots(figsize=(6.5, 2.8))
+counts = np.arange(1, parts.shape[1] + 1)
+ax.fill_between(
+    counts, *np.quantile(covered_share, [0.05, 0.95], axis=0), alpha=0.25, label="90 % of the tumours"
+)
+ax.plot(counts, covered_share.mean(axis=0), "o-", markersize=3.5, label="mean")
+ax.set(xlabel="number of parts that you tell", ylabel="share of all parts", ylim=(0, 1.02))
+ax.set_title(f"{len(parts)} unseen tumours, 30 parts each", loc="left")
+ax.legend(loc="lower right")
+plt.show()
+print(f"three parts of thirty: {covered_share[:, 2].mean():.2f} of the sum of all parts (absolute values)")
+
+# %% [markdown]
+# Here three reasons are far from the whole story. A short explanation of this model leaves most of it out. People want two or three causes anyway, so **every short explanation is a choice, and somebody makes it**: say what was left out.
+#
+# ### Social: it depends on who asks
+#
+# | who asks | wants to know | good forms |
+# |---|---|---|
+# | **developer** | where does it go wrong, what did it learn? | maps, all contributions, errors by group |
+# | **regulator, court** | is it lawful, is it tested, who is affected how? | global rules, error rates with intervals, documents |
+# | **user** (doctor, loan officer) | may I rely on it in *this* case? | two or three reasons, similar cases, doubt |
+# | **person affected** | why me, what could I change, whom do I ask? | contrast, the smallest change that would alter the answer |
+#
+# In **finance**, US lenders must name the main reasons for a refusal (Equal Credit Opportunity Act). In the **EU**, the AI Act of 2024 gives people a right to an explanation of decisions that a high-risk system took part in (article 86). In **medicine**, a doctor has to answer for what she follows. In **law**, it is the defence that has
+# to be able to contest a score. In **science**, the explanation may be the result itself.
+#
+# One unseen tumour, one model (the one with three columns), four answers. All are made from the same numbers:
+
+# %%
+import textwrap
+
+WORDS = {"size": "the largest cell nuclei are {} than average", "notches": "their outlines have {} notches than average",
+         "texture": "their texture is {} varied than average"}  # fmt: skip
+
+
+def reasons(case):
+    """The parts of the log-odds of one tumour, largest first: [(name, part, value in steps)]."""
+    parts = [(n, w * v, v) for n, w, v in zip(THREE, b, three[case], strict=True)]
+    return sorted(parts, key=lambda part: -abs(part[1]))
+
+
+def in_words(name, value):
+    more, less = (
+        ("larger", "smaller") if name == "size" else ("more", "fewer" if name == "notches" else "less")
+    )
+    return WORDS[name].format(more if value > 0 else less)
+
+
+def tell(case, audience):
+    """Explain one answer of the three-column model to somebody."""
+    p, answer = chances[case], "malignant" if chances[case] > 0.5 else "benign"
+    supporting = [r for r in reasons(case) if (r[1] > 0) == (answer == "malignant")]
+    if audience == "developer":
+        sums = " ".join(f"{part:+.2f} ({name})" for name, part, _ in reasons(case))
+        return f"log-odds {score[case]:+.2f} = {b0:+.2f} (intercept) {sums}; p = {p:.2f}; truth: {'malignant' if malignant[case] else 'benign'}"
+    if audience == "regulator":
+        missed, low, high = share_and_interval(~correct[malignant[test] == 1])
+        alarm, low_, high_ = share_and_interval(~correct[malignant[test] == 0])
+        return (
+            f"logistic regression on three measurements of cell nuclei, neither age nor origin; on {len(test)} unseen tumours it missed "
+            f"{missed:.0%} of the malignant ones ({low:.0%} to {high:.0%}) and raised {alarm:.0%} false alarms ({low_:.0%} to {high_:.0%})"
+        )
+    if audience == "doctor":
+        listed = "; ".join(in_words(name, value) for name, _, value in supporting[:2]) or "nothing stands out"
+        doubt = "Close to the border: look again." if 0.2 < p < 0.8 else "Not close to the border."
+        return f"{answer} (probability of malignant {p:.0%}), mainly because {listed}. {doubt}"
+    name, _, value = supporting[0] if supporting else reasons(case)[0]
+    j = list(THREE).index(name)
+    needed = centre[j] + step[j] * (value - score[case] / b[j])  # there the log-odds are zero, all else equal
+    text = f"The program says {answer}, above all because {in_words(name, value)}. "
+    if all_columns[:, columns[j]].min() <= needed <= all_columns[:, columns[j]].max():
+        text += f"With a value of {needed:.3g} instead of {centre[j] + step[j] * value:.3g} there, it would have said the opposite. "
+    else:
+        text += "No likely value of this measurement alone would have changed that. "
+    return text + "A doctor decides, not the program."
+
+
+example = int(test[np.abs(chances[test] - 0.9).argmin()])
+for audience in ("developer", "regulator", "doctor", "patient"):
+    print(textwrap.fill(f"{audience:<10} {tell(example, audience)}", 100, subsequent_indent=" " * 11), "\n")
+
+# %% [markdown]
+# None of these is *the* explanation. The patient's answer names a change that nobody can make: for a loan ("with 200 a month less debt") such a *counterfactual* is useful, here it only tells how close the case was (or that it was not). Good explaining starts with the question who asks, and what for.
+
+# %% [markdown]
+# ## 10 · Glass box 3: a decision tree
+#
+# A tree asks questions with yes and no. Which question first? The one that tells you most. The uncertainty about the class before asking is the *entropy* $H$ (Shannon, 1948), in bits; $q_c$ is the share of class $c$:
+#
+# $$H = -\sum_c q_c \log_2 q_c, \qquad \text{gain} = H_\text{before} - \Big(\frac{n_\text{yes}}{n} H_\text{yes} + \frac{n_\text{no}}{n} H_\text{no}\Big).$$
+#
+# The **information gain** is the uncertainty that a question takes away. Work it by hand, on sixteen animals from section 1: eight huskies, eight wolves, and the question "is the border brighter than 130?"
+
+
+# %%
+def entropy(labels):
+    """Entropy of the classes in bits. A class that does not occur adds nothing (0 · log 0 counts as 0)."""
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-(shares * np.log2(shares)).sum())
+
+
+sixteen = np.concatenate([np.flatnonzero(targets == c)[-8:] for c in (0, 1)])
+kind, yes = targets[sixteen], brightness[sixteen] > 130
+for label, group in (("all", kind), ("yes", kind[yes]), ("no", kind[~yes])):
+    n = np.bincount(group, minlength=2)
+    terms = " − ".join(f"{k}/{len(group)} log₂ {k}/{len(group)}" for k in n if k)
+    print(f"{label:<4} {n[0]} huskies, {n[1]} wolves: H = − {terms} = {abs(entropy(group)):.3f} bits")
+left_over = yes.mean() * entropy(kind[yes]) + (~yes).mean() * entropy(kind[~yes])
+print(
+    f"gain = {entropy(kind):.3f} − ({yes.sum()}/16 · {abs(entropy(kind[yes])):.3f} + {(~yes).sum()}/16 · {abs(entropy(kind[~yes])):.3f}) = {entropy(kind) - left_over:.3f} bits"
+)
+
+# %% [markdown]
+# One bit is one yes-or-no question: with eight of each kind you start with exactly 1. Now the same for every column of the tumours and every threshold between two values. A tree does just that, then again in each branch:
+
+
+# %%
+def best_split(values, labels):
+    """The threshold of one column with the largest information gain: (gain, threshold)."""
+    distinct = np.unique(values)
+    best = (-1.0, 0.0)
+    for threshold in (distinct[1:] + distinct[:-1]) / 2:
+        side = values <= threshold
+        after = side.mean() * entropy(labels[side]) + (~side).mean() * entropy(labels[~side])
+        best = max(best, (entropy(labels) - after, float(threshold)))
+    return best
+
+
+gains = {
+    name: best_split(all_columns[train][:, j], malignant[train])
+    for j, name in enumerate(tumours.feature_names)
+}
+ranked = sorted(gains, key=lambda name: -gains[name][0])
+figure, ax = plt.subplots(figsize=(7, 2.7))
+ax.barh(ranked[:8][::-1], [gains[name][0] for name in ranked[:8][::-1]], color=plots.ACCENT)
+ax.axvline(entropy(malignant[train]), color=plots.BASELINE, linestyle=":")
+ax.text(
+    entropy(malignant[train]) - 0.01, 0, "all there is to know", ha="right", va="center", color=plots.BASELINE
+)
+ax.set(xlabel="information gain of the best threshold, in bits")
+ax.set_title("Eight best first questions about a tumour", loc="left")
+plt.show()
+print(
+    f'best question: "{ranked[0]} ≤ {gains[ranked[0]][1]:.4g}?" gains {gains[ranked[0]][0]:.3f} of {entropy(malignant[train]):.3f} bits'
+)
+
+# %% [markdown]
+# Several questions are nearly as good as the best one. Remember that for section 18. The whole tree of depth 3, drawn; and the **path** of the doubtful tumour from section 8 through it, which is its explanation:
+
+# %%
+from sklearn.tree import export_text, plot_tree
+
+tree = DecisionTreeClassifier(max_depth=3, criterion="entropy", random_state=0).fit(
+    all_columns[train], malignant[train]
+)
+figure, ax = plt.subplots(figsize=(10, 5))
+plot_tree(
+    tree, ax=ax, feature_names=list(tumours.feature_names), class_names=["benign", "malignant"], label="none",
+    filled=True, rounded=True, impurity=False, precision=2, fontsize=9,
+)  # fmt: skip
+plt.show()
+
+row = all_columns[doubtful]
+print("The doubtful tumour:")
+for node in tree.decision_path(row[None]).indices:
+    j, threshold = tree.tree_.feature[node], tree.tree_.threshold[node]
+    if j >= 0:
+        sign = "≤" if row[j] <= threshold else ">"
+        print(f"  {tumours.feature_names[j]} = {row[j]:.4g} {sign} {threshold:.4g}")
+print(
+    "so it is",
+    "malignant" if tree.predict(row[None])[0] else "benign",
+    "| truth:",
+    "malignant" if malignant[doubtful] else "benign",
+)
+
+# %% [markdown]
+# Each box asks its question; left means yes. Below it: how many training tumours arrive there, how many of them are benign and malignant, and the answer that a tree would give here. Orange is benign, blue malignant; the paler, the less sure. The first two levels as rules, the oldest form of machine explanation. Where both sides of a question give the same class, they differ in how sure the tree is:
+
+# %%
+print(export_text(DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0).fit(all_columns[train], malignant[train]),
+                  feature_names=list(tumours.feature_names), class_names=["benign", "malignant"]))  # fmt: skip
+
+# %% [markdown]
+# How deep should it be? **Predict**: does a deeper tree, which nobody can read any more, answer unseen tumours better?
+
+# %%
+depths = list(range(1, 9))
+on_train, on_unseen = [], []
+for depth in depths:
+    candidate = DecisionTreeClassifier(max_depth=depth, criterion="entropy", random_state=0)
+    on_unseen.append(cross_val_predict(candidate, all_columns, malignant, cv=ten_parts) == malignant)
+    on_train.append(candidate.fit(all_columns, malignant).score(all_columns, malignant))
+limits = np.array([judge.bootstrap_interval(right) for right in on_unseen])
+figure, ax = plt.subplots(figsize=(7, 2.9))
+ax.plot(depths, on_train, "s--", color=plots.BASELINE, label="tumours it was fitted to")
+ax.plot(depths, [right.mean() for right in on_unseen], "o-", label="unseen tumours (ten-fold)")
+ax.fill_between(depths, limits[:, 0], limits[:, 1], alpha=0.2)
+ax.set(xlabel="depth of the tree", ylabel="share right", ylim=(0.82, 1.005))
+ax.set_title("Beyond a few questions, only the memory gets better", loc="left")
+ax.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# The dashed line rises to 1: a deep tree knows its training tumours by heart. On unseen ones, nothing is gained after the first few questions (the band is the 95 % bootstrap interval).
+
+# %% [markdown]
+# ## 11 · Glass box 4: naive Bayes
+#
+# Ask the other way round: how likely is this *measurement* if the tumour is malignant? Take a bell curve for each column $j$ and class $c$, with mean $\mu_{cj}$ and variance $\sigma^2_{cj}$, and pretend that the columns are independent within a class (that is the *naive* part). Bayes' rule then gives a sum of pieces of evidence:
+#
+# $$\ln P(c \mid x) = \ln q_c + \sum_j \ln \mathcal N(x_j;\, \mu_{cj}, \sigma^2_{cj}) + \text{const}.$$
+
+
+# %%
+def naive_bayes(table, labels, rows, extra_variance=0.0):
+    """Probability of class 1 for each of `rows` (B, d), and the evidence of each column for it (B, d)."""
+    log_density = []
+    for c in (0, 1):
+        mean, variance = table[labels == c].mean(axis=0), table[labels == c].var(axis=0) + extra_variance
+        log_density.append(-0.5 * np.log(2 * np.pi * variance) - (rows - mean) ** 2 / (2 * variance))
+    evidence = log_density[1] - log_density[0]
+    log_odds = np.log(labels.mean() / (1 - labels.mean())) + evidence.sum(axis=1)
+    return 1 / (1 + np.exp(-np.clip(log_odds, -700, 700))), evidence
+
+
+by_bayes, evidence = naive_bayes(three[train], malignant[train], three)
+figure, axes = plt.subplots(1, 3, figsize=(10, 2.7), sharey=True)
+grid_ = np.linspace(-3, 4, 200)
+for j, (ax, name) in enumerate(zip(axes, THREE, strict=True)):
+    for c, label in enumerate(("benign", "malignant")):
+        of_class = three[train][malignant[train] == c, j]
+        density = (
+            np.exp(-((grid_ - of_class.mean()) ** 2) / (2 * of_class.var()))
+            / of_class.std()
+            / np.sqrt(2 * np.pi)
+        )
+        ax.plot(grid_, density, "-" if c else "--", color=plots.COLOURS[c], label=label)
+    ax.axvline(three[doubtful, j], color=plots.INK, linewidth=1)
+    ax.set(xlabel=f"{name} (steps from the mean)")
+    ax.set_title(f"evidence for malignant: {evidence[doubtful, j]:+.2f}", fontsize=10)
+axes[0].set_ylabel("density")
+axes[0].legend(fontsize=9, loc="upper right")
+plt.show()
+print(f"doubtful tumour: naive Bayes {by_bayes[doubtful]:.2f}, logistic regression {chances[doubtful]:.2f}")
+
+from sklearn.naive_bayes import GaussianNB
+
+thirty = cross_val_predict(GaussianNB(), all_columns, malignant, cv=ten_parts, method="predict_proba")
+wrong = thirty.argmax(axis=1) != malignant
+print(
+    f"on all 30 columns: {1 - wrong.mean():.2f} right (ten-fold); of its {wrong.sum()} errors, {(thirty.max(axis=1)[wrong] > 0.99).sum()} were made with more than 99 % certainty"
+)
+
+# %% [markdown]
+# Two bell curves a column; the vertical line is the doubtful tumour. The evidence is the logarithm of the ratio of the two heights there. Easy to read, and a warning: on all thirty columns, many of which measure nearly the same, the pieces of evidence count several times. The model is then often wrong *and* nearly certain. **A readable number can still be a bad number.**
+
+# %% [markdown]
+# ## 12 · Glass box 5: a generalised additive model
+#
+# Why straight lines? Let each column have a *curve* of its own: $\hat y = b_0 + f_1(x_1) + \dots + f_d(x_d)$ (Hastie and Tibshirani, 1986). You can read it by looking at $d$ curves. We build each curve from *splines* (smooth pieces that join without a kink) with scikit-learn, and keep the curves calm with a penalty (*ridge*), whose strength is chosen by cross-validation. Back to the diabetes table:
+
+# %%
+from sklearn.linear_model import LinearRegression, RidgeCV
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer, StandardScaler
+
+additive = make_pipeline(
+    StandardScaler(), SplineTransformer(n_knots=6, degree=3), RidgeCV(np.logspace(-2, 3, 12))
+).fit(table, outcome)
+basis = additive[:-1].transform(table)
+per_column = basis.shape[1] // table.shape[1]
+pieces = (basis * additive[-1].coef_).reshape(len(table), table.shape[1], per_column).sum(axis=2)
+curves = pieces - pieces.mean(axis=0)  # f_j of each person, (n, d), its mean moved into the intercept
+intercept = additive[-1].intercept_ + pieces.mean(axis=0).sum()
+
+numbers = [j for j in range(len(NAMES)) if len(np.unique(table[:, j])) > 2]  # without sex
+strongest = sorted(numbers, key=lambda j: -curves[:, j].std())[:4]
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.7), sharey=True)
+for ax, j in zip(axes, strongest, strict=True):
+    order = np.argsort(table[:, j])
+    ax.plot(table[order, j], curves[order, j], color=plots.ACCENT, linewidth=2)
+    slope = standard_fit[0][j + 1]
+    ax.plot(table[order, j], slope * standardised[order, j], "--", color=plots.BASELINE)
+    ax.plot(table[:, j], np.full(len(table), -95), "|", color=plots.INK, alpha=0.25)
+    ax.set(xlabel=NAMES[j])
+axes[0].set_ylabel("change of the score")
+axes[0].legend(["additive model", "linear"], fontsize=9, loc="upper left")
+plt.show()
+
+for name, model in (("linear", make_pipeline(StandardScaler(), LinearRegression())), ("additive", additive)):
+    r2 = cross_val_score(model, table, outcome, cv=ten_parts)
+    low, high = judge.bootstrap_interval(r2)
+    print(f"{name:<9} R² on unseen people (ten-fold): {r2.mean():.2f} (95 %: {low:.2f} to {high:.2f})")
+
+# %% [markdown]
+# The four strongest curves; small strokes at the bottom are the people, and the dashed line is the linear model. ($R^2$ is the share of the outcome's variance that the model accounts for.) The curves bend most where few people are, and unseen people are not predicted better: on this table the curves bring nothing. **That is an answer too**: you now know that straight lines were not too simple. (The slope for triglycerides differs because the
+# ridge settles the quarrel of section 7 in its own way: it shares the weight among columns that move together.)
+
+# %% [markdown]
+# ## 13 · The forest that nobody can read
+#
+# A *random forest* asks a hundred deep trees and lets them vote (Breiman, 2001). Each tree is a glass box. Is the forest one?
+
+# %%
+from sklearn.ensemble import RandomForestClassifier
+
+forest = RandomForestClassifier(100, random_state=0).fit(all_columns[train], malignant[train])
+questions = sum(int((t.tree_.feature >= 0).sum()) for t in forest.estimators_)
+asked = forest.decision_path(all_columns[doubtful][None])[0].sum() - len(forest.estimators_)
+print(f"{len(forest.estimators_)} trees with {questions:,} questions; for one tumour it asks {asked} of them")
+
+# %% [markdown]
+# It is often said that one must pay for readability with accuracy. Measure it. *Readability* has no agreed unit, so take a crude one: **how many numbers do you have to look up to repeat one answer by hand?** Two real tables: the tumours (30 columns, 2 classes), and handwritten digits
+# (64 pixels, 10 classes, from scikit-learn).
+
+# %%
+import warnings
+
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+
+
+def numbers_to_look_up(model, rows):
+    """How many fitted numbers it takes to repeat one answer of the model by hand, on average over rows."""
+    last = model[-1] if hasattr(model, "steps") else model
+    if isinstance(last, RandomForestClassifier):
+        return last.decision_path(rows)[0].sum() / len(rows) - len(last.estimators_)
+    if isinstance(last, DecisionTreeClassifier):
+        return last.decision_path(rows).sum() / len(rows) - 1  # the path without its leaf
+    if isinstance(last, GaussianNB):
+        return 2 * last.theta_.size + len(last.classes_)
+    if isinstance(last, MLPClassifier):
+        return sum(w.size for w in (*last.coefs_, *last.intercepts_))
+    if any(isinstance(part, SplineTransformer) for part in model):
+        return 4 * rows.shape[1] * len(last.coef_) + len(last.coef_)  # four cubic pieces are active at a time
+    return last.coef_.size + len(last.coef_)
+
+
+readers = {
+    "one question": DecisionTreeClassifier(max_depth=1, random_state=0),
+    "tree, depth 3": DecisionTreeClassifier(max_depth=3, random_state=0),
+    "deep tree": DecisionTreeClassifier(random_state=0),
+    "naive Bayes": make_pipeline(StandardScaler(), GaussianNB(var_smoothing=1e-2)),
+    "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+    "additive": make_pipeline(StandardScaler(), SplineTransformer(n_knots=5), LogisticRegression(C=0.1, max_iter=3000)),
+    "forest": RandomForestClassifier(100, random_state=0),
+    "network": make_pipeline(StandardScaler(), MLPClassifier((32,), alpha=1.0, max_iter=60, random_state=0)),
+}  # fmt: skip
+digits, digit = load_digits(return_X_y=True)
+tables = {"breast tumours": (all_columns, malignant), "handwritten digits": (digits, digit)}
+four_parts = KFold(4, shuffle=True, random_state=0)
+measured = {}
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the network stops after 60 rounds, which is enough here
+    for what, (rows, labels) in tables.items():
+        for name, model in tqdm(readers.items(), desc=what, leave=False):
+            right = cross_val_predict(model, rows, labels, cv=four_parts) == labels
+            measured[what, name] = (numbers_to_look_up(model.fit(rows, labels), rows), right)
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.5))
+for ax, what in zip(axes, tables, strict=True):
+    order = sorted(readers, key=lambda name: -measured[what, name][0])  # the easiest to read on top
+    for y, name in enumerate(order):
+        count, right = measured[what, name]
+        low, high = judge.bootstrap_interval(right)
+        unread = name in ("forest", "network")
+        colour = plots.COLOURS[1 if unread else 0]
+        ax.plot([low, high], [y, y], color=colour, alpha=0.5, linewidth=3, solid_capstyle="round")
+        ax.plot(right.mean(), y, "s" if unread else "o", color=colour)
+    ax.set_yticks(range(len(order)), [f"{name}: {measured[what, name][0]:,.0f}" for name in order])
+    ax.set(xlabel="share of unseen cases right (four-fold)")
+    ax.grid(axis="x", color="#d9dde0", linewidth=0.8)
+    ax.set_title(what, loc="left")
+figure.suptitle("Model: numbers to look up for one answer", fontsize=11)
+plt.show()
+
+# %% [markdown]
+# From top to bottom the models get harder to read (the number behind each name); to the right they get better (bars: 95 % bootstrap interval; orange squares: models that nobody reads). On the tumours, a sum of thirty terms does as well as the forest, which needs hundreds of numbers: here **readability costs nothing**. On the digits, the readable trees are far behind, and even the "glass box" logistic regression takes hundreds of numbers for one answer.
+# So the trade-off is neither a law nor a myth: measure it on your own table, and begin with the simplest model (Rudin, 2019, makes the case; section 21). For pictures in full size, nobody has a glass box that keeps up. That is why the rest of this course exists.
+
+# %% [markdown]
+# ## 14 · The proof: the agreement table
+#
+# Each lesson proves its own code against libraries that were written independently. The table shows the largest absolute difference, as a power of ten, and the *convention* that makes the two comparable. Where the libraries disagree, that is worth a lesson by itself.
+
+# %%
+from captum.attr import Occlusion
+from scipy.optimize import curve_fit
+
+from course_utils.methods.occlusion import occlusion
+
+with_softmax = torch.nn.Sequential(offers["A"].model, torch.nn.Softmax(dim=1))
+four, their_class = lab.inputs[:4], lab.targets[:4].to(lab.device)
+grey = (128 / 255 - 0.5) / 0.5  # the pictures' 0 … 255 are −1 … 1 inside the network
+ours = spread(cover_and_watch(offers["A"].predict, images[:4], targets[:4]), 128)
+of_course = occlusion(with_softmax, four, their_class, window=32, stride=24, baseline=grey)
+with torch.no_grad():
+    of_captum = Occlusion(with_softmax).attribute(
+        four, sliding_window_shapes=(3, 32, 32), strides=(3, 24, 24), target=their_class, baselines=grey,
+        perturbations_per_eval=8,
+    )[:, 0]  # fmt: skip
+
+
+def sum_of_columns(rows, *b):
+    return b[0] + rows @ np.array(b[1:])
+
+
+_, covariance = curve_fit(sum_of_columns, standardised, outcome, p0=np.ones(len(NAMES) + 1))
+by_lstsq = np.linalg.lstsq(np.column_stack([np.ones(len(table)), standardised]), outcome, rcond=None)[0]
+by_sklearn = LinearRegression().fit(standardised, outcome)
+
+stump = (
+    DecisionTreeClassifier(max_depth=1, criterion="entropy").fit(all_columns[train], malignant[train]).tree_
+)
+sides = stump.n_node_samples[1:] / stump.n_node_samples[0]
+stump_gain = stump.impurity[0] - sides @ stump.impurity[1:]
+
+smoothing = 1e-9 * all_columns.var(axis=0).max()
+bayes_library = GaussianNB().fit(all_columns, malignant).predict_proba(all_columns)[:, 1]
+scaled = StandardScaler().fit_transform(all_columns)
+bayes_scaled = GaussianNB().fit(scaled, malignant).predict_proba(scaled)[:, 1]
+
+
+def newton(X, y, rounds=20):
+    """Logistic regression by Newton's method."""
+    X, weights = np.column_stack([np.ones(len(X)), X]), np.zeros(X.shape[1] + 1)
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-X @ weights))
+        weights = weights + np.linalg.solve(X.T * (p * (1 - p)) @ X, X.T @ (y - p))
+    return weights
+
+
+# %%
+# NBVAL_CHECK_OUTPUT
+judge.agreement_table(
+    [
+        ("captum Occlusion", ours, of_captum, "of the probability; overlaps averaged; grey 128"),
+        ("course_utils occlusion", ours, of_course, "the same"),
+        ("numpy lstsq", standard_fit[0], by_lstsq, "least squares"),
+        ("scikit-learn LinearRegression", standard_fit[0][1:], by_sklearn.coef_, "least squares"),
+        ("scipy curve_fit, errors", standard_fit[1] / np.sqrt(np.diag(covariance)), np.ones(11), "ratio; division by n − p"),
+        ("scikit-learn logistic", newton(three[train], malignant[train]), np.append(b0, b), "no penalty (C = infinity)"),
+        ("scikit-learn tree, gain", gains[ranked[0]][0], stump_gain, "entropy in bits"),
+        ("scikit-learn naive Bayes", naive_bayes(all_columns, malignant, all_columns, smoothing)[0], bayes_library, "variances + 1e-9 × the largest"),
+        ("  without that addition", naive_bayes(all_columns, malignant, all_columns)[0], bayes_library, "differs"),
+        ("  columns standardised first", naive_bayes(scaled, malignant, scaled)[0], bayes_scaled, "the addition no longer matters"),
+        ("sum of the curves", intercept + curves.sum(axis=1), additive.predict(table), "an additive model adds up"),
+    ]
+)  # fmt: skip
+
+# %% [markdown]
+# The row “without that addition” is a find. scikit-learn adds a billionth of the *largest* variance of any column to all variances, "for stability". On this table the areas have variances of hundreds of thousands and other columns of less than a thousandth, so the small ones drown, and at least one probability changes almost from 0 to 1. Standardise first, and the effect is gone. Nothing warns you.
+
+# %% [markdown]
+# ## 15 · Rules: history that runs
+#
+# ### MYCIN in about twenty lines
+#
+# In the 1970s, programs explained themselves without being asked twice. MYCIN (Shortliffe and Buchanan, 1975) proposed which bacteria caused an infection, from several hundred rules that doctors had dictated. Each rule and each fact has a *certainty factor* between −1 (certainly not) and 1 (certainly). A premise is as certain as its weakest part and must reach 0.2;
+# a conclusion gets premise × rule. Two reasons $x$ and $y$ for the same conclusion are combined by
+#
+# $$x \oplus y = \begin{cases} x + y\,(1 - x) & x, y \ge 0\\ x + y\,(1 + x) & x, y < 0\\ \dfrac{x + y}{1 - \min(|x|, |y|)} & \text{otherwise.}\end{cases}$$
+#
+# (The third case is a later version, from MYCIN's shell EMYCIN.) The first rule below is the textbook example from MYCIN; the others are made up in its manner. Not for use on patients.
+
+# %%
+RULES = [  # (facts that must hold, conclusion, certainty factor)
+    (("gram-positive", "coccus", "grows in clumps"), "staphylococcus", 0.7),
+    (("gram-positive", "coccus", "grows in chains"), "streptococcus", 0.7),
+    (("skin wound",), "staphylococcus", 0.4),
+    (("staphylococcus", "fever"), "treat now", 0.8),
+    (("patient feels well",), "treat now", -0.5),
+]
+
+
+def combine(x, y):
+    """Two certainty factors for the same conclusion."""
+    if x * y < 0:
+        return (x + y) / (1 - min(abs(x), abs(y)))
+    return x + y * (1 - abs(x))
+
+
+def consult(goal, facts, why):
+    """How certain is the goal? Chains backwards through the rules, and writes each step into `why`."""
+    certainty = facts.get(goal, 0.0)
+    for premise, conclusion, factor in RULES:
+        if conclusion == goal:
+            weakest = min(consult(part, facts, why) for part in premise)
+            if weakest > 0.2:
+                certainty = combine(certainty, weakest * factor)
+                line = (
+                    f"{' and '.join(premise)} ({weakest:.2f}) → {conclusion} × {factor}: now {certainty:.2f}"
+                )
+                if line not in why:
+                    why.append(line)
+    return certainty
+
+
+facts = {
+    "gram-positive": 1.0,
+    "coccus": 0.9,
+    "grows in clumps": 0.8,
+    "skin wound": 1.0,
+    "fever": 1.0,
+    "patient feels well": 0.6,
+}
+why = []
+print(f'"treat now": {consult("treat now", facts, why):.2f}. WHY?')
+for line in why:
+    print("  ", line)
+
+# %% [markdown]
+# The answer *is* its explanation. (`x + y(1 − |x|)` covers the first two cases in one line.) What killed such systems was not the explaining but the writing of rules: somebody had to dictate each one and keep it up to date. Certainty factors are not probabilities either: reasons that say the same thing twice count twice, as in naive Bayes.
+#
+# ### Rules out of a network
+#
+# So let a network learn, and then ask for rules: fit a small tree to the *network's answers*, not to the truth (Craven and Shavlik, 1996). The tree is a stand-in (a *surrogate*), and its **fidelity** is the share of unseen tumours for which it says what the network says. Fidelity is not accuracy: it is measured against the network.
+
+# %%
+boxed = load_lab("tabular", table="breast_cancer", model="network")
+seen, unseen = boxed.table[~boxed.unseen], boxed.table[boxed.unseen]
+network_says = {"seen": boxed.predict(seen).argmax(axis=1), "unseen": boxed.predict(unseen).argmax(axis=1)}
+truth = boxed.targets[boxed.unseen]
+fidelity, accuracy = {}, {}
+for depth in (1, 2, 3, 4, 6):
+    rules = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(seen, network_says["seen"])
+    fidelity[depth] = rules.predict(unseen) == network_says["unseen"]
+    accuracy[depth] = rules.predict(unseen) == truth
+figure, ax = plt.subplots(figsize=(7.5, 2.9))
+for shift, (label, values, mark) in enumerate(
+    (("fidelity: says what the network says", fidelity, "o"), ("accuracy: says the truth", accuracy, "s"))
+):
+    x = np.array(list(values)) + 0.12 * shift
+    mean = np.array([v.mean() for v in values.values()])
+    limits = np.array([judge.bootstrap_interval(v) for v in values.values()])
+    ax.errorbar(x, mean, yerr=np.abs(limits.T - mean), fmt=mark + "-", capsize=3, label=label)
+ax.axhline(
+    (network_says["unseen"] == truth).mean(),
+    color=plots.BASELINE,
+    linestyle=":",
+    label="accuracy of the network",
+)
+ax.set(xlabel="depth of the extracted tree", ylabel="share of unseen tumours", ylim=(0.78, 1.0))
+ax.set_title(f"Rules from a network, {len(unseen)} unseen tumours", loc="left")
+ax.legend(fontsize=9, loc="lower right")
+plt.show()
+
+# %% [markdown]
+# A few rules say what the network says in more than nine cases of ten, but not always, and where they differ *the rules explain something that the network did not do*. The intervals also warn you not to read much into the order of the depths. LIME (lesson 06) has the same idea and one change: the stand-in needs to be good only near one case.
+
+# %% [markdown]
+# ## 16 · One more reason not to trust accuracy
+#
+# Back to pictures, to the ten-class network of the next lessons. It is right on nearly all new scenes. Now somebody may change each pixel a little, by at most $\varepsilon$, and knows the gradient. The *fast gradient sign method* (FGSM; Goodfellow and others, 2015) goes one step in the direction that raises the loss $J$ most:
+#
+# $$x' = x + \varepsilon \cdot \operatorname{sign}\big(\nabla_x J(x, y)\big).$$
+#
+# Here $J$ is the *cross-entropy*, minus the logarithm of the probability of the right class $y$, and $\nabla_x J$ is its slope for every pixel. We measure $\varepsilon$ in grey levels of 255; inside the network the pictures run from −1 to 1, so one level is 2/255.
+
+# %%
+from torch.nn import functional as F
+
+scenes = load_lab("scenes")
+LEVEL = 2 / 255
+
+
+def fgsm(model, inputs, target, epsilon, low=-1.0, high=1.0):
+    """Inputs (N, C, H, W) after one step of FGSM."""
+    inputs = inputs.clone().requires_grad_()
+    loss = F.cross_entropy(model(inputs), target, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, inputs)
+    return (inputs + epsilon * gradient.sign()).clamp(low, high).detach()
+
+
+def in_batches(function, *tensors, size=20):
+    """Apply a function to 20 pictures at a time, which needs less memory, and put the results together."""
+    return torch.cat([function(*parts) for parts in zip(*(t.split(size) for t in tensors), strict=True)])
+
+
+@torch.no_grad()
+def answers_of(model, inputs):
+    """Class and probability of each answer."""
+    p = in_batches(model, inputs).softmax(dim=1)
+    return p.argmax(dim=1), p.amax(dim=1)
+
+
+def attack(of, epsilon):
+    """All pictures of a lab after FGSM."""
+    return in_batches(lambda x, y: fgsm(of.model, x, y, epsilon), of.inputs, of.targets.to(of.device))
+
+
+true_class = scenes.targets.to(scenes.device)
+upwards = (attack(scenes, 1e-3) - scenes.inputs).sign()  # the same direction for every size of the step
+attacked = (scenes.inputs + 2 * LEVEL * upwards).clamp(-1, 1)
+first, first_p = answers_of(scenes.model, scenes.inputs)
+then, then_p = answers_of(scenes.model, attacked)
+fooled = (first == true_class) & (then != true_class)
+victim = int(torch.where(fooled, then_p, torch.zeros_like(then_p)).argmax())
+change = attacked[victim] - scenes.inputs[victim]
+amplified = np.uint8(((change.permute(1, 2, 0).cpu().numpy() / (2 * LEVEL)) * 0.5 + 0.5) * 255)
+plots.show_images(
+    [scenes.images[victim], amplified, scenes.to_images(attacked[victim : victim + 1])[0]],
+    [
+        f"{scenes.class_names[first[victim]]}, {first_p[victim]:.2f}",
+        "the change, 64 times as strong",
+        f"{scenes.class_names[then[victim]]}, {then_p[victim]:.2f}",
+    ],
+    width=8,
+)
+plt.show()
+
+# %% [markdown]
+# Left and right look the same to you. Two grey levels a pixel are enough for another answer, given with confidence. For all scenes, beside noise of the same size that knows nothing of the network:
+
+# %%
+noise = torch.randn(upwards.shape, generator=torch.Generator().manual_seed(0)).sign().to(scenes.device)
+levels = [0, 1, 2, 4, 8]
+figure, ax = plt.subplots(figsize=(7, 2.9))
+for label, direction, style in (("random signs", noise, "s--"), ("FGSM", upwards, "o-")):
+    right = [
+        (
+            answers_of(scenes.model, (scenes.inputs + e * LEVEL * direction).clamp(-1, 1))[0] == true_class
+        ).float()
+        for e in levels
+    ]
+    mean = np.array([float(r.mean()) for r in right])
+    limits = np.array([judge.bootstrap_interval(r) for r in right])
+    ax.errorbar(levels, mean, yerr=np.abs(limits.T - mean), fmt=style, capsize=3, label=label)
+ax.set(xlabel="ε in grey levels of 255", ylabel="share right", ylim=(0, 1.03))
+ax.set_title(f"{len(scenes.images)} scenes (bars: 95 % bootstrap interval)", loc="left")
+ax.legend()
+plt.show()
+for name, offer in offers.items():
+    still_right = answers_of(offer.model, attack(offer, 8 * LEVEL))[0].cpu() == offer.targets
+    share, low, high = share_and_interval(still_right.numpy())
+    print(
+        f"wolves, ε = 8: model {name} {share:.2f} right (95 %: {low:.2f} to {high:.2f}){' (the honest one)' if name == honest else ''}"
+    )
+
+# %% [markdown]
+# The accuracy on the test set knows nothing about this curve either. And look at the wolves: the honest model does not withstand the attack better than the snow detector (here it is fooled more often). **Right for the right reason and hard to fool are two different virtues.**
+# An attack explains nothing by itself, but it uses the same gradient as the maps of lesson 08.
+#
+# The agreement with captum, and the card that goes with it:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from captum.robust import FGSM
+
+
+def strong_loss(outputs, labels):
+    """Cross-entropy, scaled: captum leaves pixels alone whose gradient is below one millionth."""
+    return 2.0**40 * F.cross_entropy(outputs, labels, reduction="none")
+
+
+sample, its_class = scenes.inputs[:20], true_class[:20]
+our_attack = fgsm(scenes.model, sample, its_class, 2 * LEVEL)
+library = FGSM(scenes.model, loss_func=strong_loss, lower_bound=-1.0, upper_bound=1.0)
+captum_attack = library.perturb(sample.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
+judge.agreement_table(
+    [
+        ("captum FGSM", our_attack, captum_attack, "cross-entropy, clamped to −1 … 1"),
+        ("ε", (our_attack - sample).abs().amax(), 2 * LEVEL, "no pixel moves further"),
+    ]
+)
+
+# %% [markdown]
+# ## 17 · The real thing
+#
+# A network trained on a million photographs (MobileNetV2, 1,000 classes of ImageNet), and a photograph of a cat. First cover it and watch, with the function from section 2. Then the attack, by **one** grey level, saved as an ordinary picture.
+
+# %%
+try:
+    photos = load_lab("photos")
+except LabUnavailable as error:
+    photos = None
+    print(error)
+
+if photos is not None:
+    said = photos.predict(photos.images)
+    its_answers = said.argmax(axis=1)
+    cat_fall = cover_and_watch(photos.predict, photos.images[:1], its_answers[:1], window=64, stride=40)
+    deviation = torch.tensor(photos.preprocess.deviation, device=photos.device).view(1, 3, 1, 1)
+    mean = torch.tensor(photos.preprocess.mean, device=photos.device).view(1, 3, 1, 1)
+    size, darkest, lightest = 1 / 255 / deviation, (0 - mean) / deviation, (1 - mean) / deviation
+    towards = in_batches(
+        lambda x, y: fgsm(photos.model, x, y, size, darkest, lightest),
+        photos.inputs, torch.from_numpy(its_answers).to(photos.device), size=2,
+    )  # fmt: skip
+    saved = photos.to_images(towards)
+    said_then = photos.predict(saved)
+    heat = spread(cat_fall, 224, window=64, stride=40)[0]
+    plots.show_images(
+        [photos.images[0], plots.overlay(photos.images[0], heat), saved[0]],
+        [
+            f"{photos.class_names[its_answers[0]]}, {said[0].max():.2f}",
+            "cover it and watch",
+            f"{photos.class_names[said_then[0].argmax()]}, {said_then[0].max():.2f}",
+        ],
+        width=9,
+    )
+    plt.show()
+    for before_, after_ in zip(said, said_then, strict=True):
+        print(
+            f"{photos.class_names[before_.argmax()]:>20} {before_.max():.2f}  →  {photos.class_names[after_.argmax()]} {after_.max():.2f}"
+        )
+
+# %% [markdown]
+# Left: the photograph and the network's answer. Middle: where covering hurts. Right: the attacked photograph with its new answer. The list has all photographs that come with the course, before and after one grey level a pixel. These few pictures do not make a statistic; the curve of section 16 does. But it is the same effect, on a network that millions of people use.
+
+# %% [markdown]
+# ## 18 · Where it breaks
+#
+# Three cards. Run each, and remember the symptom: you will meet it in your own work.
+#
+# ### Card 1: accuracy from nothing
+#
+# Sixty patients, two thousand columns of *pure noise*, and labels thrown with a coin. There is nothing to learn: 0.5 is all that anybody can reach. Choose the twenty best columns, then cross-validate:
+
+# %%
+from sklearn.feature_selection import SelectKBest
+
+leaking, honestly = [], []
+for seed in range(12):
+    rng = np.random.default_rng(seed)
+    noise_table, thrown = rng.normal(size=(60, 2000)), rng.permutation(np.repeat([0, 1], 30))
+    best_twenty = SelectKBest(k=20).fit_transform(noise_table, thrown)  # has seen every label
+    leaking.append(cross_val_score(LogisticRegression(), best_twenty, thrown, cv=5).mean())
+    inside_the_loop = make_pipeline(SelectKBest(k=20), LogisticRegression())
+    honestly.append(cross_val_score(inside_the_loop, noise_table, thrown, cv=5).mean())
+plots.score_plot(
+    {"columns chosen before the split": np.array(leaking), "chosen within each part": np.array(honestly)},
+    xlabel="“accuracy” on pure noise, 12 repetitions",
+    title="The choice had seen the test labels",
+)
+plt.show()
+
+# %% [markdown]
+# This error (*leakage*) was found in well-known studies of gene data (Ambroise and McLachlan, 2002). Everything that looks at the labels belongs *inside* the cross-validation. An explanation of such a model would name twenty columns, with confidence.
+#
+# ### Card 2: an attack that pushes the wrong way
+#
+# captum's `FGSM` has a default loss: minus the logarithm of the *output*. That is right for a model that ends in a *softmax*, which turns scores into probabilities. Many models return logarithms of probabilities instead (*log-softmax*; those that are trained with `NLLLoss`), or the plain scores, called *logits*, as ours does. Nothing complains:
+
+# %%
+endings = {
+    "softmax": torch.nn.Sequential(scenes.model, torch.nn.Softmax(dim=1)),
+    "logits": scenes.model,
+    "log-softmax": torch.nn.Sequential(scenes.model, torch.nn.LogSoftmax(dim=1)),
+}
+print(f"{'the model ends in':<20}{'right after the attack':>24}{'pixels moved the wrong way':>30}")
+for ending, model in endings.items():
+    careless = FGSM(model, lower_bound=-1.0, upper_bound=1.0)
+    moved = careless.perturb(sample.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
+    wrong_way = ((moved - sample).sign() * (our_attack - sample).sign() < 0).float().mean()
+    right = (answers_of(scenes.model, moved)[0] == its_class).float().mean()
+    print(f"{ending:<20}{right:>24.2f}{wrong_way:>30.0%}")
+right = (answers_of(scenes.model, our_attack)[0] == its_class).float().mean()
+print(f"{'with cross-entropy':<20}{right:>24.2f}")
+
+# %% [markdown]
+# With the softmax the default does its job. With log-probabilities it pushes nearly every pixel the wrong way: it *helps* the model, which then looks perfectly safe. (The logarithm of a negative number is undefined, but its slope $1/z$ exists, with the wrong sign.) Logits are in between: right where the logit of the class is positive, as on nearly all of these scenes, wrong where it is negative.
+#
+# A model that seems to resist this attack has only been attacked badly. Whenever a result pleases you, ask whether the test was able to fail.
+#
+# ### Card 3: the same accuracy, another story
+#
+# Draw the training tumours again with repetition (a bootstrap), fit the tree of section 10 again, and note its first question. Thirty times:
+
+# %%
+from collections import Counter
+
+rng = np.random.default_rng(0)
+first_questions, says = Counter(), []
+for _ in range(30):
+    again = rng.choice(train, size=len(train))
+    refitted = DecisionTreeClassifier(max_depth=3, criterion="entropy", random_state=0).fit(
+        all_columns[again], malignant[again]
+    )
+    first_questions[tumours.feature_names[refitted.tree_.feature[0]]] += 1
+    says.append(refitted.predict(all_columns[test]))
+says = np.array(says)
+accuracies = (says == malignant[test]).mean(axis=1)
+agree = np.mean([(says[i] == says[j]).mean() for i in range(30) for j in range(i)])
+figure, ax = plt.subplots(figsize=(7, 0.5 + 0.38 * len(first_questions)))
+common = first_questions.most_common()[::-1]
+ax.barh([name for name, _ in common], [count for _, count in common], color=plots.ACCENT)
+ax.set(xlabel="number of trees that ask this first")
+ax.set_title("Thirty trees from nearly the same data", loc="left")
+plt.show()
+print(
+    f"their accuracies lie between {accuracies.min():.2f} and {accuracies.max():.2f}; two of them agree on {agree:.0%} of the unseen tumours"
+)
+
+# %% [markdown]
+# Many different models fit about equally well; Breiman called it the *Rashomon effect*. If you explain one of them, you explain one of them, not the disease.
+
+# %% [markdown]
+# ## 19 · Exercises
+#
+# You know how they work. Exercises have one to three stars.
+
+# %% [markdown]
+# ### Exercise: information gain
+#
+# Write section 10's gain as one function. `labels` holds class numbers, `says_yes` is an array of True and False. Mind the side on which a class does not occur, and the question that everybody answers alike.
+
+
+# %% exercise="information_gain"
+def information_gain(labels, says_yes):
+    """The information gain, in bits, of a question about examples with these class labels."""
+
+    # BEGIN SOLUTION
+    def entropy_of(group):
+        shares = np.unique(group, return_counts=True)[1] / len(group)
+        return -(shares * np.log2(shares)).sum()
+
+    after = sum(side.mean() * entropy_of(labels[side]) for side in (says_yes, ~says_yes) if side.any())
+    return entropy_of(labels) - after
+    # END SOLUTION
+
+
+# %%
+exercises.information_gain.check(information_gain)
+
+# %% [markdown]
+# ### Exercise: standard errors
+#
+# `table` is (n, d) without a column of ones; return the d + 1 standard errors, the intercept's first. Many programs on the web divide by the wrong number here. Try to write it without looking at section 7.
+
+
+# %% exercise="standard_errors"
+def standard_errors(table, outcome):
+    """The standard errors of the least squares coefficients, the intercept's first: (d + 1,)."""
+    # BEGIN SOLUTION
+    X = np.column_stack([np.ones(len(table)), table])
+    coefficients = np.linalg.lstsq(X, outcome, rcond=None)[0]
+    residuals = outcome - X @ coefficients
+    s2 = residuals @ residuals / (len(X) - X.shape[1])
+    return np.sqrt(s2 * np.diag(np.linalg.inv(X.T @ X)))
+    # END SOLUTION
+
+
+# %%
+exercises.standard_errors.check(standard_errors)
+
+# %% [markdown]
+# ### Exercise: find the bug
+#
+# In 1999 a study in a leading medical journal reported that doctors referred one group of patients for a heart examination with an *odds ratio* of 0.6, and newspapers and television wrote "40 per cent less likely". The first group had been referred in about 91 of 100 cases. This function repeats the error: it returns the odds ratio as if it were
+# a ratio of probabilities. Repair it: how many times as likely is it for the second group, whose odds are `odds_ratio` times the odds of the first?
+
+
+# %% exercise="times_as_likely"
+def times_as_likely(probability, odds_ratio):
+    """Probability in the second group divided by `probability`, that in the first."""
+    # BEGIN STUB
+    # return odds_ratio
+    # END STUB
+    # BEGIN SOLUTION
+    odds = probability / (1 - probability) * odds_ratio
+    return odds / (1 + odds) / probability
+    # END SOLUTION
+
+
+# %%
+exercises.times_as_likely.check(times_as_likely)
+
+# %% [markdown]
+# With the numbers of the study, the right function says:
+
+# %%
+print(f"less likely by {1 - exercises.times_as_likely.reference(0.906, 0.6):.0%}, not by 40%")
+
+# %% [markdown]
+# Schwartz and others took the report apart in the same journal, five months later.
+
+# %% [markdown]
+# ### Exercise: two reasons
+#
+# MYCIN's $\oplus$ from section 15. Try it with the three cases of the formula, and see that the order of two reasons does not matter.
+
+
+# %% exercise="combine"
+def combine_certainties(first, second):
+    """Combine two certainty factors (numbers between −1 and 1) for the same conclusion."""
+    # BEGIN SOLUTION
+    if first >= 0 and second >= 0:
+        return first + second * (1 - first)
+    if first < 0 and second < 0:
+        return first + second * (1 + first)
+    return (first + second) / (1 - min(abs(first), abs(second)))
+    # END SOLUTION
+
+
+# %%
+exercises.combine.check(combine_certainties)
+
+# %% [markdown]
+# ## 20 · Play
+#
+# Choose an unseen tumour and who asks. With the keyboard: Tab moves between the controls, the arrow keys change a value. Look for a tumour on which the answer to the doctor sounds surer than the numbers of the developer allow.
+
+# %%
+
+
+def explain_tumour(number, audience):
+    case = int(test[number])
+    parts = reasons(case)[::-1]
+    figure, ax = plt.subplots(figsize=(7, 1.9))
+    ax.barh([name for name, _, _ in parts], [part for _, part, _ in parts],
+            color=[plots.COLOURS[1] if part > 0 else plots.COLOURS[0] for _, part, _ in parts])  # fmt: skip
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    ax.set(xlabel="part of the log-odds (right: speaks for malignant)")
+    ax.set_title(f"unseen tumour {number}: probability of malignant {chances[case]:.2f}", loc="left")
+    plt.show()
+    print(textwrap.fill(f"To the {audience}: {tell(case, audience)}", 100))
+
+
+widgets.explore(
+    explain_tumour,
+    number=widgets.slider("tumour", 0, len(test) - 1, int(np.flatnonzero(test == doubtful)[0])),
+    audience=widgets.choice("who asks", ["patient", "doctor", "developer", "regulator"]),
+)
+
+# %% [markdown]
+# A still picture of the same: three unseen tumours, one surely benign, one doubtful, one surely malignant. Bars to the right speak for malignant. In the doubtful one no part is large, which two good reasons told with conviction would hide.
+
+# %%
+by_chance = test[np.argsort(chances[test])]
+trio = [int(by_chance[len(test) // 8]), doubtful, int(by_chance[-len(test) // 8])]
+figure, axes = plt.subplots(1, 3, figsize=(10, 2.2), sharey=True, sharex=True)
+for ax, case in zip(axes, trio, strict=True):
+    parts = [w * v for w, v in zip(b, three[case], strict=True)]
+    ax.barh(list(THREE), parts, color=[plots.COLOURS[1] if part > 0 else plots.COLOURS[0] for part in parts])
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    ax.set_title(
+        f"p = {chances[case]:.2f}, truth: {'malignant' if malignant[case] else 'benign'}", fontsize=10
+    )
+axes[1].set_xlabel("part of the log-odds")
+plt.show()
+
+# %% [markdown]
+# ## 21 · The paper in ten questions
+#
+# C. Rudin: *Stop explaining black box machine learning models for high stakes decisions and use interpretable models instead* (Nature Machine Intelligence, 2019).
+#
+# 1. **Which problem?** Decisions about people (bail, credit, medicine) are left to models that nobody can read, with an explanation attached afterwards.
+# 2. **Is it new?** Interpretable models are old. The claim that one should *not* explain black boxes where much is at stake, but replace them, was put this sharply for the first time.
+# 3. **Which hypothesis?** On data with meaningful columns there is usually a readable model that is as accurate, and the trade-off is mostly a belief.
+# 4. **Related work, and who?** Breiman's "Two cultures" (2001) with the Rashomon effect; Lipton (2018) on what interpretability may mean; Miller (2019) on explanation. The author works at Duke University on sparse rules and scores.
+# 5. **The key idea?** A post hoc explanation cannot be perfectly faithful: if it were, it would be the model itself. So constrain the model rather than explain it.
+# 6. **Which experiments?** It is an argument with examples (recidivism, a scoring of seizures, pictures with prototypes), not a benchmark.
+# 7. **Data and code?** Public data such as ProPublica's COMPAS table; the author's group publishes its programs.
+# 8. **Do the results support it?** For tables, often: your own section 13 found it on the tumours. For raw pictures and text the claim is much weaker, and finding the readable model can be hard work. Section 7 showed that glass boxes can mislead as well.
+# 9. **What did it contribute?** It moved the burden of proof: whoever uses a black box where much is at stake should show that a readable model is worse.
+# 10. **What next?** Readable models for pictures (prototype networks, concept bottlenecks), and explanations that are tested instead of believed (lesson 12).
+
+# %% [markdown]
+# ## 22 · Recap, and how to go on
+#
+# - Equal accuracy does not mean equal models. The test set comes from the same source as the shortcut.
+# - An explanation raises a suspicion; an experiment decides. Both get a number, an interval, and maps that know nothing beside them.
+# - Convincing and correct are different things. An edge filter convinces.
+# - Look at the data first; try a glass box second; explain a black box third.
+# - A glass box shows what it computes. It does not protect you from collinear columns, naive certainty, leakage, or another tree with another story.
+# - Say who asks, and give a contrast, few reasons, and what was left out.
+#
+# **The course's tools**, all of which you have now used once: a *lab* (model, data and truth: `load_lab`), *exercises* with `check`, `hint` and a folded solution, the *agreement table* (`judge.agreement_table`), a *score* with an interval beside baselines (`plots.score_plot`), the *map* (`show_field_map`). Each lesson stands alone; this one only asks you to come back to the map.
+#
+# Next: **02 · Deconvnet: what is a feature map looking for?**.
+#
+# **References**
+# - [Lapuschkin and others, 2019: Unmasking Clever Hans predictors](https://doi.org/10.1038/s41467-019-08987-4)
+# - Pfungst, 1907: *Das Pferd des Herrn von Osten (Der Kluge Hans)*; in English 1911 as *Clever Hans*
+# - [Zech and others, 2018: Variable generalization performance of a deep learning model to detect pneumonia in chest radiographs](https://doi.org/10.1371/journal.pmed.1002683)
+# - [Ribeiro and others, 2016: "Why should I trust you?" (huskies and wolves)](https://arxiv.org/abs/1602.04938)
+# - [Zeiler and Fergus, 2014: Visualizing and understanding convolutional networks](https://arxiv.org/abs/1311.2901)
+# - [Kim and others, 2016: Examples are not enough, learn to criticize!](https://papers.nips.cc/paper/6300-examples-are-not-enough-learn-to-criticize-criticism-for-interpretability)
+# - [Miller, 2019: Explanation in artificial intelligence: insights from the social sciences](https://arxiv.org/abs/1706.07269)
+# - [Rudin, 2019: Stop explaining black box machine learning models](https://arxiv.org/abs/1811.10154)
+# - [Lipton, 2018: The mythos of model interpretability](https://arxiv.org/abs/1606.03490)
+# - [Breiman, 2001: Statistical modeling: the two cultures](https://doi.org/10.1214/ss/1009213726) and [Random forests](https://doi.org/10.1023/A:1010933404324)
+# - [Efron and others, 2004: Least angle regression (the diabetes table)](https://doi.org/10.1214/009053604000000067)
+# - [Street and others, 1993: Nuclear feature extraction for breast tumor diagnosis (the table of tumours)](https://doi.org/10.1117/12.148698)
+# - [Hastie and Tibshirani, 1986: Generalized additive models](https://doi.org/10.1214/ss/1177013604)
+# - [Shannon, 1948: A mathematical theory of communication](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)
+# - [Shortliffe and Buchanan, 1975: A model of inexact reasoning in medicine](https://doi.org/10.1016/0025-5564(75)90047-4)
+# - [Craven and Shavlik, 1996: Extracting tree-structured representations of trained networks](https://papers.nips.cc/paper/1152-extracting-tree-structured-representations-of-trained-networks)
+# - [Goodfellow and others, 2015: Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572)
+# - [Schwartz and others, 1999: Misunderstandings about the effects of race and sex on physicians' referrals for cardiac catheterization](https://doi.org/10.1056/NEJM199907223410411)
+# - [Ambroise and McLachlan, 2002: Selection bias in gene extraction](https://doi.org/10.1073/pnas.102102699)
+# - The European AI Act, [Regulation (EU) 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj), article 86
