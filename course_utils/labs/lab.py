@@ -26,6 +26,7 @@ _LOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "wolves": ("rendered", "shortcut_lab", {"name": "wolves"}),
     "monsters": ("rendered", "shortcut_lab", {"name": "monsters"}),
     "designed": ("designed", "designed_lab", {}),
+    "detective": ("detective", "detective_lab", {}),
     "digits": ("digits", "digits_lab", {}),
     "tabular": ("tabular", "tabular_lab", {}),
     "text": ("text", "text_lab", {}),
@@ -185,11 +186,12 @@ def load_lab(name: str, **options: Any) -> Any:
         name: one of `lab_names()`.
         options: depend on the lab. "scenes": model="resnet" | "zfnet" | "zfnet_robust", n_objects=1 | 2.
             "watermark", "wolves", "monsters": model="shortcut" | "clean". "designed": network="linear" | ….
-            "photos": model="mobilenet_v2" or another torchvision classifier, pairs=False. "folder": path,
-            model. The module of each lab says more.
+            "detective": seed=0. "photos": model="mobilenet_v2" or another torchvision classifier,
+            pairs=False. "folder": path, model. The module of each lab says more.
 
     Returns:
-        A `Lab`; "text" and "tabular" return objects of their own with the same names in them.
+        A `Lab`; "text" and "tabular" return objects of their own with the same names in them, "detective" a
+        case with six labs in it.
 
     Raises:
         ValueError: unknown lab or option; the message names the valid ones.

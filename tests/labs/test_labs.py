@@ -182,3 +182,4 @@ def test_importing_labs_imports_no_torchvision():
 
 def test_lab_names():
     assert {"scenes", "watermark", "wolves", "monsters", "designed", "photos", "folder"} <= set(lab_names())
+    assert "detective" in lab_names()
