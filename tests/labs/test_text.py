@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from course_utils.labs import text as module
-from course_utils.labs.files import DataFileError, listed_files, read_weights
+from course_utils.labs.files import DataFileError, read_weights
 from course_utils.labs.lab import LabUnavailable
 from course_utils.labs.text import TextLab, best_span, plant, read_texts, split_sentences, text_lab
 
@@ -26,8 +26,6 @@ def sentiment() -> TextLab:
 
 @pytest.fixture(scope="module")
 def qa() -> TextLab:
-    if "weights/text-qa.safetensors" not in listed_files("weights"):
-        pytest.skip("the question-answering head is not shipped yet: python -m course_utils.training text-qa")
     return text_lab("qa")
 
 
