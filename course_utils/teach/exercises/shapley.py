@@ -1,0 +1,320 @@
+"""The exercises of lesson 07: an absent feature, exact values, the kernel, a walk, a trap, a published bug."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import comb, factorial
+
+import numpy as np
+
+from course_utils.teach.checks import Exercise, Mistake, Question
+
+# ---------------------------------------------------------------- the worth of a coalition
+
+
+def _worth(predict: Callable, x: np.ndarray, background: np.ndarray, mask: np.ndarray) -> float:
+    return float(predict(np.where(mask == 1, x, background)).mean())
+
+
+def _curved(rows: np.ndarray) -> np.ndarray:
+    return rows[:, 0] * rows[:, 1] + rows[:, 2] ** 2
+
+
+def _wavy(rows: np.ndarray) -> np.ndarray:
+    return np.sin(rows).sum(axis=1) * (1 + rows[:, 0] ** 2)
+
+
+def _worth_cases() -> list[tuple]:
+    rng = np.random.default_rng(0)
+    cases = []
+    for predict, n_rows, d in ((_curved, 5, 3), (_wavy, 8, 4), (_curved, 3, 6)):
+        mask = (np.arange(d) % 2).astype(np.int64)
+        cases.append((predict, rng.normal(1, 1, d), rng.normal(0, 1, (n_rows, d)), mask))
+    return cases
+
+
+worth = Exercise(
+    name="worth",
+    difficulty=1,
+    minutes=8,
+    hints=(
+        "Make one row for each row of the background: present features from `x`, absent ones from that background row.",
+        "`np.where(mask == 1, x, background)` makes all of them at once; the row `x` is repeated by itself.",
+        "Ask the model about all rows, then take the mean of the *answers*.",
+    ),
+    reference=_worth,
+    cases=_worth_cases,
+    mistakes={
+        "mean row": Mistake(
+            lambda predict, x, background, mask: float(
+                predict(np.where(mask == 1, x, background.mean(axis=0))[None])[0]
+            ),
+            "you ask about one row, filled up with the mean of the background. The mean of the answers is "
+            "something else than the answer to a mean, unless the model is linear.",
+        ),
+        "turned around": Mistake(
+            lambda predict, x, background, mask: _worth(predict, x, background, 1 - mask),
+            "you keep the absent features and replace the present ones: 1 means present.",
+        ),
+        "zeros": Mistake(
+            lambda predict, x, background, mask: float(predict(np.where(mask == 1, x, 0.0)[None])[0]),
+            "you set absent features to zero. A zero is a value like any other: average over the background.",
+        ),
+    },
+)
+
+# ---------------------------------------------------------------- exact values
+
+
+def _sizes(n: int) -> np.ndarray:
+    return np.bitwise_count(np.arange(2**n)).astype(int)
+
+
+def _exact(worths: np.ndarray, n: int, weight: Callable[[int], float] | None = None) -> np.ndarray:
+    weight = weight or (lambda s: factorial(s) * factorial(n - s - 1) / factorial(n))
+    codes, sizes, phi = np.arange(2**n), _sizes(n), np.zeros(n)
+    for i in range(n):
+        for c in codes[(codes >> i & 1) == 0]:
+            phi[i] += weight(int(sizes[c])) * (worths[c | 1 << i] - worths[c])
+    return phi
+
+
+def _size_with_the_player(worths: np.ndarray, n: int) -> np.ndarray:
+    return _exact(worths, n, lambda s: factorial(s + 1) * factorial(max(n - s - 2, 0)) / factorial(n))
+
+
+def _last_only(worths: np.ndarray, n: int) -> np.ndarray:
+    return np.array([worths[-1] - worths[2**n - 1 - (1 << i)] for i in range(n)])
+
+
+def _game_cases() -> list[tuple[np.ndarray, int]]:
+    rng = np.random.default_rng(1)
+    return [(rng.normal(3, 5, 2**n), n) for n in (3, 4, 6)]
+
+
+exact = Exercise(
+    name="exact",
+    difficulty=2,
+    minutes=15,
+    hints=(
+        "The players of coalition `c` are the 1-bits of the number `c`: player `i` is in it if `c >> i & 1` is 1.",
+        "For each player `i`, go through all `c` without it. The coalition with `i` is number `c + 2**i`.",
+        "Weight the difference of the two worths with s! (n − s − 1)! / n!, s = number of players in `c` (`bin(c).count('1')`).",
+    ),
+    reference=_exact,
+    cases=_game_cases,
+    mistakes={
+        "equal weights": Mistake(
+            lambda worths, n: _exact(worths, n, lambda s: 1 / 2 ** (n - 1)),
+            "every coalition counts the same. That is the Banzhaf value: fair in its way, but it does not add up. "
+            "Orders of arrival reach small and large coalitions more often than middle ones.",
+        ),
+        "last one": Mistake(
+            _last_only,
+            "you only look at what is lost when a player leaves the full team. Average over all coalitions.",
+        ),
+        "size counts the player": Mistake(
+            _size_with_the_player,
+            "the size s in the weight is that of the coalition *without* the player i.",
+        ),
+        "not divided": Mistake(
+            lambda worths, n: _exact(worths, n) * factorial(n),
+            "you add up over all n! orders and do not divide by their number.",
+        ),
+    },
+)
+
+# ---------------------------------------------------------------- the kernel
+
+
+def _kernel(n: int, sizes: np.ndarray, *, choose: bool = True, ends: bool = True) -> np.ndarray:
+    binomial = np.array([comb(n, int(s)) for s in sizes], float)
+    return (n - 1) / ((binomial if choose else 1.0) * (sizes * (n - sizes) if ends else 1.0))
+
+
+kernel = Exercise(
+    name="kernel",
+    difficulty=1,
+    minutes=6,
+    hints=(
+        "The formula is π(s) = (n − 1) / (C(n, s) · s · (n − s)).",
+        "`math.comb(n, s)` is C(n, s). It takes plain whole numbers, so go through `sizes` one by one.",
+    ),
+    reference=_kernel,
+    cases=lambda: [
+        (4, np.array([1, 2, 3])),
+        (9, np.array([1, 4, 5, 8, 2])),
+        (12, np.arange(1, 12)),
+    ],
+    mistakes={
+        "no binomial": Mistake(
+            lambda n, sizes: _kernel(n, sizes, choose=False),
+            "the C(n, s) is missing: you gave the weight of all coalitions of a size together, not of one of them.",
+        ),
+        "only the binomial": Mistake(
+            lambda n, sizes: _kernel(n, sizes, ends=False),
+            "the factor s (n − s) below is missing.",
+        ),
+        "weights of the formula": Mistake(
+            lambda n, sizes: np.array(
+                [factorial(s) * factorial(n - s - 1) / factorial(n) for s in map(int, sizes)]
+            ),
+            "these are the weights of the Shapley formula, s! (n − s − 1)! / n!. Asked for is the kernel of the regression.",
+        ),
+        "constant": Mistake(
+            lambda n, sizes: _kernel(n, sizes) / (n - 1),
+            "the factor n − 1 is missing. (A constant does not change a regression, but it is in the formula.)",
+        ),
+    },
+)
+
+# ---------------------------------------------------------------- one walk
+
+
+def _walk(value: Callable, order: np.ndarray) -> np.ndarray:
+    n = len(order)
+    arrival = np.argsort(order)
+    worths = value((arrival[None, :] < np.arange(n + 1)[:, None]).astype(np.int64))
+    phi = np.zeros(n)
+    phi[order] = np.diff(worths)
+    return phi
+
+
+def _by_position(value: Callable, order: np.ndarray) -> np.ndarray:
+    return _walk(value, order)[order]
+
+
+def _running_total(value: Callable, order: np.ndarray) -> np.ndarray:
+    phi = np.zeros(len(order))
+    phi[order] = np.cumsum(_walk(value, order)[order])
+    return phi
+
+
+def _order_is_arrival(value: Callable, order: np.ndarray) -> np.ndarray:
+    return _walk(value, np.argsort(order))
+
+
+def _product(masks: np.ndarray) -> np.ndarray:
+    masks = np.asarray(masks)
+    return 2.0 * masks[:, 0] * masks[:, 2] + masks @ np.arange(1.0, masks.shape[1] + 1) + 0.5
+
+
+def _root(masks: np.ndarray) -> np.ndarray:
+    masks = np.asarray(masks)
+    return np.sqrt(masks @ np.arange(1.0, masks.shape[1] + 1)) - masks[:, 1]
+
+
+walk = Exercise(
+    name="walk",
+    difficulty=2,
+    minutes=12,
+    hints=(
+        "Start with a row of zeros. Switch the players on, one after the other, and keep every row: n + 1 coalitions.",
+        "Ask for all their worths at once; `np.diff` gives what each arrival added.",
+        "The k-th difference belongs to player `order[k]`: `phi[order] = np.diff(worths)`.",
+    ),
+    reference=_walk,
+    cases=lambda: [
+        (_product, np.array([2, 0, 3, 1])),
+        (_root, np.array([1, 3, 0, 4, 2])),
+        (_product, np.array([1, 2, 0])),
+    ],
+    mistakes={
+        "by position": Mistake(
+            _by_position,
+            "your result is sorted by arrival. Entry i must belong to player i, or the average over orders mixes players.",
+        ),
+        "running total": Mistake(
+            _running_total,
+            "you return the worth reached so far. A player gets the *difference* to the coalition before.",
+        ),
+        "inverse": Mistake(
+            _order_is_arrival,
+            "you read `order[i]` as the time when player i arrives. It says who arrives as the i-th.",
+        ),
+    },
+)
+
+# ---------------------------------------------------------------- predict, then run
+
+
+def _left_out(values: np.ndarray) -> int:
+    return int((np.abs(np.asarray(values)) < 1e-9).sum())
+
+
+left_out = Question(
+    name="left_out",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Sixteen equal players, an additive game: each should get 1. The explainer is called without any option.",
+        "By default it first chooses ten features (a lasso path), and fits only those.",
+    ),
+    expected=_left_out,
+    examples=lambda: [
+        (np.append(np.zeros(6), np.full(10, 1.6)),),
+        (np.append(np.zeros(3), np.full(10, 1.3)),),
+        (np.append(np.ones(7), np.zeros(2)),),
+    ],
+    mistakes={
+        "none": Mistake(
+            lambda answer, values: answer == 0,
+            "that is what the theory says, and what the library gives with `l1_reg=0`. Its default does something else.",
+            example=lambda values: 0,
+        ),
+        "those kept": Mistake(
+            lambda answer, values: answer == len(values) - _left_out(values),
+            "that is how many players are kept. Asked for is the number of those who get nothing.",
+            example=lambda values: len(values) - _left_out(values),
+        ),
+    },
+)
+
+# ---------------------------------------------------------------- find the bug
+
+
+def _interaction(worths: np.ndarray, n: int, i: int, j: int, weight: Callable | None = None) -> float:
+    weight = weight or (lambda s: factorial(s) * factorial(n - s - 2) / (2 * factorial(n - 1)))
+    total = 0.0
+    for c in range(2**n):
+        if not (c >> i & 1 or c >> j & 1):
+            delta = worths[c | 1 << i | 1 << j] - worths[c | 1 << i] - worths[c | 1 << j] + worths[c]
+            total += weight(c.bit_count()) * delta
+    return float(total)
+
+
+def _taylor(worths: np.ndarray, n: int, i: int, j: int) -> float:
+    return _interaction(worths, n, i, j, lambda s: factorial(s) * factorial(n - s - 1) / factorial(n))
+
+
+interaction = Exercise(
+    name="interaction",
+    difficulty=3,
+    minutes=12,
+    hints=(
+        "The sum goes over coalitions of the *other* n − 2 players. Add up the weights of all of them: what should the sum be?",
+        "Φ_ij is half of an average, so the weights must add up to one half for every n. For n = 3 the given ones add up to 1/3 + 1/6.",
+        "That is one half as well, so look at *which* sizes get how much. For n = 3, the coalitions ∅ and {k} must count the same.",
+        "The weight is s! (n − s − 2)! / (2 (n − 1)!).",
+    ),
+    reference=_interaction,
+    given=_taylor,
+    cases=lambda: [
+        (np.random.default_rng(n).normal(0, 4, 2**n), n, i, j)
+        for n, i, j in ((3, 0, 2), (4, 1, 3), (5, 2, 0))
+    ],
+    mistakes={
+        "not halved": Mistake(
+            lambda worths, n, i, j: 2 * _interaction(worths, n, i, j),
+            "this is the whole interaction index. Each of the two players gets one half of it.",
+        ),
+        "only the first": Mistake(
+            lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 0.5 * (s == 0)),
+            "you only look at the pair alone, with nobody else present.",
+        ),
+        "equal weights": Mistake(
+            lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 0.5 / 2 ** (n - 2)),
+            "all coalitions count the same. Every *size* must count the same, and its coalitions share that.",
+        ),
+    },
+)
