@@ -5,13 +5,10 @@ States are `(…, D)` float tensors, one vector of D numbers a token. Nothing he
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
 
 from course_utils.methods.attention import check_tokens
@@ -28,12 +25,16 @@ class Probe:
         control: the same for the control task, whose labels are random but fixed for each word.
         selectivity: accuracy − control. Near zero: the probe may just have learnt words by heart.
         train_accuracy: accuracy on the training part.
+        hits: for each row of the test part, was the label right? `accuracy` is their mean.
+        control_hits: the same for the control task, in the same order.
     """
 
     accuracy: float
     majority: float
     control: float
     train_accuracy: float
+    hits: np.ndarray = field(repr=False, compare=False)
+    control_hits: np.ndarray = field(repr=False, compare=False)
 
     @property
     def selectivity(self) -> float:
@@ -72,8 +73,7 @@ def cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
     """Return a·b / (‖a‖ ‖b‖) over the last axis, −1 … 1; the other axes broadcast.
 
     This is the similarity: 1 for the same direction. One minus it is the cosine *distance*. With a zero
-        vector,
-    which has no direction, it is 0. Raises as `euclidean_distance`.
+    vector, which has no direction, it is 0. Raises as `euclidean_distance`.
     """
     a, b = _vectors(a, b)
     return (_unit(a) * _unit(b)).sum(dim=-1).clamp(-1, 1)
@@ -161,6 +161,8 @@ def linear_probe(
             share.
     """
 
+    from sklearn.linear_model import LogisticRegression  # slow to import, and only probes need it
+
     def classifier() -> LogisticRegression:
         return LogisticRegression(C=1 / penalty, max_iter=300, tol=1e-3)
 
@@ -183,6 +185,8 @@ def mlp_probe(
         hidden: hidden units. The others, and Raises: as `linear_probe`.
     """
 
+    from sklearn.neural_network import MLPClassifier
+
     def classifier() -> MLPClassifier:
         return MLPClassifier((hidden,), max_iter=60, early_stopping=False, tol=1e-3, random_state=seed)
 
@@ -197,6 +201,8 @@ def control_labels(words: Sequence, labels: Sequence, seed: int = 0) -> np.ndarr
 
 
 def _probe(classifier, states, labels, words, groups, test_share, seed) -> Probe:
+    from sklearn.exceptions import ConvergenceWarning
+
     states = _states(states)
     if states.ndim != 2:
         raise ValueError(f"states must have the shape (N, D), not {tuple(states.shape)}")
@@ -226,23 +232,28 @@ def _probe(classifier, states, labels, words, groups, test_share, seed) -> Probe
     mean, spread = rows[~test].mean(axis=0), rows[~test].std(axis=0)
     rows = (rows - mean) / np.where(spread > 0, spread, 1)
 
-    def accuracies(answers: np.ndarray) -> tuple[float, float]:
+    def learnt(answers: np.ndarray) -> tuple[float, np.ndarray]:
         if len(np.unique(answers[~test])) < 2:
             raise ValueError("the training part has only one label: there is nothing to learn")
         with warnings.catch_warnings():  # a probe that has nearly settled is good enough
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = classifier().fit(rows[~test], answers[~test])
-        return (
-            float((fitted.predict(rows[~test]) == answers[~test]).mean()),
-            float((fitted.predict(rows[test]) == answers[test]).mean()),
-        )
+        on_training = float((fitted.predict(rows[~test]) == answers[~test]).mean())
+        return on_training, fitted.predict(rows[test]) == answers[test]
 
     truth = columns["labels"]
     found, counts = np.unique(truth[~test], return_counts=True)
-    train_accuracy, accuracy = accuracies(truth)
-    _, control = accuracies(control_labels(columns["words"], truth, seed))
+    train_accuracy, hits = learnt(truth)
+    _, control_hits = learnt(control_labels(columns["words"], truth, seed))
     majority = float((truth[test] == found[counts.argmax()]).mean())
-    return Probe(accuracy, majority, control, train_accuracy)
+    return Probe(
+        accuracy=float(hits.mean()),
+        majority=majority,
+        control=float(control_hits.mean()),
+        train_accuracy=train_accuracy,
+        hits=hits,
+        control_hits=control_hits,
+    )
 
 
 def _vectors(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -135,6 +135,8 @@ def test_probe_finds_what_is_there_and_is_selective():
     assert probe.selectivity == pytest.approx(probe.accuracy - probe.control)
     assert probe.majority == pytest.approx(1 / 3, abs=0.07)
     assert linear_probe(states, labels, words) == probe
+    assert len(probe.hits) == len(probe.control_hits) == 360  # 30 % of 1,200 rows
+    assert probe.hits.mean() == probe.accuracy and probe.control_hits.mean() == probe.control
 
 
 def test_probe_finds_nothing_in_noise():
