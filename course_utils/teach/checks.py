@@ -25,8 +25,8 @@ _LOOK = {  # a symbol and a word carry the verdict, the colour only repeats it
 }
 
 _SIDE_EFFECTS = {
-    "inputs": "it changes its inputs in place. Work on a copy (`x.clone()`), or use operations that return a "
-    "new tensor (`x + y` instead of `x += y`, `relu` instead of `relu_`).",
+    "inputs": "it changes its inputs in place. Work on a copy (`x.clone()` of a tensor, `x.copy()` of an array), "
+    "or use operations that return something new (`x + y` instead of `x += y`, `relu` instead of `relu_`).",
     "hooks": "it leaves a hook on the model, which would fire again at every later call. Keep the handle and "
     "call `handle.remove()`, also when an error interrupts you (`try: … finally: …`).",
     "model": "it leaves the model changed (weights, `training` or `requires_grad`). Put it back as it was.",
@@ -250,7 +250,7 @@ def _run(function: Callable, case: tuple) -> _Run:
     arguments = copy.deepcopy(case)
     value, error, where = None, None, ""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
+        torch.manual_seed(271828)  # unusual: randn() must not pass for a generator of seed 0
         try:
             value = function(*arguments)
         except Exception as raised:

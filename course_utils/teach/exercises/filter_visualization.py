@@ -56,6 +56,32 @@ ascent_step = Exercise(
             lambda x, gradient, rate, decay: (x + rate * (gradient - decay * x)).clamp(-1, 1),
             "the derivative of x² is 2x: a factor 2 is missing in the decay.",
         ),
+        "clamp before the decay": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1) - rate * 2 * decay * x,
+            "you cut the pixels off before the decay: the last thing that you do must be the clamp, after the whole step.",
+        ),
+        "decay after the clamp": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1) * (1 - 2 * rate * decay),
+            "you let the cut-off picture decay: both slopes are taken at the old x, added, and cut off at the very end.",
+        ),
+        "mean of the penalty": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x / x[0].numel())).clamp(
+                -1, 1
+            ),
+            "you took the slope of the mean of x², as section 6 does: here the penalty is a sum, so nothing is divided by the number of pixels.",
+        ),
+        "mean over all pictures": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x / x.numel())).clamp(-1, 1),
+            "you divided the decay by the number of values in all pictures together: the penalty is a sum, and every picture is climbed for itself.",
+        ),
+        "clamp at 0": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x)).clamp(0, 1),
+            "you cut off at 0 and 1: for this network black is −1, so half of all values are lost.",
+        ),
+        "decay forgotten": Mistake(
+            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1),
+            "you climb s(x) alone: the decay pulls back nothing.",
+        ),
     },
 )
 
@@ -71,6 +97,12 @@ def _total_variation(x: torch.Tensor) -> torch.Tensor:
     down = (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3))
     across = (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean(dim=(1, 2, 3))
     return down + across
+
+
+def _joint_mean(x: torch.Tensor) -> torch.Tensor:
+    down = (x[:, :, 1:] - x[:, :, :-1]).abs().flatten(1)
+    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().flatten(1)
+    return torch.cat([down, across], dim=1).mean(dim=1)
 
 
 total_variation = Exercise(
@@ -108,6 +140,41 @@ total_variation = Exercise(
                 (x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean()
             ),
             "you averaged over the pictures too: every picture has a total variation of its own.",
+        ),
+        "columns only": Mistake(
+            lambda x: (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean(dim=(1, 2, 3)),
+            "you compared each pixel with the one to its right only: neighbours below count too.",
+        ),
+        "sums": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).abs().sum(dim=(1, 2, 3))
+                + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().sum(dim=(1, 2, 3))
+            ),
+            "you added the differences up: then a larger picture costs more for its size alone. Take their mean.",
+        ),
+        "one joint mean": Mistake(
+            _joint_mean,
+            "you took one mean over the differences of both directions: take a mean for each direction, and add the two.",
+        ),
+        "mean of the two": Mistake(
+            lambda x: _total_variation(x) / 2,
+            "your values are half of what they should be: the means of the two directions are added, not averaged.",
+        ),
+        "divided by pixels": Mistake(
+            lambda x: (
+                (
+                    (x[:, :, 1:] - x[:, :, :-1]).abs().sum(dim=(1, 2, 3))
+                    + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().sum(dim=(1, 2, 3))
+                )
+                / x[0].numel()
+            ),
+            "you divided by the number of pixels: there is one row of differences less than rows of pixels, and one column less. Take `.mean` of the differences.",
+        ),
+        "wrap around": Mistake(
+            lambda x: (
+                (x - x.roll(1, 2)).abs().mean(dim=(1, 2, 3)) + (x - x.roll(1, 3)).abs().mean(dim=(1, 2, 3))
+            ),
+            "you compared the first row with the last one, and the first column with the last: `roll` goes around the edge, and those are no neighbours.",
         ),
     },
 )
@@ -239,6 +306,36 @@ climb_from_noise = Exercise(
             _clamped_at_the_end,
             "you clamp once at the end: then the steps before were climbed at places where no picture is. Clamp in every step.",
         ),
+        "downhill": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), lambda x: -gradient_of(x), n_steps, clamp=True
+            ),
+            "you walk downhill now: the sign of the step was right. The text says *maximise*, so the gradient is added.",
+        ),
+        "noise on the photograph": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                photograph + _noise_like(photograph), gradient_of, n_steps, clamp=True
+            ),
+            "you add noise to the photograph: the photograph is still in there. Start from the noise alone.",
+        ),
+        "start from grey": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                torch.zeros_like(photograph), gradient_of, n_steps, clamp=True
+            ),
+            "you start from plain grey: the text says noise, made with the generator that the exercise names.",
+        ),
+        "strong noise": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph) / 0.05, gradient_of, n_steps, clamp=True
+            ),
+            "your noise is twenty times too strong: it should be faint, `0.05 * torch.randn(…)`.",
+        ),
+        "no generator": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                0.05 * torch.randn(photograph.shape), gradient_of, n_steps, clamp=True
+            ),
+            "your noise does not come from the generator that the exercise names: then everybody gets another picture, and you another one in each run. Pass `generator=torch.Generator().manual_seed(0)`.",
+        ),
     },
 )
 
@@ -269,6 +366,25 @@ def _per_picture(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.T
     return (kept & mask).sum() / (kept | mask).sum()
 
 
+def _iou_of_each(heat: torch.Tensor, mask: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    return ((kept & mask).sum(dim=(1, 2)) / (kept | mask).sum(dim=(1, 2))).mean()
+
+
+def _per_picture_mean(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    share = max(1, round(n_kept / len(heat)))
+    return _iou_of_each(heat, mask, torch.stack([_kept(one, share) for one in heat]))
+
+
+def _dice(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    kept = _kept(heat, n_kept)
+    return 2 * (kept & mask).sum() / (kept.sum() + mask.sum())
+
+
+def _one_too_few(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    kept = heat > heat.flatten().topk(n_kept).values[-1]
+    return (kept & mask).sum() / (kept | mask).sum()
+
+
 name_score = Exercise(
     name="name_score",
     difficulty=2,
@@ -293,6 +409,28 @@ name_score = Exercise(
         "recall": Mistake(
             lambda heat, mask, n_kept: (_kept(heat, n_kept) & mask).sum() / mask.sum(),
             "you divided by the part's pixels: then a filter that fires everywhere would be perfect. Divide by the union.",
+        ),
+        "Dice": Mistake(
+            _dice,
+            "that is the Dice score, twice the intersection over the sum of both sizes: the union counts the common pixels once.",
+        ),
+        "sum instead of union": Mistake(
+            lambda heat, mask, n_kept: (
+                (_kept(heat, n_kept) & mask).sum() / (_kept(heat, n_kept).sum() + mask.sum())
+            ),
+            "you divided by the sum of both sizes: that counts the common pixels twice. The union is `kept | mask`.",
+        ),
+        "mean of the pictures": Mistake(
+            lambda heat, mask, n_kept: _iou_of_each(heat, mask, _kept(heat, n_kept)),
+            "you took each picture's IoU and then their mean: add the pixels of all pictures up first, above and below the line.",
+        ),
+        "everything for each picture": Mistake(
+            _per_picture_mean,
+            "you did it for each picture and took the mean: there is one threshold and one ratio, for all pictures together.",
+        ),
+        "one too few": Mistake(
+            _one_too_few,
+            "you kept one place too few: the threshold is itself one of the strongest places, so compare with `>=`.",
         ),
     },
 )
