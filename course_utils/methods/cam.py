@@ -128,6 +128,7 @@ def score_cam(
     *,
     upsample_first: bool = False,
     align_corners: bool = False,
+    n_channels: int | None = None,
     chunk_size: int | None = None,
 ) -> Tensor:
     """Score-CAM: weights from the scores of the picture seen through each channel.
@@ -141,6 +142,7 @@ def score_cam(
         upsample_first: scale a channel to 0 … 1 before (False, as torchcam does) or after it is upsampled
             (True, as the paper writes and grad-cam does).
         align_corners: of the bilinear upsampling; False in torchcam, True in grad-cam.
+        n_channels: take only so many channels of each picture, the most active ones, to save time; None: all.
         chunk_size: masked pictures in one forward pass; None chooses.
 
     Returns, Raises: as `grad_cam`.
@@ -148,6 +150,11 @@ def score_cam(
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
     activations = _activations(model, inputs, layer)
+    if n_channels is not None and not 1 <= n_channels <= activations.shape[1]:
+        raise ValueError(f"n_channels must be 1 to the layer's {activations.shape[1]}, not {n_channels}")
+    if n_channels is not None:
+        most = activations.mean(dim=(2, 3)).topk(n_channels, dim=1).indices
+        activations = activations[torch.arange(len(most), device=most.device)[:, None], most]
     n, n_channels = activations.shape[:2]
     masks = activations.flatten(0, 1) if upsample_first else min_max(activations.flatten(0, 1))
     scores = []

@@ -1,0 +1,266 @@
+"""Unit tests for explanations: networks whose right answer is known, and each method passes or fails.
+
+    results = explanation_tests()
+    results["saliency"]["saturating"].state  # "exact", "place", "fails" or "n/a"
+
+The networks are those of `load_lab("designed")`. The truth is the Shapley values of the score against zero.
+
+- "exact": all numbers are the true ones, up to `TOLERANCE` of the largest.
+- "place": the numbers are others, but the strongest is where it must be for each input that has a truth, and
+  the map is empty for the inputs whose truth is zero. On pictures: the maximum lies on the pattern.
+- "fails": neither.
+- "n/a": the method has no answer for this network: no ReLU, no feature maps, too many players.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_utils.judge import baselines
+from course_utils.judge.localisation import pointing_game
+from course_utils.labs.designed import NETWORKS
+from course_utils.labs.lab import Lab, load_lab
+from course_utils.methods import cam, deconvnet, gradients, occlusion
+from course_utils.methods.cam import upsample
+
+TOLERANCE = 0.03  # of the largest true value: integrals over a kink are not exact
+N_PICTURES = 6  # of each network of pictures
+STATES = ("exact", "place", "fails", "n/a")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Verdict on one method and one network.
+
+    `error` is the largest difference to the truth as a share of the largest true value; None where the method
+    has no answer.
+    """
+
+    state: str
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A designed network as a classifier of pictures `(N, C, H, W)`; vectors are pictures of one row."""
+
+    name: str
+    model: nn.Module
+    inputs: Tensor
+    targets: Tensor
+    truth: Tensor  # (N, H, W), channels added
+    masks: Tensor | None  # (N, H, W) bool, for the networks of pictures
+    layer: nn.Module | None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.masks is not None
+
+
+class _Flat(nn.Module):
+    """A network of vectors that takes them as pictures `(N, 1, 1, d)`."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x.flatten(1))
+
+
+def _case(name: str) -> _Case:
+    lab: Lab = load_lab("designed", network=name)
+    if lab.masks is None:
+        inputs = lab.inputs[:, None, None, :]
+        truth = lab.attributions[:, None, :].to(inputs)
+        return _Case(name, _Flat(lab.model).eval(), inputs, lab.targets, truth, None, None)
+    few = slice(0, N_PICTURES)
+    truth = lab.attributions[few].sum(dim=1).to(lab.inputs)
+    return _Case(name, lab.model, lab.inputs[few], lab.targets[few], truth, lab.masks[few], lab.layer)
+
+
+def explanation_tests(
+    methods: Sequence[str] | None = None, networks: Sequence[str] = NETWORKS
+) -> dict[str, dict[str, Result]]:
+    """Try methods on the designed networks.
+
+    Args:
+        methods: names out of `METHODS`; None takes all.
+        networks: names out of `course_utils.labs.designed.NETWORKS`.
+
+    Returns:
+        method → network → `Result`.
+    """
+    chosen = list(METHODS) if methods is None else list(methods)
+    for name in chosen:
+        if name not in METHODS:
+            raise ValueError(f"there is no method {name!r} here: choose of {', '.join(METHODS)}")
+    cases = [_case(name) for name in networks]
+    return {name: {case.name: judge_map(METHODS[name](case), case) for case in cases} for name in chosen}
+
+
+def try_method(explain: Callable[[nn.Module, Tensor, Tensor], Tensor], network: str) -> Result:
+    """Try a function of your own on one network.
+
+    Args:
+        explain: `(model, inputs, targets)` to attributions like `inputs`, `(N, C, H, W)`; the networks of
+            vectors take them as pictures of one row, `(N, 1, 1, d)`.
+        network: one of the designed networks.
+    """
+    case = _case(network)
+    values = explain(case.model, case.inputs, case.targets).detach()
+    if values.shape != case.inputs.shape:
+        raise ValueError(f"attributions must be {tuple(case.inputs.shape)}, not {tuple(values.shape)}")
+    return judge_map(values.sum(dim=1), case)
+
+
+def judge_map(maps: Tensor | None, case: _Case) -> Result:
+    """Compare maps `(N, H, W)` with the truth; None means that the method has no answer."""
+    if maps is None:
+        return Result("n/a")
+    maps, truth = maps.detach().double(), case.truth.double()
+    error = float((maps - truth).abs().max() / truth.abs().max())
+    if error <= TOLERANCE:
+        return Result("exact", error)
+    return Result("place" if _right_place(maps.abs(), truth.abs(), case) else "fails", error)
+
+
+def _right_place(sizes: Tensor, truth: Tensor, case: _Case) -> bool:
+    """Is the strongest value where it must be, and nothing where nothing must be?"""
+    sizes, truth = sizes.flatten(1), truth.flatten(1)
+    top, limit = sizes.amax(dim=1), TOLERANCE * float(sizes.max())
+    silent = truth.amax(dim=1) == 0
+    if float(sizes.max()) == 0 or (top[silent] > limit).any() or (top[~silent] <= limit).any():
+        return False
+    if case.is_picture:
+        return bool((pointing_game(sizes.view(case.truth.shape), case.masks.to(sizes.device)) == 1).all())
+    strongest = sizes >= top[:, None] * (1 - 1e-4)
+    meant = truth >= truth.amax(dim=1, keepdim=True) * (1 - 1e-4)
+    return not (strongest & ~meant)[~silent].any()
+
+
+# ------------------------------------------------------------------------------------- the methods
+
+
+def _saliency(case: _Case) -> Tensor:
+    return gradients.saliency(case.model, case.inputs, case.targets).sum(dim=1)
+
+
+def _smooth_grad(case: _Case) -> Tensor:
+    return gradients.smooth_grad(case.model, case.inputs, case.targets, 25).sum(dim=1)
+
+
+def _input_x_gradient(case: _Case) -> Tensor:
+    return gradients.input_x_gradient(case.model, case.inputs, case.targets).sum(dim=1)
+
+
+def _integrated_gradients(case: _Case) -> Tensor:
+    return gradients.integrated_gradients(
+        case.model, case.inputs, case.targets, n_steps=150, method="riemann_middle"
+    ).sum(dim=1)
+
+
+def _guided_backprop(case: _Case) -> Tensor | None:
+    if not _has_relu(case.model):
+        return None
+    return deconvnet.guided_backprop(case.model, case.inputs, case.targets).sum(dim=1)
+
+
+def _deconvnet(case: _Case) -> Tensor | None:
+    linear = [name for name, module in case.model.named_modules() if isinstance(module, nn.Linear)]
+    if not _has_relu(case.model) or not linear:
+        return None
+    return deconvnet.deconvnet(case.model, case.inputs, linear[-1], case.targets).sum(dim=1)
+
+
+def _occlusion(case: _Case) -> Tensor:
+    """One value or one pixel at a time, set to zero."""
+    return occlusion.occlusion(case.model, case.inputs, case.targets, 1, 1)
+
+
+def _game(case: _Case, row: int) -> Callable[[np.ndarray], np.ndarray]:
+    def value(masks: np.ndarray) -> np.ndarray:
+        shown = torch.from_numpy(np.asarray(masks)).to(case.inputs)[:, None, None, :] * case.inputs[row]
+        with torch.no_grad():
+            return case.model(shown)[:, int(case.targets[row])].double().cpu().numpy()
+
+    return value
+
+
+def _shapley(rule: str) -> Callable[[_Case], Tensor | None]:
+    def explain(case: _Case) -> Tensor | None:
+        from course_utils.methods import shapley
+
+        if case.is_picture:
+            return None  # 576 players
+        n = case.inputs.shape[-1]
+        rows = [getattr(shapley, rule)(_game(case, row), n) for row in range(len(case.inputs))]
+        return torch.from_numpy(np.stack(rows))[:, None, :]
+
+    return explain
+
+
+def _lime(case: _Case) -> Tensor | None:
+    """The surrogate of LIME on all on-off patterns, with its own kernel and ridge."""
+    from course_utils.methods.lime import cosine_distances, exponential_kernel, fit_surrogate
+
+    if case.is_picture:
+        return None
+    masks = np.array(list(product((1, 0), repeat=case.inputs.shape[-1])))
+    weights = exponential_kernel(cosine_distances(masks), 0.25)
+    rows = [
+        fit_surrogate(masks, _game(case, row)(masks), weights).coefficients for row in range(len(case.inputs))
+    ]
+    return torch.from_numpy(np.stack(rows))[:, None, :]
+
+
+def _of_layer(method: Callable) -> Callable[[_Case], Tensor | None]:
+    def explain(case: _Case) -> Tensor | None:
+        if case.layer is None:
+            return None
+        maps = method(case.model, case.inputs, case.targets, case.layer)
+        return upsample(maps, tuple(case.inputs.shape[2:]))
+
+    return explain
+
+
+def _cam(case: _Case) -> Tensor | None:
+    if case.layer is None or not hasattr(case.model, "fc"):
+        return None
+    return _of_layer(lambda model, x, t, layer: cam.cam(model, x, t, layer, model.fc))(case)
+
+
+def _sobel(case: _Case) -> Tensor | None:
+    return baselines.sobel(case.inputs) if case.is_picture else None
+
+
+def _has_relu(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.ReLU) for module in model.modules())
+
+
+METHODS: dict[str, Callable[[_Case], Tensor | None]] = {
+    "saliency": _saliency,
+    "SmoothGrad": _smooth_grad,
+    "gradient × input": _input_x_gradient,
+    "Integrated Gradients": _integrated_gradients,
+    "deconvnet": _deconvnet,
+    "guided backprop": _guided_backprop,
+    "CAM": _cam,
+    "Grad-CAM": _of_layer(cam.grad_cam),
+    "Grad-CAM++": _of_layer(cam.grad_cam_plus_plus),
+    "Layer-CAM": _of_layer(cam.layer_cam),
+    "Score-CAM": _of_layer(cam.score_cam),
+    "occlusion": _occlusion,
+    "LIME": _lime,
+    "Shapley values": _shapley("shapley_values"),
+    "KernelSHAP": _shapley("kernel_shap"),
+    "the input itself": lambda case: case.inputs.sum(dim=1),
+    "edges (Sobel)": _sobel,
+    "constant": lambda case: baselines.constant(case.inputs),
+    "random": lambda case: baselines.random(case.inputs),
+}
+BASELINES = ("the input itself", "edges (Sobel)", "constant", "random")

@@ -1,0 +1,102 @@
+"""Unit tests of explanations: the right methods pass, the wrong ones fail, and each for its known reason."""
+
+import pytest
+import torch
+
+from course_utils.judge.unit_tests import BASELINES, METHODS, STATES, explanation_tests, judge_map, try_method
+from course_utils.judge.unit_tests import _case as case_of
+from course_utils.labs.designed import NETWORKS
+from course_utils.methods.gradients import input_x_gradient, integrated_gradients
+
+VECTORS = ("linear", "and", "or", "xor", "saturating", "symmetric")
+
+
+@pytest.fixture(scope="module")
+def results():
+    return explanation_tests()
+
+
+def test_every_method_has_a_verdict_on_every_network(results):
+    assert list(results) == list(METHODS)
+    for row in results.values():
+        assert list(row) == list(NETWORKS)
+        assert all(result.state in STATES for result in row.values())
+        assert all((result.error is None) == (result.state == "n/a") for result in row.values())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_integrated_gradients_are_exact_everywhere(results, network):
+    assert results["Integrated Gradients"][network].state == "exact"
+
+
+@pytest.mark.parametrize("network", VECTORS)
+@pytest.mark.parametrize("method", ["Shapley values", "KernelSHAP"])
+def test_shapley_values_are_exact_on_vectors(results, method, network):
+    assert results[method][network].error < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("method", "network"),
+    [
+        ("saliency", "linear"),  # a slope, not a contribution
+        ("saliency", "saturating"),  # the slope is zero
+        ("gradient × input", "saturating"),
+        ("occlusion", "or"),  # removing one of two that both suffice
+        ("occlusion", "saturating"),
+        ("guided backprop", "xor"),
+        ("LIME", "or"),
+    ],
+)
+def test_the_ones_that_must_fail_fail(results, method, network):
+    assert results[method][network].state == "fails"
+
+
+@pytest.mark.parametrize(
+    ("method", "network", "state"),
+    [
+        ("gradient × input", "linear", "exact"),
+        ("occlusion", "linear", "exact"),
+        ("occlusion", "patch", "place"),
+        ("CAM", "two_class_patch", "place"),
+        ("Grad-CAM", "two_class_patch", "place"),
+        ("LIME", "linear", "place"),
+        ("CAM", "linear", "n/a"),
+        ("guided backprop", "linear", "n/a"),
+        ("Shapley values", "patch", "n/a"),
+    ],
+)
+def test_known_verdicts(results, method, network, state):
+    assert results[method][network].state == state
+
+
+def test_no_baseline_is_exact_and_a_constant_passes_nothing(results):
+    assert all(result.state != "exact" for name in BASELINES for result in results[name].values())
+    for name in ("constant", "random"):
+        assert {result.state for result in results[name].values()} == {"fails"}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_truth_is_exact_and_a_spoilt_truth_is_not(network):
+    case = case_of(network)
+    assert judge_map(case.truth, case).state == "exact"
+    assert judge_map(3 * case.truth, case).state == "place"
+    assert judge_map(case.truth + 1, case).state != "exact"
+    assert judge_map(torch.zeros_like(case.truth), case).state == "fails"
+    assert judge_map(None, case).state == "n/a"
+
+
+def test_a_function_of_ones_own():
+    assert try_method(input_x_gradient, "linear").state == "exact"
+    assert try_method(input_x_gradient, "saturating").state == "fails"
+    fine = try_method(
+        lambda m, x, t: integrated_gradients(m, x, t, n_steps=100, method="riemann_middle"), "or"
+    )
+    assert fine.state == "exact"
+    with pytest.raises(ValueError, match="attributions must be"):
+        try_method(lambda m, x, t: x[:1], "linear")
+
+
+def test_unknown_methods_are_named():
+    with pytest.raises(ValueError, match="tea leaves"):
+        explanation_tests(["tea leaves"])
+    assert list(explanation_tests(["saliency"], ["linear"])["saliency"]) == ["linear"]
