@@ -33,7 +33,7 @@ test-code: environment
 
 test-notebooks: environment
 	$(TEST) -p course_utils.authoring.nbval_costs --dist loadfile --nbval-lax --nbval-current-env \
-		--nbval-cell-timeout=120 --nbval-sanitize-with tests/sanitize.cfg notebooks
+		--nbval-cell-timeout=300 --nbval-sanitize-with tests/sanitize.cfg notebooks
 
 lessons: environment
 	$(VENV) -m course_utils.authoring $(LESSON)

@@ -496,6 +496,25 @@ def k_lasso(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, k: int)
     return fit_surrogate(masks, outputs, weights, k, selection="lasso_path", ridge=0.0)
 
 
+def unseen_r2(explanation: Explanation) -> float:
+    """R² on questions that the surrogate has not seen: each is predicted by a fit on all the others.
+
+    At most 1; below 0 it is worse than the mean of the outputs. Leave one out, in closed form: the residual
+    of a left-out row is that of the full fit divided by 1 − h, where h is the row's leverage. Only for fits
+    with all columns: a left-out row would still have had its part in the choice of `k` columns.
+    """
+    masks, w = explanation.masks.astype(float), explanation.weights
+    if not explanation.coefficients.all():
+        raise ValueError("unseen_r2 needs a fit with all columns: leave `k` out")
+    x = masks - np.average(masks, axis=0, weights=w)
+    inverse = np.linalg.pinv((x.T * w) @ x + explanation.ridge * np.eye(x.shape[1]))
+    leverage = w * (1 / w.sum() + np.einsum("ij,jk,ik->i", x, inverse, x))
+    fitted = masks @ explanation.coefficients + explanation.intercept
+    left = (explanation.outputs - fitted) / np.maximum(1 - leverage, 1e-12)
+    total = np.sum(w * (explanation.outputs - np.average(explanation.outputs, weights=w)) ** 2)
+    return float(1 - np.sum(w * left**2) / total) if total > 0 else 1.0
+
+
 def _solve(xs: np.ndarray, ys: np.ndarray, ridge: float) -> np.ndarray:
     """argmin ‖ys − xs b‖² + ridge ‖b‖²; of several solutions the shortest."""
     if ridge == 0:

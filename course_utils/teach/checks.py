@@ -25,8 +25,9 @@ _LOOK = {  # a symbol and a word carry the verdict, the colour only repeats it
 }
 
 _SIDE_EFFECTS = {
-    "inputs": "it changes its inputs in place. Work on a copy (`x.clone()` of a tensor, `x.copy()` of an array), "
-    "or use operations that return something new (`x + y` instead of `x += y`, `relu` instead of `relu_`).",
+    "inputs": "it changes its inputs in place. Work on a copy (`x.clone()` of a tensor, `x.copy()` of "
+    "an array), or use operations that return something new (`x + y` instead of `x += y`, "
+    "`relu` instead of `relu_`).",
     "hooks": "it leaves a hook on the model, which would fire again at every later call. Keep the handle and "
     "call `handle.remove()`, also when an error interrupts you (`try: … finally: …`).",
     "model": "it leaves the model changed (weights, `training` or `requires_grad`). Put it back as it was.",

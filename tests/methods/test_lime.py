@@ -497,3 +497,28 @@ def test_submodular_pick_prefers_new_features():
     coefficients = np.array([[5.0, 1, 0], [4, 1, 0], [0, 0, 1]])
     assert lime.submodular_pick(coefficients, 2) == [0, 2]
     assert len(lime.submodular_pick(coefficients, 10)) == 3
+
+
+@pytest.mark.parametrize("ridge", [1.0, 0.1])
+def test_unseen_r2_is_what_leaving_out_each_question_gives(ridge):
+    random = random_state(3)
+    masks = lime.sample_masks(40, 6, 0)
+    outputs = masks @ random.normal(size=6) + random.normal(size=40)
+    weights = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
+    guesses = np.empty(40)
+    for i in range(40):
+        rest = np.arange(40) != i
+        fitted = lime.fit_surrogate(masks[rest], outputs[rest], weights[rest], ridge=ridge)
+        guesses[i] = fitted.intercept + masks[i] @ fitted.coefficients
+    mean = np.average(outputs, weights=weights)
+    expected = 1 - np.sum(weights * (outputs - guesses) ** 2) / np.sum(weights * (outputs - mean) ** 2)
+    explanation = lime.fit_surrogate(masks, outputs, weights, ridge=ridge)
+    assert lime.unseen_r2(explanation) == pytest.approx(expected)
+    assert lime.unseen_r2(explanation) < explanation.r2
+
+
+def test_unseen_r2_of_a_choice_of_columns_is_refused():
+    masks = lime.sample_masks(40, 6, 0)
+    fitted = lime.fit_surrogate(masks, masks[:, 0].astype(float), np.ones(40), 2)
+    with pytest.raises(ValueError, match="all columns"):
+        lime.unseen_r2(fitted)

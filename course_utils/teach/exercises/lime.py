@@ -1,12 +1,16 @@
-"""The exercises of lesson 06: kernel, weighted fit, how answers settle, a published bug, stability, SP-LIME."""
+"""The exercises of lesson 06: a kernel, fidelity on new questions, how answers settle, a published bug, stability,
+SP-LIME.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import WRONG, Exercise, Mistake, Question, Verdict
 
 
 def _random_masks(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
@@ -17,17 +21,33 @@ def _random_masks(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     return masks
 
 
-def _distance(masks: np.ndarray) -> np.ndarray:
-    return 1 - np.sqrt(masks.mean(axis=1))
+def _pixel_cosine(pictures: np.ndarray) -> np.ndarray:
+    flat = np.asarray(pictures, float).reshape(len(pictures), -1)
+    return flat @ flat[0] / (np.linalg.norm(flat, axis=1) * np.linalg.norm(flat[0]))
 
 
-def _closeness(masks: np.ndarray, width: float) -> np.ndarray:
-    return np.exp(-(_distance(masks) ** 2) / (2 * width**2))
+def _closeness(pictures: np.ndarray, width: float) -> np.ndarray:
+    return np.exp(-((1 - _pixel_cosine(pictures)) ** 2) / (2 * width**2))
 
 
-def _kernel_cases() -> list[tuple[np.ndarray, float]]:
+def _euclidean_closeness(pictures: np.ndarray, width: float) -> np.ndarray:
+    distance = np.sqrt(((pictures - pictures[0]) ** 2).sum(axis=(1, 2, 3)))
+    return np.exp(-(distance**2) / (2 * width**2))
+
+
+def _centred_closeness(pictures: np.ndarray, width: float) -> np.ndarray:
+    return _closeness(pictures - pictures.mean(axis=(1, 2, 3), keepdims=True), width)
+
+
+def _closeness_cases() -> list[tuple[np.ndarray, float]]:
+    """A picture and copies in which some rows were painted grey."""
     rng = np.random.default_rng(0)
-    return [(_random_masks(rng, n, d), width) for n, d, width in ((6, 5, 0.25), (9, 12, 0.6), (4, 3, 1.5))]
+    cases = []
+    for n, size, width in ((6, 5, 0.25), (9, 8, 0.1), (4, 6, 1.0)):
+        pictures = np.repeat(rng.random((1, size, size + 1, 3)), n, axis=0)
+        pictures[1:][rng.random((n - 1, size)) < 0.5] = 0.5
+        cases.append((pictures, width))
+    return cases
 
 
 closeness = Exercise(
@@ -35,94 +55,143 @@ closeness = Exercise(
     difficulty=1,
     minutes=8,
     hints=(
-        "Start with the cosine of the angle between a mask and the row of ones: their product, divided by both lengths.",
-        "For a 0/1 mask this is simply the square root of the share of ones: `np.sqrt(masks.mean(axis=1))`.",
+        "Make one long row of each picture: `pictures.reshape(len(pictures), -1)`.",
+        "The cosine of two rows a and b is `(a @ b) / (norm(a) * norm(b))`, with `np.linalg.norm`. The first row is the picture itself.",
         "The distance is 1 minus that cosine. Then `np.exp(-distance**2 / (2 * width**2))`.",
     ),
     reference=_closeness,
-    cases=_kernel_cases,
+    cases=_closeness_cases,
     mistakes={
         "similarity": Mistake(
-            lambda masks, width: np.exp(-((1 - _distance(masks)) ** 2) / (2 * width**2)),
-            "you put the cosine itself where the distance belongs: now the sample that hides nothing counts least.",
+            lambda pictures, width: np.exp(-(_pixel_cosine(pictures) ** 2) / (2 * width**2)),
+            "you put the cosine itself where the distance belongs: now the picture itself counts least.",
         ),
         "no square": Mistake(
-            lambda masks, width: np.exp(-_distance(masks) / (2 * width**2)),
+            lambda pictures, width: np.exp(-(1 - _pixel_cosine(pictures)) / (2 * width**2)),
             "the distance is not squared.",
         ),
-        "share of zeros": Mistake(
-            lambda masks, width: np.exp(-((1 - masks.mean(axis=1)) ** 2) / (2 * width**2)),
-            "your distance is the share of hidden segments. The cosine has a square root in it: 1 − √(share of ones).",
+        "euclidean": Mistake(
+            _euclidean_closeness,
+            "this is the Euclidean distance, which grows with the number of pixels. The cosine looks at the angle only.",
+        ),
+        "centred": Mistake(
+            _centred_closeness,
+            "you subtract the mean first: that is a correlation. The cosine takes the pixels as they are.",
         ),
         "as in the paper": Mistake(
-            lambda masks, width: np.exp(-(_distance(masks) ** 2) / width**2),
+            lambda pictures, width: np.exp(-((1 - _pixel_cosine(pictures)) ** 2) / width**2),
             "this is the paper's kernel, exp(−D²/σ²). Asked for is the one of the libraries, with 2σ² below.",
         ),
     },
 )
 
-
-def _fit(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
-    x = masks - np.average(masks, axis=0, weights=weights)
-    y = outputs - np.average(outputs, weights=weights)
-    xw = x * weights[:, None]
-    return np.linalg.solve(xw.T @ x + ridge * np.eye(x.shape[1]), xw.T @ y)
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, float]]
 
 
-def _without_intercept(
-    masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, ridge: float
-) -> np.ndarray:
-    xw = masks * weights[:, None]
-    return np.linalg.solve(xw.T @ masks + ridge * np.eye(masks.shape[1]), xw.T @ outputs)
+def _fit(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients and intercept of the weighted linear fit with ridge 1."""
+    x_mean, y_mean = np.average(masks, axis=0, weights=weights), np.average(outputs, weights=weights)
+    x, y = masks - x_mean, outputs - y_mean
+    coefficients = np.linalg.solve((x.T * weights) @ x + np.eye(x.shape[1]), (x.T * weights) @ y)
+    return coefficients, float(y_mean - x_mean @ coefficients)
 
 
-def _penalised_intercept(
-    masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, ridge: float
-) -> np.ndarray:
-    return _without_intercept(np.column_stack([masks, np.ones(len(masks))]), outputs, weights, ridge)[:-1]
+def _r2(outputs: np.ndarray, guesses: np.ndarray, weights: np.ndarray, mean: float | None = None) -> float:
+    """Weighted R² of the guesses."""
+    mean = np.average(outputs, weights=weights) if mean is None else mean
+    return float(1 - (weights * (outputs - guesses) ** 2).sum() / (weights * (outputs - mean) ** 2).sum())
 
 
-def _fit_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
+def _fresh(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:])
+
+
+def _same_half(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    return _r2(outputs[:half], intercept + masks[:half] @ coefficients, weights[:half])
+
+
+def _fitted_on_all(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks, outputs, weights)
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:])
+
+
+def _no_intercept(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, _ = fit(masks[:half], outputs[:half], weights[:half])
+    return _r2(outputs[half:], masks[half:] @ coefficients, weights[half:])
+
+
+def _unweighted(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, np.ones(len(masks) - half))
+
+
+def _plain_mean(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    guesses = intercept + masks[half:] @ coefficients
+    return _r2(outputs[half:], guesses, weights[half:], mean=outputs[half:].mean())
+
+
+def _old_mean(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    mean = np.average(outputs[:half], weights=weights[:half])
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:], mean)
+
+
+def _fresh_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, Fit]]:
     rng = np.random.default_rng(1)
     cases = []
-    for n, d, ridge in ((40, 4, 1.0), (60, 9, 0.5), (30, 6, 2.0)):
+    for n, d in ((40, 4), (61, 9), (30, 6)):
         masks = _random_masks(rng, n, d).astype(float)
-        outputs = 0.7 + masks @ rng.normal(size=d) + 0.3 * masks[:, 0] * masks[:, 1]
-        cases.append((masks, outputs, _closeness(masks, 0.25), ridge))
+        outputs = 0.7 + masks @ rng.normal(size=d) + rng.normal(size=n)
+        distance = 1 - np.sqrt(masks.mean(axis=1))
+        cases.append((masks, outputs, np.exp(-(distance**2) / (2 * 0.25**2)), _fit))
     return cases
 
 
-weighted_fit = Exercise(
-    name="weighted_fit",
+fresh = Exercise(
+    name="fresh",
     difficulty=2,
     minutes=15,
     hints=(
-        "Get rid of the intercept first: subtract the *weighted* mean from every column of the masks, and from the outputs (`np.average(…, weights=…)`).",
-        "With centred X and y, and W = the weights on a diagonal, the solution is (XᵀWX + r·1)⁻¹ XᵀWy, with the ridge r.",
-        "`np.linalg.solve(A, b)` solves A·w = b; XᵀW is `(X * weights[:, None]).T`.",
+        "Cut everything at `half = len(masks) // 2`: masks, outputs and weights.",
+        "g's guesses for the second half are `intercept + masks[half:] @ coefficients`.",
+        "With f the outputs, g the guesses and m the weighted mean of f, all of the second half: 1 − Σπ(f − g)² / Σπ(f − m)².",
     ),
-    reference=_fit,
-    cases=_fit_cases,
+    reference=_fresh,
+    cases=_fresh_cases,
     mistakes={
-        "unweighted": Mistake(
-            lambda masks, outputs, weights, ridge: _fit(masks, outputs, np.ones(len(masks)), ridge),
-            "the weights have no effect: far samples count as much as near ones, the fit is not local.",
+        "in-sample": Mistake(
+            _same_half,
+            "you count R² on the half that g was fitted on: g has seen these answers.",
+        ),
+        "fitted on all": Mistake(
+            _fitted_on_all,
+            "g was fitted on all questions, so the second half is not new to it: fit on the first half only.",
         ),
         "no intercept": Mistake(
-            _without_intercept,
-            "there is no intercept: your plane is forced through zero where everything is hidden.",
+            _no_intercept,
+            "the intercept is missing in g's guesses.",
         ),
-        "penalised intercept": Mistake(
-            _penalised_intercept,
-            "the ridge also pulls the intercept towards zero: centre the columns instead of adding a column of ones.",
+        "unweighted": Mistake(
+            _unweighted,
+            "near and far questions count the same in your R²: weigh the squared errors, above and below the line.",
         ),
-        "weights twice": Mistake(
-            lambda masks, outputs, weights, ridge: _fit(masks, outputs, weights**2, ridge),
-            "the weights come in twice: if you scale the rows of X and of y, scale them by the square root.",
+        "old mean": Mistake(
+            _old_mean,
+            "g is compared with the mean of the first half: asked for is the mean of the half that you test on.",
         ),
-        "no ridge": Mistake(
-            lambda masks, outputs, weights, ridge: _fit(masks, outputs, weights, 0.0),
-            "the ridge is missing: add r to the diagonal of XᵀWX.",
+        "plain mean": Mistake(
+            _plain_mean,
+            "g is compared with the plain mean of the outputs: take the weighted mean, `np.average(…, weights=…)`.",
         ),
     },
 )
@@ -195,6 +264,18 @@ def _plus_one(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: f
     return hidden
 
 
+def _gaps_forgotten(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float) -> np.ndarray:
+    hidden = image.copy()
+    for z in np.where(mask == 0)[0]:
+        hidden[segments == z + segments.min()] = grey
+    return hidden
+
+
+def _in_place(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float) -> np.ndarray:
+    image[:] = _hide(image, segments, mask, grey)
+    return image
+
+
 def _reversed(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float) -> np.ndarray:
     return _hide(image, segments, 1 - mask, grey)
 
@@ -232,6 +313,14 @@ hide = Exercise(
         "plus one": Mistake(
             _plus_one,
             "you assume that labels start at 1: a segmentation that starts at 0, or leaves a number out, is cut wrongly.",
+        ),
+        "gaps": Mistake(
+            _gaps_forgotten,
+            "labels may have gaps: counting up from the smallest label misses those behind a gap.",
+        ),
+        "in place": Mistake(
+            _in_place,
+            "the labels are right, but your function paints over the picture that it was given: work on `image.copy()`.",
         ),
         "reversed": Mistake(_reversed, "you hide what the mask keeps: 0 means hidden, 1 means shown."),
         "no colour": Mistake(
@@ -297,23 +386,42 @@ stability = Exercise(
 )
 
 
-def _pick(coefficients: np.ndarray, budget: int, *, root: bool = True, cover: bool = True) -> list[int]:
-    used = np.abs(coefficients)
-    importance = used.sum(axis=0) ** (0.5 if root else 1.0)
-    covered, picked = np.zeros(used.shape[1], bool), []
+def _greedy(
+    uses: np.ndarray,
+    importance: np.ndarray,
+    budget: int,
+    *,
+    cover: bool = True,
+    again: bool = False,
+    stop: bool = False,
+) -> list[int]:
+    covered, picked = np.zeros(uses.shape[1], bool), []
     for _ in range(budget):
-        gains = ((used > 0) & ~(covered & cover)) @ importance
-        gains[picked] = -1
-        picked.append(int(np.argmax(gains)))
-        covered |= used[picked[-1]] > 0
+        gains = (uses & ~(covered & cover)) @ importance
+        if not again:
+            gains[picked] = -np.inf
+        best = int(np.argmax(gains))
+        if stop and gains[best] <= 0:
+            break
+        picked.append(best)
+        covered |= uses[best]
     return picked
 
 
+def _importance(coefficients: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.abs(coefficients).sum(axis=0))
+
+
+def _pick(coefficients: np.ndarray, budget: int, **how: bool) -> list[int]:
+    return _greedy(coefficients != 0, _importance(coefficients), budget, **how)
+
+
 def _pick_cases() -> list[tuple[np.ndarray, int]]:
-    """Many explanations that use the same strong features, some that use others."""
+    """Many explanations that use the same strong features, some that use others; in the last two cases
+    fewer rows cover everything than are to be picked."""
     rng = np.random.default_rng(4)
     cases = []
-    for n, d, budget in ((10, 9, 4), (14, 12, 5), (12, 15, 4)):
+    for n, d, budget in ((10, 9, 4), (14, 12, 5), (12, 15, 4), (10, 6, 7), (8, 8, 8)):
         coefficients = np.zeros((n, d))
         for i, row in enumerate(coefficients):
             first = 0 if i < n // 2 else d // 2
@@ -324,14 +432,37 @@ def _pick_cases() -> list[tuple[np.ndarray, int]]:
     return cases
 
 
-pick = Exercise(
+@dataclass
+class _Picking(Exercise):
+    """An exercise whose answers are row numbers, which mean nothing as numbers "off by 5"."""
+
+    def check(self, answer: Callable | None) -> Verdict:
+        verdict = super().check(answer)
+        if verdict.state != WRONG or verdict.mistake or not callable(answer):
+            return verdict
+        for coefficients, budget in self.cases():
+            expected = self.reference(coefficients, budget)
+            try:
+                rows = [int(i) for i in answer(coefficients.copy(), budget)]
+            except Exception:  # the verdict above says what it is
+                return verdict
+            if rows != expected:
+                return Verdict(
+                    WRONG,
+                    f"you pick the rows {rows}, and {expected} were expected. Look at the importance (square root, "
+                    "absolute values), at what counts as covered, and at ties (the lower row number first).",
+                )
+        return verdict
+
+
+pick = _Picking(
     name="pick",
     difficulty=3,
     minutes=15,
     hints=(
         "The importance of feature j is the square root of the sum of |coefficients| in its column.",
         "Keep a set of covered features. The gain of a row is the importance of the features it uses and nobody picked before.",
-        "Take the row with the largest gain (`np.argmax`), mark its features as covered, repeat. Never take a row twice.",
+        "Take the row with the largest gain (`np.argmax`), mark its features as covered, repeat. Never take a row twice, also when no gain is left.",
     ),
     reference=lambda coefficients, budget: _pick(coefficients, budget),
     cases=_pick_cases,
@@ -345,6 +476,32 @@ pick = Exercise(
                 int(i) for i in np.argsort(-np.abs(coefficients).sum(axis=1))[:budget]
             ],
             "you took the rows with the largest coefficients. They may all tell the same story: look at what is covered.",
+        ),
+        "a row twice": Mistake(
+            lambda coefficients, budget: _pick(coefficients, budget, again=True),
+            "once everything is covered, you take a row that you have already: always pick `budget` different rows.",
+        ),
+        "stops early": Mistake(
+            lambda coefficients, budget: _pick(coefficients, budget, stop=True),
+            "you stop when nothing is left to cover: always pick `budget` different rows.",
+        ),
+        "no root": Mistake(
+            lambda coefficients, budget: _greedy(coefficients != 0, _importance(coefficients) ** 2, budget),
+            "the importance of a feature is the *square root* of its sum: without it one strong feature drowns the others.",
+        ),
+        "signed sums": Mistake(
+            lambda coefficients, budget: _greedy(
+                coefficients != 0, np.sqrt(np.abs(coefficients.sum(axis=0))), budget
+            ),
+            "you sum signed coefficients, so a feature that speaks for one row and against another looks unimportant: absolute values first.",
+        ),
+        "positive only": Mistake(
+            lambda coefficients, budget: _greedy(coefficients > 0, _importance(coefficients), budget),
+            "a negative coefficient uses its feature as well: covered means ≠ 0, not > 0.",
+        ),
+        "counting": Mistake(
+            lambda coefficients, budget: _greedy(coefficients != 0, np.ones(coefficients.shape[1]), budget),
+            "you count features, as if all were equally important: each weighs its importance √Σ|W|.",
         ),
     },
 )
