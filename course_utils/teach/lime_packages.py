@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from course_utils.labs.lab import Lab
 from course_utils.methods.lime import cosine_distances, exponential_kernel, hidden_image
 
 
@@ -39,7 +40,7 @@ def lime_package_image(
 
 
 def captum_image(
-    lab, picture: int, target: int, segments: np.ndarray, masks: np.ndarray, width: float = 0.25
+    lab: Lab, picture: int, target: int, segments: np.ndarray, masks: np.ndarray, width: float = 0.25
 ) -> np.ndarray:
     """Coefficients (d,) of `captum.attr.Lime` for one picture of a lab, asked the questions `masks` (n, d).
 
@@ -57,12 +58,16 @@ def captum_image(
         ),
         perturb_func=lambda original, **_: torch.from_numpy(next(rows).astype(np.int64))[None].to(lab.device),
     )
-    return explainer.attribute(
-        lab.inputs[picture : picture + 1],
-        baselines=lab.preprocess(hidden_image(lab.images[picture], segments)[None]),
-        feature_mask=torch.from_numpy(segments)[None, None].to(lab.device),
-        target=target,
-        n_samples=len(masks),
-        perturbations_per_eval=50,
-        return_input_shape=False,
-    )[0].cpu().numpy()
+    return (
+        explainer.attribute(
+            lab.inputs[picture : picture + 1],
+            baselines=lab.preprocess(hidden_image(lab.images[picture], segments)[None]),
+            feature_mask=torch.from_numpy(segments)[None, None].to(lab.device),
+            target=target,
+            n_samples=len(masks),
+            perturbations_per_eval=50,
+            return_input_shape=False,
+        )[0]
+        .cpu()
+        .numpy()
+    )
