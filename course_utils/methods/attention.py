@@ -260,6 +260,104 @@ def mask_heads(model: nn.Module, heads: Iterable[tuple[int, int]]) -> Iterator[n
         yield model
 
 
+@dataclass(frozen=True, eq=False)
+class ClassAttention:
+    """What `[CLS]` looks at in the last layer of a BERT classifier, and the answer that follows from it.
+
+    `attention` is `(N, heads, T)`, `values` `(N, heads, T, d)`, `states` (what enters the layer) `(N, T, D)`,
+    `is_token` `(N, T)` False at padding, `answer` a function of attention like it that returns `(N, classes)`
+    logits.
+    """
+
+    attention: Tensor
+    values: Tensor
+    states: Tensor
+    is_token: Tensor
+    answer: Callable[[Tensor], Tensor]
+
+
+def class_attention(model: nn.Module, tokens: Mapping[str, Tensor]) -> ClassAttention:
+    """Cut a BERT classifier open at the attention of `[CLS]` in its last layer.
+
+    Everything below that layer is computed once. `answer(attention)` computes the rest, with gradients: the
+    classifier reads only `[CLS]`, so nothing else of the last layer matters.
+
+    Args:
+        model: BERT classifier of transformers (`BertForSequenceClassification`), loaded with eager attention.
+        tokens: one text or a padded batch, as the tokenizer returns them.
+
+    Raises:
+        ValueError: the model is no BERT classifier, or returns no attentions.
+    """
+    bert = getattr(model, "bert", None)
+    if bert is None or getattr(bert, "pooler", None) is None or not hasattr(model, "classifier"):
+        raise ValueError("the model is not a BERT classifier: load the text lab's sentiment model, for one")
+    layer = bert.encoder.layer[-1]
+    block = layer.attention.self
+    with evaluation(model), torch.no_grad():
+        outputs = model(**tokens, output_attentions=True, output_hidden_states=True)
+        attention = _attentions(outputs)[-1][:, :, 0].clone()
+        states = outputs.hidden_states[-2].clone()
+        values = block.value(states).unflatten(-1, (block.num_attention_heads, -1)).transpose(1, 2).clone()
+    mask = tokens.get("attention_mask")
+    is_token = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
+
+    def answer(attention: Tensor) -> Tensor:
+        mixed = torch.einsum("nht,nhtd->nhd", attention, values).flatten(1)
+        with evaluation(model):
+            looked = layer.attention.output(mixed, states[:, 0])
+            thought = layer.output(layer.intermediate(looked), looked)
+            return model.classifier(torch.tanh(bert.pooler.dense(thought)))
+
+    return ClassAttention(attention, values, states, is_token.bool(), answer)
+
+
+def adversarial_attention(
+    model: nn.Module,
+    tokens: Mapping[str, Tensor],
+    *,
+    n_steps: int = 60,
+    strictness: float = 20.0,
+    random_state: int = 0,
+) -> Tensor:
+    """Attention of `[CLS]` in the last layer that differs as much as it can and leaves the answer as it is.
+
+    In the spirit of Jain & Wallace (2019), section 4.2.2: for each text alone, gradient descent on the
+    attention itself, here on strictness × (change of the probabilities)² − total variation distance.
+
+    Args:
+        model, tokens: as for `class_attention`.
+        n_steps: of Adam with the learning rate 0.3.
+        strictness: how much a changed answer counts against a changed attention.
+        random_state: of the noise that the search starts from.
+
+    Returns:
+        `(N, heads, T)`, rows sum to one. Raises as `class_attention`.
+    """
+    cut = class_attention(model, tokens)
+    with torch.no_grad():
+        before = cut.answer(cut.attention).softmax(dim=1)
+    generator = torch.Generator().manual_seed(random_state)
+    noise = torch.randn(cut.attention.shape, generator=generator).to(cut.attention)
+    padding = ~cut.is_token[:, None]
+
+    with gradients_on():
+        scores = (cut.attention.clamp(min=1e-9).log() + 0.5 * noise).requires_grad_()
+        optimizer = torch.optim.Adam([scores], lr=0.3)
+        for _ in range(n_steps):
+            attention = scores.masked_fill(padding, -torch.inf).softmax(dim=-1)
+            moved = (cut.answer(attention).softmax(dim=1) - before).pow(2).sum(dim=1) / 2
+            distance = total_variation(attention, cut.attention).mean(dim=1)
+            (scores.grad,) = torch.autograd.grad((strictness * moved - distance).sum(), scores)
+            optimizer.step()
+    return scores.detach().masked_fill(padding, -torch.inf).softmax(dim=-1)
+
+
+def total_variation(attention: Tensor, other: Tensor) -> Tensor:
+    """Half the sum of absolute differences over the last dimension: 0 if equal, 1 if disjoint."""
+    return (attention - other).abs().sum(dim=-1) / 2
+
+
 def check_tokens(model: nn.Module, tokens: Mapping[str, Tensor] | Tensor) -> dict[str, Tensor]:
     """Return the model's arguments for one text, copied to the model's device.
 

@@ -7,14 +7,17 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from course_utils.methods.attention import (
+    adversarial_attention,
     attention_flow,
     attention_maps,
     attention_relevance,
     attention_rollout,
     change_attention,
+    class_attention,
     gradient_weighted_attention,
     mask_heads,
     one_head,
+    total_variation,
 )
 
 LAYERS, HEADS, TOKENS = 3, 4, 7
@@ -307,3 +310,63 @@ def test_hooks_are_gone_after_errors(model, ids):
     with pytest.raises(ValueError, match="head 9"), mask_heads(model, [(0, 0), (1, 9)]):
         pass
     assert all(not module._forward_hooks for module in model.bert.encoder.modules())
+
+
+# the attention of [CLS], changed
+
+
+def padded(ids):
+    longer = torch.cat([ids, torch.zeros_like(ids[:, :2])], dim=1)
+    other = torch.randint(1, 50, longer.shape, generator=torch.Generator().manual_seed(2))
+    mask = torch.ones_like(longer)
+    mask[:, -2:] = 0
+    return {
+        "input_ids": torch.cat([longer, other]),
+        "attention_mask": torch.cat([mask, torch.ones_like(mask)]),
+    }
+
+
+def test_class_attention_gives_the_models_own_answer_and_any_other(model, ids):
+    tokens = padded(ids)
+    cut = class_attention(model, tokens)
+    with torch.no_grad():
+        torch.testing.assert_close(cut.answer(cut.attention), model(**tokens).logits)
+    torch.testing.assert_close(cut.attention[0, :, :TOKENS], attention_maps(model, ids)[-1, :, 0])
+    assert not cut.is_token[0, -2:].any() and cut.is_token[1].all()
+
+    uniform = cut.is_token[:, None] / cut.is_token.sum(dim=1)[:, None, None] * torch.ones(1, HEADS, 1)
+
+    def replace(layer, attention):
+        if layer < LAYERS - 1:
+            return attention
+        return torch.cat([uniform[:, :, None], attention[:, :, 1:]], dim=2)
+
+    with change_attention(model, replace), torch.no_grad():
+        expected = model(**tokens).logits
+    torch.testing.assert_close(cut.answer(uniform), expected)
+
+
+def test_adversarial_attention_differs_and_keeps_the_answer(model, ids):
+    tokens = padded(ids)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    other = adversarial_attention(model, tokens)
+    cut = class_attention(model, tokens)
+    torch.testing.assert_close(other.sum(dim=-1), torch.ones(2, HEADS))
+    assert (other >= 0).all() and (other[0, :, -2:] == 0).all()
+    assert (total_variation(other, cut.attention).mean(dim=1) > 0.3).all()
+    change = cut.answer(other).softmax(1) - cut.answer(cut.attention).softmax(1)
+    assert change.abs().max() < 0.05
+    torch.testing.assert_close(adversarial_attention(model, tokens), other, rtol=0, atol=0)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_class_attention_refuses_a_model_without_classes(model, ids):
+    with pytest.raises(ValueError, match="classifier"):
+        class_attention(model.bert, {"input_ids": ids})
+
+
+def test_total_variation_by_hand():
+    one, other = torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([[0.0, 0.5, 0.5]])
+    torch.testing.assert_close(total_variation(one, other), torch.tensor([0.5]))
+    assert total_variation(one, one).item() == 0
