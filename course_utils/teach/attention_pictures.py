@@ -55,17 +55,23 @@ def model_steps(model: nn.Module, tokens: dict[str, Tensor], names: Sequence[str
     state = f"{n_tokens} × {width}"
     steps = [
         Step("token numbers", f"{n_tokens}", "words", ids, "each token is a row of the vocabulary"),
-        Step("word embeddings", state, "states", words.numpy(), "the row of a table, the same in any text"),
+        Step(
+            "word embeddings",
+            state,
+            "states",
+            plots.to_array(words),
+            "the row of a table, the same in any text",
+        ),
         Step(
             "+ position, normalise",
             state,
             "states",
-            out.hidden_states[0][0].numpy(),
+            plots.to_array(out.hidden_states[0][0]),
             "a vector for the place is added; each row gets mean 0 and spread 1, then a learnt scale",
         ),
     ]
     for n, attention in enumerate(out.attentions):
-        heads = attention[0].numpy()
+        heads = plots.to_array(attention[0])
         steps += [
             Step(
                 f"layer {n}: attention",
@@ -78,14 +84,14 @@ def model_steps(model: nn.Module, tokens: dict[str, Tensor], names: Sequence[str
                 f"layer {n}: mix, add",
                 state,
                 "states",
-                kept[n].numpy(),
+                plots.to_array(kept[n]),
                 "the heads' outputs, mixed, are added to what was there, and normalised",
             ),
             Step(
                 f"layer {n}: think, add",
                 state,
                 "states",
-                out.hidden_states[n + 1][0].numpy(),
+                plots.to_array(out.hidden_states[n + 1][0]),
                 f"each token alone: {width} → {wide} → {width} numbers, added and normalised",
             ),
         ]
@@ -95,14 +101,14 @@ def model_steps(model: nn.Module, tokens: dict[str, Tensor], names: Sequence[str
             "pooler",
             f"1 × {width}",
             "states",
-            pooled.numpy(),
+            plots.to_array(pooled),
             "[CLS] alone: one more matrix, squashed to −1 … 1",
         ),
         Step(
             "scores",
             f"{out.logits.shape[1]}",
             "scores",
-            np.stack([out.logits[0].numpy(), out.logits[0].softmax(0).numpy()]),
+            np.stack([plots.to_array(out.logits[0]), plots.to_array(out.logits[0].softmax(0))]),
             " and ".join(names),
         ),
     ]
@@ -132,7 +138,7 @@ def draw_step(steps: Sequence[Step], number: int, tokens: Sequence[str], names: 
 
 def _draw_numbers(figure: Figure, step: Step, tokens: Sequence[str], names: Sequence[str]) -> None:
     if step.kind == "attention":
-        axes = figure.subplots(3, -(-len(step.values) // 3))
+        axes = figure.subplots(3, -(-len(step.values) // 3), squeeze=False)
         for head, ax in enumerate(axes.flat):
             ax.imshow(step.values[head], cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
             plots.bare(ax)

@@ -1,0 +1,85 @@
+"""The step-by-step drawing of a BERT model shows the model's own numbers."""
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+import transformers
+from matplotlib import pyplot as plt
+
+from course_utils.teach import attention_pictures as pictures
+
+matplotlib.use("agg")
+WORDS, NAMES = ["[CLS]", "good", "film", "[SEP]"], ["negative", "positive"]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=20,
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=16,
+        attn_implementation="eager",
+    )
+    return transformers.BertForSequenceClassification(config).eval()
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return {"input_ids": torch.tensor([[1, 5, 7, 2]]), "attention_mask": torch.ones(1, 4, dtype=torch.long)}
+
+
+def test_the_steps_are_what_the_model_computes(model, tokens):
+    steps = pictures.model_steps(model, tokens, NAMES)
+    with torch.no_grad():
+        out = model(**tokens, output_attentions=True, output_hidden_states=True)
+    assert len(steps) == 3 + 3 * 2 + 2
+    heads = [step for step in steps if step.kind == "attention"]
+    for step, expected in zip(heads, out.attentions, strict=True):
+        np.testing.assert_allclose(step.values, expected[0], atol=1e-6)
+    after = [step for step in steps if step.name.endswith("think, add")]
+    for step, expected in zip(after, out.hidden_states[1:], strict=True):
+        np.testing.assert_allclose(step.values, expected[0], atol=1e-6)
+    np.testing.assert_allclose(steps[-1].values[0], out.logits[0], atol=1e-6)
+    np.testing.assert_allclose(steps[-1].values[1].sum(), 1, atol=1e-6)
+
+
+def test_no_hook_is_left(model, tokens):
+    def hooks():
+        return sum(len(module._forward_hooks) for module in model.modules())
+
+    with torch.no_grad():  # transformers hangs in hooks of its own the first time
+        model(**tokens, output_attentions=True, output_hidden_states=True)
+    before = hooks()
+    pictures.model_steps(model, tokens, NAMES)
+    assert hooks() == before
+
+
+def test_every_step_can_be_drawn(model, tokens):
+    steps = pictures.model_steps(model, tokens, NAMES)
+    for number in range(len(steps)):
+        figure = pictures.draw_step(steps, number, WORDS, NAMES)
+        figure.canvas.draw()
+
+
+def test_a_weak_link_is_not_drawn():
+    attention = np.array([[0.99, 0.01], [0.5, 0.5]])
+    _, ax = plt.subplots()
+    pictures.draw_links(ax, attention, ["a", "b"])
+    assert len(ax.lines) == 3
+
+
+def test_words_are_coloured_by_their_sign():
+    _, ax = plt.subplots()
+    pictures.show_words(ax, {"signed": np.array([1.0, -1.0])}, ["good", "bad"], signed=["signed"])
+    (red, blue) = (patch.get_facecolor() for patch in ax.patches)
+    assert red[0] > red[2] and blue[2] > blue[0]
