@@ -575,16 +575,16 @@ judge.agreement_table(
 #
 # Now the experiment that made the paper famous. For a feature (one channel of a layer), go through many pictures and take the nine in which it is strongest. Bring each of the nine activations back to the pixels, and put the patch of the picture that the place sees beside it.
 #
-# We draw 1,200 new pictures for this, which the network has never seen.
+# We draw 900 new pictures for this, which the network has never seen.
 
 # %%
-bank = render("scenes", n=1200, seed=300)
+bank = render("scenes", n=900, seed=300)
 bank_targets = torch.from_numpy(bank.targets)
 
 strongest = {name: [] for name in relus}  # value and place of the maximum in each map
 pooled = {name: [] for name in ["relu1", "relu2", "relu3", "relu4", "relu5", "relu6"]}  # for section 11
 with torch.no_grad():
-    for images in np.array_split(bank.images, 24):
+    for images in np.array_split(bank.images, 45):
         maps = lab.preprocess(images)
         for name, module in model.named_children():
             maps = module(maps)
@@ -676,11 +676,11 @@ print(
 # %% [markdown]
 # ## 7 · How features grow during training
 #
-# The course ships the network at several moments of its training. For one feature of each layer, find its strongest picture at that moment among 200, and reconstruct. The paper's figure 4 does just this.
+# The course ships the network at several moments of its training. For one feature of each layer, find its strongest picture at that moment among 90, and reconstruct. The paper's figure 4 does just this.
 
 # %%
 checkpoints = zfnet_checkpoints()
-crowd = lab.preprocess(bank.images[:200])
+crowd = lab.preprocess(bank.images[:90])
 history = {}  # moment → layer → (value, place) of the strongest activation of each channel in each picture
 accuracies = {}
 with torch.no_grad():
@@ -690,7 +690,7 @@ with torch.no_grad():
             maps = module(maps)
             if name in relus:
                 history[step][name] = maps.flatten(2).max(dim=2)
-        accuracies[step] = (maps.argmax(dim=1) == bank_targets[:200]).float().mean().item()
+        accuracies[step] = (maps.argmax(dim=1) == bank_targets[:90]).float().mean().item()
 
 figure, axes = plots.grid(5, len(checkpoints), ratio=1.06, width=min(10, 1.7 * len(checkpoints)))
 for row, name in enumerate(relus):
@@ -850,7 +850,7 @@ for row, i in enumerate(shown):
     pictures, shape = covered(x1, size, stride)
     with torch.no_grad():
         k = int(run_to(model, x1, "relu5")[0].amax(dim=(1, 2)).argmax())
-        maps = run_to(model, pictures, "relu5")
+        maps = torch.cat([run_to(model, some, "relu5") for some in pictures.split(64)])
         chances = head(maps).softmax(dim=1)
     total = maps[:, k].sum(dim=(1, 2)).view(shape)
     back = deconvnet(model, x1, "relu5", k)[0]
@@ -977,7 +977,7 @@ groups = {
 for class_name, names in PARTS.items():
     numbers = [lab.part_names.index(n) for n in names]
     visible = torch.stack([(parts_of_bank == n).flatten(1).sum(dim=1) > 60 for n in numbers]).all(dim=0)
-    ids = torch.nonzero(visible & (bank_targets == lab.class_names.index(class_name)))[:10, 0]
+    ids = torch.nonzero(visible & (bank_targets == lab.class_names.index(class_name)))[:8, 0]
     if len(ids) < 5:
         print(f"too few pictures of a {class_name} that show both parts: left out")
         continue
@@ -1023,7 +1023,7 @@ plt.show()
 #
 # The paper removes layers and looks at the error. It trains each smaller network anew, which takes too long here, so we ask two cheaper questions.
 #
-# **Cut the top off.** Keep the first layers frozen, throw away the rest, and train a new small head (one hidden layer) on what is left, for a few seconds, with 900 of the new pictures. The other 300 measure the error.
+# **Cut the top off.** Keep the first layers frozen, throw away the rest, and train a new small head (one hidden layer) on what is left, for a few seconds, with 700 of the new pictures. The other 200 measure the error.
 
 
 # %%
@@ -1042,7 +1042,7 @@ def head_error(x, y, x_test, y_test, hidden=96, steps=60):
         return (head.eval()(x_test).argmax(dim=1) != y_test).float()
 
 
-train, test = slice(0, 900), slice(900, 1200)
+train, test = slice(0, 700), slice(700, 900)
 cut_errors = {}
 for n, parts in enumerate(pooled.values(), start=1):
     inputs = torch.cat(parts)
@@ -1053,7 +1053,7 @@ plots.score_plot(
     cut_errors | {"the whole network as trained": whole.float()},
     sort=False,
     baselines=["the whole network as trained"],
-    xlabel="error on 300 new pictures",
+    xlabel="error on 200 new pictures",
     title="Depth pays, layer by layer",
 )
 plt.show()
@@ -1109,7 +1109,7 @@ plots.bare(ax)
 ax.set_title("The 7×7 filters of the trained network, strongest first, each scaled by itself", fontsize=11)
 plt.show()
 print(
-    f"filters weaker than a tenth of the strongest: {int((strengths < 0.1 * strengths.max()).sum())} of {len(filters)}; never active on 1,200 pictures: {int((active == 0).sum())}"
+    f"filters weaker than a tenth of the strongest: {int((strengths < 0.1 * strengths.max()).sum())} of {len(filters)}; never active on {len(bank.images)} pictures: {int((active == 0).sum())}"
 )
 
 # %% [markdown]
@@ -1192,7 +1192,7 @@ def train_briefly(network, inputs, targets, epochs=8):
 
 
 small = torch.cat(
-    [F.avg_pool2d(lab.preprocess(part), 2) for part in np.array_split(bank.images, 12)]
+    [F.avg_pool2d(lab.preprocess(part), 2) for part in np.array_split(bank.images, 9)]
 )  # half the size, to save time
 
 
@@ -1219,7 +1219,7 @@ with torch.no_grad():
         axes[2].plot(amounts, changed, "o-", label=name)
         error = (network(small[test]).argmax(dim=1) != bank_targets[test]).float().mean()
         dead = int((network[0](small[test]).amax(dim=(0, 2, 3)) <= 0).sum())
-        print(f"{name}: error {error:.2f} on 300 pictures, dead filters {dead} of {len(filters)}")
+        print(f"{name}: error {error:.2f} on {len(bank_targets[test])} pictures, dead filters {dead} of {len(filters)}")
 axes[2].set(xlabel="shift (pixels)", ylabel="change of the first layer", ylim=(0, None))
 axes[2].legend()
 plt.show()
@@ -1234,11 +1234,11 @@ plt.show()
 # %% [markdown]
 # ## 13 · The score
 #
-# Now ask the maps a question that has an answer. On 60 stored scenes: how much of the map's mass lies on the object (*energy*), and does its maximum lie on it (*pointing game*)? Maps with a sign enter with their absolute value, the largest over the colours; of the occlusion map we take the positive part. Beside them are three maps
+# Now ask the maps a question that has an answer. On 50 stored scenes: how much of the map's mass lies on the object (*energy*), and does its maximum lie on it (*pointing game*)? Maps with a sign enter with their absolute value, the largest over the colours; of the occlusion map we take the positive part. Beside them are three maps
 # that know nothing about the network.
 
 # %%
-pictures, asked, truth = lab.inputs[:60], lab.targets[:60], lab.masks[:60]
+pictures, asked, truth = lab.inputs[:50], lab.targets[:50], lab.masks[:50]
 
 
 def class_deconvnet(model, x, target):
@@ -1355,7 +1355,7 @@ if squeeze is not None:
 # First test (Adebayo and others, 2018). Draw new random weights for the last layer, then for more and more layers from the top. If a map explains what the network has *learnt*, it must change. We compare with the map of the trained network by rank correlation: 1 means the same order of pixels, 0 means nothing in common.
 
 # %%
-sample, sample_target = lab.inputs[:16], lab.targets[:16]
+sample, sample_target = lab.inputs[:10], lab.targets[:10]
 tested = {
     "plain gradient": lambda m, x, t: saliency(m, x, t).amax(dim=1),
     "deconvnet": lambda m, x, t: flat(class_deconvnet(m, x, t)),
