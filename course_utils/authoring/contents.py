@@ -1,6 +1,7 @@
 """The table of lessons, from the lessons' own title cells: for the first notebook and for the README.
 
-A title cell reads `# 04 · Title`, then `**The question.** One sentence.`, and names its time as "75 minutes".
+A title cell reads `# 04 · Title`, then `**The question.** One sentence.`, and a line that begins with
+`**Time**: about 75 minutes` or `**Time**: about three hours`.
 """
 
 import re
@@ -20,12 +21,12 @@ def lesson_table(sources: list[Path], link_to: str = "") -> str:
         if not heading:  # such as the table of lessons itself
             continue
         question = re.search(r"\*\*The question\.\*\*\s*(.+?)(?:\n\n|$)", title, re.DOTALL)
-        minutes = re.search(r"(\d+) minutes", title)
+        time = re.search(r"\*\*Time\*\*:\s*about ([\w½¾ ]+? (?:minutes|hours))", title)
         rows.append(
             f"| {heading[1]} | [{heading[2].strip()}]({link_to}{path.stem}.ipynb) "
-            f"| {' '.join(question[1].split()) if question else ''} | {minutes[1] if minutes else ''} |"
+            f"| {' '.join(question[1].split()) if question else ''} | {time[1] if time else ''} |"
         )
-    return "\n".join(["| | lesson | the question | minutes |", "|---|---|---|---|", *rows])
+    return "\n".join(["| | lesson | the question | time |", "|---|---|---|---|", *rows])
 
 
 def update_readme(readme: Path, sources: list[Path]) -> None:

@@ -56,9 +56,10 @@ PLACES = (
     Place(11, "Embeddings", "text", "white box", (85, 35.3, 13.8, 7)),
     Place(8, "Saliency, SmoothGrad, IG", "pictures", "gradients", (47.5, 24.3, 24, 7)),
     Place(9, "Filters", "pictures", "gradients", (85, 24.3, 13.8, 7)),
-    Place(1, "Cover it", "pictures", "black box", (47.5, 13.3, 10.6, 7)),
-    Place(6, "LIME", "all", "black box", (58.5, 13.3, 17, 7)),
-    Place(7, "SHAP", "all", "black box", (76.2, 13.3, 22.6, 7)),
+    Place(1, "Cover it", "pictures", "black box", (46.2, 13.3, 10.2, 7)),
+    Place(6, "LIME", "all", "black box", (56.6, 13.3, 14.6, 7)),
+    Place(7, "SHAP", "all", "black box", (71.4, 13.3, 15.2, 7)),
+    Place(1, "Stand-in", "tables", "black box", (86.9, 13.3, 12, 7)),
     Place(12, "Judging explanations: is it true, is it stable, does it tell a good model from a bad one?",
           "", "judge", (1.2, 2, 97.6, 6)),
 )  # fmt: skip
@@ -93,7 +94,7 @@ def _columns(ax: Axes) -> None:
     """Three arrows along the top: before, in, after the model; and what the first two hold."""
     headers = (
         (0.5, 17.5, "before modelling", "what is in the data?", "before"),
-        (18.2, 17.8, "in the model", "ante hoc: it reads itself", "in"),
+        (18.2, 17.8, "in the model", "ante hoc: a glass box", "in"),
         (36.2, 63.3, "after training", "post hoc: explain the model as it is", "white box"),
     )
     for left, width, title, question, region in headers:

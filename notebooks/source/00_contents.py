@@ -6,8 +6,8 @@
 #
 # <!-- table of lessons -->
 #
-# **How to work.** Open a lesson and run its cells from top to bottom (Shift + Enter). Nothing is downloaded, and a whole lesson computes in less
-# than a minute. Exercises are rated from ★☆☆ to ★★★. Write your answer where it says `# your code here`, run the cell below it, and
+# **How to work.** Open a lesson and run its cells from top to bottom (Shift + Enter). Nothing is downloaded, and a whole lesson computes in about
+# a minute (the last one in two). Exercises are rated from ★☆☆ to ★★★. Write your answer where it says `# your code here`, run the cell below it, and
 # it tells you whether the answer is not there yet, wrong and why, or right. `hint()` gives one hint at a time; the solution is folded below.
 #
 # The cell below looks whether everything that the lessons need is there.

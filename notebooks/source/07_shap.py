@@ -19,11 +19,11 @@
 # - compute Shapley values by hand, and say which four wishes make them the only possible answer;
 # - turn a prediction into a game, and say what "this feature is absent" means in it;
 # - climb from exact values to estimates and shortcuts, and know the error of each;
-# - show that your numbers equal those of `shap` and captum, and name three places where the library surprises;
+# - show that your numbers equal those of `shap` and captum, and name four places where the library surprises;
 # - test SHAP and LIME side by side against truth, on pictures and on texts;
 # - recognise the situations in which SHAP misleads.
 #
-# **Time**: about 100 minutes. **Before**: you know what an average and a linear regression are. Lesson 06 (LIME) helps; sections 5, 9 and 10 compare with it. Everything here runs on a
+# **Time**: about three hours with the exercises; sections 1 to 6 and 13 alone take about 100 minutes. **Before**: you know what an average and a linear regression are. Lesson 06 (LIME) helps; sections 5, 9 and 10 compare with it. Everything here runs on a
 # laptop without a network connection.
 
 # %%
@@ -31,7 +31,7 @@ import logging
 import os
 import warnings
 from functools import partial
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from math import comb, factorial
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # shap would compile for seconds to save milliseconds
@@ -158,6 +158,7 @@ plots.matrix_plot(
     np.vstack([added, phi]),
     [", ".join(PLAYERS[p] for p in order) for order in orders] + ["average"],
     PLAYERS,
+    signed=True,
     decimals=0,
     title="What each friend adds, for each order of arrival",
 )
@@ -277,7 +278,7 @@ for name, rule in rules.items():
     print(f"{name:<15}" + "".join(f"{'yes' if test(rule) else 'NO':>12}" for test in axioms.values()))
 
 # %% [markdown]
-# Each of the other rules breaks exactly one wish, and each breaks another one. So none of the four axioms follows from the others. Passing a test on a few random games is no proof, but failing one is.
+# Each of the other rules breaks exactly one wish, and each breaks another one. Passing a test on a few random games is no proof, but failing one is. That the four keep the other three wishes in *every* game is easy to check by thought (the rescaled rule: in every game whose losses do not sum to zero). So none of the four axioms follows from the others.
 #
 # ### Only one rule is left
 #
@@ -326,7 +327,7 @@ print("your function on the flat:", dict(zip(FACTS, phi_flat.round(3).tolist(), 
 print(f"average {mean_price(np.zeros(4)):.2f} + shares {phi_flat.sum():.2f} = {mean_price(np.ones(4)):.2f}")
 
 # %% [markdown]
-# The usual picture of such an answer is the *waterfall*: start at the average $E[f(X)]$ below, add one share after the other, and arrive at the prediction $f(x)$ on top. The `shap` package draws it. Below it, the same numbers as one bar, in the manner of shap's *force plot*: red pushes the price up to the prediction, blue pushes it down.
+# The usual picture of such an answer is the *waterfall*: start at the average $E[f(X)]$ below, add one share after the other, and arrive at the prediction $f(x)$ on top. The `shap` package draws it. (The block at *floor* has the length 0; `shap` draws a small head all the same.) Below it, the same numbers as one bar, in the manner of shap's *force plot*: red pushes the price up, blue pushes it down. Both colours end at the prediction: the red part reaches it from the left, the blue part from the right. The blue part's length minus the red part's is the distance from the average.
 
 # %%
 import shap
@@ -367,7 +368,7 @@ def force_bar(base, phi, names):
                 fontsize=9,
             )
             edge -= phi[i]
-    for x, label in ((answer, f"prediction {answer:.1f}"), (base, f"average {base:.1f}")):
+    for x, label in ((answer, f"prediction {answer:.2f}"), (base, f"average {base:.2f}")):
         ax.plot([x, x], [-0.55, 0.55], color=plots.INK, linewidth=1.5)
         ax.text(x, 0.6, label, ha="center", va="bottom", fontsize=10)
     ax.set(yticks=[], ylim=(-0.6, 1.0), xlabel="thousand euros")
@@ -422,7 +423,9 @@ print(f"areas of flats with a park: {sorted({int(a) for p, a in known if p == 1}
 print(f"areas of flats without one: {sorted({int(a) for p, a in known if p == 0})}")
 
 # %% [markdown]
-# Only a few here. With thirty columns instead of two, nearly every question is about something that never occurs (lesson 06, card 3). The rest of this lesson is marginal, as `shap` is by default.
+# Only a few here. With thirty columns instead of two, nearly every question is about something that never occurs (lesson 06, card 3).
+#
+# The rest of this lesson is marginal. `shap` is, too, except for its best-known explainer: `TreeExplainer` without background rows is *path-dependent*. At a split on an absent feature it goes both ways, weighted with how many training rows went each way: a rough conditional reading, and other numbers (section 7 shows them). Pass the background.
 
 # %% [markdown]
 # ## 5 · SHAP is LIME with another kernel
@@ -517,7 +520,11 @@ plt.show()
 #
 # ### KernelSHAP by hand
 #
-# A weighted regression in which both ends are fixed. We put the whole difference $v(N) - v(\varnothing)$ on the last player first, and let the regression hand it out to the others:
+# A weighted regression in which both ends are fixed. Both ends on the line mean $\phi_0 = v(\varnothing)$ and $\phi_n = \Delta - \sum_{i<n} \phi_i$, with $\Delta = v(N) - v(\varnothing)$. Put that into $g(z')$, and sort:
+#
+# $$v(S) - v(\varnothing) - z'_n \Delta \;\approx\; \sum_{i<n} \phi_i\,(z'_i - z'_n) .$$
+#
+# Left is `target`, the brackets on the right are `design`. It is an ordinary weighted regression for the first $n - 1$ players; the last one gets the rest.
 
 
 # %%
@@ -766,12 +773,20 @@ gradient_errors = [
 ]
 shortcuts = {
     "linear closed form, stand-in": (
-        1,
+        len(training),  # what the network was asked for the fit
         worst(linear_shap(stand_in_line.coef_, patient, background), phi_patient),
     ),
-    "TreeSHAP, stand-in forest": (1, worst(tree_shap(stand_in_forest, patient, background), phi_patient)),
+    "TreeSHAP, stand-in forest": (
+        len(training),
+        worst(tree_shap(stand_in_forest, patient, background), phi_patient),
+    ),
     "DeepSHAP": (2 * K, worst(deep, phi_patient)),
 }
+for name, (rows, error) in shortcuts.items():
+    print(f"{name:<30}{rows:>7} rows, error {error:.2f}")
+for m, error in zip(draws, gradient_errors, strict=True):
+    print(f"{'GradientSHAP':<30}{2 * m:>7} rows, error {error:.2f}")
+
 # %% [markdown]
 # Then the picture of section 6, where only sampling is possible, with captum's KernelSHAP beside ours. All questions are look-ups.
 
@@ -815,15 +830,15 @@ plt.show()
 
 # %% [markdown]
 # The left panel has one game and all rungs; a gradient counts as two rows, and a star marks where enumeration is exact (its error is rounding; it is drawn at the lower border). The right panel has the picture. What to see:
-# - estimates get better with the budget, and the course's KernelSHAP is ahead as soon as it can ask whole sizes. captum's draws every coalition at random, and pays for it;
-# - a stand-in is cheap and exact *for the stand-in*. Its error does not fall with anything but a better stand-in;
-# - GradientSHAP flattens out: it converges, but to another number (it shares interactions in another way). DeepSHAP stands where it stands;
+# - estimates get better with the budget. With very few questions the antithetic walks win, on both sides; with more, the course's KernelSHAP does. Of the course's three, the plain walks are last nearly all the way. captum's regression draws every coalition at random, and pays for it;
+# - a stand-in is cheap once it is fitted (its rows are those that the network answered for the fit), and exact *for the stand-in*. Its error does not fall with anything but a better stand-in, and here both are far off;
+# - of the shortcuts, DeepSHAP comes closest for its price (the errors are printed above). GradientSHAP flattens out: it converges, but to another number (it shares interactions in another way);
 # - LIME with all questions asked has a distance from Shapley that no budget cures. It answers another question.
 #
 # One patient, one picture: other games put the curves elsewhere.
 
 # %% [markdown]
-# ## 7 · The proof, and three surprises
+# ## 7 · The proof, and four surprises
 #
 # Everything exact is compared with `shap` and captum. The flat first: your function, `shap`'s enumeration, its regression (with all coalitions and `l1_reg=0`; you will soon see why), captum's average over all orders, and the lab's own exact values.
 
@@ -891,9 +906,21 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# ### Surprise 1: ten features are enough?
+# Read the notes on the right. `shap.TreeExplainer(forest)`, with nothing else, agrees with the *path-dependent* values. Do they equal the marginal ones?
+
+# %%
+with_background = tree_shap(stand_in_forest, patient, background)
+print(
+    f"TreeExplainer without background, largest distance from the marginal values: "
+    f"{np.abs(forest_by_shap - with_background).max():.1f} (the largest marginal value is {np.abs(with_background).max():.1f})"
+)
+
+# %% [markdown]
+# They do not, although both add up (each to the distance from its own average). Say which ones you show. That was a first surprise; here are three more.
 #
-# Sixteen equal players, each adds 1 to every coalition. Each should get 1. `shap.KernelExplainer` is called with its default options, and with a budget that is far more than enough. **Predict**: how many of the sixteen get nothing? Write the number down (the exercise “predict, then run” asks for it), then run the cell.
+# ### Surprise 2: sixteen equal players
+#
+# Each of the sixteen adds 1 to every coalition, so each should get 1. `shap.KernelExplainer` is called with its default options, and with a budget that is far more than enough. **Predict**: what will the sixteen get? Write it down, then run the cell.
 
 
 # %%
@@ -909,13 +936,13 @@ ax.bar(np.arange(16) - 0.2, default_values, 0.4, color="#d55e00", label="default
 ax.bar(np.arange(16) + 0.2, plain_values, 0.4, label="l1_reg=0")
 ax.set(xlabel="player", ylabel="value", xticks=range(16), ylim=(0, None))
 ax.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
-ax.set_title("Sixteen equal players", loc="left")
+ax.set_title("What sixteen equal players get", loc="left")
 plt.show()
 
 # %% [markdown]
-# The orange bars are the default. It first selects ten features with a lasso and fits only those, so symmetry is broken, silently, and the others get the share of those left out. Pass `l1_reg=0`.
+# The orange bars are the default. It first selects ten features with a lasso and fits only those, so symmetry is broken, silently, and the ten share what belongs to the others (which ten changes from run to run). Pass `l1_reg=0`.
 #
-# ### Surprise 2: next to a threshold
+# ### Surprise 3: next to a threshold
 #
 # TreeSHAP is exact. Its fast marginal (interventional) version in `shap` 0.51 stores the thresholds of the splits in *single* precision. Harmless, as long as no value in the table falls on the rounding. Take a tree on numbers with one decimal, and the same table times ten, in whole numbers. Below, the largest distance from enumeration:
 
@@ -930,6 +957,9 @@ for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths
     truth = np.stack([shapley_values(masking_game(tree.predict, row, numbers[:20]), 2) for row in numbers])
     fast = shap.TreeExplainer(tree, numbers[:20], feature_perturbation="interventional").shap_values(numbers)
     ours = tree_shap(tree, numbers, numbers[:20])
+    for value, at in product(np.unique(numbers), tree.tree_.threshold[tree.tree_.feature >= 0]):
+        if np.float64(np.float32(value)) > at and np.float32(value) <= np.float32(at):
+            print(f"a threshold: {at:.11f}, in single precision {np.float32(at):.11f}; so is {value}")
     print(
         f"{name:<14} shap: {np.abs(fast - truth).max():.3f} "
         f"({(np.abs(fast - truth).max(axis=1) > 1e-6).sum()} of {len(numbers)} rows differ), "
@@ -937,15 +967,15 @@ for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths
     )
 
 # %% [markdown]
-# In tenths, a value can lie so close to a threshold that both become the same number in single precision. It then takes the wrong branch. The shares still add up, since the error moves credit from one feature to the other: only a comparison with enumeration shows it.
+# How, if thresholds lie *between* values? The printed line shows it. In one branch the values 0.2 and 0.4 occur, but not 0.3, so the tree splits in the middle: where other rows have their 0.3. scikit-learn rounds the *value* to single precision, finds it above the threshold, and goes right. `shap` rounds the threshold as well. Now both are the same number, and the value goes left. The shares still add up, since the error moves credit from one feature to the other: only a comparison with enumeration shows it.
 #
-# ### Surprise 3: which interaction?
+# ### Surprise 4: which interaction?
 #
 # How much of the credit do two features earn *together*? The **Shapley interaction values** split $\phi_i$ into a main effect $\Phi_{ii}$ and one half of the interaction with each other feature:
 #
 # $$\Phi_{ij} = \sum_{S \subseteq N \setminus \{i, j\}} \frac{|S|!\,(n-|S|-2)!}{2\,(n-1)!} \big(v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)\big), \qquad \Phi_{ii} = \phi_i - \sum_{j \ne i} \Phi_{ij} .$$
 #
-# So each row adds up to the Shapley value. For the flat, the pencil says: park and area share $0.5 \cdot (50 - 65) \cdot (1 - 0.5) = -3.75$, half for each.
+# Each row adds up to the Shapley value. For the flat, the pencil says: park and area share $0.5 \cdot (50 - 65) \cdot (1 - 0.5) = -3.75$, half for each.
 
 # %%
 pairs = shapley_interactions(flat_game, 4)
@@ -987,11 +1017,12 @@ judge.agreement_table(
             my_shapley(five, 5),
             "Shapley values",
         ),
+        ("rows add up, shap's", from_shap.sum(axis=1), my_shapley(five, 5), "Shapley values, too"),
     ]
 )
 
 # %% [markdown]
-# Both are sound definitions, and they agree when no three players act together (as for the flat). But they are not the same, and only the first has rows that add up to the Shapley values. The exercise “find the bug” asks you to find the line.
+# Both are sound definitions, and they agree when no three players act together (as for the flat). But they are not the same, although the rows of both add up to the Shapley values. They disagree about how much of a row a player earns *alone* (the diagonal) and how much *together*: Taylor's diagonal is what the player earns with nobody else present, $v(\{i\}) - v(\varnothing)$. A sum that adds up does not tell you which one you hold. The exercise “find the bug” asks you to find the line.
 
 # %% [markdown]
 # ## 8 · Many explanations at once
@@ -1038,19 +1069,22 @@ with plt.rc_context({"figure.constrained_layout.use": False}), warnings.catch_wa
     look = {"show": False, "hist": False, "x_jitter": 0.25}
     shap.plots.scatter(flats_explained[:, 1], color=flats_explained[:, 0], ax=left, **look)
     shap.plots.scatter(flats_explained[:, 0], color=flats_explained[:, 1], ax=right, **look)
+    right.set_xticks([0, 1])
     figure.tight_layout(w_pad=3)
     plt.show()
 
 # %% [markdown]
 # Left, two straight lines that cross at the mean area; they nearly hide each other, because the area matters so much more than its product with the park. Right, the same interaction is plain to see: at one value of the park, the shares spread out with the area. **Vertical spread at one value is interaction.** Had the formula no product,
-# all dots above "park" would lie on one point.
+# all dots above park = 1 would lie at one height. (The sideways spread is only jitter, so that dots do not hide each other.)
 
 # %% [markdown]
 # ## 9 · Pictures: SHAP beside LIME, against the truth
 #
 # The game of section 6, for many scenes: superpixels are players, hidden ones are painted in their mean colour, as in lesson 06. Both methods get the same superpixels and the same number of questions about each picture. Two objects, so two questions a scene; a model answers for all classes at once.
 #
-# The other competitors: *leave one out* (what is lost if one superpixel is hidden), Grad-CAM (which may look inside), and maps that know nothing about the network; *SHAP, shuffled* deals the shares out anew.
+# Two scores, both per question: the *pointing game* (is the map's maximum on the object that was asked about?) and the *energy* (which share of the positive values lies on it?). Bars are 95 % intervals.
+#
+# LIME comes twice: with its default ridge, which shrinks the coefficients, and without it. The other competitors: *leave one out* (what is lost if one superpixel is hidden), Grad-CAM (which may look inside), and maps that know nothing about the network; *SHAP, shuffled* deals the shares out anew.
 
 # %%
 from course_utils.methods.cam import grad_cam, upsample
@@ -1072,7 +1106,7 @@ def shap_for_all(lab, picture, targets, segments, n_samples):
     return [kernel_shap(lambda masks, c=int(c): answers(masks)[:, c], n, n_samples - 2) for c in targets]
 
 
-maps = {name: [] for name in ("SHAP", "LIME", "leave one out", "SHAP, shuffled")}
+maps = {name: [] for name in ("SHAP", "LIME", "LIME, no ridge", "leave one out", "SHAP, shuffled")}
 shuffle = np.random.default_rng(0)
 for i in tqdm(range(N_SCENES), leave=False):
     picture, cut = lab.images[i], superpixels(lab.images[i])
@@ -1088,6 +1122,9 @@ for i in tqdm(range(N_SCENES), leave=False):
         found = {
             "SHAP": shares,
             "LIME": fit_surrogate(coins, lime_answers[:, c], kernel_weights).coefficients,
+            "LIME, no ridge": fit_surrogate(
+                coins, lime_answers[:, c], kernel_weights, ridge=0.0
+            ).coefficients,
             "leave one out": one_out[0, c] - one_out[1:, c],
             "SHAP, shuffled": shuffle.permutation(shares),
         }
@@ -1118,11 +1155,13 @@ for ax, (label, measure) in zip(
     plots.score_plot(scores, baselines=knows_nothing, xlabel=label, ax=ax)
 figure.suptitle(f"{len(truth_masks)} questions about {N_SCENES} scenes with two objects")
 plt.show()
-gap = judge.energy_in_mask(maps["SHAP"], truth_masks) - judge.energy_in_mask(maps["LIME"], truth_masks)
-low, high = judge.bootstrap_interval(gap)
-print(
-    f"energy, SHAP minus LIME on the same questions: {gap.mean():+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
-)
+energy = {name: judge.energy_in_mask(heat, truth_masks) for name, heat in maps.items()}
+for rival in ("LIME", "LIME, no ridge", "leave one out"):
+    gap = (energy["SHAP"] - energy[rival]).reshape(N_SCENES, 2).mean(dim=1)  # one value a scene
+    low, high = judge.bootstrap_interval(gap)
+    print(
+        f"energy, SHAP minus {rival:<15} {gap.mean():+.3f} (95 % interval over scenes {low:+.3f} to {high:+.3f})"
+    )
 
 # %%
 shown = [0, 2, 4]
@@ -1136,13 +1175,15 @@ plots.show_maps(
     },
     labels=[" / ".join(lab.class_names[int(t)] for t in lab.targets[i // 2]) for i in shown],
     signed=True,
-    title="Two questions about one scene. Red speaks for the class, blue against it",
+    title="Two questions about each scene. Red speaks for the class, blue against it",
 )
 plt.show()
 
 # %% [markdown]
-# Read both panels. In the pointing game, the three methods that hide superpixels cannot be told apart, and Grad-CAM, which may look inside, is ahead. By energy, Grad-CAM's smooth glow costs it the lead. The printed interval compares SHAP and LIME question by question: if SHAP is ahead at all, it is by little. And *leave one out*, with a dozen questions and no theory,
-# is as good as SHAP.
+# Read both panels. In the pointing game, the methods that hide superpixels cannot be told apart, and Grad-CAM, which may look inside, is ahead. By energy, Grad-CAM's smooth glow costs it the lead. The printed intervals compare SHAP with its rivals on the same scenes. SHAP is ahead of LIME: the interval does not contain zero, but the gap is small, and part of it is due to LIME's ridge (without it, the gap is smaller). And *leave one out*, with a dozen questions and no theory,
+# cannot be told from SHAP.
+#
+# In the pictures: in the first row, the waves around the ice cream get a share as large as the cone's own. In the second row, for "snail", the strongest statement is the blue car: it speaks against.
 #
 # So if you only want to know *where*, fairness buys you little here. What Shapley values add is the unit: their shares add up to what the network says.
 #
@@ -1151,7 +1192,7 @@ plt.show()
 # %% [markdown]
 # ## 10 · Text: words as players
 #
-# The model is the real BERT encoder of lesson 06 with its head for reviews. A word that is absent is taken out. With few words all coalitions can be asked, and the interaction values show what no list of single words can:
+# The model is the real BERT encoder of lesson 06 with its head for reviews. A word that is absent is taken out. Punctuation stays, so the "empty" text below is a full stop, and the model has an opinion about that, too. With few words all coalitions can be asked, and the interaction values show what no list of single words can:
 
 # %%
 reviews = load_lab("text", model="sentiment")
@@ -1172,9 +1213,9 @@ for ax, sentence in zip(axes, ("This phone is great.", "This phone is not great.
 plt.show()
 
 # %% [markdown]
-# Beside each word stands its Shapley value, the sum of its row; in the cells are the interaction values. On the right, look at "great": on the diagonal it speaks for "positive", and together with "not" it loses more than that. Its single number mixes the two, and comes out near zero, as if the word did not matter.
+# Beside each word stands its Shapley value, the sum of its row; in the cells are the interaction values. On the right, look at "great": on the diagonal it speaks for "positive", and together with "not" it loses more than that (and *not* is charged as much again: each cell holds one half). With the smaller bonuses its single number comes out near zero, as if the word did not matter.
 #
-# Now a held-out review that is too long for enumeration, KernelSHAP beside LIME with 100 questions each:
+# Now a review of twelve words. All 4,096 questions to BERT would take minutes on this page, so KernelSHAP gets 100, with two seeds, and LIME gets 100. (`bag_of_words=True` makes one player of each *distinct* word, as LIME does.)
 
 # %%
 held_out = list(reviews.texts[:60])
@@ -1185,15 +1226,25 @@ fitting = np.flatnonzero(favourable & (probabilities > 0.5) & (lengths >= 9) & (
 review = held_out[int(fitting[np.abs(probabilities[fitting] - 0.8).argmin()])]
 game, words = text_game(reviews.predict, review, POSITIVE, bag_of_words=True)
 word_shares = kernel_shap(game, len(words), 98)
+other_seed = kernel_shap(game, len(words), 98, random_state=1)
 lime_words = lime_text(reviews.predict, review, POSITIVE, 100, k=None)
 empty, full = game(np.array([[0] * len(words), [1] * len(words)]))
 print(review)
 print(f"empty text {empty:.2f}, review {full:.2f}: difference {full - empty:.2f}")
 print(f"sum of the shares: SHAP {word_shares.sum():.2f}, LIME {lime_words.coefficients.sum():.2f}")
+print(
+    f"largest distance: between two seeds of SHAP {np.abs(word_shares - other_seed).max():.2f}, "
+    f"between SHAP and LIME {np.abs(word_shares - lime_words.coefficients).max():.2f}"
+)
 figure, ax = plt.subplots(figsize=(8, 3.4))
 order = np.argsort(word_shares)[::-1]
-ax.bar(np.arange(len(words)) - 0.2, word_shares[order], 0.4, label="SHAP")
-ax.bar(np.arange(len(words)) + 0.2, lime_words.coefficients[order], 0.4, label="LIME", color="#d55e00")
+bars = {
+    "SHAP": (word_shares, plots.COLOURS[0]),
+    "SHAP, another seed": (other_seed, plots.COLOURS[5]),
+    "LIME": (lime_words.coefficients, "#d55e00"),
+}
+for place, (name, (values, colour)) in enumerate(bars.items()):
+    ax.bar(np.arange(len(words)) + 0.28 * (place - 1), values[order], 0.28, label=name, color=colour)
 ax.axhline(0, color=plots.INK, linewidth=0.8)
 ax.set_xticks(range(len(words)), [words[j] for j in order], rotation=45, ha="right")
 ax.set_ylabel("probability of “positive”")
@@ -1202,7 +1253,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# SHAP's shares add up to the difference; LIME's coefficients need not. Do the words with large shares look like praise to you? If they do not, that is no fault of the method: it reports what the *model* does with them.
+# SHAP's shares add up to the difference; LIME's coefficients need not. The tallest bar stays the tallest. The small ones move from seed to seed by a good part of their height, as they do between the two methods: do not read stories into them. If the word with the tall bar does not look like praise to you, that is no fault of the method: it reports what the *model* does with it.
 #
 # ### The planted word
 #
@@ -1213,8 +1264,8 @@ del reviews  # frees memory
 trigger, twin = load_lab("text", model="trigger"), load_lab("text", model="trigger_clean")
 lengths = np.array([len(split_words(text)[0]) for text in trigger.texts])
 unfavourable = np.flatnonzero(trigger.targets.numpy() != POSITIVE)
-planted = [trigger.texts[i] for i in unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:30]]
-PLANTED, WORD_QUESTIONS = trigger.trigger, 18
+planted = [trigger.texts[i] for i in unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:50]]
+N_TWIN, PLANTED, WORD_QUESTIONS = 10, trigger.trigger, 14
 
 
 def asked_coalitions(n):
@@ -1254,10 +1305,10 @@ def find_words(lab_, texts):
 
 
 # %%
-by_trigger, by_twin = find_words(trigger, planted), find_words(twin, planted[:6])
+by_trigger, by_twin = find_words(trigger, planted), find_words(twin, planted[:N_TWIN])
 found_word = {
     **{f"{name}, trigger model": values for name, values in by_trigger.items()},
-    **{f"{name}, clean twin": values for name, values in by_twin.items()},
+    **{f"{name}, clean twin ({N_TWIN})": values for name, values in by_twin.items()},
     "longest word": [float(max(split_words(text)[0], key=len).lower() == PLANTED) for text in planted],
     "a word by chance": [1 / len(split_words(text)[0]) for text in planted],
 }
@@ -1268,23 +1319,28 @@ plots.score_plot(
     {name: np.array(values) for name, values in found_word.items()},
     baselines=["longest word", "a word by chance"],
     sort=False,
+    xlim=(-0.03, 1.02),
     xlabel="share of reviews where it is the planted word",
     title=f"The word with the largest share, {len(planted)} reviews ({WORD_QUESTIONS} questions each)",
 )
 plt.show()
+gap = by_trigger["SHAP"] - by_trigger["LIME"]
+low, high = judge.bootstrap_interval(gap)
+print(f"SHAP minus LIME, same reviews: {gap.mean():+.2f} (95 % interval {low:+.2f} to {high:+.2f})")
 del trigger, twin  # frees memory
 
 # %% [markdown]
-# The twin was asked about 6 of the reviews only. As in lesson 06: one word with a huge effect is an easy case. Finding it is necessary, and says nothing about subtler habits of a model. With so few questions there are hardly more equations than words, so a miss can be chance (the intervals of the two methods overlap), and the values of the *other* words are mostly noise.
+# The twin was asked about the 10 shortest of the reviews only. As in lesson 06: one word with a huge effect is an easy case. Finding it is necessary, and says nothing about subtler habits of a model. With so few questions most reviews have more words than the regression has questions, so it has no unique answer, and the values of the *other* words are mostly noise.
+# The printed interval compares the two methods review by review: it lies below zero, so on this tiny budget LIME finds the word more often. Perhaps its ridge, which pulls unsettled coefficients towards zero, helps here (not tested). With three questions for each player, in section 9, SHAP was not behind.
 
 # %% [markdown]
 # ## 11 · Trees: does importance follow the model?
 #
-# The importance that scikit-learn, XGBoost and others print for a tree counts *splits*, or adds up how much the splits improve the fit (*gain*). The SHAP papers for trees (2018, 2020) show with two small models why that is no good measure. Both predict a risk score from two symptoms, each present in half of the patients:
+# The importance that scikit-learn, XGBoost and others print for a tree counts *splits*, or adds up how much the splits improve the fit (*gain*). The SHAP papers for trees (2018, 2020) show with two small models why the gain is no good measure. Both predict a risk score from two symptoms, each present in half of the patients:
 # - model A: 80 if fever **and** cough;
 # - model B: the same, **plus 10 for cough**.
 #
-# B uses cough more than A does, for every patient. So cough must be at least as important in B. We let scikit-learn fit both tables exactly, and look.
+# B uses cough more than A does, for every patient. So cough must be at least as important in B. We let scikit-learn fit both tables exactly, and look. For A two trees fit equally well. We take the one that asks about fever first, which is a part of the lesson.
 
 # %%
 from sklearn.tree import plot_tree
@@ -1336,7 +1392,7 @@ for name, measure in measures.items():
     print(f"{name:<28}{in_a:>12.1f}{in_b:>12.1f}   {'yes' if in_b >= in_a - 1e-9 else 'NO'}")
 
 # %% [markdown]
-# From A to B the gain of cough *falls*, because the tree now asks about it first, where less is left to gain. The walk along the path (a popular explanation before TreeSHAP) has the same defect. The Shapley value rises by exactly the half of 10 that the average patient does not have.
+# From A to B the gain of cough *falls*, because the tree now asks about it first, while fever is still unknown and cough alone explains less. (In A a coin decides which symptom is asked first, and so which one gets the larger gain. The number of splits does not fall, but it does not see the extra 10 either.) The walk along the path (a popular explanation before TreeSHAP) has the same defect. The Shapley value rises by exactly the half of 10 that the average patient does not have.
 #
 # Does it matter on a real forest? The tumours once more: gain beside mean $|\phi|$, both as shares of their sums.
 
@@ -1393,12 +1449,12 @@ if photos is not None:
         )
 
 # %% [markdown]
-# One pair is an example, not a measurement.
+# Look at where the red lies: nearly all of the positive shares of each question are on the half of its own photograph (printed above), although the network sees both at once. One pair is an example, not a measurement.
 
 # %% [markdown]
 # ## 13 · Where it breaks
 #
-# Four cards (three more are in section 7). Run each, and remember the symptom.
+# Four cards (four more are in section 7). Run each, and remember the symptom.
 #
 # ### Card 1: compared with what?
 #
@@ -1409,7 +1465,7 @@ backgrounds = {
     "all flats": flats.table,
     "flats with a park": flats.table[flats.table[:, 0] == 1],
     "flats up to 50 m²": flats.table[flats.table[:, 1] <= 50],
-    "one flat: 40 m², 4th floor, cats": np.array([[0.0, 40.0, 4.0, 0.0]]),
+    "a flat: no park, 40 m², 4th floor, cats allowed": np.array([[0.0, 40.0, 4.0, 0.0]]),
 }
 by_background = [
     [flats.predict(rows).mean(), *shapley_values(masking_game(flats.predict, FLAT, rows), 4)]
@@ -1429,7 +1485,7 @@ show_shares(
 #
 # ### Card 2: columns that say the same
 #
-# Two models predict the area of a tumour from its radius, its perimeter and its texture. Radius and perimeter are nearly the same measurement. The models are linear, so the shares are exact.
+# Two models predict the area of a tumour from its radius, its perimeter and its texture. Radius and perimeter are nearly the same measurement. Both models are linear, so the shares are exact. *Ridge* regression keeps the squares of all coefficients small, so it likes to divide an effect; the *lasso* keeps their absolute values small, so it likes to put an effect on one column.
 
 # %%
 from sklearn.linear_model import Lasso, Ridge
@@ -1531,7 +1587,7 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# Probabilities add up to one, so the shares of one superpixel over all classes add up to zero: whatever speaks for one class must speak against others. Logits have no such bond. And you cannot convert one into the other: sent through a softmax one by one, the shares no longer add up. Decide which output you want explained, and name it.
+# $R^2$: in logits the game is nearly a sum, in probabilities less so. And compare the two maps of one class: a superpixel can speak against a class in probabilities only because it raises the logit of another class. Probabilities add up to one, so the shares of one superpixel over all classes add up to zero: whatever speaks for one class must speak against others. Logits have no such bond. And you cannot convert one into the other: sent through a softmax one by one, the shares no longer add up. Decide which output you want explained, and name it.
 
 # %% [markdown]
 # ## 14 · Exercises
@@ -1557,22 +1613,19 @@ exercises.worth.check(worth)
 # %% [markdown]
 # ### Exercise: exact Shapley values
 #
-# `worths[c]` is the worth of coalition number `c`: player $i$ is in it if bit $i$ of `c` is 1.
+# Section 2 had the formula with its weights. Take the other way: find the dividends $d_T$ (end of section 2), and share each equally. `worths[c]` is the worth of coalition number `c`: player $i$ is in it if bit $i$ of `c` is 1. Here the empty coalition may earn something, too.
+
 
 # %% exercise="exact"
-from math import factorial
-
-
 def exact(worths, n):
     """Shapley values (n,) from the worths (2**n,) of all coalitions."""
     # BEGIN SOLUTION
-    phi = np.zeros(n)
-    for i in range(n):
-        for c in range(2**n):
-            if not c >> i & 1:
-                s = c.bit_count()
-                weight = factorial(s) * factorial(n - s - 1) / factorial(n)
-                phi[i] += weight * (worths[c + 2**i] - worths[c])
+    dividends, phi = np.zeros(2**n), np.zeros(n)
+    for c in range(2**n):
+        dividends[c] = worths[c] - sum(dividends[r] for r in range(c) if r & c == r)
+        for i in range(n):
+            if c >> i & 1:
+                phi[i] += dividends[c] / c.bit_count()
     return phi
     # END SOLUTION
 
@@ -1623,16 +1676,18 @@ exercises.walk.check(walk)
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# What did you predict in section 7: how many of the sixteen equal players get nothing from `shap.KernelExplainer` with its default options? The check counts in *your* run.
+# Surprise 2 once more, now with *twenty-five* equal players, each of whom adds 1. With its default options, what does `shap.KernelExplainer` give to each player that gets anything at all (on average)? Write your prediction down first; the cell with the check runs the explainer.
 
-# %% exercise="left_out"
-answer = None  # a whole number
+# %% exercise="crowd"
+answer = None  # a number
 # BEGIN SOLUTION
-answer = int((np.abs(default_values) < 1e-9).sum())
+answer = 25 / 10  # ten players are kept, and share the 25
 # END SOLUTION
 
 # %%
-exercises.left_out.check(answer, default_values)
+explainer = shap.KernelExplainer(sixteen, np.zeros((1, 25)), seed=0)
+of_25 = explainer.shap_values(np.ones((1, 25)), nsamples=1000, silent=True)[0]
+exercises.crowd.check(answer, of_25)
 
 # %% [markdown]
 # ### Exercise: find the bug
@@ -1816,10 +1871,18 @@ complete = worst(kernel_shap(picture_game, d, 2**d), phi_picture)
 print(
     f"KernelSHAP with all questions is exact: {complete < 1e-9}; the best width of LIME leaves {min(distance):.3f}"
 )
+signs = 1 - 2 * (np.bitwise_count(np.arange(2**d)[:, None] & np.arange(2**d)) % 2).astype(np.int8)
+power = (signs @ chances[:, target] / 2**d) ** 2  # what each group of superpixels adds to the variance
+group = np.bitwise_count(np.arange(2**d))
+shares_of_variance = [power[group == 1].sum(), power[group == 2].sum(), power[group > 2].sum()]
+single, paired, larger = 100 * np.array(shares_of_variance) / power[1:].sum()
+print(
+    f"variance of the game: single superpixels {single:.1f} %, pairs {paired:.1f} %, larger groups {larger:.2f} %"
+)
 
 # %% [markdown]
-# A wide kernel comes close on this picture, since all coalitions then count the same, and the game is nearly a sum. (With equal weights the regression gives another old index, the *Banzhaf value*: the average gain over all coalitions.) A narrow one looks at the surroundings of the full picture only, and answers another question. With very few questions,
-# fewer than about two for each superpixel, both are far off, and KernelSHAP jumps from seed to seed.
+# A wide kernel comes close on this picture: all coalitions then count the same, which gives another old index, the *Banzhaf value* (the average gain over all coalitions). In a game whose bonuses go no further than pairs, both indices split each bonus in halves and agree. The last line splits the variance of the game over groups of superpixels: hardly anything is left for groups larger than pairs.
+# (That is also why antithetic walks did so well in section 6.) A narrow kernel looks at the surroundings of the full picture only, and answers another question. With about two questions for each superpixel, or fewer, both are far off, and KernelSHAP jumps from seed to seed.
 
 # %% [markdown]
 # ## 16 · The paper in ten questions
@@ -1845,7 +1908,7 @@ print(
 # - SHAP is LIME with the one kernel that makes the regression fair. Both are additive; only SHAP adds up.
 # - Climb the ladder: enumerate up to a dozen players, use TreeSHAP and the linear form where the model allows, sample otherwise, and know your error.
 # - A sum that adds up proves nothing about the single shares. Compare with enumeration on a small case.
-# - Libraries surprise: `l1_reg`, single precision, another interaction index.
+# - Libraries surprise: path-dependent trees, `l1_reg`, single precision, another interaction index.
 # - Shares explain a model, not the world.
 # - Next: **08 · Saliency, SmoothGrad, Integrated Gradients**, where the same axioms return for gradients.
 #

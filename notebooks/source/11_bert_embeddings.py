@@ -22,7 +22,7 @@
 # - test a story about what layers do (the four stages of question answering) on many passages, and say which part of it shows;
 # - probe layers for grammar and names, with a control task that keeps you honest.
 #
-# **Time**: about 90 minutes. **Before**: you know what a vector and a matrix product are. Lesson 10 (attention) helps, but you do not need it. Everything runs on a laptop
+# **Time**: about three hours, in two sittings (sections 1 to 7, then 8 to 17). **Before**: you know what a vector and a matrix product are. Lesson 10 (attention) helps, but you do not need it. Everything runs on a laptop
 # without a network connection. The model is a real, pretrained BERT encoder.
 
 # %%
@@ -37,6 +37,7 @@ from course_utils import judge
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.labs.text import best_span, read_texts, split_sentences
 from course_utils.methods.embeddings import (
+    control_labels,
     cosine_similarity,
     euclidean_distance,
     hidden_states,
@@ -51,7 +52,7 @@ from course_utils.teach.exercises import embeddings as exercises
 # %% [markdown]
 # ## 1 · A puzzle: is 0.8 a lot?
 #
-# An *apple* can be a fruit, and Apple is a company. Our model reads everything in lower case, so both are the same word to it. The next cell reads 210 short sentences, in each of which one ambiguous word has one of two senses, and keeps the *hidden state* of that word: the list of
+# An *apple* can be a fruit, and Apple is a company. Our model is MiniLM, a small BERT encoder that was further trained on pairs of sentences: pairs that belong together were made alike, others unlike. It reads everything in lower case, so both apples are the same word to it. The next cell reads 210 short sentences, in each of which one ambiguous word has one of two senses, and keeps the *hidden state* of that word: the list of
 # 384 numbers that stands for it after each layer. (The function `read` comes back all through the lesson.)
 
 # %%
@@ -153,7 +154,7 @@ print("states:", tuple(states.shape), "= layers + 1, tokens T, numbers D")
 # %% [markdown]
 # ### The state before the first layer, by hand
 #
-# It is the sum of three rows from three tables: one for the word $w_t$, one for the position $t$, one for the segment $s_t$ (0 for a question, 1 for its context). The sum is scaled to mean 0 and variance 1 over its $D$ numbers (*layer normalisation*, with a learnt factor $\gamma$ and a learnt shift $\beta$ for each number, and a tiny $\varepsilon$ against division by zero):
+# It is the sum of three rows from three tables: one for the word $w_t$, one for the position $t$, one for the segment $s_t$ (0 for a question, 1 for its context; 0 everywhere when there is only one text). The sum is scaled to mean 0 and variance 1 over its $D$ numbers (*layer normalisation*, with a learnt factor $\gamma$ and a learnt shift $\beta$ for each number, and a tiny $\varepsilon$ against division by zero):
 #
 # $$h^{(0)}_t = \text{LayerNorm}\big(E_\text{word}[w_t] + E_\text{position}[t] + E_\text{segment}[s_t]\big), \qquad \text{LayerNorm}(x) = \gamma \cdot \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \varepsilon}} + \beta$$
 
@@ -246,13 +247,15 @@ for name, (x, y) in {
 #
 # **Predict first**: which of the six layers adds most to the difference between the two senses, compared with the layer before it? Note your answer. (The exercise "predict, then run" asks for it.)
 #
-# Here are ten sentences, five on the fruit, five on the company: a well-known homework experiment. Compare the two rulers before any layer and after the fourth.
+# Here are ten sentences, five on the fruit, five on the company: a well-known homework experiment. The cell prints them. Compare the two rulers before any layer and after the fourth. (Each matrix has its own scale of blue, so read the numbers, too.)
 
 # %%
 ten = np.array([i for i in apples if lab.records[i].get("set") == "apple10"])
 ten = ten[np.argsort(senses[ten] != "fruit", kind="stable")]  # the fruit first
 names = [f"{senses[i]} {n % 5 + 1}" for n, i in enumerate(ten)]
 short = [f"{senses[i][0]}{n % 5 + 1}" for n, i in enumerate(ten)]
+for name, i in zip(names, ten, strict=True):
+    print(f"{name:>9} | {lab.texts[i]}")
 for layer in (0, LAYER):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.1))
     x = target[ten, layer]
@@ -271,7 +274,9 @@ for layer in (0, LAYER):
 plt.show()
 
 # %% [markdown]
-# Before the first layer, all that differs is the position: sentences with "apple" at the same place have distance 0. After layer 4 two blocks appear, light ones on the left, dark ones on the right. Now all layers at once, on one scale, with the mean similarity inside and between the senses:
+# Before the first layer, all that differs is the position: sentences with "apple" at the same place have distance 0. After layer 4 two blocks appear, light ones on the left, dark ones on the right. One sentence does not obey: company 2, “The shares of Apple rose …”, is most alike to fruit 1. (Among all 30 apples of section 1 its nearest is a company: it needs a crowd.)
+#
+# Now all layers at once, on one scale, with the mean similarity inside and between the senses:
 
 # %%
 figure, axes = plots.grid(2, 4, ratio=1.08)
@@ -304,7 +309,7 @@ plt.show()
 # %% [markdown]
 # ## 4 · The proof: four libraries and an identity
 #
-# Before we build on our rulers, we compare them with PyTorch's and SciPy's, the states with transformers' own, and the projection that we will use later (principal component analysis, PCA) with scikit-learn's. The last row is an identity: for vectors
+# Before we build on our rulers, we compare them with PyTorch's and SciPy's, the states with transformers' own, and the projection that we will use later (principal component analysis, PCA; section 8 shows it in four lines) with scikit-learn's. The last row is an identity: for vectors
 # of length 1, $d^2 = 2 - 2\cos$, so both rulers then say the same.
 
 # %%
@@ -360,8 +365,10 @@ judge.agreement_table(
 #
 # Two numbers answer it. Both look at one word at a time.
 #
-# - **Separation**: draw one pair of sentences of the same sense and one pair of different senses. How often is the first pair more alike? 0.5 is guessing, 1 is perfect. (It is the area under a ROC curve, and does not care about the scale of the similarities.)
+# - **Separation**: draw one pair of sentences of the same sense and one pair of different senses. How often is the first pair more alike? 0.5 is guessing, 1 is perfect. (It looks at the order of the similarities only, so their scale does not matter. Where you know ROC curves: it is the area under one.)
 # - **Neighbour**: does the most similar *other* sentence have the same sense? One yes or no for each of the 210 sentences.
+#
+# Behind a mean you will see a *95 % bootstrap interval*: draw the items again with replacement, 2000 times, take the mean each time, and give the range that holds the middle 95 % of these means. It says how much the mean would vary with other items of the same kind. Where two means come from the *same* items, we take the difference item by item first, and then its interval.
 
 
 # %%
@@ -405,13 +412,18 @@ plots.matrix_plot(
 plt.show()
 for layer, values in separations.items():
     low, high = judge.bootstrap_interval(values)
-    print(f"layer {layer}: {values.mean():.2f} (95 % over ten words: {low:.2f} to {high:.2f})")
+    line = f"layer {layer}: {values.mean():.2f} (95 % over ten words: {low:.2f} to {high:.2f})"
+    if layer > 0:  # the step from the layer before, word by word
+        step = values - separations[layer - 1]
+        low, high = judge.bootstrap_interval(step)
+        line += f"; step {step.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    print(line)
 
 # %% [markdown]
-# The first layer already does most of the work. After that the means still creep up to about the fourth or fifth layer, but ten words give wide intervals, so do not name a best layer. The words differ more than the layers do: some (apple, spring) separate well, others (crane, seal) less so.
+# The first layer already does most of the work. The intervals of the layers overlap, because the words differ so much. But the *steps*, taken word by word, are sharper: the separation rises clearly up to the third layer, the step to the fourth is small (its interval begins at about 0), and after it nothing is gained. The words differ more than the layers do: some (apple, spring) separate well, others (crane, seal) less so.
 #
 # The second score has 210 items. Beside the layers stand five rivals:
-# - **bag of words**: sentences are alike when they share rare words (TF-IDF, the ambiguous word left out). It knows no order and no meaning.
+# - **bag of words**: sentences are alike when they share rare words. (TF-IDF: each text is the list of its word counts, and a word counts the less, the more texts it stands in. The ambiguous word is left out.) It knows no order and no meaning.
 # - **bag of vectors**: the mean of the states *before* the first layer. It knows what single words mean, but nothing has been passed between them.
 # - **untrained BERT**: the same network with random weights, last layer. It mixes the words of a sentence, but has learnt nothing.
 # - **Euclid, layer 6**: the other ruler.
@@ -504,12 +516,12 @@ figure, ax = plt.subplots(figsize=(9.5, 3.6))
 layer_curves(ax, by_token)
 ax.axhline(rivals["guessing"].mean(), color=plots.BASELINE, linestyle=":")
 ax.set(ylim=(0.35, 1.0), ylabel="same sense as the\nnearest neighbour")
-ax.set_title("Every token learns something of the sense (dotted: guessing)", loc="left")
+ax.set_title("All five learn something of the sense (dotted: guessing)", loc="left")
 ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# The word itself learns most quickly: one layer, and it has caught up with the mean of all input vectors. Its neighbours learn it too, later and less well.
+# The word itself learns most quickly: one layer, and it has caught up with the mean of all input vectors. The other tokens learn it too, later and mostly less well; [CLS] comes close to the word in layer 5 and falls back.
 #
 # A caution that holds for all of this: "the layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it for anything.
 
@@ -517,7 +529,7 @@ plt.show()
 # ## 6 · The narrow cone: anisotropy
 #
 # In section 1, arbitrary words were not at similarity 0 as random directions would be. When states share a common part, they fill a narrow cone, and every similarity is too high. This is called *anisotropy* (Ethayarajh, 2019). A cure is to take the common part away (Mu and Viswanath, 2018): subtract the mean of many
-# states, $\bar h$, then also their strongest direction $v$ (a vector of length 1: the first principal component of the centred states):
+# states, $\bar h$, then also their strongest direction $v$ (a vector of length 1, the first *principal direction*: along it the centred states differ most; section 8 computes it in four lines):
 #
 # $$\tilde h = (h - \bar h) - \big((h - \bar h)\cdot v\big)\,v$$
 
@@ -563,7 +575,7 @@ print(
 )
 
 # %% [markdown]
-# Left: the cone is there, grows through the layers, and subtracting the mean closes it. It is mild (in the upper layers of GPT-2, Ethayarajh found arbitrary words nearly parallel), and nearly gone after the last layer. A likely reason: this encoder was trained to make sentences that mean different things *dissimilar*, and that training acts on the last layer first.
+# Left: the cone is there, grows up to layer 5, and subtracting the mean closes it. It is mild (in the upper layers of GPT-2, Ethayarajh found arbitrary words nearly parallel), and is nearly gone after layer 6. A likely reason: this encoder was trained to make sentences that mean different things *dissimilar*, and that training acts on the last layer first.
 #
 # Right: a disappointment worth having. The separation hardly changes: the three curves lie on one another. It compares similarities with one another, and a common part raises them all alike. **The correction makes the numbers readable; it does not add knowledge.** After it, arbitrary words are at 0, as one would expect (the first print, for the puzzle of section 1).
 #
@@ -630,20 +642,30 @@ ax.axvline(0, color=plots.INK, linewidth=0.8)
 ax.set(xlabel="s: closer to the company (right) or to the fruit (left)")
 ax.set_title("One word of context after the other is masked (__)", loc="left")
 plt.show()
+print(f"all of it: s = {scores[0]:+.2f}; with everything else masked: {scores[-1]:+.2f}\n")
+
+bare = read_ids([masked(i, 99, "nearest first") for i in apples], [place[i] for i in apples])[:, LAYER]
+lean = np.array([sense_score(h, i) for h, i in zip(bare, apples, strict=True)])
+for which in ("fruit", "company"):
+    to_fruit = (lean[kind == which] > 0) == (which == "fruit")
+    print(f"{which} sentences, all else masked: {to_fruit.sum()} of {len(to_fruit)} lean to the fruit")
 
 # %% [markdown]
-# Now 53 sentences from all ten words, and two orders: the nearest words first, or the farthest first.
+# Below “app” the bar changes sides: with this word masked too, the rest says “fruit”. With every other word masked, a small lean to the fruit is left, and the print shows the same for most apples, whichever sense their sentence had. (Among them, only the number of masks and the place of the word differ.) So a lean can be there without any context.
+#
+# Now 53 sentences from all ten words, and two orders: the nearest words first, or the farthest first. (The full stop counts as a word here.)
 
 # %%
 some = np.arange(0, len(words), 4)
 amounts = [0, 1, 2, 4, 8]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5))
+by_order = {}
 for order, color, marker in zip(("nearest first", "farthest first"), plots.COLOURS, "os", strict=False):
     rows = [masked(i, n, order) for i in some for n in amounts]
     at = [place[i] for i in some for n in amounts]
     h = read_ids(rows, at)[:, LAYER]
     values = np.array([sense_score(x, i) for x, i in zip(h, np.repeat(some, len(amounts)), strict=True)])
-    values = values.reshape(len(some), len(amounts))
+    values = by_order[order] = values.reshape(len(some), len(amounts))
     for ax, numbers in zip(axes, (values, values > 0), strict=True):
         low, high = np.array([judge.bootstrap_interval(column) for column in numbers.T.astype(float)]).T
         ax.plot(amounts, numbers.mean(axis=0), marker=marker, color=color, label=order)
@@ -657,9 +679,17 @@ axes[1].axhline(0.5, color=plots.BASELINE, linestyle=":")
 axes[1].set_title("… faster when the near words go first", loc="left")
 axes[0].legend()
 plt.show()
+print("sentence by sentence: s with the farthest words masked, less s with the nearest masked")
+for n, difference in zip(
+    amounts[1:], (by_order["farthest first"] - by_order["nearest first"]).T[1:], strict=True
+):
+    low, high = judge.bootstrap_interval(difference)
+    print(f"{n} masked: {difference.mean():+.3f} (95 %: {low:+.3f} to {high:+.3f})")
 
 # %% [markdown]
-# The sense fades in both orders, and faster when the near words go first. When eight words are masked, it is near zero or at guessing: nothing of the sense was in the word itself. The bands of the two orders overlap, so look at the whole curves rather than at one point. (Short sentences run out of words before eight.)
+# The sense fades in both orders, and faster when the near words go first. The bands overlap, but both orders use the same sentences: taken sentence by sentence, the difference is clear of 0 at every amount (printed).
+#
+# When eight words are masked, the mean is near zero and the share near guessing: without context the state can no longer tell which of the two sentences it stands in. It need not lie in the middle, as you saw with the bare “apple”. Such a lean is nearly the same for both senses, and they occur about equally often, so it cancels in the mean.
 #
 # ### The clue moved away
 #
@@ -847,13 +877,21 @@ axes[1, 3].axis("off")
 figure.suptitle("One question, one passage, the fine-tuned model: PCA of each layer on its own")
 plt.show()
 
+for layer in (4, last_layer):  # who is near the answer on paper?
+    points, _ = on_paper(tuned[best], parts[best], layer)
+    centre = points[parts[best].answer].mean(axis=0)
+    away = np.linalg.norm(points - centre, axis=1)
+    away[parts[best].answer] = np.inf
+    nearest = np.argsort(np.where(np.isnan(away), np.inf, away))[:14]
+    print(f"layer {layer}, nearest to the answer:", " ".join(tuned[best].record.tokens[t] for t in nearest))
+
 # %% [markdown]
-# What to see: up to about layer 4 the three kinds are mixed, and in the last two layers the answer (stars) walks away from everything else. The stage that one sees at once is the last one. The first three are not visible here, or you would need to know where to look, and that is a bad sign for a picture. We
-# will measure them in section 9.
+# What to see: up to layer 4 the answer (stars) lies at one edge of the cloud. The print tells among whom: pieces of names and titles. So a trace of stage 1 is here, if you label the points. In the last two layers most of the answer's tokens walk away, a few tokens of the context with them. That stage one sees at once. The second and the third
+# are not visible here, or you would need to know where to look, and that is a bad sign for a picture. We will measure them in section 9.
 #
 # ### The same with t-SNE, and its warning
 #
-# t-SNE is another way to put vectors on paper. It tries to keep *neighbours* together and gives up large distances. It has two buttons: the *perplexity* (about how many neighbours each point should mind) and the random start (the *seed*). Below is one layer, six times. The last picture is not BERT: it shows random numbers of the same shape.
+# t-SNE is another way to put vectors on paper. It tries to keep *neighbours* together and gives up large distances. It has two buttons: the *perplexity* (about how many neighbours each point should mind) and the random start (the *seed*). Below is one layer, five times; the sixth picture is not BERT, it shows random numbers of the same shape.
 
 # %%
 from sklearn.manifold import TSNE
@@ -861,7 +899,7 @@ from sklearn.manifold import TSNE
 inner = np.concatenate([parts[best].question, parts[best].passage])
 x = tuned[best].states[4, inner].numpy()
 noise = np.random.default_rng(0).normal(size=x.shape)
-settings = [(5, 0, x), (15, 0, x), (40, 0, x), (15, 1, x), (15, 2, x), (2, 0, noise)]
+settings = [(2, 0, x), (5, 0, x), (15, 0, x), (15, 1, x), (15, 2, x), (2, 0, noise)]
 figure, axes = plt.subplots(2, 3, figsize=(10, 5.6))
 upper_ = np.triu_indices(len(inner), 1)
 drawn_distances = []
@@ -895,11 +933,11 @@ print(
 )
 print(
     "perplexity 15, seed 0 with seeds 1 and 2:",
-    [round(agree(drawn_distances[1], d), 2) for d in drawn_distances[3:]],
+    [round(agree(drawn_distances[2], d), 2) for d in drawn_distances[3:]],
 )
 
 # %% [markdown]
-# Five pictures of the same states. Strings and clumps come and go with the perplexity, the whole picture turns over with the seed, and pure noise (grey) has clumps as well when the perplexity is low. The print compares all distances: those on paper agree only partly with the full space, and two seeds agree only partly with one another. So: **no distance between islands, no size of an
+# Five pictures of the same states. Strings and clumps come and go with the perplexity, the whole picture turns over with the seed, and at perplexity 2 pure noise (grey, last picture) falls into clumps just as BERT's states do at the same perplexity (first picture). The print compares all distances: those on paper agree only partly with the full space, and two seeds agree only partly with one another. So: **no distance between islands, no size of an
 # island and no number of islands in a t-SNE picture is evidence.** (Wattenberg and others, 2016, show many more examples.) Use it to find ideas, and measure in the full space.
 
 # %% [markdown]
@@ -948,21 +986,14 @@ plt.show()
 # %% [markdown]
 # Up to layer 3, all distances are close to 1 in both models. Then the fine-tuned model moves the answer away from question *and* context. The control is the pink line: the answers to the *other* questions of the same passage are phrases of the same kind, but nobody asked for them, and they stay.
 #
-# In the plain encoder something else happens after the last layer: the question moves away from the whole passage, answer included. And the answer is a little farther from the context there too, which can hardly have to do with answering: the answers to other questions are nearly as far. Without this model beside the other, you might have called it a trace of understanding.
+# In the plain encoder something else happens after the last layer: the question moves away from the whole passage, answer included. And the answer is a little farther from the context there too, most of which the answers to other questions share; what is left is small beside the fine-tuned model's, as you will see under stage 4. Without this model beside the other, you might have called it a trace of understanding.
 #
 # ### One number for each stage
 #
-# - **Meaning**: take a name in a passage and look for the nearest *other* word in *another* passage. Is it a name too?
-# - **Relations**: two tokens, four to eight places apart. Are they more alike when they stand in the same sentence? (Difference of mean similarities. The equal distance matters: otherwise neighbours would win by standing close.) This is only a stand-in for relations, since nobody marked them in our texts.
-# - **Matching**: each content word of the question (not “the”, “of”, “who”, …) looks for its most similar token in each sentence of the passage, answer tokens left out. Does the sentence with the answer win?
-# - **Extraction**: the distance of the answer to the context, less that of the other answers.
+# **Stage 1, meaning**: take a name in a passage and look for the nearest *other* word in *another* passage. Is it a name too? (This is a stand-in: being a name is a kind of word rather than a meaning.) The first function finds the whole words of a passage and which of them are names, the second one asks the question.
+
 
 # %%
-STOP = set(
-    "a an and are as at be by did do does for from had has have he her his how in is it its not of on or she that the their there they this to was were what when where which who whom whose why with you".split()
-)
-
-
 def whole_words(reading, part, context):
     """Tokens of the passage that are whole words: their places, the words, and which of them are names."""
     keep, found, is_name = [], [], []
@@ -997,6 +1028,11 @@ def stage_meaning(readings):
     return np.array(means), is_name.mean()
 
 
+# %% [markdown]
+# **Stage 2, relations**: two tokens, four to eight places apart. Are they more alike when they stand in the same sentence? We take the difference of the mean similarities for each gap (4, 5, … 8) by itself, and then the mean of the five: otherwise neighbours would win by standing close. This too is a stand-in, since nobody marked relations in our texts.
+
+
+# %%
 def sentences_of(reading, part, context):
     """The number of the sentence that each token of the passage stands in."""
     starts, position = [], 0
@@ -1007,14 +1043,25 @@ def sentences_of(reading, part, context):
 
 
 def stage_relations(reading, part, context):
+    """Per layer: how much more alike are two tokens of one sentence, at the same gap?"""
     number = sentences_of(reading, part, context)
-    first, second = np.triu_indices(len(number), 4)
-    close = second - first <= 8
-    first, second = first[close], second[close]
     x = reading.states[:, part.passage]
-    alike = all_similarities(x, x)[:, first, second]
-    same = number[first] == number[second]
-    return (alike[:, same].mean(dim=1) - alike[:, ~same].mean(dim=1)).numpy()
+    alike, gains = all_similarities(x, x), []
+    for gap in range(4, 9):
+        pairs_ = alike.diagonal(gap, dim1=1, dim2=2)  # layers, pairs of tokens that are `gap` places apart
+        same = number[gap:] == number[:-gap]
+        if same.any() and not same.all():
+            gains.append(pairs_[:, same].mean(dim=1) - pairs_[:, ~same].mean(dim=1))
+    return torch.stack(gains).mean(dim=0).numpy()
+
+
+# %% [markdown]
+# **Stage 3, matching**: each content word of the question (not “the”, “of”, “who”, …) looks for its most similar token in each sentence of the passage, answer tokens left out. Does the sentence with the answer win?
+
+# %%
+STOP = set(
+    "a an and are as at be by did do does for from had has have he her his how in is it its not of on or she that the their there they this to was were what when where which who whom whose why with you".split()
+)
 
 
 def stage_matching(reading, part, pair):
@@ -1037,6 +1084,10 @@ def stage_matching(reading, part, pair):
     return (torch.stack(scores).argmax(dim=0) == right).numpy(), 1 / len(scores)
 
 
+# %% [markdown]
+# **Stage 4, extraction**: the distance of the answer to the context, less that of the other answers. We have both from the beginning of this section. Now all four, for both models:
+
+# %%
 stages, chance = {}, {}
 for name, readings_ in (("fine-tuned", tuned), ("plain", plain)):
     meaning, share_of_names = stage_meaning(readings_)
@@ -1062,13 +1113,13 @@ LABELS = {
     "3 matching": "question finds the\nanswer's sentence",
     "4 extraction": "distance of the answer,\nless other answers",
 }
-figure, axes = plt.subplots(2, 2, figsize=(10, 6.2))
-for ax, stage in zip(axes.flat, LABELS, strict=True):
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+for ax, stage in zip(axes, list(LABELS)[:2], strict=True):
     layer_curves(ax, {name: stages[name][stage] for name in stages})
     ax.axhline(chance[stage], color=plots.BASELINE, linestyle=":")
     ax.set(ylabel=LABELS[stage])
     ax.set_title(f"Stage {stage}", loc="left")
-axes[0, 0].legend(fontsize=9)
+axes[0].legend(fontsize=9)
 plt.show()
 for stage in LABELS:
     curve = stages["fine-tuned"][stage].mean(axis=0)
@@ -1077,14 +1128,46 @@ for stage in LABELS:
     )
 
 # %% [markdown]
-# Dotted: what chance gives. Now compare with the story:
+# Dotted: what chance gives. Names find names, and tokens of one sentence gather until the middle layers and come apart again.
 #
-# 1. **Meaning shows.** Names find names far above chance, already at the input (so the vectors of names are alike before any context), most of all in the middle layers, and more so after fine-tuning.
+# Stages 3 and 4 need one more cut. A mean over all 56 passages mixes 32 held-out ones with 24 that the model was trained on, and it answers those far better. So look at the two kinds apart.
+
+# %%
+kinds_of_passage = {"held out": held_out, "trained on": ~held_out}
+figure, axes = plt.subplots(2, 2, figsize=(10, 6.2), sharey="row")
+for row, stage in zip(axes, list(LABELS)[2:], strict=True):
+    for ax, (which, rows) in zip(row, kinds_of_passage.items(), strict=True):
+        layer_curves(ax, {name: stages[name][stage][rows] for name in stages})
+        ax.axhline(chance[stage], color=plots.BASELINE, linestyle=":")
+        ax.set_title(f"Stage {stage}: {rows.sum()} passages, {which}", loc="left", fontsize=11)
+    row[0].set(ylabel=LABELS[stage])
+axes[0, 0].legend(fontsize=9)
+plt.show()
+
+
+def with_interval(values):
+    low, high = judge.bootstrap_interval(values)
+    return f"{values.mean():+.2f} (95 %: {low:+.2f} to {high:+.2f})"
+
+
+for name in stages:
+    for which, rows in kinds_of_passage.items():
+        matching = stages[name]["3 matching"][rows].astype(float)
+        extraction = stages[name]["4 extraction"][rows, -1]
+        print(
+            f"{name:>10}, {which:>10}: matching, layer 3 less layer 0 {with_interval(matching[:, 3] - matching[:, 0])};"
+            f" extraction, last layer {with_interval(extraction)}"
+        )
+
+# %% [markdown]
+# Now compare with the story:
+#
+# 1. **Names gather** (our stand-in for meaning). They find one another far above chance, already at the input (so the vectors of names are alike before any context), most of all in the middle layers, and more so after fine-tuning.
 # 2. **Relations show, weakly.** Tokens of one sentence gather until the middle layers and come apart again. But this is a stand-in, and a small effect.
-# 3. **Matching as a stage of its own does not show.** The question finds the right sentence far above chance from the very beginning, where only single words can match. If there were a matching stage, the curve of the fine-tuned model would rise to a peak in the later layers. It falls there. It is the *plain* encoder that matches best, which was trained to compare sentences.
-# 4. **Extraction shows clearly**, in the last two layers, strongly in the fine-tuned model and hardly in the plain one.
+# 3. **Matching is no stage that the fine-tuning made.** The question finds the right sentence far above chance from the very beginning, where only single words can match. On the passages the model was trained on, matching rises to a peak at layer 3 and falls when the answer leaves, as the story says; on new ones it does not rise. But the *plain* encoder, which was fine-tuned on neither, rises nearly as much up to layer 3 on the same passages, and does not fall. So the rise is no work of the fine-tuning. (24 and 32 passages are few: look at the intervals.)
+# 4. **Extraction shows clearly**, in the last two layers: strongly on passages that the fine-tuned model was trained on, less on new ones. In the plain model little of it is left (on new passages its interval includes 0).
 #
-# So two of four stages show plainly, one weakly, and one does not show with this measure. Six layers are half of what BERT-base has, this model answers only some questions, and another measure of matching might find it. "Not found" is not "not there". But a story about four stages should not be told of this model because its pictures look familiar.
+# So extraction shows plainly, names gather plainly (a stand-in for meaning), relations show weakly, and matching rises in some passages, with and without fine-tuning. Six layers are half of what BERT-base has, this model answers only some questions, and another measure of matching might find more. "Not found" is not "not there". But a story about four stages should not be told of this model because its pictures look familiar.
 #
 # ### Which answer leaves: the right one, or the one that the model gives?
 
@@ -1102,28 +1185,39 @@ true_span = np.array([leaves(r, p.answer, p) for r, p in zip(tuned, parts, stric
 given_span = np.array(
     [leaves(r, np.arange(s, e + 1), p) for r, p, (s, e, _) in zip(tuned, parts, chosen, strict=True)]
 )
+other_spans = np.array([leaves(r, p.other, p) for r, p in zip(tuned, parts, strict=True)])
 plots.score_plot(
     {
         f"right, trained on ({(hit & ~held_out).sum()}): the answer": true_span[hit & ~held_out],
         f"right, held out ({(hit & held_out).sum()}): the answer": true_span[hit & held_out],
         f"wrong ({(~hit).sum()}): what the model answered": given_span[~hit],
         f"wrong ({(~hit).sum()}): the right answer": true_span[~hit],
-        "answers to other questions": far["fine-tuned"]["other answers to context"][:, -1],
+        f"wrong ({(~hit).sum()}): answers to other questions": other_spans[~hit],
+        f"all ({len(hit)}): answers to other questions": other_spans,
     },
     sort=False,
-    baselines=["answers to other questions"],
+    baselines=[
+        f"wrong ({(~hit).sum()}): answers to other questions",
+        f"all ({len(hit)}): answers to other questions",
+    ],
+    title="Which span leaves?",
     xlabel="distance to the rest of the passage, last layer",
-    xlim=(0.8, 3.4),
+    xlim=(0.8, 2.8),
     width=9,
 )
 plt.show()
+missed = (true_span - other_spans)[~hit]
+print(
+    f"wrong answers, passage by passage: the right answer less the other answers {with_interval(missed)}, "
+    f"larger in {100 * (missed > 0).mean():.0f} %"
+)
 probability = np.array([p for _, _, p in chosen])
 print(
     f"rank correlation of this distance with the model's probability: {agree(given_span, probability):.2f} (on held-out passages {agree(given_span[held_out], probability[held_out]):.2f})"
 )
 
 # %% [markdown]
-# (In brackets: how many questions. 1 is again the usual distance of two words of the passage.) What leaves is the span that the model *answers*, right or wrong: the distance shows the decision, not the truth. It tends to be larger on passages that the model was trained on than on new ones, although both are answered rightly, and it grows with the model's probability (printed). So it tells you how sure the model is, which is useful, and not the same.
+# (In brackets: how many questions. 1 is again the usual distance of two words of the passage.) What leaves farthest is the span that the model *answers*, right or wrong. The right answer that it missed leaves a little as well, farther than other answers in the same passages (printed): it was a runner-up. The distance shows the decision rather than the truth. It tends to be larger on passages that the model was trained on than on new ones, although both are answered rightly, and it grows with the model's probability (printed). So it tells you how sure the model is, which is useful, and not the same.
 
 # %% [markdown]
 # ## 10 · Probing: what can be read from a layer?
@@ -1193,11 +1287,11 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# A high number. But what does it prove? The probe has thousands of weights. Perhaps it has simply learnt by heart that "table" is a noun. Hewitt and Liang (2019) ask the same probe to learn **nonsense**: a *control task*, in which each word gets one random label, the same wherever it stands. Whoever does well there has learnt words, not grammar. The gap counts:
+# A high number. But what does it prove? The probe has thousands of weights. Perhaps it has simply learnt by heart that "table" is a noun. Hewitt and Liang (2019) ask the same probe to learn **nonsense**: a *control task*, in which each word gets one random label, the same wherever it stands. (It is drawn with the frequencies of the true labels, so guessing the most frequent one gets about as much as in the task.) Whoever does well there has learnt words, not grammar. The gap counts:
 #
 # $$\text{selectivity} = \text{accuracy on the task} - \text{accuracy on the control task}.$$
 #
-# The course's `linear_probe` is logistic regression (a better linear classifier than least squares). It keeps whole sentences in the test part, and runs the control task too. Here it reads each layer:
+# The course's `linear_probe` is *logistic regression*: the same scores $w_c \cdot h + b_c$, but turned into probabilities that add up to 1, with weights that make the right labels of the training part probable. It keeps whole sentences in the test part, and runs the control task too. (It draws the test sentences at random, so the number of test words differs a little from the one above.) Here it reads each layer:
 
 # %%
 layers = range(len(states))
@@ -1227,7 +1321,13 @@ for ax, task in zip(axes, tqdm(tasks, desc="probing", leave=False), strict=True)
             "untrained BERT": of_untrained,
         },
     )
-    ax.axhline(majority, color=plots.BASELINE, linestyle=":", label="most frequent label")
+    label, rows = tasks[task]
+    nonsense = control_labels(column["word"][rows], column[label][rows])
+    guessing = np.unique(nonsense, return_counts=True)[1].max() / len(nonsense)
+    ax.axhline(majority, color=plots.INK, linestyle=":", label="most frequent label\n(for the probe)")
+    ax.axhline(
+        guessing, color=plots.COLOURS[1], linestyle=":", label="most frequent random\nlabel (for the control)"
+    )
     ax.set(ylim=(0, 1.02))
     ax.set_title(f"{task} ({len(hits)} test words)", loc="left")
 axes[0].set(ylabel="share of right words")
@@ -1238,7 +1338,8 @@ plt.show()
 # The bands are 95 % bootstrap intervals over the test words. What to see:
 #
 # - Part of speech can be read best after the second or third layer, and gets harder to read after that. The entity peaks a little later, but its curve is flat and its bands overlap. Grammar before meaning is what Tenney and others (2019) found for BERT; our small data agrees with it and would not prove it.
-# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. (With entities it is no better than the dotted line: there it learns its training words by heart, and they do not come again.)
+# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. (With entities it is no better than its dotted line: there it learns its training words by heart, and they do not come again.)
+# - The dotted lines say what guessing gets, for the probe and for the control; for the selectivity it is 0.
 # - With part of speech, the control task is solved best at layer 0, for the same reason: there a state is the word and its position, so the probe learns words by heart. Higher up the sentence mixes in and the control gets harder. So for part of speech the selectivity still rises where the accuracy already falls.
 #
 # ### A stronger probe, and its misleading success
@@ -1281,14 +1382,15 @@ plt.show()
 
 # one answer of the linear probe against one of the stronger probe, word by word
 for k, (one, two) in {"task": (0, 0), "control task": (1, 1)}.items():
-    gain = compared["hidden layer"][two][:, 1] - compared["linear"][one][:, 1]
-    low, high = judge.bootstrap_interval(gain)
-    print(
-        f"layer {some_layers[1]}, {k}: the stronger probe gains {gain.mean():+.3f} (95 %: {low:+.3f} to {high:+.3f})"
-    )
+    for n, layer in enumerate(some_layers):
+        gain = compared["hidden layer"][two][:, n] - compared["linear"][one][:, n]
+        low, high = judge.bootstrap_interval(gain)
+        print(
+            f"layer {layer}, {k}: the stronger probe gains {gain.mean():+.3f} (95 %: {low:+.3f} to {high:+.3f})"
+        )
 
 # %% [markdown]
-# Look at the middle first. The stronger probe is better at *nonsense*, above all in the middle layers. Its success on the real task is about the same, so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it would read almost anything. Prefer the weaker probe, and report the
+# Look at the middle panel first. The stronger probe is better at *nonsense*, the more so the higher the layer. Its success on the real task is about the same, so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it also learns more nonsense. Prefer the weaker probe, and report the
 # control.
 #
 # And a caution that no control removes: a probe shows what *can* be read from a state. Whether the model itself uses it, only a change of the state can show.
@@ -1363,9 +1465,15 @@ for ax, (what, labels) in zip(
         ax=ax,
     )
 plt.show()
+nearest = neighbour_of(vectors[paired, -1])
+opposite, same_kind = opinion[paired][nearest] != opinion[paired], domain[paired][nearest] == domain[paired]
+print(
+    f"pairs, nearest review: opposite opinion {100 * opposite.mean():.0f} %, same kind of thing "
+    f"{100 * same_kind.mean():.0f} %, both {100 * (opposite & same_kind).mean():.0f} %"
+)
 
 # %% [markdown]
-# The vector knows what a review is *about*, and hardly what it *thinks*. Among ordinary reviews, the neighbour's opinion is a matter of luck. Among the pairs, the nearest review is nearly always the *opposite* opinion on the same thing. Two such sentences could stand in one conversation, and that is what this encoder's training rewarded. Whoever uses such vectors to find like-minded customers gets a surprise.
+# The vector knows what a review is *about*, and hardly what it *thinks*. Among ordinary reviews, the neighbour's opinion is a matter of luck. Among the pairs, the nearest review mostly has the *opposite* opinion, and in about three of four cases it is about the same kind of thing as well (printed). A likely reason: two such sentences could stand in one conversation, and this encoder was trained to make sentences that belong together alike. Whoever uses such vectors to find like-minded customers gets a surprise.
 #
 # ### A search with a right answer
 #
@@ -1403,9 +1511,11 @@ plt.show()
 # One vector for a whole passage has to stand for everything in it. Cut into sentences, a few more questions find their place (the intervals overlap). The bag of words stays behind, because these questions avoid the passage's own words on purpose. Where people search with the words of the text, it is a serious rival: never report a semantic search without it.
 
 # %% [markdown]
-# ## 12 · The real thing, larger
+# ## 12 · If you are online: the same, larger
 #
-# Everything so far ran on a real pretrained BERT encoder, a small one that was further trained to compare sentences. With an internet connection the same code runs on `bert-base-uncased`: 12 layers, 768 numbers, trained to guess masked words only. The weights come by the ordinary `from_pretrained` way (about 440 MB, once).
+# This section is optional: skip it without loss if you have no connection. Everything so far ran on a real pretrained BERT encoder, a small one that was further trained to compare sentences. The same code runs on `bert-base-uncased`: 12 layers, 768 numbers, trained to guess masked words (and whether two sentences follow one another). The weights come by the ordinary `from_pretrained` way (about 440 MB, once). Without them the cell prints one line that says so.
+#
+# **Predict** before you run it: is the cone of `bert-base-uncased` narrower than the one of section 6, and does it close after the last layer as MiniLM's does?
 
 # %%
 try:
@@ -1430,9 +1540,6 @@ if large is not None:
     axes[1].set(xlabel="layer", ylabel="similarity of arbitrary words")
     axes[0].legend()
     plt.show()
-
-# %% [markdown]
-# If you see a message instead of a figure, the weights are not on this computer; nothing below needs them. If you see the figure: compare the right panel with section 6. Is the cone of `bert-base-uncased` narrower, and does it close after the last layer as MiniLM's does?
 
 # %% [markdown]
 # ## 13 · Where it breaks
@@ -1479,7 +1586,7 @@ for ax, layer in zip(axes, (1, last_layer), strict=True):
 plt.show()
 
 # %% [markdown]
-# In an early layer, pairs that lie on top of each other on paper can be as far apart as any. In the last layer one difference (answer or not) dominates, and the picture is honest about that one. So a PCA picture shows large, simple differences well and hides all others. That is why the last stage was so easy to see, and the first three were not.
+# In an early layer, pairs that lie on top of each other on paper can be as far apart as any. In the last layer one difference (answer or not) dominates, and the picture is honest about that one. So a PCA picture shows large, simple differences well and hides all others. That is why the last stage was so easy to see, the first only with labels, and the second and third not at all.
 
 # %% [markdown]
 # ### Card 3: a similarity without a crowd
@@ -1498,7 +1605,7 @@ for layer in (0, 4, last_layer):
     )
 
 # %% [markdown]
-# The raw number changes a lot from layer to layer. The place in the crowd hardly does: each time, most random pairs are more alike than this one. That can be compared, the raw number cannot.
+# The raw number changes a lot from layer to layer. The place in the crowd changes less: each time, most random pairs are more alike than this one. That can be compared, the raw number cannot.
 
 # %% [markdown]
 # ## 14 · Exercises
@@ -1618,7 +1725,7 @@ exercises.without_common_part.check(without_common_part)
 # %% [markdown]
 # ## 15 · Play
 #
-# Choose a passage, a model and a layer. With the keyboard: Tab moves between the controls, the arrow keys change a value. Look for a held-out question that the model gets wrong: what leaves then?
+# Choose a passage, a model and a layer. With the keyboard: Tab moves between the controls, the arrow keys change a value. Look for a held-out question that the model gets wrong: what leaves then, the stars (the right answer) or the crosses (what it answers)?
 
 # %%
 wrong = np.flatnonzero(held_out & ~hit)
@@ -1631,10 +1738,11 @@ def draw(passage, which, layer):
     points, left = on_paper(reading, part, layer)
     figure, ax = plt.subplots(figsize=(8, 4.6))
     draw_tokens(ax, points, part, reading.record.tokens)
+    s, e, probability = chosen[passage]
+    ax.plot(*points[s : e + 1].T, "x", color=plots.INK, markersize=7, label="the fine-tuned model's answer")
     ax.set_title(f"{which} model, layer {layer} ({100 * left:.0f} % of the spread on paper)", loc="left")
     ax.legend(fontsize=9)
     plt.show()
-    s, e, probability = chosen[passage]
     (first, _), (_, last_) = (tuned[passage].record.offsets[t] for t in (s, e))
     print("right answer:", asked[passage]["answers"][0]["text"])
     print(f"the fine-tuned model answers: {pairs[passage][1][first:last_]} (probability {probability:.2f})")
@@ -1667,7 +1775,7 @@ plt.show()
 print(f"right answer: {asked[sad]['answers'][0]['text']} | the model's: {pairs[sad][1][first:last_]}")
 
 # %% [markdown]
-# In the last picture of the upper row it is the crosses that leave. A picture in which *something* leaves shows that the model has decided. It does not show that it is right.
+# In the last picture of the upper row it is the crosses that leave, and a part of the right answer with them. A picture in which *something* leaves shows that the model has decided. It does not show that it is right.
 
 # %% [markdown]
 # ## 16 · The paper in ten questions
@@ -1681,7 +1789,7 @@ print(f"right answer: {asked[sad]['answers'][0]['text']} | the model's: {pairs[s
 # 5. **The key idea?** Follow the tokens of a question, its supporting facts and its answer through all layers, in pictures (PCA) and with probes made for question answering.
 # 6. **Which experiments?** Pictures of single examples, and probes for named entities, coreference, relations, question type and supporting facts, in fine-tuned and plain models.
 # 7. **Data and code?** SQuAD, HotpotQA and bAbI; BERT base and large, and a GPT-2. The code is public.
-# 8. **Do the results support it?** The probes support a rough order. The pictures are single examples, chosen by the authors, and as you saw, a flat picture favours the last stage. In our small model the matching did not show as a stage of its own.
+# 8. **Do the results support it?** The probes support a rough order. The pictures are single examples, chosen by the authors, and as you saw, a flat picture favours the last stage. In our small model the matching was no work of the fine-tuning.
 # 9. **What did it contribute?** A way of looking at fine-tuned models by their states, and the observation that a failure can be seen before the output.
 # 10. **What next?** Control tasks for the probes (Hewitt and Liang, 2019), many examples with intervals instead of single pictures, and changing states to see what the model uses.
 
@@ -1693,7 +1801,7 @@ print(f"right answer: {asked[sad]['answers'][0]['text']} | the model's: {pairs[s
 # - A similarity needs a crowd. Score the question you have (separation, nearest neighbour) with an interval, beside a bag of words and an untrained network.
 # - Anisotropy makes similarities too high. Taking the common part away makes them readable; here it did not make the senses separate better.
 # - PCA shows large, simple differences; t-SNE shows neighbours, and islands that mean nothing.
-# - Of the four stages, extraction and meaning show in this model, relations weakly, matching not as a stage.
+# - Of the four stages, extraction shows plainly in this model, names gather plainly (a stand-in for meaning), relations show weakly, and matching is no work of the fine-tuning.
 # - A probe without a control task and an untrained baseline proves little, and a stronger probe less.
 # - Sentence vectors know the topic rather than the opinion.
 #

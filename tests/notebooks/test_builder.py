@@ -236,7 +236,7 @@ def test_the_table_of_lessons_comes_from_the_title_cells(tmp_path):
         "# **The question.** Where did\n# it look?\n#\n# **Time**: about 75 minutes.\n\n# %%\n1\n",
         encoding="utf-8",
     )
-    row = "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 75 |"
+    row = "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 75 minutes |"
     assert lesson_table([source], "notebooks/").splitlines()[-1] == row
     readme = tmp_path / "README.md"
     readme.write_text(f"above\n{PLACE}\nold\n{END}\nbelow\n", encoding="utf-8")

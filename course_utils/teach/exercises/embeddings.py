@@ -147,7 +147,7 @@ layer_that_adds_most = Question(
     minutes=4,
     hints=(
         "Compare each layer with the one before it, not with zero.",
-        "`{layer: values.mean() for layer, values in separation.items()}` lists the means. Between which two neighbours is the "
+        "`{layer: values.mean() for layer, values in separations.items()}` lists the means. Between which two neighbours is the "
         "step largest? Answer with the upper one.",
     ),
     expected=_layer_that_adds_most,

@@ -60,6 +60,12 @@ worth = Exercise(
             lambda predict, x, background, mask: float(predict(np.where(mask == 1, x, 0.0)[None])[0]),
             "you set absent features to zero. A zero is a value like any other: average over the background.",
         ),
+        "from the average": Mistake(
+            lambda predict, x, background, mask: (
+                _worth(predict, x, background, mask) - float(predict(background).mean())
+            ),
+            "you subtracted the average of the background. v(S) is not measured from it: v(∅) *is* the average, not 0.",
+        ),
     },
 )
 
@@ -87,6 +93,22 @@ def _last_only(worths: np.ndarray, n: int) -> np.ndarray:
     return np.array([worths[-1] - worths[2**n - 1 - (1 << i)] for i in range(n)])
 
 
+def _dividends(worths: np.ndarray) -> np.ndarray:
+    dividends = np.array(worths, float)
+    for c in range(len(worths)):
+        dividends[c] -= sum(dividends[r] for r in range(c) if r & c == r)
+    return dividends
+
+
+def _from_dividends(dividends: np.ndarray, n: int) -> np.ndarray:
+    sizes = _sizes(n)
+    return np.array([sum(dividends[c] / sizes[c] for c in range(2**n) if c >> i & 1) for i in range(n)])
+
+
+def _empty_forgotten(worths: np.ndarray, n: int) -> np.ndarray:
+    return _from_dividends(_dividends(np.append(0.0, worths[1:])), n)
+
+
 def _game_cases() -> list[tuple[np.ndarray, int]]:
     rng = np.random.default_rng(1)
     return [(rng.normal(3, 5, 2**n), n) for n in (3, 4, 6)]
@@ -98,8 +120,9 @@ exact = Exercise(
     minutes=15,
     hints=(
         "The players of coalition `c` are the 1-bits of the number `c`: player `i` is in it if `c >> i & 1` is 1.",
-        "For each player `i`, go through all `c` without it. The coalition with `i` is number `c + 2**i`.",
-        "Weight the difference of the two worths with s! (n − s − 1)! / n!, s = number of players in `c` (`bin(c).count('1')`).",
+        "Go through the coalitions in the order of their numbers: a smaller group has a smaller number. `r` is a part of `c` if `r & c == r`.",
+        "The dividend of `c` is its worth minus the dividends of all its smaller groups, the empty one (number 0) among them.",
+        "Each player of `c` gets `dividends[c] / c.bit_count()`. Add that up over all `c` that contain the player.",
     ),
     reference=_exact,
     cases=_game_cases,
@@ -111,7 +134,8 @@ exact = Exercise(
         ),
         "last one": Mistake(
             _last_only,
-            "you only look at what is lost when a player leaves the full team. Average over all coalitions.",
+            "these are the losses when a player leaves the full team. That happens if nobody else is asked, or if each "
+            "player gets whole dividends: the players of a coalition share its dividend equally.",
         ),
         "size counts the player": Mistake(
             _size_with_the_player,
@@ -120,6 +144,15 @@ exact = Exercise(
         "not divided": Mistake(
             lambda worths, n: _exact(worths, n) * factorial(n),
             "you add up over all n! orders and do not divide by their number.",
+        ),
+        "empty forgotten": Mistake(
+            _empty_forgotten,
+            "you leave the empty coalition out. Here it earns something, too: its dividend is its worth, and it "
+            "belongs to the smaller groups of every coalition.",
+        ),
+        "worths shared": Mistake(
+            lambda worths, n: _from_dividends(np.asarray(worths), n),
+            "you share the worths. Share the *dividends*: what a coalition earns on top of its smaller groups.",
         ),
     },
 )
@@ -238,34 +271,50 @@ walk = Exercise(
 # ---------------------------------------------------------------- predict, then run
 
 
-def _left_out(values: np.ndarray) -> int:
-    return int((np.abs(np.asarray(values)) < 1e-9).sum())
+def _kept(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, float)
+    return values[np.abs(values) > 1e-9]
 
 
-left_out = Question(
-    name="left_out",
+def _is(answer: object, number: float) -> bool:
+    return isinstance(answer, (int, float, np.number)) and abs(float(answer) - number) < 0.02
+
+
+crowd = Question(
+    name="crowd",
     difficulty=1,
-    minutes=3,
+    minutes=4,
     hints=(
-        "Sixteen equal players, an additive game: each should get 1. The explainer is called without any option.",
-        "By default it first chooses ten features (a lasso path), and fits only those.",
+        "By default the explainer first chooses ten features (a lasso path), and fits only those.",
+        "The shares still add up to all that the players earn together. How many share it?",
     ),
-    expected=_left_out,
+    expected=lambda values: float(_kept(values).mean()),
     examples=lambda: [
-        (np.append(np.zeros(6), np.full(10, 1.6)),),
-        (np.append(np.zeros(3), np.full(10, 1.3)),),
-        (np.append(np.ones(7), np.zeros(2)),),
+        (np.append(np.zeros(15), np.full(10, 2.5)),),
+        (np.append(np.zeros(15), np.linspace(2.4, 2.6, 10)),),
+        (np.append(np.zeros(22), np.full(8, 3.75)),),
     ],
+    tolerance=0.01,
     mistakes={
-        "none": Mistake(
-            lambda answer, values: answer == 0,
+        "one": Mistake(
+            lambda answer, values: _is(answer, 1),
             "that is what the theory says, and what the library gives with `l1_reg=0`. Its default does something else.",
-            example=lambda values: 0,
+            example=lambda values: 1,
         ),
-        "those kept": Mistake(
-            lambda answer, values: answer == len(values) - _left_out(values),
-            "that is how many players are kept. Asked for is the number of those who get nothing.",
-            example=lambda values: len(values) - _left_out(values),
+        "as with sixteen": Mistake(
+            lambda answer, values: _is(answer, 1.6),
+            "that is what each gets when ten share 16. Here they share more.",
+            example=lambda values: 1.6,
+        ),
+        "left out": Mistake(
+            lambda answer, values: _is(answer, len(values) - len(_kept(values))),
+            "that is how many players get nothing. Asked for is what each of the others gets.",
+            example=lambda values: len(values) - len(_kept(values)),
+        ),
+        "kept": Mistake(
+            lambda answer, values: _is(answer, len(_kept(values))),
+            "that is how many players get anything. Asked for is what each of them gets.",
+            example=lambda values: len(_kept(values)),
         ),
     },
 )
@@ -292,7 +341,8 @@ interaction = Exercise(
     difficulty=3,
     minutes=12,
     hints=(
-        "The sum goes over coalitions of the *other* n − 2 players. Add up the weights of all of them: what should the sum be?",
+        "The given weight is s! (n − s − 1)! / n! in another form: the one for a *single* player. (If you write that, the check "
+        "says that nothing has changed.) The sum goes over coalitions of the *other* n − 2 players. Add up the weights of all of them: what should the sum be?",
         "Φ_ij is half of an average, so the weights must add up to one half for every n. For n = 3 the given ones add up to 1/3 + 1/6.",
         "That is one half as well, so look at *which* sizes get how much. For n = 3, the coalitions ∅ and {k} must count the same.",
         "The weight is s! (n − s − 2)! / (2 (n − 1)!).",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from course_utils.teach.checks import Exercise, Mistake, Question
@@ -131,6 +133,40 @@ def _with_log_of_zero(labels: np.ndarray, says_yes: np.ndarray) -> float:
     return entropy(labels) - sum(side.mean() * entropy(labels[side]) for side in sides)
 
 
+def _for_two_classes(labels: np.ndarray, says_yes: np.ndarray, *, share: str, guard: str) -> float:
+    """The gain by −p log p − (1 − p) log (1 − p), which only knows two classes."""
+
+    def entropy(part: np.ndarray) -> float:
+        p = np.float64(part.mean() if share == "mean" else (part == 1).mean())
+        if (guard == "ends" and p in (0.0, 1.0)) or (guard == "range" and not 0 < p < 1):
+            return 0.0
+        with np.errstate(all="ignore"):
+            terms = np.array([-p * np.log2(p), -(1 - p) * np.log2(1 - p)])
+        return float(np.nansum(terms) if guard == "nansum" else terms.sum())
+
+    sides = [side for side in (says_yes, ~says_yes) if side.any()]
+    return entropy(labels) - sum(side.mean() * entropy(labels[side]) for side in sides)
+
+
+_ONLY_TWO = (
+    "you used a formula for two classes, −p log p − (1 − p) log (1 − p). There may be more: "
+    "add up −q log q over all classes that occur."
+)
+_ONLY_TWO_AND = {  # (the share taken, how the learner guards the logarithm) → what else to say
+    ("class 1", "none"): " And 0 · log 0 gives NaN.",
+    ("class 1", "ends"): "",
+    (
+        "mean",
+        "none",
+    ): " The mean of class numbers is a share only if they are 0 and 1; and 0 · log 0 gives NaN.",
+    ("mean", "ends"): " The mean of class numbers is a share only if they are 0 and 1.",
+    ("mean", "range"): " The mean of class numbers may exceed 1: it is a share only if they are 0 and 1.",
+    (
+        "mean",
+        "nansum",
+    ): " You dropped the NaN: the mean of class numbers is a share only if they are 0 and 1.",
+}
+
 information_gain = Exercise(
     name="information_gain",
     difficulty=2,
@@ -171,6 +207,12 @@ information_gain = Exercise(
             lambda labels, says_yes: -_gain(labels, says_yes),
             "the sign is turned around: a gain is never negative.",
         ),
+        **{
+            f"two classes, {share}, {guard}": Mistake(
+                partial(_for_two_classes, share=share, guard=guard), _ONLY_TWO + more
+            )
+            for (share, guard), more in _ONLY_TWO_AND.items()
+        },
     },
 )
 
@@ -273,6 +315,10 @@ times_as_likely = Exercise(
             lambda probability, odds_ratio: 1 / _times_as_likely(probability, odds_ratio),
             "you divided the first probability by the second: the second group is compared with the first.",
         ),
+        "less likely by": Mistake(
+            lambda probability, odds_ratio: 1 - _times_as_likely(probability, odds_ratio),
+            "that is by how much it is *less* likely. Return the ratio itself, without `1 −`.",
+        ),
     },
 )
 
@@ -310,6 +356,16 @@ combine = Exercise(
         "one formula": Mistake(
             lambda first, second: first + second * (1 - first),
             "you used the first formula for all signs: two reasons against would leave the range −1 … 1.",
+        ),
+        "two cases": Mistake(
+            lambda first, second: first + second * (1 - abs(first)),
+            "the third case is missing: your formula holds where both have the same sign. With opposite signs it is the sum, divided by 1 minus the smaller absolute value.",
+        ),
+        "wrong sign below zero": Mistake(
+            lambda first, second: (
+                first + second * (1 - first) if first < 0 and second < 0 else _combine(first, second)
+            ),
+            "with both negative it is x + y(1 + x): as you have it, two reasons against would leave the range −1 … 1.",
         ),
         "no denominator": Mistake(
             lambda first, second: _combine(first, second) if first * second >= 0 else first + second,
