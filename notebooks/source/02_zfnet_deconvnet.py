@@ -1219,7 +1219,9 @@ with torch.no_grad():
         axes[2].plot(amounts, changed, "o-", label=name)
         error = (network(small[test]).argmax(dim=1) != bank_targets[test]).float().mean()
         dead = int((network[0](small[test]).amax(dim=(0, 2, 3)) <= 0).sum())
-        print(f"{name}: error {error:.2f} on {len(bank_targets[test])} pictures, dead filters {dead} of {len(filters)}")
+        print(
+            f"{name}: error {error:.2f} on {len(bank_targets[test])} pictures, dead filters {dead} of {len(filters)}"
+        )
 axes[2].set(xlabel="shift (pixels)", ylabel="change of the first layer", ylim=(0, None))
 axes[2].legend()
 plt.show()
