@@ -654,7 +654,7 @@ def show_features(layers):
 show_features(["relu1", "relu2"])
 
 # %% [markdown]
-# The first layer reacts to edges and colours, the second already to pieces of objects: corners, stripes, eyes. Now the later layers, whose places see much more of the picture.
+# The first layer reacts to edges and colours (its nine reconstructions are all the same: no pooling lies below, so each is the filter itself), the second already to pieces of objects: corners, stripes, eyes. Now the later layers, whose places see much more of the picture.
 
 # %%
 show_features(["relu3", "relu4", "relu5"])
@@ -709,7 +709,7 @@ figure.suptitle("Strongest activation of one feature of each layer, while the ne
 plt.show()
 
 # %% [markdown]
-# A sudden jump in a row means that another picture has become the strongest. How fast does each layer settle? For each feature, correlate its 200 maxima with those of the trained network: 1 means that the same pictures excite it, and in the same order of strength.
+# A sudden jump in a row means that another picture has become the strongest. How fast does each layer settle? For each feature, correlate its maxima in these 90 pictures with those of the trained network: 1 means that the same pictures excite it, and in the same order of strength.
 
 
 # %%
@@ -822,7 +822,7 @@ for name, value in changes.items():
 
 # %% [markdown]
 # The first layer leaps at the smallest change: another pixel, another number. The top layer moves more gently with shift and scale. Rotation is another matter: nothing in a convolution knows about it, and the training pictures were turned only a little.
-# So the probability breaks down for large angles. The mirrored border is part of the measurement, too: what moves in from outside was invented by us.
+# So the probability breaks down for most large angles (some pictures are exceptions at some), and a large shift can destroy it, too. The mirrored border is part of the measurement, too: what moves in from outside was invented by us.
 
 # %% [markdown]
 # ## 9 · Occlusion: cover a part, and watch
@@ -912,8 +912,8 @@ print(
 )
 
 # %% [markdown]
-# Read the second and third column together. Where the square makes the feature fall, the deconvnet had drawn its pattern: two independent methods point to the same place. That is the best evidence for a visualisation that this lesson has to offer.
-# Then compare with the fourth column: the place that a *feature* needs need not be the place that the *decision* needs.
+# Read the second and third column together. Where the square makes the feature fall, the deconvnet had drawn its pattern: two different methods point to the same place. That is the best evidence for a visualisation that this lesson has to offer.
+# Then compare with the fourth column: for some pictures the decision falls at about the same place as the feature, for others also at places that this feature does not need.
 #
 # To use occlusion as a map of the picture, give each pixel the mean fall of the score over all squares that cover it. That is `occlusion` in the course's package, which you compared with captum in section 5.
 
@@ -1115,7 +1115,7 @@ print(
 # %% [markdown]
 # ### What aliasing is
 #
-# Take one filter that likes fine stripes (five pixels from one to the next), and a test picture whose stripes get finer from the middle outwards. The filter should answer on a ring where the stripes have its width. A stride of 4 looks only at each fourth place. Stripes of five pixels then seem to be *broad* stripes: a pattern that is not in
+# Take one filter that likes fine stripes (five pixels from one to the next), and a test picture whose stripes get finer from the middle outwards. The filter likes stripes of one direction, so it should answer on two arcs where the stripes have its width. A stride of 4 looks only at each fourth place. Stripes of five pixels then seem to be *broad* stripes: a pattern that is not in
 # the picture.
 
 # %%
@@ -1135,7 +1135,7 @@ for ax, s in zip(axes[0, 1:], (1, 2, 4), strict=True):
 plt.show()
 
 # %% [markdown]
-# At stride 1 the answer has fine stripes. At stride 2 they are just kept. At stride 4 broad stripes appear that are not there: that is aliasing, and no later layer can undo it.
+# At stride 1 the answer has fine stripes. At stride 2 they are just kept, in principle: near the border they come close to the limit of 4 pixels, and so few samples a wave already look like broad circles to the eye. At stride 4 broad stripes appear that are not there: that is aliasing, and no later layer can undo it.
 #
 # How much of it would there be in our trained network? Compute the answers of its filters at stride 1 and look at their frequencies. A stride of $s$ can keep waves of at least $2s$ pixels; everything finer comes out as something else.
 
@@ -1227,9 +1227,9 @@ axes[2].legend()
 plt.show()
 
 # %% [markdown]
-# The curves on the right are a warning. One might expect that less aliasing means less change under a shift. These curves do not show it: the smaller filters also look at finer detail, and fine detail changes faster. A plausible story about a defect is not yet a measurement of it.
+# The curves on the right are a warning. One might expect that less aliasing means less change under a shift. These curves do not show it. Perhaps the smaller filters look at finer detail, which changes faster; we have not measured that, and after so short a training both networks make mostly errors (their filters still look like noise). A plausible story about a defect is not yet a measurement of it.
 #
-# Dead filters did not appear. They come from long training at a high learning rate, and this was one seed and a few seconds. The error after so short a training says nothing about which network would win in the end.
+# Dead filters did not appear. They may come from long training at a high learning rate, and this was one seed and a few seconds. The error after so short a training says nothing about which network would win in the end.
 #
 # The lasting point is another one. The authors found these defects by looking, changed the network, and won: that is what a visualisation is for.
 
@@ -1281,7 +1281,7 @@ figure.suptitle(f"{len(truth)} scenes with one object (bars: 95 % bootstrap inte
 plt.show()
 
 # %% [markdown]
-# Compare each method with the grey dots before you compare them with each other. By energy, a map may beat the edge filter clearly; by the pointing game an edge filter is hard to beat here, because drawn objects have the hardest edges. A method that does not beat the edge filter may be one. And these scenes have a single object: whether a map follows the *question* cannot be seen here. That is the next test.
+# Compare each method with the grey squares before you compare them with each other. By energy, guided backpropagation and occlusion beat the edge filter clearly, the plain gradient ties with it, and the deconvnet lies below it. By the pointing game no method clearly beats it, perhaps because drawn objects have the hardest edges. A method that does not beat the edge filter may be one. And these scenes have a single object: whether a map follows the *question* cannot be seen here. That is the next test.
 
 # %% [markdown]
 # ## 14 · The real thing

@@ -158,7 +158,7 @@ plots.show_heat(
 plt.show()
 
 # %% [markdown]
-# It is grainy, and it is roughly where the object is. Two cautions: the gradient says what would change the score *by a tiny step*, not what made the score large; and the sign depends on the colour, so adding the colours up can cancel.
+# It is grainy, and only roughly where the object is: the fish's brightest pixels lie on the bush below it. Two cautions: the gradient says what would change the score *by a tiny step*, not what made the score large; and the sign depends on the colour, so adding the colours up can cancel.
 #
 # ### The score, not the loss
 #
@@ -205,7 +205,7 @@ plt.show()
 # %% [markdown]
 # ## 3 · Why gradients are noisy
 #
-# Walk from the picture a short way in a random direction, a step of grey noise that no person would notice, and plot the gradient of one pixel on the way:
+# Walk from the picture in a random direction, adding more and more coloured noise, and plot the score and the gradients of three pixels on the way:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -313,8 +313,7 @@ for name, values in iou.items():
     )
 
 # %% [markdown]
-# This is not what the paper's pictures promise. The paper worked with large ImageNet networks; ours were trained with little noise, and strong noise takes them out of their depth: the gradients are then those of a network that no longer recognises anything. **Noise helps only as far as the
-# network still works.** Check that first:
+# This is not what the paper's pictures promise. The paper worked with large ImageNet networks; ours were trained with little noise, and strong noise takes them out of their depth: the gradients are then those of a network that no longer recognises anything. **Where the network no longer works, noise cannot help.** That is necessary, not sufficient: watch the ResNet at 0.05 below, where nearly all answers are still right, and remember its curve above, which has dropped there already:
 
 # %%
 accuracies = {}
@@ -552,7 +551,7 @@ plt.show()
 #
 # ### Gradient × input
 #
-# The cheap relative: one gradient, times the picture. For a network of ReLUs without biases the score is homogeneous, $S(x) = \nabla S \cdot x$, and then gradient × input is complete too, with a zero baseline. With biases there is a gap. Measure it:
+# The cheap relative: one gradient, times the picture. For a network of ReLUs without biases the score is homogeneous, $S(x) = \nabla S \cdot x$, and then gradient × input is complete too, with a zero baseline. With biases there is a gap, and the figure shows how large: the sums of gradient × input scatter around zero and say little about the score; those of Integrated Gradients lie on the line.
 
 # %%
 gxi = input_x_gradient(model, some, some_targets).sum(dim=(1, 2, 3))
@@ -703,7 +702,7 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# With one object, an edge filter that has never seen the network stands among the methods. **A map that shows the object need not explain the decision.** With two objects the edge filter falls to chance, and one sees which maps follow the question.
+# With one object, an edge filter that has never seen the network stands among the methods. **A map that shows the object need not explain the decision.** With two objects the edge filter is right about half of the time: it finds an object, but not the one asked for. SmoothGrad at this noise level does no better; Grad-CAM and Integrated Gradients follow the question best.
 #
 # Look at the maps beside the edges and ask yourself which one you would have believed:
 
@@ -779,11 +778,11 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# Read the printed differences: how much more of its map each network puts outside the creature. Three lessons are in them.
-# - The maps do tell the networks apart, in the mean over many pictures. Look again at the single pictures above: would *one* of them have convinced you?
+# Read the printed differences: how much more of its map the biased network puts outside the creature than the clean one. Three lessons are in them.
+# - The maps do tell the networks apart, in the mean over many pictures. In the single pictures above, the biased network's map is a regular grid over the whole picture, the clean one's sits on the creature. With both side by side you see it; with the grid alone you might have called it noise.
 # - With the *black* baseline a black background can get nothing at all, since $x_i - x'_i = 0$ there, and with the white one a white background cannot. Each is blind to half of the shortcut, by construction, and its
 #   difference is the smallest.
-# - The comparison needs a twin that is known to be honest. Without it, most of any map lies outside the creature, since most of the picture does. The swap, a change in the world instead of a map, needed no twin. When you can change the
+# - The comparison needs a twin that is known to be honest. Without it, what would the honest network's share say? Most of the picture lies outside the creature, so even a map that ignores the picture puts most of its mass there. The swap, a change in the world instead of a map, needed no twin. When you can change the
 #   input, do that too.
 
 # %% [markdown]
@@ -850,7 +849,7 @@ plt.show()
 print("all layers random:", {name: round(values[-1], 2) for name, values in curves.items()})
 
 # %% [markdown]
-# All three fall and stay low, a little above zero: what remains comes from the picture and the architecture, not from what was learnt. (The paper found that methods that multiply by the picture keep more of it; on these networks they do
+# All three fall to about a half with the last layer, and then slowly further until everything is random: what remains then comes from the picture and the architecture, not from what was learnt. (The paper found that methods that multiply by the picture keep more of it; on these networks they do
 # not, as the printed numbers show. Measure it on yours.)
 #
 # ### Card 2: a rule that depends on how the network is written
@@ -923,7 +922,7 @@ exercises.gradient_of_score.check(gradient_of_score)
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# The networks' best noise levels are plotted in section 4. At the largest level there, is the IoU of SmoothGrad on the ResNet higher or lower than that of plain saliency? Answer `"higher"` or `"lower"`.
+# Section 4 plots the IoU against the noise level. At the largest level there, is the IoU of SmoothGrad on the ResNet higher or lower than that of plain saliency? Answer `"higher"` or `"lower"`.
 
 # %% exercise="much_noise"
 answer = None
@@ -1029,7 +1028,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# The same as a still picture, at three settings from careless to careful.
+# The same as still pictures, at two settings: careless (2 steps, 1 sample) above, careful (32 steps, 25 samples) below.
 
 # %%
 for n_steps, n_samples in ((2, 1), (32, 25)):
@@ -1064,7 +1063,7 @@ plt.show()
 # ## 14 · Recap
 #
 # - Saliency is the slope of the score at the picture: cheap, local, blind when the score has saturated.
-# - SmoothGrad averages slopes of noisy copies. It helps only where the network still works.
+# - SmoothGrad averages slopes of noisy copies. On our networks it did not help measurably, and strong noise hurt: measure before you use it.
 # - Integrated Gradients adds the slopes up on the way from a baseline. It is complete; check the delta.
 # - The baseline is part of the question.
 # - Put an edge filter beside your maps, and change the input when you can.
