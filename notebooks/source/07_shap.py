@@ -940,7 +940,7 @@ ax.set_title("What sixteen equal players get", loc="left")
 plt.show()
 
 # %% [markdown]
-# The orange bars are the default. It first selects ten features with a lasso and fits only those, so symmetry is broken, silently, and the ten share what belongs to the others (which ten changes from run to run). Pass `l1_reg=0`.
+# The orange bars are the default. It first selects ten features with a lasso and fits only those, so symmetry is broken, silently, and the ten share what belongs to the others (which ten get it is chance). Pass `l1_reg=0`.
 #
 # ### Surprise 3: next to a threshold
 #
@@ -1180,7 +1180,7 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# Read both panels. In the pointing game, the methods that hide superpixels cannot be told apart, and Grad-CAM, which may look inside, is ahead. By energy, Grad-CAM's smooth glow costs it the lead. The printed intervals compare SHAP with its rivals on the same scenes. SHAP is ahead of LIME: the interval does not contain zero, but the gap is small, and part of it is due to LIME's ridge (without it, the gap is smaller). And *leave one out*, with a dozen questions and no theory,
+# Read both panels. In the pointing game, the methods that hide superpixels cannot be told apart, and Grad-CAM, which may look inside, is ahead. By energy, Grad-CAM's smooth glow costs it the lead. The printed intervals compare SHAP with its rivals on the same scenes. SHAP is ahead of LIME: the interval does not contain zero, but the gap is small, and part of it may be due to LIME's ridge (without it, the gap is smaller). And *leave one out*, with a dozen questions and no theory,
 # cannot be told from SHAP.
 #
 # In the pictures: in the first row, the waves around the ice cream get a share as large as the cone's own. In the second row, for "snail", the strongest statement is the blue car: it speaks against.

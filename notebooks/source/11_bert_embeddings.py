@@ -1390,7 +1390,7 @@ for k, (one, two) in {"task": (0, 0), "control task": (1, 1)}.items():
         )
 
 # %% [markdown]
-# Look at the middle panel first. The stronger probe is better at *nonsense*, the more so the higher the layer. Its success on the real task is about the same, so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it also learns more nonsense. Prefer the weaker probe, and report the
+# Look at the middle panel first. The stronger probe is better at *nonsense*, the more so the higher the layer. Its success on the real task is no better (at layer 5 the printed difference is even clearly below zero), so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it also learns more nonsense. Prefer the weaker probe, and report the
 # control.
 #
 # And a caution that no control removes: a probe shows what *can* be read from a state. Whether the model itself uses it, only a change of the state can show.
