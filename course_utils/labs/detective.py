@@ -141,7 +141,7 @@ class Verdict:
         return self.score > 0.999
 
     def __str__(self) -> str:
-        head = f"{sum(self.points.values()):.2g} of {self.out_of} points"
+        head = f"{sum(self.points.values()):.3g} of {self.out_of} points"
         lines = [f"{name}  {self.points[name]:.2g}/2  {text}" for name, text in self.sentences.items()]
         return "\n".join([head + (": case solved" if self.solved else ""), *lines])
 

@@ -19,7 +19,7 @@
 # - tell apart three questions that are often confused: does the map show the *object*, does it show what the *model uses*, does it depend on the model *at all*;
 # - compute the usual measures by hand, and say what each of them cannot see;
 # - put all methods of the course on one scoreboard, with intervals and with maps that know nothing;
-# - show how a ranking of methods flips when a setting of the measure changes;
+# - show how a ranking of methods can change with a setting of the measure, and whether the change is more than chance;
 # - run sanity checks and unit tests on an explanation method, your own included;
 # - find out, as a detective, which of six networks are broken, and what they look at.
 #
@@ -85,7 +85,7 @@ for row in range(3):
 plt.show()
 
 # %% [markdown]
-# Columns 1 and 2 (a fine-grained method, guided backpropagation, lesson 02) look almost the same, and both look *convincing*: sharp outlines, right on the object. Columns 3 and 4 (Grad-CAM, lesson 04) differ. Now the answer, with a number for how alike the two maps of each method are.
+# Columns 1 and 2 (a fine-grained method, guided backpropagation, lesson 02) look almost the same, and both look *convincing*: sharp outlines, right on the things in the picture. Columns 3 and 4 (Grad-CAM, lesson 04) differ. Now the answer, with a number for how alike the two maps of each method are.
 
 # %%
 with torch.no_grad():
@@ -105,7 +105,7 @@ for name, value in alike.items():
     )
 
 # %% [markdown]
-# A map that is nearly the same for a network that knows nothing cannot be telling you what the network knows. And yet it points at the object beautifully. So "it looks right" is worth little, and even "it lies on the object" needs a second thought. That is what this lesson is about.
+# A map that is nearly the same for a network that can no longer tell the classes apart cannot be telling you why it chose this class. And yet it points at the object beautifully. So "it looks right" is worth little, and even "it lies on the object" needs a second thought. That is what this lesson is about.
 
 # %% [markdown]
 # ## 2 · The idea: three questions, three kinds of test
@@ -337,7 +337,7 @@ board_figure(board, list(MEASURES))
 plt.show()
 
 # %% [markdown]
-# Now with intervals, for one measure that needs the mask and one that asks the model. A bar is the 95 % bootstrap interval over the pictures: where two bars overlap widely, these 50 pictures cannot tell the methods apart.
+# Now with intervals, for one measure that needs the mask and one that asks the model. A bar is the 95 % bootstrap interval over the pictures: widely overlapping bars are a warning only: all methods saw the same pictures, so the fair test is the difference on each picture (section 5).
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(11, 6.6))
@@ -372,8 +372,8 @@ print(f"most first places: {winner}, {wins} of {len(best)}")
 # Read it like a sceptic:
 #
 # - **Sensitivity** is won by maps that ignore the model. A constant never changes. A measure that a constant wins cannot stand alone.
-# - **Energy** depends on how wide a map spreads. The CAM family points best, and is only in the middle field here, because a coarse map glows beyond the object's border.
-# - **Deletion and insertion** favour smooth maps: they remove whole regions, as the CAM family, occlusion and LIME mark them. Maps of single pixels make holes like pepper, and the network sees through them.
+# - **Energy** depends on how wide a map spreads. The coarse maps of the CAM family point best, and are only in the middle field here, because they glow beyond the object's border. Guided Grad-CAM cuts the glow off.
+# - **Deletion and insertion** favour maps that remove whole regions, as the CAM family, occlusion and LIME mark them (and guided Grad-CAM, whose coarse factor keeps the pixels together). Scattered pixels make holes like pepper, and the network sees through them. On this board the curves have three points only (4, 15 and 40 % of the pixels), and the pointing game forgives 5 pixels.
 # - **Guided Grad-CAM** does very well on this board. One of its two factors is guided backpropagation, which failed the puzzle of section 1. The board did not notice: none of its measures asks whether the map would be different for another model.
 #
 # The table can be exported, for a report or for your own plots.
@@ -389,7 +389,7 @@ print(len(lines) - 1, "rows,", len(lines[0].split(",")), "columns:", ", ".join(l
 print("\n".join(board.to_markdown().splitlines()[:4]))
 
 # %% [markdown]
-# ## 5 · Why no single number will do: three flips
+# ## 5 · Why no single number will do: three settings that move a ranking
 #
 # A ranking sounds like a fact about methods. It is a fact about methods *and a measure with its settings*. Here are three settings that papers choose differently. For each, the same maps, the same model, the same pictures (scenes with one object).
 
@@ -496,7 +496,7 @@ for title, results, upward in (
         )
 
 # %% [markdown]
-# So when a paper says "our method has the best deletion score", ask: with which substrate, how wide a blur, how many steps, on which pictures, with which interval? A ranking that survives all of these is worth something. Most do not, and that is no scandal as long as it is said.
+# So when a paper says "our method has the best deletion score", ask: with which substrate, how wide a blur, how many steps, on which pictures, with which interval? A ranking that survives all of these is worth something.
 #
 # Why the substrate matters: a grey patch is itself a *thing* that the network has an opinion about. Deleting with grey shows the network pictures unlike all that it has ever seen. Deleting with a faint blur hardly deletes.
 
@@ -605,7 +605,7 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# The constant map is the one to beat: its mass on a part is simply the part's *size*, and taking away a large part hurts more. Compare each interval with that of the constant map: most overlap with it widely, so on these pictures those methods have not shown that they know more about parts than their size. The coarse maps of the CAM family cannot do better: their places are larger than most parts. This is the most direct test of the lesson, and the
+# Two maps that know nothing are hard to beat here: the constant map, whose mass on a part is simply the part's *size* (taking away a large part hurts more), and the edges. Most intervals overlap with one of the two, so on these pictures those methods have not shown that they know more about parts. Guided backpropagation, which stands highest, is the method that failed the puzzle of section 1. The coarse maps of the CAM family cannot do better: their places are larger than most parts. This is the most direct test of the lesson, and the
 # one on which the methods look poorest. Be fair to them, too: blurring one part is a rough tool, since it also changes the outline of its neighbours.
 
 # %% [markdown]
@@ -649,12 +649,12 @@ for ax, kept, title in ((axes[0], rank_kept, "Rank correlation"), (axes[1], ssim
 plt.show()
 
 # %% [markdown]
-# Each row is a method; from left to right, more of the network is random. Red means "still the same map", white "unrelated".
+# Each row is a method; from left to right, more of the network is random (in the puzzle only the last block was). Red means "still the same map", white "unrelated".
 #
-# - The edges never change: they do not look at the network. A method whose row looks like theirs is an edge filter in disguise.
-# - The deconvnet and guided backpropagation hardly react to a random last layer. They fail the check at the point where it matters most, since the last layer decides which class is which.
+# - The edges never change: they do not look at the network. A method whose row looks like theirs in the first columns explains the early layers, not the decision.
+# - Grad-CAM++, the deconvnet and guided backpropagation hardly react to a random last layer. They fail the check at the point where it matters most, since the last layer decides which class is which.
 # - CAM and Grad-CAM react most.
-# - Grad-CAM++ stays similar for long: it only uses positive weights, and about half of all random weights are positive.
+# - Why Grad-CAM++? It only uses positive weights, and about half of all random weights are positive.
 # - Plain gradients lie in between: a good part of a gradient's *absolute* pattern is the picture.
 #
 # **Two measures, two verdicts**: look at guided Grad-CAM. Its rank correlation falls early, its SSIM stays high. Both maps are black nearly everywhere, and black resembles black. Failure card 1 comes back to it.
@@ -852,8 +852,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Without retraining (dashed), accuracy falls early. With retraining it holds until most columns are gone: the measurements of a tumour repeat one another (radius, perimeter and area say nearly the same), so others take over. Two honest answers to two questions: "what does *this* model use?" and "what is *needed* to solve the task?". ROAR answers the second, and it has little to say where information is redundant. And compare with random and with constant before you praise a
-# ranking: at some points of this plot they are worse for the model, at others better.
+# Without retraining (dashed), accuracy falls early. With retraining it hardly falls until ten columns are gone, whatever the ranking: the measurements of a tumour repeat one another (radius, perimeter and area say nearly the same), so others take over. Two honest answers to two questions: "what does *this* model use?" and "what is *needed* to solve the task?". ROAR answers the second, and it has little to say where information is redundant. And compare with random and with constant before you praise a ranking: only when most columns are gone does the plot show a difference.
 #
 # ### On pictures
 #
@@ -914,7 +913,7 @@ plt.show()
 # Left: accuracy after 30 % of the pixels were removed and a new network was trained; lower means that the method found more of what is needed; the dotted line is guessing. Look at the intervals before you rank anything: they come from 100 test pictures, and they do not even contain the luck of the training itself, since each network was trained once. At this scale, ROAR tells "the animal is gone" from "nothing is gone". A method has shown something only where its interval stays clear of that of random pixels, and even then one lucky or unlucky training may have decided it.
 # The paper trained large networks several times, and still found popular methods no better than random.
 #
-# Right: a trap of ROAR. This network sees *only which pixels were removed*. If its interval lies above the dotted line, the holes themselves tell the class: they have the animal's shape, or follow the label with which the map was computed. Then removing *adds* information, and accuracy stays high for the wrong reason (Rong and others, 2022).
+# Right: a trap of ROAR. This network sees *only which pixels were removed*. If its interval lies above the dotted line, the holes themselves tell the class: they have the animal's shape, or follow the label with which the map was computed. Then removing *adds* information, and accuracy stays high for the wrong reason (Rong and others, 2022). Here the holes of Grad-CAM alone do so, those of random pixels do not.
 
 # %% [markdown]
 # ## 9 · Unit tests for explanations
@@ -974,7 +973,7 @@ plt.show()
 # - *occlusion* fails "or": when both inputs are on, removing either one changes nothing, so both get zero although together they are everything.
 # - *gradient × input* fails "saturating", for the reason above. *Integrated gradients* pass: on the way from zero to the input, the slope was not yet zero.
 # - *LIME* gets the linear network's order right and its numbers too small: its ridge penalty shrinks coefficients, and there are few questions to ask here.
-# - A map that passes **no** test is no worse than one that passes only those that a constant or the input itself passes too. That is why they are in the table.
+# - Passing a test says little if the input itself passes it too: that is why maps that know nothing are in the table. And “place” forgives the size of the numbers: look at both.
 #
 # Exact methods passing "exact" is partly a tautology, since we *defined* the truth by Shapley values. Another definition (what falls when only this input is removed?) would make occlusion exact. A unit test fixes the question; say which.
 #
@@ -1183,7 +1182,7 @@ if photos is not None:
         )
 
 # %% [markdown]
-# The same as on drawn scenes: the sharp map survives a classifier that knows no class any more. Nobody drew object masks on these photographs; the truth used here is only which half of the pair holds the object.
+# As on the drawn scenes, the sharp map survives a classifier that knows no class any more. The other two change places here: three photographs cannot rank them. Nobody drew object masks on these photographs; the truth used here is only which half of the pair holds the object.
 
 # %% [markdown]
 # ## 13 · Where it breaks
@@ -1366,7 +1365,7 @@ plt.show()
 # %% [markdown]
 # ### Exercise: the detective
 #
-# Write an answer for each suspect: `None` for an honest one, or one of the five kinds. The check tells you what kind of mistake you made, but not who; the verdict after it counts points. Another seed gives you a new case.
+# Write an answer for each suspect: `None` for an honest one, or one of the five kinds. The check tells you what kind of mistake you made, but not who. The verdict after it tells the truth about everybody: run it last. Another seed gives you a new case.
 
 # %% exercise="detective"
 answers = None  # for example {"A": None, "B": "background", "C": None, …}
@@ -1486,7 +1485,7 @@ exercises.most_stubborn.check(answer, rank_kept, ["edges (Sobel)"])
 # 5. **The key idea?** Randomise the model, not the picture; compare the maps with a similarity measure.
 # 6. **Which experiments?** Cascading and independent randomisation of Inception v3 on ImageNet and of smaller networks; networks trained on random labels; rank correlation, SSIM and HOG similarity.
 # 7. **Data and code?** ImageNet, Fashion-MNIST, MNIST; the code is public.
-# 8. **Do the results support it?** That guided backpropagation and guided Grad-CAM are insensitive: yes, and you have seen it. How insensitive depends on the similarity measure and on how signed maps are treated, as later work pointed out and your two columns show.
+# 8. **Do the results support it?** Guided backpropagation: yes, you have seen it, as long as the early layers are kept. Guided Grad-CAM: only by SSIM; by rank correlation it reacts like the plain gradients, and card 1 shows why SSIM misleads here. How insensitive depends on the similarity measure and on how signed maps are treated, as later work pointed out and your two columns show.
 # 9. **What did it contribute?** A test that everybody can run, and the habit of asking for it.
 # 10. **What next?** Tests with retraining (ROAR), with known ground truth (planted shortcuts, networks set by hand), and theory: when *can* a map be right?
 
@@ -1495,7 +1494,7 @@ exercises.most_stubborn.check(answer, rank_kept, ["edges (Sobel)"])
 #
 # - Three questions: the object, what the model uses, the model at all. A method can pass one and fail another.
 # - Put maps that know nothing on every scoreboard. A measure that a constant wins cannot stand alone.
-# - Rankings flip with the substrate, the blur and the tolerance. Report the settings and the intervals.
+# - Orders of methods change with the substrate, the blur and the tolerance, and small differences are often chance. Report the settings and the intervals.
 # - A map beside the object may be a right explanation of a wrong model. Ask the model, by changing the picture.
 # - Passing a sanity check is necessary, not sufficient; so is a unit test. A method that fails is not always useless: it may answer another question. Say which.
 # - Compare programs by numbers. Conventions differ more often than there are bugs, and there are bugs.

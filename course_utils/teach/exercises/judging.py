@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
+from course_utils.labs.collage import KINDS
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 # --- the area under a curve -------------------------------------------------------------------------------
@@ -258,8 +259,8 @@ most_stubborn = Question(
     difficulty=1,
     minutes=3,
     hints=(
-        "New weights in the last layer change which class a unit speaks for. Which of the maps does not ask for the class?",
-        "Answer with a method's name as a string, for example one out of `rank_kept`.",
+        "New weights in the last layer change which class a unit speaks for. Which maps lose the sign of these weights?",
+        "`rank_kept[name][0]` is what a method keeps when only the last layer is random: answer with the name that has the largest one, as a string.",
     ),
     expected=_most_stubborn,
     examples=_kept_examples,
@@ -358,6 +359,11 @@ detective = Question(
             lambda answers, case: not any(_answer_kinds(answers).values()),
             "you called all of them honest. Some are not: look for a change of the pictures that costs one suspect its accuracy.",
             example=lambda case: dict.fromkeys(case.names),
+        ),
+        "no such kind": Mistake(
+            lambda answers, case: not set(_answer_kinds(answers).values()) <= {None, *KINDS},
+            f"one of your kinds does not exist: choose `None` or one of {', '.join(KINDS)}.",
+            example=lambda case: dict.fromkeys(case.names, "fur"),
         ),
         "one missed": Mistake(
             lambda answers, case: any(
