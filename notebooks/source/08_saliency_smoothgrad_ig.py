@@ -732,11 +732,11 @@ def outside(lab, **options):
         "saliency": saliency(lab.model, x, t).amax(dim=1),
         "SmoothGrad (0.05)": smooth_grad(lab.model, x, t, 4, 0.05).abs().amax(dim=1),
         "gradient × input": input_x_gradient(lab.model, x, t).sum(dim=1).abs(),
-        "IG, grey baseline": integrated_gradients(lab.model, x, t, n_steps=8).sum(dim=1).abs(),
-        "IG, black baseline": integrated_gradients(lab.model, x, t, baselines=dark, n_steps=8)
+        "IG, grey baseline": integrated_gradients(lab.model, x, t, n_steps=6).sum(dim=1).abs(),
+        "IG, black baseline": integrated_gradients(lab.model, x, t, baselines=dark, n_steps=6)
         .sum(dim=1)
         .abs(),
-        "IG, white baseline": integrated_gradients(lab.model, x, t, baselines=bright, n_steps=8)
+        "IG, white baseline": integrated_gradients(lab.model, x, t, baselines=bright, n_steps=6)
         .sum(dim=1)
         .abs(),
         "Grad-CAM": upsample(grad_cam(lab.model, x, t, lab.layer), x.shape[-2:]),
@@ -799,8 +799,8 @@ if photos is not None:
     x, t = photos.inputs[:3], photos.targets[:3]
     real = {
         "saliency": saliency(photos.model, x, t).amax(dim=1),
-        "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 6, 0.1).abs().amax(dim=1),
-        "IG, blurred baseline": integrated_gradients(photos.model, x, t, baselines=judge.blur(x), n_steps=8)
+        "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 4, 0.1).abs().amax(dim=1),
+        "IG, blurred baseline": integrated_gradients(photos.model, x, t, baselines=judge.blur(x), n_steps=6)
         .sum(dim=1)
         .abs(),
         "edges (Sobel)": judge.baselines.sobel(x),
