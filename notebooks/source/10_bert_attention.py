@@ -1256,7 +1256,7 @@ axes[0].set_title(f"{len(true_class)} held-out reviews (shaded: 95 % intervals)"
 plt.show()
 
 # %% [markdown]
-# Left: accuracy against the number of silenced heads. This small model is not very accurate on held-out reviews to begin with, so there is not far to fall, and the intervals overlap: you cannot say where accuracy begins to suffer. Right: how often the answer is still that of the whole model. There you see more: without a third of the heads, the least important ones, most answers stay; without the same number of the most important ones, many more change.
+# Left: accuracy against the number of silenced heads. This small model is not very accurate on held-out reviews to begin with, so there is not far to fall, and the intervals overlap: you cannot say where accuracy begins to suffer. Right: how often the answer is still that of the whole model. There you see more: without a third of the heads, the least important ones, most answers stay; without the same number of the most important ones, more of them change. Against silencing heads at random, the least important first is not clearly better.
 #
 # Two more cautions. The ranking was made one head at a time, so it cannot see heads that replace one another. And a silenced head is a state that the model has never met, so a changed answer may come from the strangeness as well as from what is missing.
 
