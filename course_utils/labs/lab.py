@@ -141,9 +141,7 @@ class Lab:
         self.model.eval()
         try:
             size = BATCH_SIZE
-            if (
-                images.ndim == 4 and self.device.type == "cpu"
-            ):  # fastest while the feature maps stay in the cache
+            if images.ndim == 4 and self.device.type == "cpu":  # the feature maps should fit into the cache
                 size = min(max(2**17 // (images.shape[1] * images.shape[2]), 8), 32)
             batches = (images[start : start + size] for start in range(0, len(images), size))
             scores = [self._scores(self.preprocess(batch).to(self.device)).float() for batch in batches]

@@ -150,9 +150,9 @@ def score_cam(
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
     activations = _activations(model, inputs, layer)
-    if n_channels is not None and not 1 <= n_channels <= activations.shape[1]:
-        raise ValueError(f"n_channels must be 1 to the layer's {activations.shape[1]}, not {n_channels}")
     if n_channels is not None:
+        if not 1 <= n_channels <= activations.shape[1]:
+            raise ValueError(f"n_channels must be 1 to the layer's {activations.shape[1]}, not {n_channels}")
         most = activations.mean(dim=(2, 3)).topk(n_channels, dim=1).indices
         activations = activations[torch.arange(len(most), device=most.device)[:, None], most]
     n, n_channels = activations.shape[:2]

@@ -29,6 +29,7 @@ from course_utils.labs.collage import (
 )
 from course_utils.labs.files import DATA, read_arrays, write_arrays, write_manifest, write_weights
 from course_utils.labs.lab import best_device
+from course_utils.training.pictures import predicted, to_inputs
 
 BANK_SEED, TEST_SEED, TRAIN_SEED = 0, 1, 2  # of the cut-outs; no cut-out is in two of them
 N_BANK, N_TEST, N_TRAIN = 240, 800, 4000
@@ -131,19 +132,6 @@ def _composed(cutouts: Bank, ties: dict[str, Tie], rng: np.random.Generator) -> 
     return np.concatenate(images)
 
 
-def to_inputs(images: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 `(N, H, W, 3)` to float `(N, 3, H, W)` in −1 … 1, the channels last in memory."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-@torch.inference_mode()
-def predicted(network: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Classes `(N,)` of images `(N, H, W, 3)` uint8."""
-    device = next(network.parameters()).device
-    batches = (images[start : start + 100] for start in range(0, len(images), 100))
-    return torch.cat([network(to_inputs(b, device)).argmax(dim=1).cpu() for b in batches]).numpy()
-
-
 def measure(network: nn.Module, cutouts: Bank, ties: dict[str, Tie]) -> dict[str, float]:
     """How good a suspect is where its tie holds, and what is left of that without the tie.
 
@@ -156,7 +144,7 @@ def measure(network: nn.Module, cutouts: Bank, ties: dict[str, Tie]) -> dict[str
     targets, accidents = cutouts.targets, draw_accidents(len(cutouts), rng)
 
     def answers(looks: dict[str, np.ndarray]) -> np.ndarray:
-        return predicted(network, compose(cutouts, looks, accidents).images)
+        return predicted(network, compose(cutouts, looks, accidents).images).numpy()
 
     looks = draw_looks(targets, ties, rng)
     measures = {"ordinary": np.mean(answers(looks) == targets)}

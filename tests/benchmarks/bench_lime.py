@@ -10,15 +10,13 @@ import sys
 import time
 
 import numpy as np
-from bench_blackbox import failures, local_coefficients, report, seconds
-from lime import lime_image as package
+from bench_blackbox import failures, report, seconds
 from skimage.segmentation import slic
 
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.labs.lab import Lab
 from course_utils.methods.lime import lime_image
-
-package.tqdm = iter  # no progress bar
+from course_utils.teach.lime_packages import lime_package_image
 
 
 def main(n_samples: int = 1000) -> None:
@@ -46,15 +44,7 @@ def compare(name: str, lab: Lab, target: int, n_segments: int, n_samples: int, p
         return lime_image(lab.predict, image, target, segments, n_samples, random_state=random).coefficients
 
     def theirs() -> np.ndarray:
-        explanation = package.LimeImageExplainer(random_state=0).explain_instance(
-            image,
-            lab.predict,
-            (target,),
-            top_labels=None,
-            num_samples=n_samples,
-            segmentation_fn=lambda _: segments,
-        )
-        return local_coefficients(explanation, target, segments.max() + 1)
+        return lime_package_image(lab.predict, image, target, segments, n_samples)
 
     lab.predict(lab.images[:2])  # warms up
     time_ours, result_ours = seconds(ours, 2)
