@@ -3,9 +3,9 @@
     python -m course_utils.judge.agreement_page            # Markdown on the screen
     python -m course_utils.judge.agreement_page page.md    # into a file
 
-Every number is measured when the page is made, on small random networks in double precision. Two tables: how
-close our methods come to a library once its convention is followed, and which known defects show in the
-installed version.
+Every number is measured when the page is made, on small random networks in double precision. Three tables:
+how close our methods come to a library once its convention is followed, which known defects show in the
+installed version, and how far errors that courses copy from one another are from the definition.
 """
 
 import argparse
@@ -25,7 +25,17 @@ from torch import Tensor, nn
 
 from course_utils.judge.agreement import bound
 
-LIBRARIES = ("captum", "torchcam", "grad-cam", "zennit", "lime", "shap")
+LIBRARIES = (
+    "captum",
+    "torchcam",
+    "grad-cam",
+    "zennit",
+    "lime",
+    "shap",
+    "transformers",
+    "scikit-learn",
+    "scipy",
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +66,24 @@ class Defect:
 
 
 @dataclass(frozen=True)
+class Error:
+    """A formula as courses have published it, beside the definition.
+
+    `difference` is the largest absolute difference, as a share of the definition's largest value.
+    """
+
+    published: str
+    defined: str
+    difference: float
+
+
+@dataclass(frozen=True)
 class Page:
-    """Both tables; prints as text, and as HTML in Jupyter."""
+    """The three tables; prints as text, and as HTML in Jupyter."""
 
     rows: tuple[Row, ...]
     defects: tuple[Defect, ...]
+    errors: tuple[Error, ...]
 
     @property
     def largest(self) -> float:
@@ -72,13 +95,15 @@ class Page:
             (d.library, d.what, f"{d.right:.2f}", f"{d.found:.2f}", "yes" if d.shows else "no longer")
             for d in self.defects
         ]
+        errors = [(e.published, e.defined, f"{e.difference:.2f}") for e in self.errors]
         return [
             (("method", "library", "largest difference", "convention"), agreement),
             (("library", "known defect", "right", "found", "shows here"), defects),
+            (("as published elsewhere", "as defined", "largest difference"), errors),
         ]
 
     def to_markdown(self) -> str:
-        """Both tables and the versions as Markdown text."""
+        """The tables and the versions as Markdown text."""
         tables = [
             "\n".join(
                 [
@@ -119,15 +144,15 @@ class Page:
 
 
 def agreement_page() -> Page:
-    """Measure both tables; takes some seconds, most of them for importing the libraries.
+    """Measure the tables; takes some seconds, most of them for importing the libraries.
 
     Raises:
         ImportError: one of the libraries is not installed.
     """
-    parts = (_cam_rows, _gradient_rows, _black_box_rows, _game_rows, _measure_rows)
+    parts = (_cam_rows, _gradient_rows, _black_box_rows, _game_rows, _text_rows, _measure_rows)
     with _quiet():
         rows = tuple(row for part in parts for row in part())
-        return Page(rows, tuple(_defects()))
+        return Page(rows, tuple(_defects()), tuple(_errors()))
 
 
 def versions() -> str:
@@ -172,8 +197,12 @@ def _row(method: str, library: str, ours, theirs, convention: str) -> Row:
     )
     if ours.shape != theirs.shape:
         raise ValueError(f"{method}, {library}: {ours.shape} beside {theirs.shape}")
-    difference = float(np.abs(ours - theirs).max() / np.abs(ours).max())
-    return Row(method, library, difference, convention)
+    return Row(method, library, _largest(ours, theirs), convention)
+
+
+def _largest(ours, theirs) -> float:
+    """Largest absolute difference as a share of our largest value."""
+    return float(abs(ours - theirs).max() / abs(ours).max())
 
 
 # ------------------------------------------------------------------------------------- the rows
@@ -386,6 +415,10 @@ def _game_rows() -> Iterator[Row]:
     note = "all coalitions, l1_reg=0; absent: averaged over the background"
     yield _row("Shapley values", "shap Kernel", shapley.shapley_values(game, 5), theirs, note)
     yield _row("KernelSHAP", "shap Kernel", shapley.kernel_shap(game, 5), theirs, "all coalitions; l1_reg=0")
+    everyone = shap.maskers.Independent(background, max_samples=len(background))
+    theirs = shap.explainers.Exact(model, everyone)(table[:1]).values[0]
+    note = "enumeration; a background above 100 rows needs max_samples"
+    yield _row("Shapley values", "shap Exact", shapley.shapley_values(game, 5), theirs, note)
 
     class Network(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -419,6 +452,62 @@ def _game_rows() -> Iterator[Row]:
     theirs = shap.LinearExplainer(line, table).shap_values(table[:4])
     ours = shapley.linear_shap(line.coef_, table[:4], table)
     yield _row("linear SHAP", "shap Linear", ours, theirs, "independent columns")
+
+
+def _text_rows() -> Iterator[Row]:
+    from scipy.spatial.distance import cdist
+    from sklearn.decomposition import PCA
+
+    from course_utils.methods import attention, embeddings
+
+    model, tokens = _small_encoder()
+    with torch.no_grad():
+        outputs = model(tokens, output_attentions=True)
+    theirs = torch.stack(outputs.attentions)[:, 0]  # (layers, heads, T, T)
+    n_layers, n_heads, n_tokens, _ = theirs.shape
+    maps = attention.attention_maps(model, tokens)
+    heads = [
+        attention.one_head(model, tokens, layer, head).attention
+        for layer in range(n_layers)
+        for head in range(n_heads)
+    ]
+    ours = torch.stack(heads).view_as(theirs)
+    yield _row("one attention head", "transformers", ours, theirs, "softmax(qkᵀ/√d), every layer and head")
+    yield _row("attention maps", "transformers", maps, theirs, 'attn_implementation="eager"')
+    reached = np.eye(n_tokens)
+    for layer in theirs.numpy():
+        mixed = 0.5 * layer.mean(axis=0) + 0.5 * np.eye(n_tokens)
+        reached = mixed / mixed.sum(axis=1, keepdims=True) @ reached
+    note = "heads averaged first, 0.5 A + 0.5 I, rows normalised"
+    yield _row("attention rollout", "formula (numpy)", attention.attention_rollout(maps), reached, note)
+    states = outputs.last_hidden_state[0]
+    pairs = (states[:, None], states[None])
+    ours = embeddings.euclidean_distance(*pairs)
+    yield _row("Euclidean distance", "scipy", ours, cdist(states, states), "every pair of tokens")
+    ours = embeddings.cosine_similarity(*pairs)
+    yield _row("cosine similarity", "scipy", ours, 1 - cdist(states, states, "cosine"), "1 − its distance")
+    theirs = PCA(3, svd_solver="full").fit_transform(states.numpy())
+    note = "centred; a direction's largest entry is positive"
+    yield _row("projection (PCA)", "scikit-learn", embeddings.project(states, 3), theirs, note)
+
+
+def _small_encoder() -> tuple[nn.Module, Tensor]:
+    """A random BERT of 2 layers with 4 heads in double precision, and 9 tokens (1, T)."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=16,
+        initializer_range=0.5,  # so that attention is not nearly uniform
+        attn_implementation="eager",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return BertModel(config).double().eval(), torch.randint(50, (1, 9))
 
 
 def _measure_rows() -> Iterator[Row]:
@@ -516,6 +605,62 @@ def _defects() -> Iterator[Defect]:
         " (it is the plain gradient)" if same else ""
     )
     yield Defect("captum", what, 0.0, gap)
+
+
+# ------------------------------------------------------------------------------------- errors of courses
+
+
+def _errors() -> Iterator[Error]:
+    from torch.nn import functional as F
+
+    from course_utils.methods.embeddings import cosine_similarity
+    from course_utils.methods.gradients import integrated_gradients, saliency, smooth_grad
+
+    model, inputs, targets = small_network(), _pictures(), torch.tensor([0, 1, 2])
+
+    def gradient(pixels: Tensor, labels: Tensor) -> Tensor:
+        pixels = pixels.detach().requires_grad_()
+        return torch.autograd.grad(model(pixels).gather(1, labels[:, None]).sum(), pixels)[0]
+
+    one, label, level = inputs[:1], targets[:1], 0.4  # one picture has one range
+    span = float(one.max() - one.min())
+
+    def smooth(sigma: float) -> Tensor:
+        return smooth_grad(model, one, label, 20, sigma / span)
+
+    right = smooth(level * span)
+    wrong = _largest(right, smooth(level / span))
+    yield Error("SmoothGrad, σ = level / range", f"σ = level × range (level {level})", wrong)
+    wrong = _largest(right, smooth((level * span) ** 2))
+    yield Error("SmoothGrad, σ² as the standard deviation", "σ", wrong)
+    generator = torch.Generator().manual_seed(0)  # the noise that `smooth` draws
+    noise = torch.stack([torch.randn(one.shape, generator=generator, dtype=one.dtype) for _ in range(20)])
+    copies = gradient(one + level * span * noise[:, 0], label.expand(20))
+    wrong = _largest(right, copies.abs().mean(dim=0, keepdim=True))
+    yield Error("SmoothGrad, absolute gradients averaged", "mean of the signed gradients", wrong)
+    wrong = _largest((copies**2).mean(dim=0), copies.mean(dim=0) ** 2)
+    yield Error("SmoothGrad-squared: averages, then squares", "averages the squares", wrong)
+
+    baseline = torch.full_like(inputs, -0.5)
+    with torch.no_grad():
+        gain = (model(inputs) - model(baseline)).gather(1, targets[:, None])[:, 0]
+    values = integrated_gradients(model, inputs, targets, baseline, n_steps=200)
+    slopes = (values / (inputs - baseline)).sum(dim=(1, 2, 3))
+    complete = "adds up to y(x) − y(x′): completeness"
+    yield Error("IG without the factor (x − x′), its sum", complete, _largest(gain, slopes))
+    path = [baseline + 0.01 * step * (inputs - baseline) for step in range(91)]
+    early = torch.stack([gradient(x, targets) for x in path]).mean(dim=0) * (inputs - baseline)
+    wrong = _largest(gain, early.sum(dim=(1, 2, 3)))
+    yield Error("IG with α from 0 to 0.9 only, its sum", complete, wrong)
+
+    pixels = inputs.clone().requires_grad_()
+    loss = F.cross_entropy(model(pixels), targets, reduction="sum")
+    maps = [saliency(model, inputs, targets), torch.autograd.grad(loss, pixels)[0].abs()]
+    maps = [values / values.amax(dim=(1, 2, 3), keepdim=True) for values in maps]  # their units differ
+    yield Error("saliency of the loss (largest value 1)", "of the class score", _largest(*maps))
+    flat = inputs.flatten(1)
+    cosine = cosine_similarity(flat[:, None], flat[None])
+    yield Error("cosine similarity = 1 − cosine", "the cosine", _largest(cosine, 1 - cosine))
 
 
 # ------------------------------------------------------------------------------------- helpers

@@ -2,7 +2,9 @@
 
     case = load_lab("detective", seed=0)
     case.suspects["A"].predict(case.render(watermark=False))
-    print(case.verdict({"A": None, "B": "background", ...}))
+    answers = {"A": None, "B": "background", ...}
+    print(case.verdict(answers))  # the score, and which answers are wrong: try again
+    print(case.verdict(answers, reveal=True))  # the truth as well
 
 In the pictures of every case each of the five `KINDS` goes together with a class: one class bears a
 watermark, one stands on one background, one has one surface, one lies in one quarter, one has one colour. An
@@ -120,7 +122,7 @@ class Verdict:
 
     Attributes:
         points: per suspect, 0 to 2.
-        sentences: per suspect, what was right or wrong and what is true.
+        sentences: per suspect, what was right or wrong; with `reveal=True` also what is true.
     """
 
     points: dict[str, float]
@@ -271,14 +273,15 @@ class Case:
         """The truth, by the suspect's name. Ask for the verdict first."""
         return dict(self._truth)
 
-    def verdict(self, answers: Mapping[str, Any]) -> Verdict:
-        """Judge a learner's answers, one for each suspect.
+    def verdict(self, answers: Mapping[str, Any], *, reveal: bool = False) -> Verdict:
+        """Judge a learner's answers, one for each suspect; without the truth, so that one can try again.
 
         Args:
             answers: by name, None for an honest suspect, and for a broken one a kind (`KINDS`), "broken" if
                 nothing more is known, or a dict with one or more of "kind"; "class", the name or number of
                 the class that the suspect has tied it to; "region", what it looks at, `(N, S, S)` bool or a
                 dict from numbers of pictures to `(S, S)` bool.
+            reveal: True adds the truth about every suspect.
 
         Returns:
             Per suspect one point for honest or broken, and one for what it looks at: the mean over what the
@@ -300,7 +303,10 @@ class Case:
         judged = {name: self._judge(self._truth[name], charge) for name, charge in accused.items()}
         return Verdict(
             {name: points for name, (points, _) in judged.items()},
-            {name: sentence for name, (_, sentence) in judged.items()},
+            {
+                name: f"{sentence}: {self._truth[name]}." if reveal else f"{sentence}."
+                for name, (_, sentence) in judged.items()
+            },
         )
 
     def _charge(self, name: str, answer: Any) -> dict[str, Any] | None:
@@ -352,9 +358,9 @@ class Case:
 
     def _judge(self, truth: Truth, charge: dict[str, Any] | None) -> tuple[float, str]:
         if charge is None:
-            return (2.0, f"right: {truth}.") if truth.honest else (0.0, f"wrong, not honest: {truth}.")
+            return (2.0, "right") if truth.honest else (0.0, "wrong, not honest")
         if truth.honest:
-            return 0.0, f"wrong, not broken: {truth}."
+            return 0.0, "wrong, not broken"
         evidence = []
         said = []
         if "kind" in charge:
@@ -372,7 +378,7 @@ class Case:
             said.append(f"your region overlaps what it looks at to {overlap:.2f}")
         points = 1 + (float(np.mean(evidence)) if evidence else 0.0)
         opening = "right" if points > 1.999 else "broken indeed, but that is not all"
-        return points, f"{'; '.join([opening, *said])}: {truth}."
+        return points, "; ".join([opening, *said])
 
 
 def detective_lab(seed: int = 0) -> Case:

@@ -122,11 +122,11 @@ for name, value in alike.items():
 #
 # ### Measures that need a mask
 #
-# The **pointing game** asks for the strongest pixel, the **energy** for the share of the mass:
+# The **pointing game** asks for the strongest pixel, the **energy** for the share of the mass. **IoU** (intersection over union) compares the mask with a set $K$ of as many pixels as the object has, the strongest of the map; $|K|$ is the number of pixels in $K$:
 #
-# $$\text{hit} = [\arg\max_i \Phi_i \in M], \qquad \text{energy} = \frac{\sum_{i \in M} \max(\Phi_i, 0)}{\sum_i \max(\Phi_i, 0)} .$$
+# $$\text{hit} = [\arg\max_i \Phi_i \in M], \qquad \text{energy} = \frac{\sum_{i \in M} \max(\Phi_i, 0)}{\sum_i \max(\Phi_i, 0)}, \qquad \text{IoU} = \frac{|K \cap M|}{|K \cup M|}, \quad |K| = |M| .$$
 #
-# The brackets are 1 if the statement in them holds, else 0.
+# The brackets are 1 if the statement in them holds, else 0. All three are best at 1.
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
@@ -140,6 +140,12 @@ positive = heat[0].clamp(min=0)
 print("hit:   ", bool(truth[0, row, column]), " judge:", float(judge.pointing_game(heat, truth)[0]))
 print(
     f"energy: {positive[truth[0]].sum() / positive.sum():.3f}  judge: {judge.energy_in_mask(heat, truth)[0]:.3f}"
+)
+strong = torch.zeros_like(truth[0]).flatten()
+strong[heat[0].flatten().topk(int(truth[0].sum())).indices] = True
+strong = strong.view(size)
+print(
+    f"IoU:    {(strong & truth[0]).sum() / (strong | truth[0]).sum():.3f}  judge: {judge.mask_iou(heat, truth)[0]:.3f}"
 )
 
 # %% [markdown]
@@ -550,7 +556,7 @@ plt.show()
 # Our scenes know their parts: head, wheel, sail. Take one part away (blur it), and measure how far the score falls: that is what the part is worth *to the model*. A map that tells what the model uses should put its mass in the same order. For each picture: the rank correlation over its parts between the mass of the map on the part and the fall of the score.
 
 # %%
-soft = judge.blur(single.inputs, 8)
+soft = judge.blur(single.inputs[:40], 8)
 few_scenes = range(40)
 jobs = []  # (picture, part mask)
 for n in few_scenes:
@@ -661,7 +667,7 @@ plt.show()
 #
 # ### Random labels
 #
-# A network can learn random labels by heart. It is accurate on its training pictures and knows nothing about animals. If a map is about what was *learnt*, it must differ from that of a network with true labels. But two honest networks also differ from each other, so we train a third one, with true labels and another seed, as the yardstick. To be quick we take small pictures (32×32, huskies and wolves on all kinds of ground) and a tiny network.
+# A network can learn random labels by heart. It is accurate on its training pictures and knows nothing about animals. If a map is about what was *learnt*, it must differ from that of a network with true labels. But two honest networks also differ from each other, so we need a yardstick: networks with true labels and other seeds. One network proves little, so we train four of each kind; their seeds decide the first weights, the order of the pictures and, for the *memorisers*, the random labels. To be quick we take small pictures (32×32, huskies and wolves on all kinds of ground) and a tiny network.
 
 # %%
 from course_utils.labs.scenes import render
@@ -705,17 +711,21 @@ def accuracy(network, x, y):
 
 old, new = slice(0, 260), slice(260, 360)  # training and test pictures
 first = train(small[old], labels[old], 32)
-second = train(small[old], labels[old], 32, seed=1)
+SEEDS = (1, 2, 3, 4)
+honest = [train(small[old], labels[old], 32, seed) for seed in SEEDS]
 by_heart = slice(0, 75)  # few enough to learn by heart in a moment
-random_labels = torch.randint(2, (75,), generator=torch.Generator().manual_seed(0))
-memoriser = train(small[by_heart], random_labels, 75)
-for name, network, y in (
-    ("true labels", first, labels[by_heart]),
-    ("true labels, another seed", second, labels[by_heart]),
-    ("random labels", memoriser, random_labels),
+random_labels = [torch.randint(2, (75,), generator=torch.Generator().manual_seed(seed)) for seed in SEEDS]
+memorisers = [train(small[by_heart], y, 75, seed) for y, seed in zip(random_labels, SEEDS, strict=True)]
+for name, networks, own_labels in (
+    ("true labels", [first], [labels[by_heart]]),
+    ("true labels, other seeds", honest, [labels[by_heart]] * 4),
+    ("random labels", memorisers, random_labels),
 ):
+    learnt = [accuracy(n, small[by_heart], y) for n, y in zip(networks, own_labels, strict=True)]
+    known = [accuracy(n, small[new], labels[new]) for n in networks]
     print(
-        f"{name:<26} its own training labels: {accuracy(network, small[by_heart], y):.2f}   true labels of new pictures: {accuracy(network, small[new], labels[new]):.2f}"
+        f"{name:<25} its own labels, 75 training pictures: {np.mean(learnt):.2f}   true labels of new pictures:",
+        " ".join(f"{value:.2f}" for value in known),
     )
 
 # %%
@@ -736,20 +746,39 @@ def small_maps(network):
     }
 
 
-maps_first, maps_second, maps_memoriser = (small_maps(n) for n in (first, second, memoriser))
+maps_first = small_maps(first)
+
+
+def kept_by(networks):
+    """Method → rank correlation (networks, pictures) of each network's maps with those of the first."""
+    others = [small_maps(network) for network in networks]
+    return {
+        name: torch.stack([judge.rank_correlation(maps_first[name], maps[name]) for maps in others])
+        for name in small_checked
+    }
+
+
+honest_kept, memoriser_kept = kept_by(honest), kept_by(memorisers)
 figure, axes = plt.subplots(1, 2, figsize=(11, 2.9))
-for ax, other, label in (
-    (axes[0], maps_second, "another honest network"),
-    (axes[1], maps_memoriser, "the memoriser"),
+for ax, kept, label in (
+    (axes[0], honest_kept, "four other honest networks"),
+    (axes[1], memoriser_kept, "four memorisers"),
 ):
     plots.score_plot(
-        {name: judge.rank_correlation(maps_first[name], other[name]) for name in small_checked},
+        {name: values.mean(dim=0) for name, values in kept.items()},
         sort=False, baselines=["edges (Sobel)"], xlabel=f"rank correlation with {label}", ax=ax, xlim=(-0.5, 1.1),
     )  # fmt: skip
+    for y, values in enumerate(reversed(kept.values())):
+        ax.plot(values.mean(dim=1), [y - 0.3] * len(values), "|", color=plots.INK, markersize=6)
 plt.show()
+for name in small_checked[:-1]:
+    honest_means, memoriser_means = honest_kept[name].mean(dim=1), memoriser_kept[name].mean(dim=1)
+    print(
+        f"{name:>20}: honest {honest_means.min():.2f} … {honest_means.max():.2f}, memorisers {memoriser_means.min():.2f} … {memoriser_means.max():.2f}"
+    )
 
 # %% [markdown]
-# Left: how alike the maps of two honest networks are. Right: how alike those of an honest network and of the *memoriser*, the network that learnt nonsense. A method passes when its value on the right is clearly below the one on the left. Here Grad-CAM does, and the maps of single pixels hardly notice: their absolute values follow the picture's edges, whatever was learnt. The yardstick matters: without the left plot, a value on the right would prove
+# Left: how alike the maps of two honest networks are. Right: how alike those of an honest network and of a memoriser, which learnt nonsense. Point and bar are the mean over the four networks and its interval over the pictures; each small tick below them is one network, and the lines below give the lowest and highest of them. A method passes when its values on the right are clearly below those on the left. Here Grad-CAM does: its four memorisers all lie below all four honest networks. The maps of single pixels hardly notice: their absolute values follow the picture's edges, whatever was learnt. The yardstick matters: without the left plot, a value on the right would prove
 # nothing, because maps differ between *any* two networks.
 #
 # ### Input invariance
@@ -882,7 +911,7 @@ def hits(network, x):
         return (network(x[new]).argmax(dim=1) == labels[new]).float()
 
 
-roar, leak = {"nothing removed": hits(first, small)}, {}
+roar, leak = {"nothing removed": hits(train(small[old], labels[old], 22), small)}, {}  # as long as the others
 for name, heat in tqdm(roar_maps.items(), leave=False):
     remaining, gone = removed(small, heat, SHARE)
     roar[f"removed by {name}"] = hits(train(remaining[old], labels[old], 22), remaining)
@@ -939,7 +968,22 @@ print(
 results = explanation_tests()
 
 # %% [markdown]
-# The gradient is zero: both inputs alone would do, so a small change of one matters nothing. A test that the gradient *must* fail, and now you know why it fails. The whole table:
+# The gradient is zero: both inputs alone would do, so a small change of one matters nothing. A test that the gradient *must* fail, and now you know why it fails.
+#
+# The eight networks. The inputs of the first six are numbers $x_1, x_2, \ldots$ with weights $w_i$ and an offset $b$; "on" means 1, "off" means 0. Those of the last two are black pictures with white pixels.
+#
+# | network | score | the right attribution |
+# |---|---|---|
+# | linear | $\sum_i w_i x_i + b$ | $w_i x_i$ each |
+# | and | 1 if both inputs are on, else 0 | one half each if both are on, else nothing |
+# | or | 1 if at least one of two inputs is on, else 0 | shared equally by those that are on |
+# | xor | 1 if exactly one of two inputs is on, else 0 | 1 for the one that is on alone; nothing if both are |
+# | saturating | $\min(x_1 + x_2, 1)$, inputs of any size from 0 | shared in proportion to the inputs |
+# | symmetric | number of pairs among three inputs that are both on | shared equally by those that are on |
+# | patch | 1 if a white cross stands in the picture, else 0 | shared equally by the cross's white pixels |
+# | two class patch | two classes: how many crosses, how many frames | the same, for the pattern of the class asked for |
+#
+# The whole table:
 
 # %%
 look = {
@@ -993,7 +1037,7 @@ for network in NETWORKS:
 # %% [markdown]
 # ## 10 · The agreement page
 #
-# Each lesson compared its methods with libraries. Here is all of it on one page, measured now, with the versions installed on this computer. From a terminal, `python -m course_utils.judge.agreement_page page.md` writes it to a file. Differences are shares of our largest value, shown as the next power of ten. Where the convention says "sampling error", both sides draw random numbers, and only more samples bring them closer.
+# Each lesson compared its methods with libraries, or with a published formula where no library has the method. Here is all of it on one page, measured now, with the versions installed on this computer. From a terminal, `python -m course_utils.judge.agreement_page page.md` writes it to a file. Differences are shares of our largest value, shown as the next power of ten. Where the convention says "sampling error", both sides draw random numbers, and only more samples bring them closer.
 
 # %%
 from course_utils.judge.agreement_page import agreement_page
@@ -1006,6 +1050,8 @@ page
 
 # %% [markdown]
 # The second table lists known defects: what the library gives, and what is right, as found in the version installed here. Some are choices that surprise, others are errors. None of them shows in a picture.
+#
+# The third table has errors that published courses copy from one another: the formula as it is taught there, beside the definition, both computed on the page's small random network. The difference is again a share of the definition's largest value, so 1 is as large as that value itself. In it, $\sigma$ is the standard deviation of SmoothGrad's noise, and the range is that of the picture's values; $x'$ is the baseline of integrated gradients (IG), $\alpha$ the position on the way from $x'$ to $x$, and $y$ the score. How large a difference is depends on the network and the picture; none of these is rounding.
 
 # %% [markdown]
 # ## 11 · Play: make two libraries disagree, and agree again
@@ -1249,11 +1295,11 @@ plt.show()
 names_of_classes = np.array(single.class_names)
 with torch.no_grad():
     for name, empty in (
-        ("grey", torch.zeros_like(single.inputs[:40])),
-        ("blur, σ = 8", judge.blur(single.inputs[:40], 8)),
-        ("blur, σ = 24", judge.blur(single.inputs[:40], 24)),
+        ("grey", torch.zeros_like),
+        ("blur, σ = 8", lambda x: judge.blur(x, 8)),
+        ("blur, σ = 24", lambda x: judge.blur(x, 24)),
     ):
-        p = model(empty).softmax(dim=1)
+        p = torch.cat([model(empty(part)) for part in single.inputs[:40].split(10)]).softmax(dim=1)
         favourite = int(p.mean(dim=0).argmax())
         print(
             f"{name:>13}: the favourite answer is {str(names_of_classes[favourite])!r} with mean probability {p[:, favourite].mean():.2f}"
@@ -1292,7 +1338,7 @@ print("accuracy:", {name: round(float(value), 2) for name, value in case.accurac
 # - `case.regions[kind]` are masks: where a thing of this kind is to be seen.
 # - `case.render(background="snow")` draws the same pictures with only the named things changed. `case.choices` lists what can be chosen.
 # - `case.variants[kind]` are the same pictures, but each has got this one thing from a picture of another class, so this one tie is cut.
-# - `case.verdict(answers)` scores your answers against the truth.
+# - `case.verdict(answers)` scores your answers and says which are wrong, so that you can try again; `case.verdict(answers, reveal=True)` adds the truth about everybody.
 #
 # Look around first. Choose a suspect, a picture, a method, and a tie to cut.
 
@@ -1365,7 +1411,7 @@ plt.show()
 # %% [markdown]
 # ### Exercise: the detective
 #
-# Write an answer for each suspect: `None` for an honest one, or one of the five kinds. The check tells you what kind of mistake you made, but not who. The verdict after it tells the truth about everybody: run it last. Another seed gives you a new case.
+# Write an answer for each suspect: `None` for an honest one, or one of the five kinds. The check tells you what kind of mistake you made. The verdict after it gives your score and says which answers are wrong: correct them, and run it again. It keeps the truth to itself until you write `case.verdict(answers, reveal=True)`. Another seed gives you a new case.
 
 # %% exercise="detective"
 answers = None  # for example {"A": None, "B": "background", "C": None, …}
@@ -1392,7 +1438,7 @@ print(
 )
 
 # %% [markdown]
-# For the full score of a suspect you can say more: `{"kind": "background", "class": "car"}` names the class that it is tied to as well, and `"region"` takes masks of what it looks at. `case.reveal()` closes the case.
+# You can say more about a suspect: `{"kind": "background", "class": "car"}` names the class that it is tied to as well, and `"region"` takes masks of what it looks at. Then all that you say has to be right for the full score.
 
 # %% [markdown]
 # ## 15 · Exercises

@@ -1,5 +1,6 @@
 """The agreement page: every method agrees, every known defect is measured, and the command writes it."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ def test_every_row_agrees(page):
         limit = 0.15 if random else 2e-4
         assert row.difference <= limit, row
     libraries = {row.library.split()[0] for row in page.rows}
-    assert {"captum", "torchcam", "grad-cam", "zennit", "lime", "shap"} <= libraries
+    assert set(pages.LIBRARIES) <= libraries
     methods = {row.method for row in page.rows}
     assert {
         "CAM",
@@ -27,7 +28,12 @@ def test_every_row_agrees(page):
         "guided backprop",
         "occlusion",
         "TreeSHAP",
+        "one attention head",
+        "attention rollout",
+        "cosine similarity",
+        "projection (PCA)",
     } <= methods
+    assert ("Shapley values", "shap Exact") in {(row.method, row.library) for row in page.rows}
     assert page.largest == max(row.difference for row in page.rows)
 
 
@@ -40,12 +46,24 @@ def test_the_known_defects_are_measured(page):
     assert not right.shows
 
 
+def test_the_errors_of_courses_show(page):
+    assert len(page.errors) == 8
+    assert all(error.difference > 0.1 for error in page.errors)
+    cosine = next(error for error in page.errors if error.published.startswith("cosine"))
+    inputs = pages._pictures().flatten(1).numpy()
+    unit = inputs / np.linalg.norm(inputs, axis=1, keepdims=True)
+    assert cosine.difference == pytest.approx(np.abs(2 * unit @ unit.T - 1).max())  # the largest cosine is 1
+
+
 def test_the_page_is_text_markdown_and_html(page):
     text, markdown, web = str(page), page.to_markdown(), page._repr_html_()
     for row in page.rows:
         assert row.method in text and row.method in markdown
     assert markdown.startswith("Measured with captum ")
-    assert web.count("<table>") == 2 and web.count("<tr>") == len(page.rows) + len(page.defects) + 2
+    for error in page.errors:
+        assert error.published in text and error.published in markdown and error.published in web
+    n_lines = len(page.rows) + len(page.defects) + len(page.errors)
+    assert web.count("<table>") == 3 and web.count("<tr>") == n_lines + 3
     assert "0x" not in text
 
 

@@ -161,7 +161,7 @@ def test_every_mistake_costs_and_is_named(case):
     wrong_class = next(name for name in CLASS_NAMES if name != truth[guilty].tied_to)
 
     def points(name, answer):
-        verdict = case.verdict(answers | {name: answer})
+        verdict = case.verdict(answers | {name: answer}, reveal=True)
         assert all(verdict.points[one] == 2 for one in NAMES if one != name)
         assert verdict.score < 1 and not verdict.solved
         return verdict.points[name], verdict.sentences[name]
@@ -174,6 +174,17 @@ def test_every_mistake_costs_and_is_named(case):
     assert points(guilty, kind_and_class)[0] == 1.5
     assert points(guilty, {"region": torch.ones_like(case.masks)})[0] < 1.5
     assert points(guilty, {"region": torch.zeros_like(case.masks)})[0] == 1
+
+
+def test_the_verdict_keeps_the_truth_until_asked(cases):
+    for case in cases.values():
+        for answers in (dict.fromkeys(NAMES), dict.fromkeys(NAMES, "broken"), dict.fromkeys(NAMES, "colour")):
+            closed, opened = case.verdict(answers), case.verdict(answers, reveal=True)
+            assert closed.points == opened.points
+            for name, truth in case.reveal().items():
+                assert str(truth) not in closed.sentences[name] and str(truth) in opened.sentences[name]
+                assert closed.sentences[name].startswith("wrong") == (closed.points[name] == 0)
+                assert "called" not in closed.sentences[name]  # neither class nor value
 
 
 def test_a_region_may_be_marked_in_a_few_pictures(cases):

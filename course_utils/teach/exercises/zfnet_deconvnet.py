@@ -20,12 +20,16 @@ def _relu_signal(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tens
 
 
 def _signals() -> list[tuple[torch.Tensor, torch.Tensor, str]]:
+    """Random signals, and inputs of which some are exactly zero: there `x > 0` and `x >= 0` differ."""
     generator = torch.Generator().manual_seed(0)
-    return [
+    rules = ("gradient", "deconvnet", "guided")
+    cases = [
         (torch.randn(shape, generator=generator), torch.randn(shape, generator=generator), rule)
         for shape in ((4,), (2, 3, 4, 5))
-        for rule in ("gradient", "deconvnet", "guided")
+        for rule in rules
     ]
+    signal, x = torch.tensor([2.0, -3.0, 1.0, -1.0, 0.5]), torch.tensor([0.0, 0.0, 1.5, 2.0, -1.0])
+    return cases + [(signal, x, rule) for rule in rules]
 
 
 def _swapped(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tensor:
@@ -37,6 +41,12 @@ def _rectified_input(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.
     if rule == "gradient":
         return signal * x.clamp(min=0)
     return _relu_signal(signal, x, rule) if rule == "deconvnet" else signal.clamp(min=0) * x.clamp(min=0)
+
+
+def _passes_at_zero(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tensor:
+    if rule == "gradient":
+        return signal * (x >= 0)
+    return _relu_signal(signal, x, rule) if rule == "deconvnet" else signal.clamp(min=0) * (x >= 0)
 
 
 def _guided_or(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tensor:
@@ -64,6 +74,10 @@ relu_signal = Exercise(
         "times the input": Mistake(
             _rectified_input,
             "you multiplied by the ReLU of x: the mask is `x > 0`, zeros and ones, not the value of x.",
+        ),
+        "at zero": Mistake(
+            _passes_at_zero,
+            "you let the signal pass where `x` is exactly zero: the mask is `x > 0`, not `x >= 0`. A ReLU with the input 0 was not active.",
         ),
         "or": Mistake(
             _guided_or,
