@@ -34,6 +34,7 @@ from torch.nn import functional as F
 from course_utils import judge
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.methods.cam import grad_cam, upsample
+from course_utils.methods.deconvnet import guided_backprop
 from course_utils.methods.gradients import (
     input_x_gradient,
     integrated_gradients,
@@ -275,6 +276,17 @@ plt.show()
 # %% [markdown]
 # More samples make it calmer. But calmer is not the same as better. So we measure, on both of our networks: the overlap (IoU) of the strongest pixels with the object.
 
+# %% [markdown]
+# ### Exercise: predict, then run
+#
+# The next figure plots the IoU against the noise level, from plain saliency (level 0) to level 0.2, for both networks. At level 0.2, will the IoU of SmoothGrad on the ResNet be higher or lower than that of plain saliency? Decide before you look: `"higher"` or `"lower"`.
+
+# %% exercise="much_noise"
+prediction = None
+# BEGIN SOLUTION
+prediction = "lower"
+# END SOLUTION
+
 # %%
 zf = load_lab("scenes", model="zfnet")
 some, some_targets, some_masks = lab.inputs[:50], lab.targets[:50], lab.masks[:50]
@@ -311,6 +323,9 @@ for name, values in iou.items():
     print(
         f"{name}: plain {values[0].mean():.2f}, best {values[best].mean():.2f} at noise level {curve_levels[best]}, at the largest {values[-1].mean():.2f}"
     )
+
+# %%
+exercises.much_noise.check(prediction, iou["ResNet"])
 
 # %% [markdown]
 # This is not what the paper's pictures promise. The paper worked with large ImageNet networks; ours were trained with little noise, and strong noise takes them out of their depth: the gradients are then those of a network that no longer recognises anything. **Where the network no longer works, noise cannot help.** That is necessary, not sufficient: watch the ResNet at 0.05 below, where nearly all answers are still right, and remember its curve above, which has dropped there already:
@@ -576,11 +591,12 @@ plt.show()
 # %% [markdown]
 # ## 6 · The proof
 #
-# Against captum, with the same noise and the same steps. Three conventions to know: captum's `NoiseTunnel` takes an *absolute* standard deviation (`stdevs`); over `Saliency` it averages absolute values; and its
+# Against captum, with the same noise and the same steps, and against pytorch-grad-cam, which has no saliency but the *guided* gradient of lesson 02 (at each ReLU only what is positive goes back). Three conventions to know: captum's `NoiseTunnel` takes an *absolute* standard deviation (`stdevs`); over `Saliency` it averages absolute values; and its
 # `riemann_trapezoid` has weights that do not add up to one.
 
 # %%
 from captum.attr import InputXGradient, IntegratedGradients, NoiseTunnel, Saliency
+from pytorch_grad_cam import GuidedBackpropReLUModel
 
 two, two_targets = lab.inputs[:1], lab.targets[:1]
 captum_ig = IntegratedGradients(model)
@@ -621,6 +637,14 @@ judge.agreement_table(
             saliency(model, two, two_targets),
             Saliency(model).attribute(leaf, target=two_targets),
             "absolute values by default",
+        ),
+        (
+            "grad-cam GuidedBackprop",
+            guided_backprop(model, two, two_targets),
+            torch.from_numpy(GuidedBackpropReLUModel(model, two.device)(two, two_targets.item())).permute(
+                2, 0, 1
+            )[None],
+            "one picture at a time, channels last",
         ),
         (
             "captum InputXGradient",
@@ -918,20 +942,6 @@ def gradient_of_score(model, inputs, target):
 
 # %%
 exercises.gradient_of_score.check(gradient_of_score)
-
-# %% [markdown]
-# ### Exercise: predict, then run
-#
-# Section 4 plots the IoU against the noise level. At the largest level there, is the IoU of SmoothGrad on the ResNet higher or lower than that of plain saliency? Answer `"higher"` or `"lower"`.
-
-# %% exercise="much_noise"
-answer = None
-# BEGIN SOLUTION
-answer = "higher" if iou["ResNet"][-1].mean() > iou["ResNet"][0].mean() else "lower"
-# END SOLUTION
-
-# %%
-exercises.much_noise.check(answer, iou["ResNet"])
 
 # %% [markdown]
 # ### Exercise: find the bug in SmoothGrad

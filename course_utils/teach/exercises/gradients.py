@@ -85,7 +85,7 @@ much_noise = Question(
     difficulty=1,
     minutes=3,
     hints=(
-        "The figure with the accuracy on noisy pictures tells what is left of the network at that level.",
+        "SmoothGrad averages gradients at noisy pictures. Look at the last column of the grid above: how much of the object is left there?",
         'Answer "higher" or "lower".',
     ),
     expected=_much_noise,
