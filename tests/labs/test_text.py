@@ -1,7 +1,6 @@
 """The text lab: where its weights come from, what it refuses, and that its models do what they are for."""
 
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -10,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-from transformers import BertConfig, BertForSequenceClassification, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 
 from course_utils.labs import text as module
 from course_utils.labs.files import DataFileError, read_weights
@@ -261,14 +259,31 @@ def test_altered_weights_are_refused(tmp_path, monkeypatch):
         text_lab("encoder")
 
 
-def test_cache_comes_before_the_package(tmp_path, monkeypatch):
+def hub_cache(folder, name, kind, monkeypatch):
+    """A hub cache that holds one small random model; returns the model's folder."""
     revision = "0123456789abcdef0123456789abcdef01234567"
-    repository = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2"
+    repository = folder / f"models--{name.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(revision)
-    small_model(repository / "snapshots" / revision, BertModel)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert module.find_weights(module.MINILM) == repository / "snapshots" / revision
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    return small_model(repository / "snapshots" / revision, kind)
+
+
+def test_the_variant_for_those_with_internet_comes_from_the_cache(tmp_path, monkeypatch):
+    hub_cache(tmp_path, "bert-base-uncased", BertForMaskedLM, monkeypatch)
+    guesser = text_lab("masked", variant="bert-base-uncased")
+    with torch.no_grad():
+        output = guesser.model(**guesser.tokenize(["good"]))
+    assert output.logits.shape[-1] == guesser.model.config.vocab_size
+    encoder = text_lab("encoder", variant="bert-base-uncased")
+    assert encoder.model.config.hidden_size == guesser.model.config.hidden_size
+    with pytest.raises(ValueError, match=r"no trained .*classifier"):
+        text_lab("sentiment", variant="bert-base-uncased")
+
+
+def test_cache_comes_before_the_package(tmp_path, monkeypatch):
+    folder = hub_cache(tmp_path, module.MINILM, BertModel, monkeypatch)
+    assert module.find_weights(module.MINILM) == folder
     with pytest.raises(DataFileError, match="SHA-256"):  # and what lies there is checked
         text_lab("encoder")
 
@@ -300,11 +315,7 @@ def small_model(folder: Path, kind: type, **options) -> Path:
         hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
         max_position_embeddings=20, **options,
     )  # fmt: skip
-    model = kind(config)
-    folder.mkdir(parents=True)
-    config.architectures = [kind.__name__]
-    (folder / "config.json").write_text(json.dumps(config.to_dict()))
-    save_file(model.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    kind(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
         shutil.copy(module._package_folder() / name, folder)
     return folder
