@@ -32,22 +32,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-
-# %% [markdown]
-# ## 1 · A puzzle: the same method, three pictures
-#
-# Three colleagues explain the same decision of the same network with Grad-CAM, each with a favourite library and its default settings. Here is what they bring to the meeting.
-# %%
-from captum.attr import LayerAttribution, LayerGradCam
 from PIL import Image
-from pytorch_grad_cam import GradCAM as GradCAMOfGradCam
-from pytorch_grad_cam.utils.image import show_cam_on_image
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torch.nn import functional as F
-from torchcam.methods import GradCAM as GradCAMOfTorchCam
-from torchcam.methods import LayerCAM as LayerCAMOfTorchCam
-from torchcam.utils import overlay_mask
 
 from course_utils import judge
 from course_utils.labs import LabUnavailable, load_lab
@@ -66,9 +53,30 @@ from course_utils.methods.occlusion import occlusion
 from course_utils.teach import plots, widgets
 from course_utils.teach.exercises import cam_in_practice as exercises
 
+# %% [markdown]
+# ## 1 · A puzzle: the same method, three pictures
+#
+# Three colleagues explain the same decision of the same network with Grad-CAM. This is the picture; it holds two objects, and the question is about one of them.
+
+# %%
 lab = load_lab("scenes", n_objects=2)
 model, layer = lab.model, lab.layer
 image, inputs, (first, second) = lab.images[0], lab.inputs[:1], lab.targets[0].tolist()
+
+plots.show_images([image], [f"why {lab.class_names[first]}?"], columns=4, width=8)
+plt.show()
+
+# %% [markdown]
+# Each colleague takes a favourite library and its default settings. Here is what they bring to the meeting.
+
+# %%
+from captum.attr import LayerAttribution, LayerGradCam
+from pytorch_grad_cam import GradCAM as GradCAMOfGradCam
+from pytorch_grad_cam.utils.image import show_cam_on_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torchcam.methods import GradCAM as GradCAMOfTorchCam
+from torchcam.methods import LayerCAM as LayerCAMOfTorchCam
+from torchcam.utils import overlay_mask
 
 with GradCAMOfTorchCam(model, target_layer=layer) as extractor:
     from_torchcam = extractor(first, model(inputs))[0][0].detach()
@@ -78,11 +86,9 @@ from_captum = LayerAttribution.interpolate(
 with GradCAMOfGradCam(model=model, target_layers=[layer]) as extractor:
     from_gradcam = extractor(input_tensor=inputs, targets=[ClassifierOutputTarget(first)])[0]
 
-figure, axes = plots.grid(1, 4, ratio=1.05)
-axes[0, 0].imshow(image)
-axes[0, 0].set_title(f"why {lab.class_names[first]}?", fontsize=10)
+figure, axes = plots.grid(1, 3, width=8, ratio=1.05)
 for ax, (name, heat) in zip(
-    axes[0, 1:],
+    axes[0],
     {"torch-cam": from_torchcam, "captum": from_captum, "pytorch-grad-cam": from_gradcam}.items(),
     strict=True,
 ):
