@@ -1265,11 +1265,11 @@ plt.show()
 # %% [markdown]
 # ## 13 · The score
 #
-# Now ask the maps a question that has an answer. On 40 stored scenes: how much of the map's mass lies on the object (*energy*), and does its maximum lie on it (*pointing game*)? Maps with a sign enter with their absolute value, the largest over the colours; of the occlusion map we take the positive part. Beside them are three maps
+# Now ask the maps a question that has an answer. On 50 stored scenes: how much of the map's mass lies on the object (*energy*), and does its maximum lie on it (*pointing game*)? Maps with a sign enter with their absolute value, the largest over the colours; of the occlusion map we take the positive part. Beside them are three maps
 # that know nothing about the network.
 
 # %%
-pictures, asked, truth = lab.inputs[:40], lab.targets[:40], lab.masks[:40]
+pictures, asked, truth = lab.inputs[:50], lab.targets[:50], lab.masks[:50]
 
 
 def class_deconvnet(model, x, target):
