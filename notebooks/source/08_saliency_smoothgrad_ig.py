@@ -641,10 +641,10 @@ judge.agreement_table(
         (
             "grad-cam GuidedBackprop",
             guided_backprop(model, two, two_targets),
-            torch.from_numpy(GuidedBackpropReLUModel(model, two.device)(two, two_targets.item())).permute(
-                2, 0, 1
-            )[None],
-            "one picture at a time, channels last",
+            torch.from_numpy(
+                GuidedBackpropReLUModel(model, two.device)(two.clone(), two_targets.item())
+            ).permute(2, 0, 1)[None],
+            "module ReLUs, one picture, channels last",
         ),
         (
             "captum InputXGradient",

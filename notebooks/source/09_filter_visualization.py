@@ -1163,7 +1163,7 @@ plt.show()
 # - A name for a filter needs a score, a chance level, and scenes that it was not chosen on.
 # - A certain network is no evidence: not for a digit, and not for a flower. Ask an outsider of another architecture, and run the method on a network with random weights.
 # - $G(z^*)$ looks real because $G$ draws real things.
-# - Next: **10 · SHAP**, which leaves pictures for a while and shares out a prediction fairly.
+# - Next: **10 · BERT**, which leaves pictures for words and asks what attention shows.
 #
 # **References**
 # - [Erhan and others, 2009: Visualizing higher-layer features of a deep network](https://www.researchgate.net/publication/265022827_Visualizing_Higher-Layer_Features_of_a_Deep_Network)
