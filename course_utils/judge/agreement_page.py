@@ -615,13 +615,9 @@ def _errors() -> Iterator[Error]:
 
     from course_utils.methods.embeddings import cosine_similarity
     from course_utils.methods.gradients import integrated_gradients, saliency, smooth_grad
+    from course_utils.methods.hooks import input_gradients
 
     model, inputs, targets = small_network(), _pictures(), torch.tensor([0, 1, 2])
-
-    def gradient(pixels: Tensor, labels: Tensor) -> Tensor:
-        pixels = pixels.detach().requires_grad_()
-        return torch.autograd.grad(model(pixels).gather(1, labels[:, None]).sum(), pixels)[0]
-
     one, label, level = inputs[:1], targets[:1], 0.4  # one picture has one range
     span = float(one.max() - one.min())
 
@@ -635,7 +631,7 @@ def _errors() -> Iterator[Error]:
     yield Error("SmoothGrad, σ² as the standard deviation", "σ", wrong)
     generator = torch.Generator().manual_seed(0)  # the noise that `smooth` draws
     noise = torch.stack([torch.randn(one.shape, generator=generator, dtype=one.dtype) for _ in range(20)])
-    copies = gradient(one + level * span * noise[:, 0], label.expand(20))
+    copies = input_gradients(model, one + level * span * noise[:, 0], label.expand(20))
     wrong = _largest(right, copies.abs().mean(dim=0, keepdim=True))
     yield Error("SmoothGrad, absolute gradients averaged", "mean of the signed gradients", wrong)
     wrong = _largest((copies**2).mean(dim=0), copies.mean(dim=0) ** 2)
@@ -649,7 +645,7 @@ def _errors() -> Iterator[Error]:
     complete = "adds up to y(x) − y(x′): completeness"
     yield Error("IG without the factor (x − x′), its sum", complete, _largest(gain, slopes))
     path = [baseline + 0.01 * step * (inputs - baseline) for step in range(91)]
-    early = torch.stack([gradient(x, targets) for x in path]).mean(dim=0) * (inputs - baseline)
+    early = torch.stack([input_gradients(model, x, targets) for x in path]).mean(dim=0) * (inputs - baseline)
     wrong = _largest(gain, early.sum(dim=(1, 2, 3)))
     yield Error("IG with α from 0 to 0.9 only, its sum", complete, wrong)
 

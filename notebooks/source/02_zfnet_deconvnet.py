@@ -1554,11 +1554,11 @@ for name in ("activation 1, switches 1", "activation 2, switches 2"):
 # Occlusion asks what happens when something is *not there*, but a grey, black or white square is very much there, and the network may take it for a part of some object. The same picture with three colours of the square:
 
 # %%
-fills = {"grey (0)": 0.0, "black (−1)": -1.0, "white (+1)": 1.0}
+fills = {"black (−1)": -1.0, "white (+1)": 1.0}
 three_pictures = lab.inputs[shown], lab.targets[shown]
 by_fill = {"grey (0)": falls}  # from section 9
-for name in list(fills)[1:]:
-    by_fill[name] = occlusion(model, *three_pictures, 24, 12, baseline=fills[name])
+for name, value in fills.items():
+    by_fill[name] = occlusion(model, *three_pictures, 24, 12, baseline=value)
 plots.show_maps(
     list(lab.images[shown[:2]]),
     {name: m[:2] for name, m in by_fill.items()},
@@ -1567,7 +1567,7 @@ plots.show_maps(
     title="Occlusion with squares of three colours",
 )
 plt.show()
-for name in list(fills)[1:]:
+for name in fills:
     print(
         f"{name}: rank correlation with grey {judge.rank_correlation(by_fill[name], by_fill['grey (0)']).mean().item():.2f}"
     )

@@ -672,8 +672,11 @@ def show_digits(rows):
     plt.show()
 
 
-sources = {"fonts": "its fonts", "new_fonts": "new fonts", "handwritten": "handwriting"}
-read = {name: load_lab("digits", source=source) for source, name in sources.items()}
+read = {
+    "its fonts": digits,
+    "new fonts": load_lab("digits", source="new_fonts"),
+    "handwriting": load_lab("digits", source="handwritten"),
+}
 show_digits(
     {
         name: kind.inputs[[(kind.targets == c).nonzero()[0].item() for c in range(10)]]

@@ -40,7 +40,7 @@ from course_utils.methods.occlusion import occlusion
 
 Call = Callable[[], Tensor]
 Case = tuple[str, Call, dict[str, Call]]  # name, ours, the libraries'
-PROMISED = {"captum": 1.5, "captum, 64 at once": 1.2}  # occlusion's ratios, on every network
+PROMISED = {"captum": 1.5, "captum, 64 at once": 1.2}  # occlusion, every network; the aim is 5 and 2
 STATUS = Path("/proc/self/status")
 
 
@@ -192,12 +192,15 @@ def main() -> int:
     score_cam_module.tqdm.tqdm = lambda steps: steps  # no progress bar
 
     model, failed = small_network(), []
-    lab_networks = {"occlusion, ResNet": resnet().eval(), "occlusion, ZF-Net": zfnet().eval()}
+    lab_networks = {"ResNet": resnet().eval(), "ZF-Net": zfnet().eval()}
     cases = [
         occlusion_case(model, 32, 8, 2),
         occlusion_case(model, 64, 8, 4),
         occlusion_case(model, 128, 20, 8),
-        *(occlusion_case(network, 128, 20, 8, name) for name, network in lab_networks.items()),
+        *(
+            occlusion_case(network, 128, 20, 8, f"occlusion, {name}")
+            for name, network in lab_networks.items()
+        ),
         score_cam_case(model),
         score_cam_upsampled_case(model),
         grad_cam_case(model),
@@ -232,9 +235,10 @@ def main() -> int:
 
 def forward_passes(model: nn.Module, batch_size: int) -> Call:
     """A call that sends 64 pictures through the model; batches run in the layout that our methods use."""
-    batches = pictures(64, 128).split(batch_size)
+    inputs = pictures(64, 128)
     if batch_size > 1:
-        batches = [batch.contiguous(memory_format=fast_layout(model, batch)) for batch in batches]
+        inputs = inputs.contiguous(memory_format=fast_layout(model, inputs))
+    batches = inputs.split(batch_size)
 
     def run() -> None:
         with torch.inference_mode():
