@@ -91,8 +91,8 @@ def install_package(python, uv):
 
 
 def installer(python, uv):
-    if uv:
-        return [uv, "pip", "install", "--python", python]
+    if uv:  # pip compiles by itself; without it a kernel's first imports take twice as long
+        return [uv, "pip", "install", "--compile-bytecode", "--python", python]
     return [python, "-m", "pip", "install", "--disable-pip-version-check"]
 
 

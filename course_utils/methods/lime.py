@@ -15,11 +15,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm, truncnorm
-from sklearn.linear_model import lars_path
-from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 Predict = Callable[..., np.ndarray]
@@ -117,7 +115,7 @@ def lime_image(
 def sample_masks(n_samples: int, n_features: int, random_state: Seed = 0) -> np.ndarray:
     """(n_samples, n_features) uint8 fair coins; the first row is all ones (the input itself)."""
     _positive(n_samples=n_samples, n_features=n_features)
-    draws = check_random_state(random_state).randint(0, 2, n_samples * n_features)
+    draws = _generator(random_state).randint(0, 2, n_samples * n_features)
     masks = draws.reshape(n_samples, n_features).astype(np.uint8)
     masks[0] = 1
     return masks
@@ -243,7 +241,7 @@ def lime_text(
 def sample_word_masks(n_samples: int, n_words: int, random_state: Seed = 0) -> np.ndarray:
     """(n_samples, n_words) uint8: a uniform number of zeros in each row, the first row all ones."""
     _positive(n_samples=n_samples, n_words=n_words)
-    random = check_random_state(random_state)
+    random = _generator(random_state)
     masks = np.ones((n_samples, n_words), np.uint8)
     for row, size in zip(masks[1:], random.randint(1, n_words + 1, n_samples - 1), strict=True):
         row[random.choice(n_words, size, replace=False)] = 0
@@ -348,7 +346,7 @@ def tabular_neighbourhood(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Sample rows around `row`: what the surrogate sees (n, d), the rows (n, d), names (d,)."""
     row, table = _table_row(row, training_table)
-    random = check_random_state(random_state)
+    random = _generator(random_state)
     n_columns = len(row)
     _positive(n_samples=n_samples)
     names = [f"column {j}" for j in range(n_columns)] if names is None else list(names)
@@ -389,6 +387,8 @@ def _values_in_quarters(
     drawn: np.ndarray, cuts: np.ndarray, column: np.ndarray, random: np.random.RandomState
 ) -> np.ndarray:
     """A value for each drawn quarter, from a normal with the quarter's mean and spread cut at its borders."""
+    from scipy.stats import truncnorm  # slow to import, and only tables need it
+
     quarter = np.searchsorted(cuts, column)
     members = [column[quarter == q] for q in range(len(cuts) + 1)]
     mean = np.array([m.mean() if len(m) else 0 for m in members])[drawn]
@@ -542,6 +542,8 @@ def _forward_selection(xs: np.ndarray, ys: np.ndarray, k: int) -> np.ndarray:
 
 def _lasso_selection(xs: np.ndarray, ys: np.ndarray, k: int) -> np.ndarray:
     """The columns at the least penalised corner of the lasso path that has at most k of them."""
+    from sklearn.linear_model import lars_path  # slow to import, and only this selection needs it
+
     _, _, path = lars_path(xs, ys, method="lasso")
     counts = (path != 0).sum(axis=0)
     return np.flatnonzero(path[:, np.flatnonzero(counts <= k)[-1]])
@@ -588,7 +590,7 @@ def coefficient_intervals(explanation: Explanation, level: float = 0.95) -> np.n
     free = max(len(w) - len(chosen) - 1, 1)
     noise = np.sum(w * (explanation.outputs - fitted) ** 2) / free
     inverse = np.linalg.pinv(xs.T @ xs + explanation.ridge * np.eye(len(chosen)))
-    half = norm.ppf((1 + level) / 2) * np.sqrt(noise * np.diag(inverse @ xs.T @ xs @ inverse))
+    half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(noise * np.diag(inverse @ xs.T @ xs @ inverse))
     intervals = np.zeros((len(explanation.coefficients), 2))
     intervals[chosen] = explanation.coefficients[chosen, None] + np.stack([-half, half], axis=1)
     return intervals
@@ -693,6 +695,12 @@ def _several(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
     if len(explanations) < 2 or len({len(e.coefficients) for e in explanations}) != 1:
         raise ValueError("stability needs two or more explanations of the same input")
     return explanations
+
+
+def _generator(random_state: Seed) -> np.random.RandomState:
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    return np.random.RandomState(random_state)
 
 
 def _positive(**values: int) -> None:

@@ -53,7 +53,7 @@ def test_uv_is_used_where_it_is(place, monkeypatch):
     monkeypatch.setattr(environment.shutil, "which", lambda name: "/bin/uv" if name == "uv" else None)
     environment.ensure_environment()
     assert place[1][0].startswith("/bin/uv venv")
-    assert place[1][1].startswith("/bin/uv pip install --python")
+    assert place[1][1].startswith("/bin/uv pip install --compile-bytecode --python")
 
 
 def test_a_changed_lock_builds_it_again_and_a_changed_pyproject_only_the_package(place):
