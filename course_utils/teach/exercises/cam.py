@@ -1,9 +1,13 @@
-"""The exercises of lesson 03: the class activation map, its identity, a prediction, a map that becomes NaN."""
+"""The exercises of lesson 03: the class activation map, its identity, a prediction, a map that becomes NaN, the
+difference of two classes, the box."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy import ndimage
 
+from course_utils.methods.cam import upsample
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 
@@ -99,7 +103,8 @@ harder_scenes = Question(
     difficulty=1,
     minutes=3,
     hints=(
-        "A threshold at 20 % of the maximum keeps everything that is a bit active. What else may be active with two objects?",
+        "At 20 % of the maximum the box reaches as far as the map's blur does. Does the blur know how large the object is?",
+        "Two objects share the picture. What does that do to the size of each, and to a box that hardly shrinks with it?",
         'Answer with one of the names in `errors`: `"one object"` or `"two objects"`.',
     ),
     expected=_harder,
@@ -107,7 +112,7 @@ harder_scenes = Question(
     mistakes={
         "other": Mistake(
             lambda answer, errors: answer in errors and answer != _harder(errors),
-            "your own run measured a larger error for the other kind of scene: look at the two numbers again.",
+            "your own run measured a larger error for the other kind of scene at this threshold: compare the sizes of the objects.",
             example=lambda errors: min(errors, key=errors.get),
         ),
         "not a kind": Mistake(
@@ -174,6 +179,156 @@ positive_scaled = Exercise(
                 / (maps.amax(dim=(1, 2), keepdim=True) - maps.amin(dim=(1, 2), keepdim=True))
             ),
             "subtracting the minimum makes an all-negative map look like a confident one: cut at zero instead.",
+        ),
+    },
+)
+
+
+def _rather_than(
+    features: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    target: torch.Tensor,
+    other: torch.Tensor,
+) -> torch.Tensor:
+    maps = torch.einsum("nk,nkhw->nhw", weight[target] - weight[other], features)
+    return maps + (bias[target] - bias[other])[:, None, None]
+
+
+def _two_questions() -> list[tuple[torch.Tensor, ...]]:
+    """Feature maps, a linear layer for five classes, and two different classes for each picture."""
+    generator = torch.Generator().manual_seed(3)
+    cases = []
+    for n, k, height, width in ((3, 4, 3, 5), (2, 6, 4, 4), (4, 3, 7, 2)):
+        features = torch.rand(n, k, height, width, generator=generator)
+        weight, bias = torch.randn(5, k, generator=generator), torch.randn(5, generator=generator)
+        target = torch.randint(5, (n,), generator=generator)
+        step = torch.randint(1, 5, (n,), generator=generator)
+        cases.append((features, weight, bias, target, (target + step) % 5))
+    return cases
+
+
+rather_than = Exercise(
+    name="rather_than",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "A class's map is linear in its weights. So the difference of two maps is the map of which weights?",
+        "`weight[target]` gives each picture its own row of weights, (N, K). `torch.einsum` of section 3 does the rest.",
+        "A number added to every place of a map adds just that number to the map's mean. Give it the shape (N, 1, 1).",
+    ),
+    reference=_rather_than,
+    cases=_two_questions,
+    mistakes={
+        "no bias": Mistake(
+            lambda features, weight, bias, target, other: torch.einsum(
+                "nk,nkhw->nhw", weight[target] - weight[other], features
+            ),
+            "the biases are missing: the mean of your map is S_target − S_other only where both are equal.",
+        ),
+        "bias shared out": Mistake(
+            lambda features, weight, bias, target, other: (
+                torch.einsum("nk,nkhw->nhw", weight[target] - weight[other], features)
+                + (bias[target] - bias[other])[:, None, None] / features[0, 0].numel()
+            ),
+            "you divided the biases by the number of places: the score is the *mean* of the map, so that is done twice.",
+        ),
+        "reversed": Mistake(
+            lambda features, weight, bias, target, other: _rather_than(features, weight, bias, other, target),
+            "the sign is reversed: positive places should speak for `target`, negative ones for `other`.",
+        ),
+        "relu first": Mistake(
+            lambda features, weight, bias, target, other: (
+                torch.einsum("nk,nkhw->nhw", weight[target], features).relu()
+                - torch.einsum("nk,nkhw->nhw", weight[other], features).relu()
+                + (bias[target] - bias[other])[:, None, None]
+            ),
+            "you cut each map at zero before the difference: what speaks against `other` speaks for `target`.",
+        ),
+    },
+)
+
+
+def _box(
+    heat: torch.Tensor,
+    size: tuple[int, int],
+    threshold: float,
+    *,
+    enlarge_first: bool = True,
+    of_maximum: bool = True,
+    corners: bool = True,
+    largest: bool = True,
+    outside: int = 1,
+) -> torch.Tensor:
+    if enlarge_first:
+        heat = upsample(heat[None], size)[0]
+    kept = (heat > (threshold * heat.max() if of_maximum else threshold)).numpy()
+    regions, n_regions = ndimage.label(kept, structure=np.ones((3, 3)) if corners else None)
+    areas = np.bincount(regions.flatten(), minlength=n_regions + 1)[1:]
+    rows, columns = np.nonzero(regions == 1 + areas.argmax() if largest else kept)
+    box = [columns.min(), rows.min(), columns.max() + outside, rows.max() + outside]
+    if not enlarge_first:
+        y, x = size[0] // heat.shape[0], size[1] // heat.shape[1]
+        box = [box[0] * x, box[1] * y, box[2] * x, box[3] * y]
+    return torch.tensor([int(value) for value in box])
+
+
+def _maps_with_boxes() -> list[tuple[torch.Tensor, tuple[int, int], float]]:
+    """A large region beside a small strong one; in the last map the large one hangs together at a corner."""
+    generator = torch.Generator().manual_seed(4)
+    cases = []
+    for height, width, scale, threshold in ((6, 9, 8, 0.4), (8, 6, 5, 0.3)):
+        heat = 0.4 * torch.rand(height, width, generator=generator) - 0.3
+        heat[1:4, 1:3] = 2.0 + torch.rand(3, 2, generator=generator)
+        heat[height - 2, width - 2] = 4.0  # the maximum is in the smaller region
+        cases.append((heat, (scale * height, scale * width), threshold))
+    heat = torch.zeros(7, 10)
+    heat[1:3, 1:3] = heat[3:5, 3:5] = 3.0
+    heat[1:6, 8] = 4.0
+    cases.append((heat, (7, 10), 0.5))
+    return cases
+
+
+box_from_map = Exercise(
+    name="box_from_map",
+    difficulty=3,
+    minutes=15,
+    hints=(
+        "`upsample` wants maps (N, h, w): give it `heat[None]` and take the first of what comes back.",
+        "`ndimage.label(mask, structure=np.ones((3, 3)))` returns an array with 0 outside and 1, 2, … in the regions, and their number.",
+        "`np.bincount(regions.flatten())` counts the pixels of each number. Number 0 is the background: leave it out.",
+        "`np.nonzero(regions == the_largest)` gives rows and columns: their smallest values, and their largest plus one.",
+    ),
+    reference=_box,
+    cases=_maps_with_boxes,
+    mistakes={
+        "all regions": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, largest=False),
+            "your box goes around everything above the threshold: only the largest connected region counts.",
+        ),
+        "coarse": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, enlarge_first=False),
+            "you looked for the region on the coarse map, so the box jumps in whole places: enlarge the map first.",
+        ),
+        "no share": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, of_maximum=False),
+            "the threshold is a share of the map's maximum, and you compared with the number itself.",
+        ),
+        "last inside": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, outside=0),
+            "right and bottom are the first column and row *outside*: yours are the last inside.",
+        ),
+        "rows first": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold)[[1, 0, 3, 2]],
+            "rows and columns are exchanged: left and right come from the columns, top and bottom from the rows.",
+        ),
+        "no corners": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, corners=False),
+            "pixels that touch at a corner are connected too: `ndimage.label` needs `structure=np.ones((3, 3))` for that.",
+        ),
+        "with background": Mistake(
+            lambda heat, size, threshold: torch.tensor([0, 0, size[1], size[0]]),
+            "your box is the whole picture: was the background, number 0, the largest of your regions?",
         ),
     },
 )
