@@ -42,6 +42,7 @@ from course_utils.methods.gradients import (
     smooth_grad,
     var_grad,
 )
+from course_utils.methods.shapley import gradient_shap
 from course_utils.teach import plots, widgets
 from course_utils.teach.exercises import gradients as exercises
 
@@ -291,9 +292,9 @@ prediction = "lower"
 zf = load_lab("scenes", model="zfnet")
 some, some_targets, some_masks = lab.inputs[:50], lab.targets[:50], lab.masks[:50]
 few_inputs, few_targets, few_masks = some[:16], some_targets[:16], some_masks[:16]
-curve_levels = (0.0, 0.02, 0.05, 0.1, 0.2)
+curve_levels, curve_counts = (0.0, 0.02, 0.05, 0.1, 0.2), (1, 4, 8)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), sharey=True)
-iou = {}
+iou, most_samples = {}, {}
 for name, network in (("ResNet", model), ("ZF-Net", zf.model)):
     by_level = []
     for level in curve_levels:
@@ -303,32 +304,38 @@ for name, network in (("ResNet", model), ("ZF-Net", zf.model)):
             maps = smooth_grad(network, few_inputs, few_targets, 4, level).abs()
         by_level.append(judge.mask_iou(maps.amax(dim=1), few_masks))
     iou[name] = by_level
-    means = np.array([values.mean().item() for values in by_level])
-    bounds = np.array([judge.bootstrap_interval(values.numpy()) for values in by_level])
-    axes[0].plot(curve_levels, means, "o-", label=name)
-    axes[0].fill_between(curve_levels, bounds[:, 0], bounds[:, 1], alpha=0.2)
-by_count = [
-    judge.mask_iou(smooth_grad(model, few_inputs, few_targets, n, 0.05).abs().amax(dim=1), few_masks)
-    .mean()
-    .item()
-    for n in (1, 3, 8)
-]
-axes[1].plot((1, 3, 8), by_count, "o-")
-axes[0].set(xlabel="noise level (0 is plain saliency), 4 samples", ylabel="IoU with the object")
-axes[1].set(xlabel="number of samples (ResNet, noise level 0.05)")
+    by_count = [
+        by_level[curve_levels.index(0.05)]  # the same 4 samples
+        if n == 4
+        else judge.mask_iou(
+            smooth_grad(network, few_inputs, few_targets, n, 0.05).abs().amax(dim=1), few_masks
+        )
+        for n in curve_counts
+    ]
+    most_samples[name] = by_count[-1].mean()
+    for ax, steps, curve in ((axes[0], curve_levels, by_level), (axes[1], curve_counts, by_count)):
+        bounds = np.array([judge.bootstrap_interval(values.numpy()) for values in curve])
+        ax.plot(steps, [values.mean().item() for values in curve], "o-", label=name)
+        ax.fill_between(steps, bounds[:, 0], bounds[:, 1], alpha=0.2)
+axes[0].set(
+    xlabel="noise level (0 is plain saliency), 4 samples",
+    ylabel="IoU with the object",
+    xticks=(0.0, 0.05, 0.1, 0.15, 0.2),
+)
+axes[1].set(xlabel="number of samples, noise level 0.05", xticks=curve_counts)
 axes[0].legend()
 plt.show()
 for name, values in iou.items():
     best = int(np.argmax([v.mean().item() for v in values]))
     print(
-        f"{name}: plain {values[0].mean():.2f}, best {values[best].mean():.2f} at noise level {curve_levels[best]}, at the largest {values[-1].mean():.2f}"
+        f"{name}: plain {values[0].mean():.2f}, best {values[best].mean():.2f} at noise level {curve_levels[best]}, at the largest {values[-1].mean():.2f}; {curve_counts[-1]} samples at 0.05: {most_samples[name]:.2f}"
     )
 
 # %%
 exercises.much_noise.check(prediction, iou["ResNet"])
 
 # %% [markdown]
-# This is not what the paper's pictures promise. The paper worked with large ImageNet networks; ours were trained with little noise, and strong noise takes them out of their depth: the gradients are then those of a network that no longer recognises anything. **Where the network no longer works, noise cannot help.** That is necessary, not sufficient: watch the ResNet at 0.05 below, where nearly all answers are still right, and remember its curve above, which has dropped there already:
+# Left: a little noise changes nothing that the intervals could tell, more noise hurts. Right: more samples help both networks, but for the ResNet not enough to make up for the noise. This is not what the paper's pictures promise. The paper worked with large ImageNet networks; ours were trained with little noise, and strong noise takes them out of their depth: the gradients are then those of a network that no longer recognises anything. **Where the network no longer works, noise cannot help.** That is necessary, not sufficient: watch the ResNet at 0.05 below, where nearly all answers are still right, and remember its curve above, which has dropped there already:
 
 # %%
 accuracies = {}
@@ -352,14 +359,13 @@ plt.show()
 
 # %%
 three, three_targets = lab.inputs[shown], lab.targets[shown]
-squared = smooth_grad(model, three, three_targets, 20, 0.05).square() + var_grad(
-    model, three, three_targets, 20, 0.05
-)
+smooth = smooth_grad(model, three, three_targets, 20, 0.05)
+variance = var_grad(model, three, three_targets, 20, 0.05)
 relatives = {
     "saliency": saliency(model, three, three_targets).amax(dim=1),
-    "SmoothGrad": smooth_grad(model, three, three_targets, 20, 0.05).abs().amax(dim=1),
-    "SmoothGrad²": squared.amax(dim=1),
-    "VarGrad": var_grad(model, three, three_targets, 20, 0.05).amax(dim=1),
+    "SmoothGrad": smooth.abs().amax(dim=1),
+    "SmoothGrad²": (smooth.square() + variance).amax(dim=1),
+    "VarGrad": variance.amax(dim=1),
 }
 plots.show_maps(
     list(lab.images[shown]),
@@ -537,20 +543,12 @@ by_baseline = {
     name: integrated_gradients(model, three, three_targets, baselines=b, n_steps=16).sum(dim=1).abs()
     for name, b in baselines.items()
 }
-others = lab.inputs[50:54]  # four other pictures as baselines: expected gradients
-by_baseline["four pictures"] = (
-    torch.stack(
-        [
-            integrated_gradients(
-                model, three, three_targets, baselines=other[None].expand_as(three), n_steps=8
-            )
-            for other in others
-        ]
-    )
-    .mean(dim=0)
-    .sum(dim=1)
-    .abs()
+others = lab.inputs[50:]  # pictures other than the three
+by_baseline["average of 4"] = sum(
+    integrated_gradients(model, three, three_targets, baselines=other.expand_as(three), n_steps=8) / 4
+    for other in others[:4, None]
 )
+by_baseline["average of 4"] = by_baseline["average of 4"].sum(dim=1).abs()
 plots.show_maps(
     list(lab.images[shown]),
     by_baseline,
@@ -562,7 +560,43 @@ plots.show_maps(
 plt.show()
 
 # %% [markdown]
-# The last column averages over several real pictures as baselines: **expected gradients**. It asks "compared with an ordinary picture?", at the price of more passes.
+# The last column takes four other scenes as baselines, one after the other, and averages the four attributions. It asks "compared with an ordinary picture?", at the price of four times the passes.
+#
+# ### Expected gradients
+#
+# Why stop at four? Let every single step draw its own: a baseline $x'$ at random from many pictures, and a place $\alpha$ on the way at random between 0 and 1. The average of $(x_i - x'_i)\,\partial_i S\big(x' + \alpha(x - x')\big)$ over such draws is called **expected gradients** (Erion and others, 2021). It adds up to $S(x)$ minus the *mean* score of the baselines, up to the error of the draws. So look at the sum again:
+
+# %%
+fish, its_class = three[:1], three_targets[:1]
+with torch.no_grad():
+    to_explain = (model(fish) - model(others).mean(dim=0))[0, its_class].item()
+generator = torch.Generator().manual_seed(0)
+draws = torch.cat(
+    [
+        gradient_shap(
+            model, fish.expand(40, -1, -1, -1), its_class.expand(40), others, 1, generator=generator
+        )
+        for _ in range(5)
+    ]
+)
+expected = {}
+for n_draws in (8, 40, 200):
+    some_draws = draws[:n_draws]
+    sums = some_draws.sum(dim=(1, 2, 3))
+    title = f"{n_draws} draws: sum {sums.mean():.1f} ± {sums.std() / n_draws**0.5:.1f}"
+    expected[title] = some_draws.mean(dim=0, keepdim=True).sum(dim=1).abs()
+plots.show_maps(
+    [lab.images[0]],
+    expected,
+    labels=["fish"],
+    title=f"Expected gradients with {len(others)} scenes as baselines; to explain: {to_explain:.1f}",
+    width=8,
+    alone=True,
+)
+plt.show()
+
+# %% [markdown]
+# More draws, less grain. But a single draw is wild: the titles show the sum with its standard error, which falls only with the root of the number of draws. So do not judge by one small gap, it may be luck.
 #
 # ### Gradient × input
 #
@@ -688,8 +722,8 @@ for steps in (5, 10, 50):
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
-pair_inputs, pair_targets = pairs.inputs[:25].repeat_interleave(2, dim=0), pairs.targets[:25].flatten()
-pair_truth = pairs.masks[:25].flatten(0, 1)
+pair_inputs, pair_targets = pairs.inputs[:20].repeat_interleave(2, dim=0), pairs.targets[:20].flatten()
+pair_truth = pairs.masks[:20].flatten(0, 1)
 
 
 def all_maps(x, t):
@@ -708,9 +742,9 @@ def all_maps(x, t):
 
 knows_nothing = ["edges (Sobel)", "centre", "random"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
-single_maps = all_maps(some, some_targets)
+single_maps = all_maps(some[:40], some_targets[:40])
 plots.score_plot(
-    {k: judge.mask_iou(v, some_masks) for k, v in single_maps.items()},
+    {k: judge.mask_iou(v, some_masks[:40]) for k, v in single_maps.items()},
     baselines=knows_nothing,
     xlabel="one object: IoU",
     ax=axes[0],
@@ -750,7 +784,7 @@ plt.show()
 # %%
 def outside(lab, **options):
     """For each method: share (N,) of the map outside the creature."""
-    x, t = lab.inputs[:24], lab.targets[:24]
+    x, t = lab.inputs[:16], lab.targets[:16]
     dark, bright = -torch.ones_like(x), torch.ones_like(x)
     maps = {
         "saliency": saliency(lab.model, x, t).amax(dim=1),
@@ -763,16 +797,19 @@ def outside(lab, **options):
         "IG, white baseline": integrated_gradients(lab.model, x, t, baselines=bright, n_steps=6)
         .sum(dim=1)
         .abs(),
+        "IG, blurred baseline": integrated_gradients(lab.model, x, t, baselines=judge.blur(x), n_steps=6)
+        .sum(dim=1)
+        .abs(),
         "Grad-CAM": upsample(grad_cam(lab.model, x, t, lab.layer), x.shape[-2:]),
     }
-    return {name: judge.energy_in_mask(heat, ~lab.masks[:24]) for name, heat in maps.items()}
+    return {name: judge.energy_in_mask(heat, ~lab.masks[:16]) for name, heat in maps.items()}
 
 
 shares = {"biased": outside(biased), "clean": outside(clean)}
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.4))
 for ax, (name, values) in zip(axes, shares.items(), strict=True):
     plots.score_plot(
-        values | {"area of the background": (~biased.masks[:24]).float().mean(dim=(1, 2))},
+        values | {"area of the background": (~biased.masks[:16]).float().mean(dim=(1, 2))},
         baselines=["area of the background"],
         sort=False,
         xlabel=f"{name} network: share outside the creature",

@@ -691,7 +691,7 @@ for name, kind in read.items():
     )
 
 # %% [markdown]
-# The reader is good at the fonts of its training, and clearly worse at fonts and at handwriting that it never saw: an accuracy holds for the kind of pictures that it was measured on. (With MNIST on your disk, `load_lab("digits", source="mnist")` reads its test set, by torchvision's own loader; without it, the error says how to fetch it.) What follows asks about digits in the fonts of its training.
+# The reader is good at the fonts of its training, and clearly worse at fonts and at handwriting that it never saw: an accuracy holds for the kind of pictures that it was measured on. (With MNIST on your disk, `load_lab("digits", source="mnist")` reads its test set, by torchvision's own loader from `~/.cache/torchvision`; without it, the error says how to fetch it.) What follows asks about digits in the fonts of its training.
 #
 # Ask the reader for each of its classes. First plainly, then with $R(x) = \lambda\sum\lvert x\rvert$, ink costs money (here as a mean over the pixels), and then with everything: ink, total variation and moves.
 
@@ -772,6 +772,13 @@ print("what the second reader calls the third row:", *said)
 # %%
 drawings, _ = training_digits(1000)
 drawings = drawings.to(digits.device)
+
+
+def distances(pictures):
+    """Euclidean distances (N, 1000) of pictures from the drawings."""
+    return torch.cdist(pictures.flatten(1), drawings.flatten(1))
+
+
 held_out = digits.inputs[digits.targets.argsort(stable=True)[::4]]  # fifty real drawings, five of each class
 kinds = {
     "real drawings": (held_out, torch.arange(50) // 5),
@@ -791,10 +798,14 @@ with torch.no_grad():
             [
                 reader(pictures).softmax(dim=1)[index, wanted_class].mean().item(),
                 second(pictures).softmax(dim=1)[index, wanted_class].mean().item(),
-                torch.cdist(pictures.flatten(1), drawings.flatten(1)).amin(dim=1).mean().item(),
+                distances(pictures).amin(dim=1).mean().item(),
                 vae.loss(pictures).mean().item(),
             ]
         )
+best = dreams["reader"][0]
+with torch.no_grad():
+    nearest = drawings[distances(best).argmin(dim=1)]
+show_digits({"G(z*)": best, "nearest\ndrawing": nearest})
 print(f"{'':24} {'reader':>8} {'second':>8} {'nearest':>8} {'VAE loss':>9}")
 for name, (p, q, distance, loss) in zip(kinds, rows, strict=True):
     print(f"{name:24} {p:8.2f} {q:8.2f} {distance:8.1f} {loss:9.0f}")
@@ -811,7 +822,7 @@ plt.show()
 # %% [markdown]
 # Left: the first column of the table. Right: its last. Two cautions about the right-hand plot. The empty page has the lowest loss of all, and it is no digit: a low loss means *easy to copy*. And the loss comes from the same autoencoder whose decoder drew $G(z^*)$, so these pictures had to do well. It is no independent judge of them.
 #
-# The column *nearest*: the pictures of the generator lie nearer to the training drawings than real drawings do that the reader has not seen. It draws the average digit.
+# The row of digits on top: the reader's $G(z^*)$, and below each the training drawing nearest to it. They are not copies: the generator's strokes are softer and of another shape, and the nearest drawing may even be another digit, as for the 5. The column *nearest*: the pictures of the generator lie nearer to the training drawings than real drawings do that the reader has not seen. It draws the average digit.
 #
 # Look at the column *second*. A reader that had no part in making the noise is certain of it too: the two share a training method and an architecture, and with it the same blind spots. Agreement of two similar networks is no proof that a picture means something. The outsider of section 8 was of another
 # architecture for that reason.
@@ -830,23 +841,21 @@ with torch.no_grad():
         if name != "second reader"  # it is the judge
     }
 success = {name: (p.view(10, STARTS) > 0.5).float().mean(dim=1) for name, p in every.items()}
-figure, ax = plt.subplots(figsize=(8, 2.8))
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.6), width_ratios=(1.6, 1))
 for offset, name in zip((-0.2, 0.2), success, strict=True):
-    ax.bar(np.arange(10) + offset, success[name].cpu(), 0.38, label=f"ascent on: {name}")
-ax.set(xticks=range(10), xlabel="asked-for digit", ylabel="share of starts", ylim=(0, 1.05))
-ax.legend(fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    left.bar(np.arange(10) + offset, success[name].cpu(), 0.38, label=f"ascent on: {name}")
+left.set(xticks=range(10), xlabel="asked-for digit", ylabel="share of starts", ylim=(0, 1.05))
+left.legend(fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.25))
+plots.score_plot(success, sort=False, xlabel="mean of ten classes (chance: about 0.10)", ax=right)
 plt.show()
-print(
-    f"all classes: {success['reader'].mean():.2f} for the reader, {success['random weights'].mean():.2f} for random weights (chance is about 0.10)"
-)
 
 # %% [markdown]
-# The reader's ascent ends at the asked-for digit from nearly every start. That of the random weights hits some digits now and then and others never: the luck of one draw of weights. So the answer to the question of this section is: both, and you can say which part is whose. The reader contributes *which* digit. The generator contributes everything that makes it look like one. If you show $G(z^*)$ as "what the network has learnt", say so.
+# Left: class by class. Right: the means, with intervals over the ten classes. The reader's ascent ends at the asked-for digit from nearly every start. That of the random weights hits some digits now and then and others never: the luck of one draw of weights. So the answer to the question of this section is: both, and you can say which part is whose. The reader contributes *which* digit. The generator contributes everything that makes it look like one. If you show $G(z^*)$ as "what the network has learnt", say so.
 
 # %% [markdown]
 # ## 10 · The real thing
 #
-# MobileNetV2, trained on ImageNet: what do its filters and its classes like best? It takes pictures of any size, so 128 pixels save time.
+# MobileNetV2, trained on ImageNet, takes pictures of any size, so 128 pixels save time in the ascents. But first a photograph that comes with scikit-image or scikit-learn, and what the filters see in it. Red: the filter reacts; blue: the opposite.
 
 # %%
 try:
@@ -855,6 +864,26 @@ except LabUnavailable as error:
     photos = None
     print(error)
 
+if photos is not None:
+    photo = photos.inputs[1:2]
+    figure, axes = plots.grid(2, 5, ratio=1.1)
+    for row, layer in zip(axes, ("features.1", "features.8"), strict=True):
+        row[0].imshow(photos.images[1])
+        row[0].set_ylabel(layer, fontsize=10)
+        with torch.no_grad():
+            maps = create_feature_extractor(photos.model, [layer])(photo)[layer][0]
+        for ax, k in zip(row[1:], maps.amax(dim=(1, 2)).argsort(descending=True)[:4].tolist(), strict=True):
+            heat = filter_activation(photos.model, photo, layer, k)[0]
+            plots.show_heat(ax, heat, signed=True, title=f"filter {k} ({heat.shape[0]}×{heat.shape[1]})")
+    figure.suptitle("MobileNetV2: what four filters of a shallow and of a deep layer see")
+    plt.show()
+
+# %% [markdown]
+# The shallow filters follow rims and highlights, one brighter, one darker on the left side. The deep ones react in few, coarse places, and some of the strongest lie at the border of the picture, where the layers pad with zeros: not everything that a filter reacts to is in the picture.
+#
+# That was the first question of section 2. Now the second: what do filters and classes like best?
+
+# %%
 if photos is not None:
     mean, deviation = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     photo_range = {"value_range": ((0 - mean) / deviation, (1 - mean) / deviation), "shape": (3, 128, 128)}
