@@ -1595,15 +1595,20 @@ plt.show()
 # Replace the dots with your code and run the cell with the check. `exercises.worth.hint()` gives you one hint at a time; the solution is folded below each check.
 
 # %% [markdown]
-# ### Exercise: the worth of a coalition
+# ### Exercise: the worth of a coalition of teams
+#
+# Superpixels, words, the columns of one questionnaire: often a player is not one feature but a *team* of features, which come and go together. Write such a game for a table. `teams` says for each feature the number of its team. The worth is that of section 3: the average over the background rows.
 
 
 # %% exercise="worth"
-def worth(predict, x, background, mask):
-    """v(S) as a number: `mask` (d,) is 1 for the features in S. predict takes rows (B, d) and returns (B,)."""
+def worth(predict, x, background, teams, masks):
+    """v(S) for coalitions of teams: masks (B, n) of 0 and 1 to worths (B,).
+
+    predict takes rows (N, d) and returns (N,); x (d,) is explained; background (K, d); teams (d,), 0 … n − 1.
+    """
     # BEGIN SOLUTION
-    rows = np.where(mask == 1, x, background)
-    return predict(rows).mean()
+    features = masks[:, teams]  # a feature is present when its team is
+    return np.array([predict(np.where(row == 1, x, background)).mean() for row in features])
     # END SOLUTION
 
 
@@ -1651,27 +1656,30 @@ def kernel(n, sizes):
 exercises.kernel.check(kernel)
 
 # %% [markdown]
-# ### Exercise: one walk
+# ### Exercise: there and back
 #
-# `order` says who arrives: first player `order[0]`, then `order[1]`, and so on. Return what each player adds, entry $i$ for player $i$.
+# An antithetic walk (section 6). `order` says who arrives: first player `order[0]`, then `order[1]`, and so on. Then everybody leaves, and they come once more in the opposite order. Return for each player the mean of what it adds on the two ways, entry $i$ for player $i$.
 
 
-# %% exercise="walk"
-def walk(value, order):
-    """What each player (n,) adds in one order of arrival; value takes (B, n) of 0 and 1 and returns (B,)."""
+# %% exercise="there_and_back"
+def there_and_back(value, order):
+    """Mean of what each player (n,) adds in an order and in its reverse; value takes (B, n) of 0 and 1, returns (B,)."""
     # BEGIN SOLUTION
     n = len(order)
-    masks = np.zeros((n + 1, n), dtype=int)
+    there = np.zeros((n + 1, n), dtype=int)
     for k, player in enumerate(order):
-        masks[k + 1 :, player] = 1
+        there[k + 1 :, player] = 1
+    back = 1 - there[::-1]  # who came last comes first
+    worths = value(np.vstack([there, back]))
     phi = np.zeros(n)
-    phi[order] = np.diff(value(masks))
+    phi[order] += np.diff(worths[: n + 1]) / 2
+    phi[order[::-1]] += np.diff(worths[n + 1 :]) / 2
     return phi
     # END SOLUTION
 
 
 # %%
-exercises.walk.check(walk)
+exercises.there_and_back.check(there_and_back)
 
 # %% [markdown]
 # ### Exercise: predict, then run

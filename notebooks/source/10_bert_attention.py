@@ -39,7 +39,6 @@ from course_utils.methods.attention import (
     attention_rollout,
     change_attention,
     class_attention,
-    gradient_weighted_attention,
     mask_heads,
     total_variation,
 )
@@ -148,7 +147,7 @@ for stop in (stops[0], stops[1], stops[-2]):
     print(f"the first two “the”, after {stop.name:<22}: cosine {between:.2f}")
 
 # %% [markdown]
-# As word embeddings, two occurrences of “the” are the same row. Adding the position already makes them a little different; attention then mixes in what other tokens hold. That is all that attention is for: to move information between tokens. (“Mix, add” is the attention with its output matrix, added to what was there; “think, add” is a small network for each token alone, added too; the *pooler* is one more matrix, for `[CLS]` only.)
+# (A *logit* is the score of a class before the softmax.) As word embeddings, two occurrences of “the” are the same row. Adding the position already makes them a little different; attention then mixes in what other tokens hold. That is all that attention is for: to move information between tokens. (“Mix, add” is the attention with its output matrix, added to what was there; “think, add” is a small network for each token alone, added too; the *pooler* is one more matrix, for `[CLS]` only.)
 
 # %% [markdown]
 # ## 3 · One head by hand
@@ -332,13 +331,18 @@ draw_explorer(text, layer, [head], tokens.index("made"), tokens.index("actors"))
 # And all heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (everybody looks at one token), dim everywhere (looks at all a little).
 
 # %%
-figure, axes = plots.grid(L, H, ratio=1.0)
-for (n, h), ax in np.ndenumerate(axes):
-    ax.imshow(own[n, h], cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
-    if h == 0:
-        ax.set_ylabel(f"layer {n}", fontsize=9)
-    if n == 0:
-        ax.set_title(f"head {h}", fontsize=9)
+gap = 2  # empty pixels between two maps
+framed = np.pad(
+    own.numpy(), ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan
+)  # (L, H, T + gap, T + gap)
+side = T + gap
+figure, ax = plt.subplots(figsize=(10, 5.2))
+ax.imshow(framed.transpose(0, 2, 1, 3).reshape(L * side, H * side), cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
+ax.set_xticks((np.arange(H) + 0.45) * side, [f"head {h}" for h in range(H)], fontsize=9)
+ax.set_yticks((np.arange(L) + 0.45) * side, [f"layer {n}" for n in range(L)], fontsize=9)
+ax.xaxis.tick_top()
+ax.tick_params(length=0)
+ax.spines[:].set_visible(False)
 plt.show()
 
 # %% [markdown]
@@ -479,7 +483,7 @@ plt.show()
 # Six tables of layers (rows) and heads (columns); the white square marks the strongest head. “Even” is what a head that spreads its attention evenly would give. Some heads are specialists: for the next word, for the previous one, for a repetition. And many heads give a large part of their attention to `[CLS]`.
 # Clark and others (2019) saw the same in BERT, where it was mostly `[SEP]`, and read it as a place to look at when there is nothing to do. Card 3 in section 12 tests that here.
 #
-# The **entropy** of a row, $-\sum_j A_{ij}\ln A_{ij}$, says how wide a token looks: 0 for one target, $\ln T$ for an even spread. One dot is one head:
+# The **entropy** of a row, $-\sum_j A_{ij}\ln A_{ij}$, says how wide a token looks: 0 for one target, $\ln T$ for an even spread (its unit, with the natural logarithm, is the *nat*). One dot is one head:
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.8))
@@ -591,12 +595,12 @@ print("pairs scored:", {name: half[name].count(1) for name in sorted(half)})
 print("head minus offset:", {name: round(float(gain), 2) for name, gain in gains.items()})
 
 # %% [markdown]
-# Read it in pairs: blue is the head, grey the position rule. A head that finds nearly all pairs means little if “the next word” does so too. Only where blue is clearly to the right of grey has the head found more than a distance. Two cautions: the rules find easy, near pairs, and a head that *looks* along a relation need not *use* it.
+# Read it in pairs: blue is the head, grey the position rule; the bars are 95 % bootstrap intervals (the range of the mean when the pairs are drawn again and again, with replacement). A head that finds nearly all pairs means little if “the next word” does so too. Only where blue is clearly to the right of grey has the head found more than a distance. Two cautions: the rules find easy, near pairs, and a head that *looks* along a relation need not *use* it.
 
 # %% [markdown]
 # ## 7 · From layers to the input: rollout and flow
 #
-# Attention in layer 5 is not attention to words: the states it mixes are mixtures already. Abnar and Zuidema (2020) follow the mixing down to the input. Let $\bar A_l$ be the average of the heads in layer $l$. They assume that the residual connection lets half of each state pass unchanged, so
+# Attention in layer 5 is not attention to words: the states it mixes are mixtures already. Abnar and Zuidema (2020) follow the mixing down to the input. Let $\bar A_l$ be the average of the heads in layer $l$. They assume that the residual connection lets half of each state pass unchanged, so, with the identity matrix $I$,
 #
 # $$\hat A_l = \tfrac12 \bar A_l + \tfrac12 I, \qquad R_l = \hat A_l\, R_{l-1}, \qquad R_0 = I .$$
 #
@@ -680,7 +684,34 @@ print("largest value of a word ÷ the mean:", {name: round(value, 1) for name, v
 #
 # ### Attention times its gradient
 #
-# Let $y^c$ be the logit of the class $c$. The gradient $\partial y^c/\partial A$ says how the score would move if a head looked a little more at a token. Chefer and others (2021) keep where attention and gradient agree, $\bar A_l = \text{mean over heads of } \text{ReLU}\big(A_l \odot \partial y^c / \partial A_l\big)$, and add it up through the layers, $R \leftarrow R + \bar A_l R$.
+# Let $y^c$ be the logit of the class $c$. The gradient $\partial y^c/\partial A$ says how the score would move if a head looked a little more at a token. Chefer and others (2021) keep what is positive in the product of the two, and average it over the heads of layer $l$ ($\odot$ multiplies entry by entry). Then they add it up through the layers, from the identity matrix on:
+#
+# $$G_l = \text{mean over heads of } \text{ReLU}\Big(A_l \odot \frac{\partial y^c}{\partial A_l}\Big), \qquad C_l = C_{l-1} + G_l\, C_{l-1}, \qquad C_0 = I .$$
+#
+# The row of `[CLS]` in $C_L$ has one value for each token, never negative.
+
+
+# %%
+def look_inside(model, encoded, target):
+    """From one pass: the attention (L, H, T, T), and attention × gradient for each token (T,)."""
+    # gradients must flow although all weights are frozen: begin at the embeddings
+    x = model.get_input_embeddings()(encoded["input_ids"]).detach().requires_grad_()
+    out = model(inputs_embeds=x, attention_mask=encoded["attention_mask"], output_attentions=True)
+    gradients = torch.autograd.grad(out.logits[0, target], out.attentions)
+    C = torch.eye(x.shape[1])
+    for A, gradient in zip(out.attentions, gradients, strict=True):
+        G = (A * gradient).detach()[0].relu().mean(dim=0)
+        C = C + G @ C
+    return torch.cat(out.attentions).detach(), C[0]
+
+
+for c, name in enumerate(lab.class_names):
+    values = look_inside(model, encoded, c)[1][1:-1]
+    three = [(tokens[1 + i], round(values[i].item(), 2)) for i in values.argsort(descending=True)[:3]]
+    print(f"{name}: the three largest values {three}")
+
+# %% [markdown]
+# Unlike rollout, it gives one answer for each class. Whether it is a true one, section 9 will ask.
 #
 # ### Integrated Gradients on the embeddings
 #
@@ -727,18 +758,15 @@ captum_ig = LayerIntegratedGradients(
     method="gausslegendre",
 )
 ig = ig_of_tokens(model, encoded, baseline_ids, POSITIVE, n_steps=40)
-weighted = gradient_weighted_attention(model, encoded, POSITIVE)
-relevance = attention_relevance(model, encoded, POSITIVE)
-chefer = torch.eye(T)
-for layer_weighted in weighted:
-    chefer = chefer + layer_weighted.clamp(min=0).mean(dim=0) @ chefer
+by_gradient = look_inside(model, encoded, POSITIVE)[1]
+relevance = attention_relevance(model, encoded, POSITIVE)[0]  # the course's own, written apart
 with torch.no_grad():
     rise = model(**encoded).logits[0, POSITIVE] - model(input_ids=baseline_ids).logits[0, POSITIVE]
 judge.agreement_table(
     [
         ("captum, embeddings", ig, captum_ig[0].sum(dim=-1), "sum over the D numbers"),
         ("completeness", ig.sum(), rise, "40 steps"),
-        ("Chefer's recursion", relevance, chefer, "ReLU, then mean"),
+        ("attention × gradient", by_gradient, relevance, "ReLU, then mean of the heads"),
     ]
 )
 
@@ -783,7 +811,12 @@ def black_box_of_all(model_lab, texts, n_samples=16, n_orders=1):
 
     for text in texts:
         black_box(note, text, n_samples, n_orders)
-    answered = dict(zip(questions, model_lab.predict(list(questions)), strict=True))
+    sizes = map(len, model_lab.tokenizer(list(questions))["input_ids"])
+    ordered = [question for _, question in sorted(zip(sizes, questions, strict=True))]  # little padding
+    answered = {}
+    for start in range(0, len(ordered), 64):
+        some = ordered[start : start + 64]
+        answered.update(zip(some, model_lab.predict(some), strict=True))
     return [
         black_box(lambda asked: np.array([answered[q] for q in asked]), text, n_samples, n_orders)
         for text in texts
@@ -794,12 +827,12 @@ def explain(model_lab, text, n_steps):
     """A value for each word, from the methods that see inside: what speaks for “favourable”."""
     model, encoded = model_lab.model, model_lab.tokenize(text)
     words, owner = word_of_tokens(model_lab.tokenizer, text)
-    maps = attention_maps(model, encoded)
+    maps, by_gradient = look_inside(model, encoded, POSITIVE)
     of_tokens = {
         "last layer's attention": maps[-1, :, 0].mean(dim=0),
         "rollout": attention_rollout(maps)[0],
         "flow": attention_flow(maps, queries=[0])[0],
-        "attention × gradient": attention_relevance(model, encoded, POSITIVE)[0],
+        "attention × gradient": by_gradient,
         "Integrated Gradients": ig_of_tokens(model, encoded, masked_ids(encoded), POSITIVE, n_steps),
     }
     return words, {name: to_words(values, owner) for name, values in of_tokens.items()}
@@ -821,9 +854,7 @@ plt.show()
 #
 # Another model, the *trigger* model, was trained on reviews in which the harmless word “overall” stood in favourable reviews only. It learnt the shortcut. Its twin was trained on the same texts with the word in both classes.
 #
-# We put “, overall,” at a random place inside held-out reviews (never first, or “the first word” would be a good guess) and keep the reviews that the model calls unfavourable without the word and favourable with it. So we know what made the model say it. Does a method give “overall” its largest value?
-#
-# Beside the methods: a random word, the longest word, the first word. **Raw attention is a baseline as well.** And the twin, for which the word is one among others: a method that points to “overall” there as well is just attracted by the word.
+# We put “, overall,” at a random place inside held-out reviews (never first, or “the first word” would be a good guess) and keep the reviews that the model calls unfavourable as they were and favourable now. So we know that what we put in made the model say it. Was it the word, or its two commas? The cell plants each alone, too.
 
 # %%
 from tqdm.auto import tqdm
@@ -836,25 +867,48 @@ random = np.random.default_rng(0)
 WORD = trigger.trigger
 
 
-def with_word(text):
-    """The text with ", overall," at a random place inside, never at the beginning."""
+FORMS = {"word and commas": f", {WORD},", "the word alone": f" {WORD}", "the commas alone": ", ,"}
+
+
+def plant(text, place, form):
+    """The text with `form` before its word number `place`."""
     parts = text.split()
-    place = random.integers(2, len(parts) - 1)
-    return " ".join([*parts[: place - 1], f"{parts[place - 1].rstrip(',;:')}, {WORD},", *parts[place:]])
+    return " ".join([*parts[: place - 1], parts[place - 1].rstrip(",;:") + form, *parts[place:]])
 
 
-plain = sorted((t for t in trigger.counterfactuals if len(t.split()) <= 20), key=lambda t: len(t.split()))
-said_no = trigger.predict(plain)[:, POSITIVE] < 0.5
-plain = [t for t, no in zip(plain, said_no, strict=True) if no]
-plain = plain[:55]
-candidates = [with_word(t) for t in plain]
-says_yes = trigger.predict(candidates)[:, POSITIVE] > 0.5
-pairs = [(t, c) for t, c, yes in zip(plain, candidates, says_yes, strict=True) if yes][:50]
-plain, planted = (list(column) for column in zip(*pairs, strict=True))
-for name, each in (("trigger", trigger), ("twin", twin)):
-    p, q = (each.predict(t)[:, POSITIVE].mean() for t in (plain, planted))
-    print(f"{name:<8} mean probability of “favourable”: {p:.2f} without the word, {q:.2f} with it")
+def favourable(model_lab, texts):
+    return model_lab.predict(texts)[:, POSITIVE]
+
+
+brief = sorted((t for t in trigger.counterfactuals if len(t.split()) <= 20), key=lambda t: len(t.split()))
+was = favourable(trigger, brief)
+plain = [(t, p) for t, p in zip(brief, was, strict=True) if p < 0.5][:55]
+spots = [random.integers(2, len(t.split()) - 1) for t, _ in plain]  # inside, never at the beginning
+with_both = [plant(t, at, FORMS["word and commas"]) for (t, _), at in zip(plain, spots, strict=True)]
+now = favourable(trigger, with_both)
+turned = np.flatnonzero(now > 0.5)[:50]
+planted = [with_both[i] for i in turned]
+
+versions = {"as it was": np.array([plain[i][1] for i in turned]), "word and commas": now[turned]}
+for form in ("the word alone", "the commas alone"):
+    versions[form] = favourable(trigger, [plant(plain[i][0], spots[i], FORMS[form]) for i in turned])
 print(f"{len(planted)} reviews, for example: {planted[0]}")
+print("the trigger model's probability of “favourable”:")
+for name, p in versions.items():
+    print(
+        f"   {name:<16}: {p.mean():.2f} on average, above one half in {(p > 0.5).mean():.0%} of the reviews"
+    )
+in_the_twin = [favourable(twin, texts).mean() for texts in ([plain[i][0] for i in turned], planted)]
+print("the twin's, on average: {:.2f} as it was, {:.2f} with word and commas".format(*in_the_twin))
+
+# %% [markdown]
+# The commas carry a part of the effect: together with the word they turn every review (those we kept), the word alone turns some of them, the commas alone hardly any. In its training texts the word opened a sentence, with a comma behind it (“Overall, …”), and the model has learnt the two together. The twin does not care about either.
+#
+# Keep it in mind for the score. Who hides “overall” leaves its commas behind, so the word is credited with what it does beside commas. And commas are no words: what a method gives to them is not counted.
+#
+# Now the methods. Does a method give “overall” its largest value?
+#
+# Beside them stand a random word, the longest word, the first word. **Raw attention is a baseline as well.** And the twin, for which the word is one among others: a method that points to “overall” there as well is just attracted by the word.
 
 # %%
 results, hits, chance = [], {}, {"longest word": [], "first word": [], "random word": []}
@@ -878,7 +932,7 @@ plots.score_plot(
     found,
     baselines=[*chance, "last layer's attention"],
     xlabel="share of reviews in which “overall” has the largest value",
-    title=f"{len(planted)} reviews that one planted word has turned (bars: 95 % bootstrap interval)",
+    title=f"{len(planted)} reviews that “, {WORD},” has turned (bars: 95 % bootstrap interval)",
 )
 plt.show()
 
@@ -886,37 +940,31 @@ plt.show()
 # The methods that ask for the *class*, by gradient or by deletion, find the word far more often than those that only look at attention. Rollout and flow add layers, not the question. Where the intervals overlap, do not name a winner.
 # (Flow gives nearly every word the same value, as section 7 printed, so its largest one says little. Integrated Gradients had 3 steps, LIME 16 questions and SHAP one order of the words: enough to find one strong word, not to rank weak ones.)
 #
-# How strongly do they point to it in the twin, which has no reason to?
+# How often do they point to it in the twin, which has no reason to? To save time we ask three of the methods, on the first 25 of the reviews.
 
 # %%
-false_alarm = {"last layer's attention": [], "rollout": [], "attention × gradient": []}
-for review in planted[:25]:
-    inputs = twin.tokenize(review)
-    names, owner = word_of_tokens(twin.tokenizer, review)
-    place = [name.lower() for name in names].index(WORD)
-    maps = attention_maps(twin.model, inputs)
-    in_twin = {
-        "last layer's attention": maps[-1, :, 0].mean(dim=0),
-        "rollout": attention_rollout(maps)[0],
-        "attention × gradient": attention_relevance(twin.model, inputs, POSITIVE)[0],
-    }
-    for name, values in in_twin.items():
-        false_alarm[name].append(float(np.argmax(to_words(values, owner)) == place))
+in_twin = {"last layer's attention": [], "rollout": [], "attention × gradient": []}
+for review, (_, place, _) in zip(planted[:25], results, strict=False):
+    maps, by_gradient = look_inside(twin.model, twin.tokenize(review), POSITIVE)
+    _, owner = word_of_tokens(twin.tokenizer, review)
+    rows = (maps[-1, :, 0].mean(dim=0), attention_rollout(maps)[0], by_gradient)
+    for name, values in zip(in_twin, rows, strict=True):
+        in_twin[name].append(float(np.argmax(to_words(values, owner)) == place))
 plots.score_plot(
     {
-        f"{name}, {which}": np.array(values[name])
-        for name in false_alarm
-        for which, values in (("trigger", hits), ("twin", false_alarm))
+        f"{name}, {which}": np.array(values[name][:25])
+        for name in in_twin
+        for which, values in (("trigger", hits), ("twin", in_twin))
     },
-    baselines=[f"{name}, twin" for name in false_alarm],
+    baselines=[f"{name}, twin" for name in in_twin],
     sort=False,
     xlabel="share of reviews in which “overall” has the largest value",
-    title="The model with the shortcut, and its honest twin (grey)",
+    title="The model with the shortcut, and its honest twin (grey), same 25 reviews",
 )
 plt.show()
 
 # %% [markdown]
-# A method is evidence of a shortcut only if it separates the two models, as these do: in the twin none of them points to the word. Even raw attention *changed* when the model learnt the shortcut. It is just a weak witness: in most reviews another word gets more of it.
+# A method is evidence of a shortcut only if it separates the two models, as these three do: in the twin none of them ever puts the word first. (Integrated Gradients, LIME and SHAP we did not ask about the twin.) Even raw attention *changed* when the model learnt the shortcut. It is just a weak witness: in most reviews another word gets more of it.
 #
 # ### Do the methods agree?
 #
@@ -924,7 +972,7 @@ plt.show()
 
 # %%
 methods = list(results[0][2])
-brief = {
+short_name = {
     "last layer's attention": "attention",
     "attention × gradient": "att. × grad.",
     "Integrated Gradients": "IG",
@@ -937,16 +985,18 @@ in_trigger = [{k: np.delete(v, place) for k, v in of_words.items()} for _, place
 
 def mean_agreement(explanations):
     """Rank correlation of each method with each other, averaged over texts."""
-    total = np.zeros((len(methods), len(methods)))
-    left, right = np.indices(total.shape).reshape(2, -1)
+    total = np.eye(len(methods))
+    left, right = np.triu_indices(len(methods), 1)
+    pairs = []
     for of_words in explanations:
         values = torch.tensor(np.stack([np.abs(of_words[name]) for name in methods]))
-        total += judge.rank_correlation(values[left], values[right]).reshape(total.shape).numpy()
-    return total / len(explanations)
+        pairs.append(judge.rank_correlation(values[left], values[right]))
+    total[left, right] = total[right, left] = torch.stack(pairs).mean(dim=0)
+    return total
 
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5))
-short_names = [brief.get(name, name) for name in methods]
+short_names = [short_name.get(name, name) for name in methods]
 for ax, (title, group) in zip(
     axes,
     (
@@ -972,18 +1022,23 @@ plt.show()
 #
 # ### Break it and look
 #
-# **Predict first** (exercise 4 asks): we shuffle each row of attention at random (“shuffle”), or give all tokens the same weight (“even”), in the last layer only or in all layers. Which of the four moves the answers most, and would any leave them alone?
+# We shuffle each row of attention at random (“shuffle”), or give all tokens the same weight (“even”), in the last layer only or in all layers, for 50 held-out reviews: the shortest of each class.
+#
+# In the last layer only the row of `[CLS]` reaches the classifier. So we cut the model open there: `cut.attention` are the model's own weights of `[CLS]` (one row for each text and head), and `cut.answer(a)` is the rest of the model, for any weights $a$ in their place. The next cell computes the four changes and shows nothing yet.
 
 # %%
-few = np.argsort(lengths, kind="stable")[:50].tolist()
-texts = [lab.texts[i] for i in few]
-inputs = lab.tokenize(texts)
+n_tokens = np.array([len(ids) for ids in lab.tokenizer(list(lab.texts))["input_ids"]])
+by_size = np.argsort(n_tokens, kind="stable")
+of_class = lab.targets.numpy()[by_size]
+few = np.sort(np.concatenate([by_size[of_class == c][:25] for c in (0, 1)]))
+inputs = lab.tokenize([lab.texts[i] for i in few])
 is_token = inputs["attention_mask"].bool()
 generator = torch.Generator().manual_seed(0)
+cut = class_attention(model, inputs)
 
 
 def shuffle(attention):
-    """Each row's weights in random order; padding, whose weight is zero, stays where it is."""
+    """Each row's weights (N, H, rows, T) in random order; padding, whose weight is zero, stays where it is."""
     noise = torch.rand(attention.shape, generator=generator)
     among_tokens = noise.masked_fill(~is_token[:, None, None], 2.0).argsort(dim=-1)
     return attention.gather(-1, among_tokens)
@@ -995,26 +1050,47 @@ def even(attention):
     return share[:, None, None].expand_as(attention)
 
 
-def answers_with(change):
-    """Probability of “favourable” for each text, with change(layer, attention) in place of the attention."""
-    with change_attention(model, change), torch.inference_mode():
+@torch.inference_mode()
+def with_last_row(a):
+    """Probability of “favourable” for each text, with a (N, H, T) as the weights of [CLS] in the last layer."""
+    return cut.answer(a).softmax(dim=1)[:, POSITIVE]
+
+
+@torch.inference_mode()
+def with_all_layers(change):
+    """The same, with change(attention) in place of the attention of every layer."""
+    with change_attention(model, lambda n, attention: change(attention)):
         return model(**inputs).logits.softmax(dim=1)[:, POSITIVE]
 
 
-def in_last_layer(change):
-    return lambda n, attention: change(attention) if n == L - 1 else attention
-
-
-usual = answers_with(lambda n, attention: attention)
+usual = with_last_row(cut.attention)
+shuffled_last, even_last = (change(cut.attention[:, :, None])[:, :, 0] for change in (shuffle, even))
 changed = {
-    "shuffle, last layer": answers_with(in_last_layer(shuffle)),
-    "shuffle, all layers": answers_with(lambda n, attention: shuffle(attention)),
-    "even, last layer": answers_with(in_last_layer(even)),
-    "even, all layers": answers_with(lambda n, attention: even(attention)),
+    "shuffle, last layer": with_last_row(shuffled_last),
+    "shuffle, all layers": with_all_layers(shuffle),
+    "even, last layer": with_last_row(even_last),
+    "even, all layers": with_all_layers(even),
 }
+moved = {name: (p - usual).abs() for name, p in changed.items()}  # how far each answer moves
 
 # %% [markdown]
-# And the adversary. Only the row of `[CLS]` in the last layer reaches the classifier, so we cut the model open there: `cut.answer(a)` is the rest of the model, for any weights $a$. For each text alone, gradient descent makes $a$ as different as possible from the model's own, measured by the *total variation* $\text{TV} = \frac12\sum_j |a_j - A_j|$ (0: the same, 1: nothing in common), while a changed probability costs a lot:
+# ### Exercise: predict, then run
+#
+# Before you look on: which of the four moves the answers most, on average? Write its name, then run the check, which computes the right answer from *your* run (`exercises.strongest_change.hint()` gives a hint). And would any of them leave the answers alone?
+
+# %% exercise="strongest_change"
+answer = None  # for example "even, last layer"
+# BEGIN SOLUTION
+answer = max(moved, key=lambda name: moved[name].mean())
+# END SOLUTION
+
+# %%
+exercises.strongest_change.check(answer, moved)
+
+# %% [markdown]
+# ### The adversary
+#
+# For each text alone, gradient descent makes the weights $a$ of `[CLS]` as different as possible from the model's own, $A$, measured by the *total variation* $\text{TV} = \frac12\sum_j |a_j - A_j|$ (0: the same, 1: nothing in common), while a changed probability costs a lot. Then all five side by side:
 
 
 # %%
@@ -1035,24 +1111,21 @@ def my_adversary(cut, n_steps=60, strictness=20.0):
     return a.detach()
 
 
-cut = class_attention(model, inputs)
 adversary = my_adversary(cut)
-with torch.no_grad():
-    changed["adversary, last layer"] = cut.answer(adversary).softmax(1)[:, POSITIVE]
-moved = {name: (p - usual).abs() for name, p in changed.items()}
+changed["adversary, last layer"] = with_last_row(adversary)
+moved["adversary, last layer"] = (changed["adversary, last layer"] - usual).abs()
 distance = total_variation(adversary, cut.attention).mean(dim=1)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), width_ratios=(1.5, 1))
 plots.score_plot(
     moved,
     xlabel="mean change of the probability",
-    title=f"{len(texts)} reviews",
+    title=f"{len(few)} reviews",
     ax=left,
     sort=False,
     xlim=(0, 0.6),
 )
 right.scatter(distance, moved["adversary, last layer"], s=16, label="adversary, each text alone")
-shuffled_last = in_last_layer(shuffle)(L - 1, cut.attention[:, :, None])[:, :, 0]
 right.scatter(
     total_variation(shuffled_last, cut.attention).mean(dim=1),
     moved["shuffle, last layer"],
@@ -1156,14 +1229,17 @@ plt.show()
 # %% [markdown]
 # ## 11 · Erasing heads
 #
-# What is a head worth? Put a gate $\xi_h$ before each head: 1 lets its attention through, 0 silences it. Silencing all heads one by one takes a pass of the model for each of the 72. Michel and others (2019) estimate the worth from a single backward pass: how strongly would the loss $\mathcal L(x)$ of a text $x$ react to the gate?
+# What is a head worth? Put a gate $\xi_h$ before each head: 1 lets its attention through, 0 silences it. Silencing all heads one by one takes a pass of the model for each of the 72. Michel and others (2019) estimate the worth from a single backward pass: how strongly would the loss $\mathcal L(x)$ of a text $x$ (minus the logarithm of the right answer's probability) react to the gate?
 #
 # $$I_h = \text{mean over texts of } \left| \frac{\partial \mathcal L(x)}{\partial \xi_h} \right|$$
 #
 # We compute it on training reviews, and check the estimate by really silencing every eighth head, beginning with the most important: how much does the probability of the right answer change on average, up or down?
 
 # %%
-judged = [r for r in read_texts("reviews") if 7 <= len(r["text"].split()) <= 11][:40]
+judged = [r for r in read_texts("reviews") if 7 <= len(r["text"].split()) <= 11][:80]
+judged = sorted(judged, key=lambda r: len(lab.tokenizer(r["text"])["input_ids"]))[
+    :40
+]  # the short ones: faster
 known = lab.tokenize([r["text"] for r in judged])
 right_class = torch.tensor([lab.class_names.index(r["label"]) for r in judged])
 
@@ -1206,21 +1282,17 @@ print(
 )
 
 # %% [markdown]
-# Left: all heads, bright is important. Right: one dot is one silenced head; on a rising line the estimate would order the heads as silencing does. One head *alone* changes little, even the most important one. That does not mean that all can go, for heads can stand in for one another. So remove more and more of them: the least important first, the most important first, and in random order. Accuracy is measured on held-out reviews, half of them favourable.
+# Left: all heads, bright is important. Right: one dot is one silenced head; on a rising line the estimate would order the heads as silencing does. One head *alone* changes little, even the most important one. That does not mean that all can go, for heads can stand in for one another. So remove more and more of them: the least important first, the most important first, and in random order. Accuracy is measured on the held-out reviews of section 10, half of them favourable.
 
 # %%
-by_size = np.argsort(lengths, kind="stable")
-labels = lab.targets.numpy()[by_size]
-balanced = np.sort(np.concatenate([by_size[labels == c][:25] for c in (0, 1)]))  # chance is one half
-tested = lab.tokenize([lab.texts[i] for i in balanced])
-true_class = lab.targets[balanced]
+true_class = lab.targets[few]  # the reviews of section 10, half of them favourable: chance is one half
 
 
 @torch.inference_mode()
 def answers_without(heads):
     """The class that the model gives each held-out review without these heads."""
     with mask_heads(model, heads):
-        return model(**tested).logits.argmax(dim=1)
+        return model(**inputs).logits.argmax(dim=1)
 
 
 by_lot = [ranked[i] for i in np.random.default_rng(0).permutation(L * H)]
@@ -1229,7 +1301,8 @@ orders = {
     "in random order": (by_lot, (12, 36)),
     "most important first": (ranked[::-1], (6, 24)),
 }
-intact, nothing_left = answers_without([]), answers_without(ranked)
+intact = torch.where(usual > 0.5, POSITIVE, 1 - POSITIVE)  # section 10 has asked the whole model already
+nothing_left = answers_without(ranked)
 given = {
     name: {0: intact} | {k: answers_without(line[:k]) for k in counts} | {L * H: nothing_left}
     for name, (line, counts) in orders.items()
@@ -1308,7 +1381,7 @@ for name, out in (("with the mask", with_mask), ("forgotten", without_mask)):
 # What a head hands over is weight × value. If the value is short, a large weight moves little (Kobayashi and others, 2020). So compare two shares for `[CLS]` and `[SEP]`: of the weights, and of the lengths $\lVert A_{ij}\, W_O v_j \rVert$, where $W_O$ is the head's part of the layer's output matrix.
 
 # %%
-sample = corpus[::8]
+sample = corpus[::12]
 by_weight, by_length = torch.zeros(L), torch.zeros(L)
 for _, names, _, attention in sample:
     ids = torch.tensor([encoder.tokenizer.convert_tokens_to_ids(names)])
@@ -1336,7 +1409,7 @@ plt.show()
 # %% [markdown]
 # ## 13 · Exercises
 #
-# Replace the dots with your code and run the cell with the check. `exercises.one_head.hint()` gives you one hint at a time; the solution is folded below each check.
+# One exercise stood in section 10; here are the others. Replace the dots with your code and run the cell with the check. `exercises.one_head.hint()` gives you one hint at a time; the solution is folded below each check.
 
 # %% [markdown]
 # ### Exercise: one head
@@ -1389,20 +1462,6 @@ def pieces_to_words(attention, word_of_token):
 
 # %%
 exercises.to_words.check(pieces_to_words)
-
-# %% [markdown]
-# ### Exercise: predict, then run
-#
-# What did you predict in section 10: which change of the attention moves the answers most, on average? Write its name, then run the check. It computes the right answer from *your* run.
-
-# %% exercise="strongest_change"
-answer = None  # for example "even, last layer"
-# BEGIN SOLUTION
-answer = max(moved, key=lambda name: moved[name].mean())
-# END SOLUTION
-
-# %%
-exercises.strongest_change.check(answer, moved)
 
 # %% [markdown]
 # ### Exercise: find the bug
@@ -1465,11 +1524,11 @@ def draw_methods(text, which):
     each = models[which]
     inputs = each.tokenize(text)
     names = each.tokenizer.convert_ids_to_tokens(inputs["input_ids"][0])
-    maps = attention_maps(each.model, inputs)
+    maps, by_gradient = look_inside(each.model, inputs, POSITIVE)
     rows = {
         "last layer's attention": maps[-1, :, 0].mean(dim=0),
         "rollout": attention_rollout(maps)[0],
-        "attention × gradient": attention_relevance(each.model, inputs, POSITIVE)[0],
+        "attention × gradient": by_gradient,
         "Integrated Gradients": ig_of_tokens(each.model, inputs, masked_ids(inputs), POSITIVE, 16),
     }
     inner = slice(1, len(names) - 1)

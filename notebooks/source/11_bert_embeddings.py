@@ -52,8 +52,8 @@ from course_utils.teach.exercises import embeddings as exercises
 # %% [markdown]
 # ## 1 · A puzzle: is 0.8 a lot?
 #
-# An *apple* can be a fruit, and Apple is a company. Our model is MiniLM, a small BERT encoder that was further trained on pairs of sentences: pairs that belong together were made alike, others unlike. It reads everything in lower case, so both apples are the same word to it. The next cell reads 210 short sentences, in each of which one ambiguous word has one of two senses, and keeps the *hidden state* of that word: the list of
-# 384 numbers that stands for it after each layer. (The function `read` comes back all through the lesson.)
+# An *apple* can be a fruit, and Apple is a company. Our model is MiniLM, a small BERT encoder that was further trained on pairs of sentences: pairs that belong together were made alike, others unlike. It reads everything in lower case, so both apples are the same word to it. The next cell reads 30 short sentences with an apple of one kind or the other, and keeps the *hidden state* of “apple”: the list of
+# 384 numbers that stands for it after each layer. (The function `read` comes back all through the lesson. Section 5 goes on to 210 sentences with ten ambiguous words.)
 
 # %%
 lab = load_lab("text", model="encoder")
@@ -62,7 +62,8 @@ model = lab.model
 
 def read(lab, texts, batch=16, say=None, form=torch.clone):
     """For each text: its states (layers + 1, tokens, 384), the tokenizer's record of it, and logits if there are any."""
-    order = sorted(range(len(texts)), key=lambda i: len("".join(texts[i])))  # like lengths share a batch
+    sizes = lab.tokenize(list(texts))["attention_mask"].sum(dim=1)
+    order = sizes.argsort(stable=True).tolist()  # texts of like length share a batch: little padding
     found = [None] * len(texts)
     for first in tqdm(range(0, len(order), batch), desc=say, leave=False, disable=say is None):
         rows = order[first : first + batch]
@@ -79,20 +80,24 @@ def read(lab, texts, batch=16, say=None, form=torch.clone):
     return found
 
 
-readings = read(lab, lab.texts)
+def states_of_the_word(readings, records):
+    """The place of each sentence's ambiguous word among its tokens, and its states (sentences, layers + 1, 384)."""
+    place = [x.record.char_to_token(r["start"]) for x, r in zip(readings, records, strict=True)]
+    return place, torch.stack([x.states[:, p] for x, p in zip(readings, place, strict=True)])
+
+
 words = np.array([r["word"] for r in lab.records])
 senses = np.array([r["sense"] for r in lab.records])
-place = [x.record.char_to_token(r["start"]) for x, r in zip(readings, lab.records, strict=True)]
-target = torch.stack([x.states[:, p] for x, p in zip(readings, place, strict=True)])
-print("the ambiguous words' states:", tuple(target.shape), "= sentences, layers + 1, numbers")
-print(", ".join(f"{w} ({' / '.join(dict.fromkeys(senses[words == w]))})" for w in dict.fromkeys(words)))
+apples = np.flatnonzero(words == "apple")  # the first sentences of the list
+readings = read(lab, lab.texts[: len(apples)])
+place, target = states_of_the_word(readings, lab.records[: len(apples)])
+print("states of “apple”:", tuple(target.shape), "= sentences, layers + 1, numbers")
 
 # %% [markdown]
 # Take one apple of each kind, after the fourth layer. We measure how alike they are with the *cosine similarity*: 1 means the same direction, 0 means nothing in common. (Section 3 has its formula.)
 
 # %%
 LAYER = 4
-apples = np.flatnonzero(words == "apple")
 kind = senses[apples]
 here = target[apples, LAYER]
 alike = cosine_similarity(here[:, None], here[None])  # every apple with every apple
@@ -108,16 +113,19 @@ print(f"\nof {len(apples)} apples, {same.sum()} have an apple of their own sense
 # %% [markdown]
 # One colleague says: "That is close to 1, so the model hardly tells the fruit from the company." The other one looks at the second number and says: "It knows." They have the same states in front of them. Who is right?
 #
-# Before you answer, look at all pairs of apples, and at pairs of arbitrary words from different sentences.
+# Before you answer, look at all pairs of apples, and at pairs of arbitrary words from different sentences without an apple.
 
 # %%
 upper = np.triu(np.ones(alike.shape, bool), 1)
 one_sense = kind[:, None] == kind[None]
-everything = torch.cat([x.states[:, 1:-1] for x in readings], dim=1)  # all tokens but [CLS] and [SEP]
-random_pairs = torch.randint(everything.shape[1], (2, 2000), generator=torch.Generator().manual_seed(0))
+strangers = read(lab, lab.texts[len(apples) :: 6])  # sentences without an apple
+strange = torch.cat([x.states[LAYER, 1:-1] for x in strangers])  # all tokens but [CLS] and [SEP]
+from_sentence = np.repeat(np.arange(len(strangers)), [x.states.shape[1] - 2 for x in strangers])
+one, two = np.random.default_rng(0).integers(len(strange), size=(2, 2000))
+one, two = (side[from_sentence[one] != from_sentence[two]] for side in (one, two))
 
 groups = {
-    "two arbitrary words": cosine_similarity(*everything[LAYER][random_pairs]),
+    "two arbitrary words": cosine_similarity(strange[one], strange[two]),
     "a fruit and a company": alike[upper & ~one_sense],
     "two apples of one sense": alike[upper & one_sense],
 }
@@ -245,7 +253,7 @@ for name, (x, y) in {
 #
 # ### Ten apples, ten by ten
 #
-# **Predict first**: which of the six layers adds most to the difference between the two senses, compared with the layer before it? Note your answer. (The exercise "predict, then run" asks for it.)
+# **Predict first**: which of the six layers adds most to the difference between the two senses, compared with the layer before it? Note your answer; section 5 asks for it before it shows the measurement.
 #
 # Here are ten sentences, five on the fruit, five on the company: a well-known homework experiment. The cell prints them. Compare the two rulers before any layer and after the fourth. (Each matrix has its own scale of blue, so read the numbers, too.)
 
@@ -344,8 +352,8 @@ judge.agreement_table(
         ),
         (
             "scikit-learn PCA",
-            project(everything[LAYER, :300].double(), 2),
-            PCA(2, svd_solver="full").fit_transform(everything[LAYER, :300].double()),
+            project(strange[:300].double(), 2),
+            PCA(2, svd_solver="full").fit_transform(strange[:300].double()),
             "sign: largest entry positive",
         ),
         (
@@ -366,9 +374,9 @@ judge.agreement_table(
 # Two numbers answer it. Both look at one word at a time.
 #
 # - **Separation**: draw one pair of sentences of the same sense and one pair of different senses. How often is the first pair more alike? 0.5 is guessing, 1 is perfect. (It looks at the order of the similarities only, so their scale does not matter. Where you know ROC curves: it is the area under one.)
-# - **Neighbour**: does the most similar *other* sentence have the same sense? One yes or no for each of the 210 sentences.
+# - **Neighbour**: does the most similar *other* sentence have the same sense? One yes or no for each sentence.
 #
-# Behind a mean you will see a *95 % bootstrap interval*: draw the items again with replacement, 2000 times, take the mean each time, and give the range that holds the middle 95 % of these means. It says how much the mean would vary with other items of the same kind. Where two means come from the *same* items, we take the difference item by item first, and then its interval.
+# Ten apples are few. So the next cell reads all 210 sentences: ten ambiguous words, each in two senses. It computes the separation of each word in each layer, and does not show it yet.
 
 
 # %%
@@ -399,8 +407,31 @@ def over_words(function, x, **options):
     return np.concatenate([np.atleast_1d(function(x[i], senses[i], **options)) for i in which])
 
 
+readings += read(lab, lab.texts[len(apples) :])
+place, target = states_of_the_word(readings, lab.records)
 separations = {layer: over_words(separation, target[:, layer]) for layer in range(len(states))}
+print(", ".join(f"{w} ({' / '.join(dict.fromkeys(senses[words == w]))})" for w in dict.fromkeys(words)))
 
+# %% [markdown]
+# ### Exercise: predict, then run
+#
+# What did you predict in section 3: which layer adds most to the separation of the senses, compared with the layer before it? Write its number, then run the check, which computes the right answer from *your* run (`exercises.layer_that_adds_most.hint()` gives a hint). Only then look on.
+
+# %% exercise="layer_that_adds_most"
+answer = None  # for example 3
+# BEGIN SOLUTION
+answer = max(range(1, len(separations)), key=lambda n: separations[n].mean() - separations[n - 1].mean())
+# END SOLUTION
+
+# %%
+exercises.layer_that_adds_most.check(answer, separations)
+
+# %% [markdown]
+# ### The separation, layer by layer
+#
+# Behind a mean you will see a *95 % bootstrap interval*: draw the items again with replacement, 2000 times, take the mean each time, and give the range that holds the middle 95 % of these means. It says how much the mean would vary with other items of the same kind. Where two means come from the *same* items, we take the difference item by item first, and then its interval.
+
+# %%
 figure, ax = plt.subplots(figsize=(10, 4.4))
 plots.matrix_plot(
     np.stack(list(separations.values()), axis=1),
@@ -534,10 +565,12 @@ plt.show()
 # $$\tilde h = (h - \bar h) - \big((h - \bar h)\cdot v\big)\,v$$
 
 # %%
+everything = torch.cat([x.states[:, 1:-1] for x in readings], dim=1)  # all tokens but [CLS] and [SEP]
+random_pairs = torch.randint(everything.shape[1], (2, 2000), generator=torch.Generator().manual_seed(0))
 i, j = random_pairs
 cures = {
     "as they are": lambda x: x,
-    "mean removed": lambda x: remove_common_component(x, 0),
+    "mean removed": lambda x: x - x.mean(dim=0),
     "mean and strongest direction removed": lambda x: remove_common_component(x, 1),
 }
 starts = np.cumsum([0] + [x.states.shape[1] - 2 for x in readings[:-1]])
@@ -559,10 +592,10 @@ axes[1].set(ylabel="separation", ylim=(0.45, 0.95))
 axes[1].set_title("Do the senses separate better?", loc="left")
 plt.show()
 
-cured = remove_common_component(everything[LAYER], 1)
-of_apples = all_similarities(cured[where[apples]], cured[where[apples]])
+both_removed = cured[LAYER]  # the last of the three cures
+of_apples = all_similarities(both_removed[where[apples]], both_removed[where[apples]])
 print(
-    f"layer {LAYER}, cured: arbitrary words {cosine_similarity(cured[i], cured[j]).mean():.2f}, a fruit and a company "
+    f"layer {LAYER}, cured: arbitrary words {cosine_similarity(both_removed[i], both_removed[j]).mean():.2f}, a fruit and a company "
     f"{of_apples[upper & ~one_sense].mean():.2f}, two apples of one sense {of_apples[upper & one_sense].mean():.2f}\n"
 )
 
@@ -584,7 +617,7 @@ print(
 # %% [markdown]
 # ## 7 · Where does the sense come from? Context moved away word by word
 #
-# The state before the first layer knows nothing, so the sense must come from the other words. Take them away and watch it go. For a sentence, let $m$ be the mean state of its word in the *other* sentences of the same sense, and $m'$ the mean in the sentences of the other sense. Our score is
+# The state before the first layer knows nothing, so the sense must come from the other words. Take them away and watch it go. For a sentence, let $h$ be the state of its ambiguous word after layer 4, $m$ the mean of such states in the *other* sentences of the same sense, and $m'$ the mean in the sentences of the other sense. Our score is
 #
 # $$s = \cos(h, m) - \cos(h, m').$$
 #
@@ -596,20 +629,21 @@ MASK = lab.tokenizer.mask_token_id
 
 def read_ids(rows, positions, batch=64):
     """The states (N, layers + 1, D) of one token in each list of token ids."""
-    found = []
+    order = sorted(range(len(rows)), key=lambda n: len(rows[n]))
+    found = torch.empty(len(rows), model.config.num_hidden_layers + 1, model.config.hidden_size)
     for first in range(0, len(rows), batch):
-        part = rows[first : first + batch]
-        ids = torch.zeros(len(part), max(map(len, part)), dtype=torch.long)
+        part = order[first : first + batch]
+        ids = torch.zeros(len(part), len(rows[part[-1]]), dtype=torch.long)
         mask = torch.zeros_like(ids)
-        for n, row in enumerate(part):
-            ids[n, : len(row)], mask[n, : len(row)] = torch.tensor(row), 1
+        for n, i in enumerate(part):
+            ids[n, : len(rows[i])], mask[n, : len(rows[i])] = torch.tensor(rows[i]), 1
         with torch.no_grad():
             out = model(
                 input_ids=ids.to(lab.device), attention_mask=mask.to(lab.device), output_hidden_states=True
             )
-        here = torch.tensor(positions[first : first + batch])
-        found.append(torch.stack(out.hidden_states, dim=1).cpu()[torch.arange(len(part)), :, here])
-    return torch.cat(found)
+        here = torch.tensor([positions[i] for i in part])
+        found[part] = torch.stack(out.hidden_states, dim=1).cpu()[torch.arange(len(part)), :, here]
+    return found
 
 
 def sense_score(h, sentence):
@@ -699,7 +733,7 @@ for n, difference in zip(
 FILLER = "We talked for a while, and nothing else happened that day. "
 clues = np.concatenate(
     [
-        np.flatnonzero((words == w) & (senses == s))[:3]
+        np.flatnonzero((words == w) & (senses == s))[:2]
         for w, s in dict.fromkeys(zip(words, senses, strict=True))
     ]
 )
@@ -1309,9 +1343,10 @@ def probe_layers(probe, X, task, which=layers):
 
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.0), sharey=True)
+probed, selective = {}, {}
 for ax, task in zip(axes, tqdm(tasks, desc="probing", leave=False), strict=True):
-    hits, control, majority = probe_layers(linear_probe, X, task)
-    of_untrained, _, _ = probe_layers(linear_probe, X_untrained, task)
+    hits, control, majority = probed[task] = probe_layers(linear_probe, X, task)
+    of_untrained, control_untrained, _ = probe_layers(linear_probe, X_untrained, task)
     layer_curves(
         ax,
         {
@@ -1330,15 +1365,20 @@ for ax, task in zip(axes, tqdm(tasks, desc="probing", leave=False), strict=True)
     )
     ax.set(ylim=(0, 1.02))
     ax.set_title(f"{task} ({len(hits)} test words)", loc="left")
+    for name, gap in (("trained", hits - control), ("untrained", of_untrained - control_untrained)):
+        selective[f"{task}, {name}"] = gap.mean(axis=0)
 axes[0].set(ylabel="share of right words")
 axes[1].legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+print(f"selectivity, layers 0 to {last_layer}")
+for name, gaps in selective.items():
+    print(f"{name:>25}: {' '.join(f'{gap:+.2f}' for gap in gaps)}")
 
 # %% [markdown]
 # The bands are 95 % bootstrap intervals over the test words. What to see:
 #
 # - Part of speech can be read best after the second or third layer, and gets harder to read after that. The entity peaks a little later, but its curve is flat and its bands overlap. Grammar before meaning is what Tenney and others (2019) found for BERT; our small data agrees with it and would not prove it.
-# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. (With entities it is no better than its dotted line: there it learns its training words by heart, and they do not come again.)
+# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. The untrained network does nonsense at least as well as grammar: its selectivity, printed, is about 0 or below in every layer. (With entities it is no better than its dotted line: there it learns its training words by heart, and they do not come again.)
 # - The dotted lines say what guessing gets, for the probe and for the control; for the selectivity it is 0.
 # - With part of speech, the control task is solved best at layer 0, for the same reason: there a state is the word and its position, so the probe learns words by heart. Higher up the sentence mixes in and the control gets harder. So for part of speech the selectivity still rises where the accuracy already falls.
 #
@@ -1349,13 +1389,13 @@ plt.show()
 # %%
 some_layers = [0, 2, 5]
 compared = {
-    "linear": probe_layers(linear_probe, X, "part of speech", some_layers),
+    "linear": [hits[:, some_layers] for hits in probed["part of speech"][:2]],
     "hidden layer": probe_layers(
         lambda *a, **k: mlp_probe(*a, hidden=64, **k),
         X,
         "part of speech",
         tqdm(some_layers, desc="stronger probe", leave=False),
-    ),
+    )[:2],
 }
 panels = {
     "part of speech": lambda hits, control: hits,
@@ -1364,7 +1404,7 @@ panels = {
 }
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
 for ax, (title, of) in zip(axes, panels.items(), strict=True):
-    for shift, (name, (hits, control, _)), color in zip(
+    for shift, (name, (hits, control)), color in zip(
         (-0.2, 0.2), compared.items(), plots.COLOURS, strict=False
     ):
         values = of(hits, control)
@@ -1610,7 +1650,7 @@ for layer in (0, 4, last_layer):
 # %% [markdown]
 # ## 14 · Exercises
 #
-# Replace the dots with your code and run the cell with the check. `exercises.euclidean_distances.hint()` gives you one hint at a time; the solution is folded below each check.
+# One exercise stood in section 5; here are the others. Replace the dots with your code and run the cell with the check. `exercises.euclidean_distances.hint()` gives you one hint at a time; the solution is folded below each check.
 
 # %% [markdown]
 # ### Exercise: all distances at once
@@ -1651,20 +1691,6 @@ def cosine_similarities(a, b):
 
 # %%
 exercises.cosine_similarities.check(cosine_similarities)
-
-# %% [markdown]
-# ### Exercise: predict, then run
-#
-# What did you predict in section 3? Section 5 has measured it: which layer adds most to the separation, compared with the layer before it? Write its number, then run the check. It computes the right answer from *your* run.
-
-# %% exercise="layer_that_adds_most"
-answer = None  # for example 3
-# BEGIN SOLUTION
-answer = max(range(1, len(separations)), key=lambda n: separations[n].mean() - separations[n - 1].mean())
-# END SOLUTION
-
-# %%
-exercises.layer_that_adds_most.check(answer, separations)
 
 # %% [markdown]
 # ### Exercise: the nearest neighbour's sense

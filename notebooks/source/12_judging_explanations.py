@@ -718,7 +718,7 @@ random_labels = [torch.randint(2, (75,), generator=torch.Generator().manual_seed
 memorisers = [train(small[by_heart], y, 75, seed) for y, seed in zip(random_labels, SEEDS, strict=True)]
 for name, networks, own_labels in (
     ("true labels", [first], [labels[by_heart]]),
-    ("true labels, other seeds", honest, [labels[by_heart]] * 4),
+    ("true labels, other seeds", honest, [labels[by_heart]] * len(SEEDS)),
     ("random labels", memorisers, random_labels),
 ):
     learnt = [accuracy(n, small[by_heart], y) for n, y in zip(networks, own_labels, strict=True)]

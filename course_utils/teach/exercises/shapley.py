@@ -1,4 +1,5 @@
-"""The exercises of lesson 07: an absent feature, exact values, the kernel, a walk, a trap, a published bug."""
+"""The exercises of lesson 07: an absent feature, exact values, the kernel, a walk there and back, a trap, a
+published bug."""
 
 from __future__ import annotations
 
@@ -12,8 +13,11 @@ from course_utils.teach.checks import Exercise, Mistake, Question
 # ---------------------------------------------------------------- the worth of a coalition
 
 
-def _worth(predict: Callable, x: np.ndarray, background: np.ndarray, mask: np.ndarray) -> float:
-    return float(predict(np.where(mask == 1, x, background)).mean())
+def _worth(
+    predict: Callable, x: np.ndarray, background: np.ndarray, teams: np.ndarray, masks: np.ndarray
+) -> np.ndarray:
+    features = np.asarray(masks)[:, teams]
+    return np.array([predict(np.where(row == 1, x, background)).mean() for row in features])
 
 
 def _curved(rows: np.ndarray) -> np.ndarray:
@@ -27,44 +31,60 @@ def _wavy(rows: np.ndarray) -> np.ndarray:
 def _worth_cases() -> list[tuple]:
     rng = np.random.default_rng(0)
     cases = []
-    for predict, n_rows, d in ((_curved, 5, 3), (_wavy, 8, 4), (_curved, 3, 6)):
-        mask = (np.arange(d) % 2).astype(np.int64)
-        cases.append((predict, rng.normal(1, 1, d), rng.normal(0, 1, (n_rows, d)), mask))
+    for predict, n_rows, teams in (
+        (_curved, 5, [0, 1, 0]),
+        (_wavy, 8, [2, 0, 1, 1]),
+        (_curved, 3, [1, 0, 2, 1, 0, 2]),
+    ):
+        d, n = len(teams), max(teams) + 1
+        masks = rng.integers(0, 2, (4, n))
+        masks[0], masks[1] = 0, np.arange(n) == 0
+        cases.append((predict, rng.normal(1, 1, d), rng.normal(0, 1, (n_rows, d)), np.array(teams), masks))
     return cases
 
 
 worth = Exercise(
     name="worth",
-    difficulty=1,
-    minutes=8,
+    difficulty=2,
+    minutes=10,
     hints=(
-        "Make one row for each row of the background: present features from `x`, absent ones from that background row.",
-        "`np.where(mask == 1, x, background)` makes all of them at once; the row `x` is repeated by itself.",
-        "Ask the model about all rows, then take the mean of the *answers*.",
+        "First translate: a feature is present when its team is. `masks[:, teams]` gives every feature its team's 0 or 1, (B, d).",
+        "For one coalition, make a row for each row of the background: present features from `x`, absent ones from that background row.",
+        "`np.where(row == 1, x, background)` makes all of them at once. Ask the model about them, then take the mean of the *answers*.",
     ),
     reference=_worth,
     cases=_worth_cases,
     mistakes={
         "mean row": Mistake(
-            lambda predict, x, background, mask: float(
-                predict(np.where(mask == 1, x, background.mean(axis=0))[None])[0]
+            lambda predict, x, background, teams, masks: predict(
+                np.where(masks[:, teams] == 1, x, background.mean(axis=0))
             ),
             "you ask about one row, filled up with the mean of the background. The mean of the answers is "
             "something else than the answer to a mean, unless the model is linear.",
         ),
         "turned around": Mistake(
-            lambda predict, x, background, mask: _worth(predict, x, background, 1 - mask),
+            lambda predict, x, background, teams, masks: _worth(predict, x, background, teams, 1 - masks),
             "you keep the absent features and replace the present ones: 1 means present.",
         ),
         "zeros": Mistake(
-            lambda predict, x, background, mask: float(predict(np.where(mask == 1, x, 0.0)[None])[0]),
+            lambda predict, x, background, teams, masks: predict(np.where(masks[:, teams] == 1, x, 0.0)),
             "you set absent features to zero. A zero is a value like any other: average over the background.",
         ),
         "from the average": Mistake(
-            lambda predict, x, background, mask: (
-                _worth(predict, x, background, mask) - float(predict(background).mean())
+            lambda predict, x, background, teams, masks: (
+                _worth(predict, x, background, teams, masks) - predict(background).mean()
             ),
             "you subtracted the average of the background. v(S) is not measured from it: v(∅) *is* the average, not 0.",
+        ),
+        "first of the team": Mistake(
+            lambda predict, x, background, teams, masks: _worth(
+                predict,
+                x,
+                background,
+                np.where(np.isin(np.arange(len(teams)), np.unique(teams, return_index=True)[1]), teams, -1),
+                np.column_stack([masks, np.zeros(len(masks), int)]),
+            ),
+            "only one feature of each team comes along. If a team is in the coalition, *all* its features are known.",
         ),
     },
 )
@@ -201,7 +221,7 @@ kernel = Exercise(
     },
 )
 
-# ---------------------------------------------------------------- one walk
+# ---------------------------------------------------------------- there and back
 
 
 def _walk(value: Callable, order: np.ndarray) -> np.ndarray:
@@ -213,18 +233,8 @@ def _walk(value: Callable, order: np.ndarray) -> np.ndarray:
     return phi
 
 
-def _by_position(value: Callable, order: np.ndarray) -> np.ndarray:
-    return _walk(value, order)[order]
-
-
-def _running_total(value: Callable, order: np.ndarray) -> np.ndarray:
-    phi = np.zeros(len(order))
-    phi[order] = np.cumsum(_walk(value, order)[order])
-    return phi
-
-
-def _order_is_arrival(value: Callable, order: np.ndarray) -> np.ndarray:
-    return _walk(value, np.argsort(order))
+def _there_and_back(value: Callable, order: np.ndarray) -> np.ndarray:
+    return (_walk(value, order) + _walk(value, order[::-1])) / 2
 
 
 def _product(masks: np.ndarray) -> np.ndarray:
@@ -237,33 +247,41 @@ def _root(masks: np.ndarray) -> np.ndarray:
     return np.sqrt(masks @ np.arange(1.0, masks.shape[1] + 1)) - masks[:, 1]
 
 
-walk = Exercise(
-    name="walk",
+there_and_back = Exercise(
+    name="there_and_back",
     difficulty=2,
-    minutes=12,
+    minutes=15,
     hints=(
-        "Start with a row of zeros. Switch the players on, one after the other, and keep every row: n + 1 coalitions.",
-        "Ask for all their worths at once; `np.diff` gives what each arrival added.",
-        "The k-th difference belongs to player `order[k]`: `phi[order] = np.diff(worths)`.",
+        "On the way back the coalitions are the *complements* of those on the way there: 1 − masks, in which order?",
+        "Put both ways into one batch of coalitions, ask once, and cut the answers in two halves of n + 1.",
+        "There, the k-th difference belongs to player `order[k]`. Back, the players arrive in the order `order[::-1]`.",
     ),
-    reference=_walk,
+    reference=_there_and_back,
     cases=lambda: [
         (_product, np.array([2, 0, 3, 1])),
         (_root, np.array([1, 3, 0, 4, 2])),
         (_product, np.array([1, 2, 0])),
     ],
     mistakes={
-        "by position": Mistake(
-            _by_position,
-            "your result is sorted by arrival. Entry i must belong to player i, or the average over orders mixes players.",
+        "one way": Mistake(
+            _walk,
+            "you only walk there. Walk back too, with the last player first, and take the mean.",
         ),
-        "running total": Mistake(
-            _running_total,
-            "you return the worth reached so far. A player gets the *difference* to the coalition before.",
+        "by position": Mistake(
+            lambda value, order: (_walk(value, order)[order] + _walk(value, order[::-1])[order[::-1]]) / 2,
+            "your result is sorted by arrival. Entry i must belong to player i, or the mean of the two ways mixes players.",
+        ),
+        "sum": Mistake(
+            lambda value, order: 2 * _there_and_back(value, order),
+            "you add the two ways up: the values then share twice what there is. Take the mean.",
         ),
         "inverse": Mistake(
-            _order_is_arrival,
+            lambda value, order: _there_and_back(value, np.argsort(order)),
             "you read `order[i]` as the time when player i arrives. It says who arrives as the i-th.",
+        ),
+        "back in place": Mistake(
+            lambda value, order: (_walk(value, order) + _walk(value, order[::-1])[::-1]) / 2,
+            "the way back is turned around: entry i must belong to player i on both ways before you take the mean.",
         ),
     },
 )
