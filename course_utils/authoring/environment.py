@@ -70,7 +70,7 @@ def ensure_environment():
 
     start = time.time()
     say(
-        "building .venv with %s: about 6 GB, half a minute with uv, three to ten minutes with pip"
+        "building .venv with %s: about 6 GB, one to two minutes with uv, three to ten minutes with pip"
         % (uv or "pip")
     )
     shutil.rmtree(VENV, ignore_errors=True)  # a half-built one is not repaired

@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: the gradient of the score, a prediction, and two published bugs."""
+"""The exercises of lesson 08: a contrast, a prediction, two published bugs, a baseline that hides, expected gradients."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def _picture_network(seed: int, classes: int) -> nn.Module:
         ).eval()
 
 
-def _network_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor]]:
+def _network_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor]]:
     generator = torch.Generator().manual_seed(0)
     cases = []
-    for seed, (n, size, classes) in enumerate(((2, 6, 3), (3, 5, 4), (1, 8, 5))):
+    for seed, (n, size, classes) in enumerate(((2, 6, 3), (3, 5, 4), (2, 8, 5))):
         inputs = torch.randn(n, 3, size, size, generator=generator)
         target = torch.randint(0, classes, (n,), generator=generator)
-        cases.append((_picture_network(seed, classes), inputs, target))
+        other = (target + torch.randint(1, classes, (n,), generator=generator)) % classes
+        cases.append((_picture_network(seed, classes), inputs, target, other))
     return cases
 
 
@@ -33,44 +34,60 @@ def _gradient(model: nn.Module, inputs: torch.Tensor, score) -> torch.Tensor:
     return gradients
 
 
-gradient_of_score = Exercise(
-    name="gradient_of_score",
+def _contrast(logits: torch.Tensor, target: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return (logits.gather(1, target[:, None]) - logits.gather(1, other[:, None])).sum()
+
+
+contrast_gradient = Exercise(
+    name="contrast_gradient",
     difficulty=1,
     minutes=8,
     hints=(
-        "Work on a copy that records gradients: `inputs.clone().requires_grad_()`.",
-        "`scores.gather(1, target[:, None])` picks each picture's own class score.",
-        "The sum over the pictures has each picture's own gradient: `torch.autograd.grad(scores.sum(), inputs)[0]`.",
+        "Work on a copy that records gradients: `inputs.clone().requires_grad_()`, and ask the model once.",
+        "`logits.gather(1, target[:, None])` picks each picture's own class score. Do so for `other`, and subtract.",
+        "The sum over the pictures has each picture's own gradient: `torch.autograd.grad(contrast.sum(), inputs)[0]`.",
     ),
-    reference=lambda model, inputs, target: _gradient(
-        model, inputs, lambda logits: logits.gather(1, target[:, None]).sum()
+    reference=lambda model, inputs, target, other: _gradient(
+        model, inputs, lambda logits: _contrast(logits, target, other)
     ),
     cases=_network_cases,
     mistakes={
         "loss": Mistake(
-            lambda model, inputs, target: _gradient(
+            lambda model, inputs, target, other: _gradient(
                 model, inputs, lambda logits: F.cross_entropy(logits, target, reduction="sum")
             ),
-            "this is the gradient of the loss. Ask for the class score: the loss mixes all classes, and fades when the "
-            "network is sure.",
+            "this is the gradient of the loss. It compares with all classes at once; the task asks for one rival.",
         ),
-        "softmax": Mistake(
-            lambda model, inputs, target: _gradient(
-                model, inputs, lambda logits: logits.softmax(dim=1).gather(1, target[:, None]).sum()
+        "probabilities": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model, inputs, lambda logits: _contrast(logits.softmax(dim=1), target, other)
             ),
-            "this is the gradient of the probability. Take the logit, before the softmax.",
+            "this is the difference of the probabilities. Take the logits, before the softmax.",
         ),
-        "absolute": Mistake(
-            lambda model, inputs, target: _gradient(
+        "one class": Mistake(
+            lambda model, inputs, target, other: _gradient(
                 model, inputs, lambda logits: logits.gather(1, target[:, None]).sum()
-            ).abs(),
-            "you took absolute values: the task asks for the gradient with its sign.",
+            ),
+            "this is the gradient of one score: the rival is missing.",
+        ),
+        "reversed": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model, inputs, lambda logits: _contrast(logits, other, target)
+            ),
+            "the sign is reversed: positive values should speak for `target`.",
+        ),
+        "absolute first": Mistake(
+            lambda model, inputs, target, other: (
+                _gradient(model, inputs, lambda logits: logits.gather(1, target[:, None]).sum()).abs()
+                - _gradient(model, inputs, lambda logits: logits.gather(1, other[:, None]).sum()).abs()
+            ),
+            "you took absolute values of the two gradients before you subtracted: subtract the scores instead.",
         ),
         "mean": Mistake(
-            lambda model, inputs, target: _gradient(
-                model, inputs, lambda logits: logits.gather(1, target[:, None]).mean()
+            lambda model, inputs, target, other: (
+                _gradient(model, inputs, lambda logits: _contrast(logits, target, other)) / len(inputs)
             ),
-            "you averaged the scores over the batch, so each gradient is divided by the number of pictures.",
+            "you averaged over the batch, so each gradient is divided by the number of pictures.",
         ),
     },
 )
@@ -85,7 +102,7 @@ much_noise = Question(
     difficulty=1,
     minutes=3,
     hints=(
-        "SmoothGrad averages gradients at noisy pictures. Look at the last column of the grid above: how much of the object is left there?",
+        "SmoothGrad averages gradients at noisy pictures. Would the network still recognise anything at level 0.2, where the noise is a fifth of the whole range?",
         'Answer "higher" or "lower".',
     ),
     expected=_much_noise,
@@ -229,6 +246,108 @@ complete_attributions = Exercise(
                 inputs * _integrated(model, inputs, baselines, n_steps, 0.5)
             ),
             "you multiplied by x instead of (x − x′): that is right only for a baseline of zero.",
+        ),
+    },
+)
+
+
+def _hiding_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(3)
+    return [
+        (torch.randn(n, c, h, w, generator=generator), torch.rand(n, h, w, generator=generator) > 0.5)
+        for n, c, h, w in ((2, 3, 4, 5), (1, 1, 6, 3), (3, 3, 5, 5))
+    ]
+
+
+hiding_baseline = Exercise(
+    name="hiding_baseline",
+    difficulty=1,
+    minutes=5,
+    hints=(
+        "Each attribution has a factor in front of the integral. When is that factor zero?",
+        "(x − x′) is zero where the baseline equals the picture.",
+        "`mask[:, None]` is (N, 1, H, W): it goes with all colours.",
+    ),
+    reference=lambda inputs, mask: inputs * mask[:, None],
+    cases=_hiding_cases,
+    mistakes={
+        "turned around": Mistake(
+            lambda inputs, mask: inputs * ~mask[:, None],
+            "your baseline hides everything *outside* the mask, and shows what is inside.",
+        ),
+        "grey": Mistake(
+            lambda inputs, mask: torch.zeros_like(inputs),
+            "a grey baseline everywhere hides only what is grey in the picture.",
+        ),
+        "the picture": Mistake(
+            lambda inputs, mask: inputs.clone(),
+            "this hides the whole picture: outside the mask the baseline should be 0.",
+        ),
+    },
+)
+
+
+def _expected(
+    model: nn.Module, picture: torch.Tensor, target: int, baselines: torch.Tensor, alphas: torch.Tensor
+) -> torch.Tensor:
+    away = picture - baselines
+    points = baselines + alphas[:, None, None, None] * away
+    return (away * _gradient(model, points, lambda logits: logits[:, target].sum())).mean(dim=0)
+
+
+def _expected_cases() -> list[tuple[nn.Module, torch.Tensor, int, torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(4)
+    cases = []
+    for seed, (draws, size, classes) in enumerate(((3, 6, 3), (5, 5, 4), (2, 8, 5))):
+        picture = torch.randn(3, size, size, generator=generator)
+        baselines = torch.randn(draws, 3, size, size, generator=generator)
+        alphas = torch.rand(draws, generator=generator)
+        cases.append((_picture_network(seed, classes), picture, classes - 1, baselines, alphas))
+    return cases
+
+
+expected_gradients = Exercise(
+    name="expected_gradients",
+    difficulty=2,
+    minutes=12,
+    hints=(
+        "`picture - baselines` broadcasts to (K, C, H, W): one way from each baseline to the picture.",
+        "`alphas[:, None, None, None]` gives each draw its own place. Ask the model about all K points at once.",
+        "Multiply each draw's gradient by *its own* way, and only then take the mean over the draws.",
+    ),
+    reference=_expected,
+    cases=_expected_cases,
+    mistakes={
+        "mean first": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                (picture - baselines.mean(dim=0))
+                * _gradient(
+                    model,
+                    baselines + alphas[:, None, None, None] * (picture - baselines),
+                    lambda logits: logits[:, target].sum(),
+                ).mean(dim=0)
+            ),
+            "you averaged the gradients and the ways apart. Each draw's gradient belongs to its own way: multiply first.",
+        ),
+        "no factor": Mistake(
+            lambda model, picture, target, baselines, alphas: _gradient(
+                model,
+                baselines + alphas[:, None, None, None] * (picture - baselines),
+                lambda logits: logits[:, target].sum(),
+            ).mean(dim=0),
+            "the factor (x − x′) is missing: this is an average gradient, and it does not add up to a change.",
+        ),
+        "other way": Mistake(
+            lambda model, picture, target, baselines, alphas: _expected(
+                model, picture, target, baselines, 1 - alphas
+            ),
+            "your places run from the picture to the baseline: at alpha = 0 you should be at the baseline.",
+        ),
+        "sum": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                len(alphas) * _expected(model, picture, target, baselines, alphas)
+            ),
+            "you added the draws up: take their mean.",
         ),
     },
 )
