@@ -259,7 +259,7 @@ plt.show()
 for name, f in falls.items():
     total, largest = f.clip(0).sum(axis=(1, 2)).mean(), f.max(axis=(1, 2)).mean()
     print(
-        f"model {name}, mean of the pictures: all {f[0].size} squares together take {total:.2f} away, the best one {largest:.3f}"
+        f"model {name}, mean of the pictures: the falls of {f[0].size} squares, each covered alone, add up to {total:.2f}; the largest is {largest:.3f}"
     )
 
 # %% [markdown]
@@ -317,7 +317,7 @@ for name, right in in_the_world.items():
 exercises.ship.check(model_to_ship, in_the_world)
 
 # %% [markdown]
-# One of the models is a **ground detector**. In its training pictures every wolf stood on snow and no husky did, so the ground was all it had to learn. (What it is about the ground, the experiment does not say: snow and grass were exchanged, and with them brightness, colour and texture.) No test picture from the same source can show that, however many you take: an explanation can, *before* a sheep is lost. We call the other one the *honest* model.
+# One of the models is a **ground detector**. In its training pictures every wolf stood on snow and no husky did, so the ground was all it had to learn. (What it is about the ground, the experiment does not say: snow and grass were exchanged, and with them brightness, colour and texture.) No test picture from the same source can show that, however many you take: an explanation can, *before* a sheep is lost. We call the other one the *honest* model. It was trained on pictures in which a coin had put snow or another ground under each animal, husky or wolf, so that the ground told nothing.
 #
 # This is no invention. A horse called Hans became famous around 1900 because he could calculate; a psychologist found that he read the faces of the people who asked (Pfungst, 1907). Since then a *Clever Hans* is somebody who is right for the wrong reason. Networks
 # that looked for pneumonia on X-ray pictures turned out to recognise the hospital (Zech and others, 2018); one that looked for horses read a copyright line (Lapuschkin and others, 2019). Huskies and wolves are the example with which LIME was introduced (Ribeiro and others, 2016); you will meet this pair again in lesson 06.
@@ -343,21 +343,25 @@ plots.show_maps(
 )
 plt.show()
 
+# %% [markdown]
+# The first map looks like understanding. But it is an edge filter, the same for A, for B and for a model that was never trained: it **cannot** explain any of them. That it pleases us only says what *we* find plausible. The second belongs to the honest model, the third to the ground detector: its bright places are tiny falls of the probability, stretched to full brightness. *Plausibility* and *faithfulness* (does it describe what
+# the model does?) are different things, and no look at the picture tells them apart. A test can. Cover the tenth of the picture that a map calls most important, and watch the honest model. **Predict**, before you run it:
+
 # %%
 quiz(
-    "Which map is the best explanation of the honest model?",
-    ["map 1", "map 2", "map 3"],
+    "Which tenth, once it is covered, takes most of the honest model's certainty away?",
+    [
+        "The strongest edges: eyes, ears and outline",
+        "The strongest places of its own map, coarse as it is",
+        "Both alike: they lie on the animal",
+    ],
     correct=1,
     explanations=[
-        "It is the prettiest: it draws eyes, ears and outline. It is an edge filter. No model was asked.",
-        "It is coarse, but it comes from asking the honest model, and the test below shows that the model needs these places.",
-        "It belongs to the ground detector. Its bright places, even the one on the husky, are tiny falls of the probability, stretched to full brightness.",
+        "They look like the animal to us. The figure below shows how little of the certainty goes with them.",
+        "The figure below shows by how much, and how a patch in the centre compares, which knows nothing.",
+        "Most of both lies on the animal, but the figure below shows that this is not enough.",
     ],
 )
-
-# %% [markdown]
-# The first map looks like understanding. But it is the same for A, for B and for a model that was never trained: it **cannot** explain any of them. That it pleases us only says what *we* find plausible. *Plausibility* and *faithfulness* (does it describe what
-# the model does?) are different things, and no look at the picture tells them apart. A test can. Cover the tenth of the picture that the map calls most important, and watch the honest model:
 
 # %%
 
@@ -433,7 +437,7 @@ print(
 # ### Prototypes and criticisms
 #
 # You cannot look at all pictures of a large collection. Which few should you look at? *Prototypes* are examples that together resemble the whole; *criticisms* are examples that the prototypes describe badly (Kim and others, 2016).
-# Take each class by itself. Let $t_i$ be picture $i$ reduced to 16 × 16 pixels with values from 0 to 1, and let $q$ be the median of all squared distances $\lVert t_i - t_j \rVert^2$. The *similarity* of two pictures is
+# Take each class by itself. Let $t_i$ be picture $i$ reduced to 16 × 16 pixels with values from 0 to 1, and let $q$ be the median of the squared distances $\lVert t_i - t_j \rVert^2$ between two different pictures of the class. The *similarity* of two pictures is
 #
 # $$k(i,j) = \exp\big(-\lVert t_i - t_j \rVert^2 / q\big),$$
 #
@@ -441,12 +445,16 @@ print(
 #
 # $$\text{MMD}^2(S) = \frac{1}{n^2}\sum_{i,j} k(i,j) \;-\; \frac{2}{n\,m}\sum_{i}\sum_{s \in S} k(i,s) \;+\; \frac{1}{m^2}\sum_{s,t \in S} k(s,t).$$
 #
-# A criticism is a picture of the class where the mean similarity to all its pictures and the mean similarity to the prototypes differ most. So it need not look strange. If it resembles the class more than the prototypes, many pictures like it have no prototype; if it resembles the prototypes more, they make its kind look more common than it is. (The paper also asks the criticisms to differ from each other; we leave that out.)
+# A criticism is a picture of the class where the mean similarity to all its pictures and the mean similarity to the prototypes differ most. So it need not look strange. If it resembles the class more than the prototypes, many pictures like it have no prototype. (The paper also asks the criticisms to differ from each other; we leave that out.)
 
 # %%
 thumbnails = images.reshape(len(images), 16, 8, 16, 8, 3).mean(axis=(2, 4)).reshape(len(images), -1) / 255
 squared = ((thumbnails[:, None] - thumbnails[None]) ** 2).sum(axis=2)
-similarity = np.exp(-squared / np.median(squared))
+
+
+def similarities(squared):
+    """The similarity of each two pictures, from their squared distances: (n, n)."""
+    return np.exp(-squared / np.median(squared[np.triu_indices(len(squared), 1)]))
 
 
 def prototypes(k, n_chosen):
@@ -473,8 +481,13 @@ def criticisms(k, chosen, n_chosen):
 figure, axes = plots.grid(2, 6, width=9, ratio=1.25)
 for row, c in enumerate((0, 1)):
     members = np.flatnonzero(targets == c)
-    k = similarity[np.ix_(members, members)]
+    k = similarities(squared[np.ix_(members, members)])
     typical = prototypes(k, 3)
+    rest = np.setdiff1d(range(len(k)), typical)
+    closer = k[rest][:, typical].mean(axis=1) > k[rest].mean(axis=1)
+    print(
+        f"{class_names[c]}: {closer.sum()} of {len(rest)} others resemble the prototypes more than the class"
+    )
     for ax, i in zip(axes[row], [*typical, *criticisms(k, typical, 3)], strict=True):
         ax.imshow(images[members[i]])
         ax.set_xlabel(f"its class {k[i].mean():.2f}\nprototypes {k[i, typical].mean():.2f}", fontsize=10)
@@ -484,7 +497,7 @@ for column in range(6):
 plt.show()
 
 # %% [markdown]
-# One row a class: three prototypes, three criticisms; below each, its mean similarity to its class and to the three prototypes. All six criticisms resemble the prototypes more than their class: three prototypes chosen from the middle make this kind look too common. Look at the ground in each row: twelve pictures would have been enough to get suspicious. Whether you *do* is another matter: a list of typical pictures only helps somebody who asks "what else do they have in common?"
+# One row a class: three prototypes, three criticisms; below each, its mean similarity to its class and to the three prototypes. For the wolves it says little that all three criticisms resemble the prototypes more: so do nearly all others (printed above the pictures). The first prototype is the most central picture by construction, close to nearly everybody. Only the *size* of the difference makes them criticisms. Among the huskies both signs occur: the one on dark grass resembles its class more, so pictures like it lack a prototype. Look at the ground in each row: twelve pictures would have been enough to get suspicious. Whether you *do* is another matter: a list of typical pictures only helps somebody who asks "what else do they have in common?"
 
 # %% [markdown]
 # ## 6 · The map of the field
@@ -604,6 +617,8 @@ print(f"correlation of the two models' predictions: {np.corrcoef(with_, without)
 # $$\ln\frac{p}{1-p} = b_0 + b_1 x_1 + \dots + b_d x_d \qquad\Longleftrightarrow\qquad \frac{p}{1-p} = e^{b_0} \cdot e^{b_1 x_1} \cdots e^{b_d x_d}.$$
 #
 # Each column *multiplies* the odds: $e^{b_j}$ is its **odds ratio** for one step. (The columns are standardised, so a step is one standard deviation.)
+#
+# The standard errors come as in section 7, with each row weighted by $p(1-p)$: the rows about which the model is in doubt tell most. $b_j \pm 2\,\text{SE}_j$ is an interval for the logarithm of the odds ratio, so $e$ to the power of its two ends is one for the odds ratio.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -628,18 +643,22 @@ b0, b = logistic.intercept_[0], logistic.coef_[0]
 correct = logistic.predict(three[test]) == malignant[test]
 share, low, high = share_and_interval(correct)
 print(f"right for {share:.2f} of {len(test)} unseen tumours (95 %: {low:.2f} to {high:.2f})")
-print(
-    "odds ratios for one standard deviation:",
-    {n: round(float(np.exp(w)), 1) for n, w in zip(THREE, b, strict=True)},
-)
+ones_and_three = np.column_stack([np.ones(len(train)), three[train]])
+p_train = logistic.predict_proba(three[train])[:, 1]
+weighted = ones_and_three.T * (p_train * (1 - p_train))
+se_b = np.sqrt(np.diag(np.linalg.inv(weighted @ ones_and_three)))[1:]
+print("odds ratios for one standard deviation (two standard errors to both sides):")
+for name, w, se in zip(THREE, b, se_b, strict=True):
+    print(f"  {name:<8} {np.exp(w):6.1f} ({np.exp(w - 2 * se):.1f} to {np.exp(w + 2 * se):.1f})")
 
 chances = logistic.predict_proba(three)[:, 1]
 doubtful = int(test[np.abs(chances[test] - 0.5).argmin()])
 odds = np.exp(b0)
-print(f"\nOne unseen tumour. Start with the odds of an average one:  {odds:8.2f}")
+print("\nThe unseen tumour whose probability is nearest to 0.5.")
+print(f"  Start with the odds of an average one:          {odds:8.2f}")
 for name, weight, value in zip(THREE, b, three[doubtful], strict=True):
     odds *= np.exp(weight * value)
-    print(f"  {name:<8} {value:+.2f} steps: times {np.exp(weight * value):6.2f}, odds now {odds:8.2f}")
+    print(f"  {name:<8} {value:+.2f} steps: times {np.exp(weight * value):6.2f}, odds now {odds:13.2f}")
 print(
     f"odds {odds:.2f} are a probability of {odds / (1 + odds):.2f}; the library says {chances[doubtful]:.2f}"
 )
@@ -676,6 +695,8 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
+# The odds ratios are large, and anything but sharp: for size, the upper end of the interval is some forty times the lower. The tumour below them was chosen because it is doubtful; for most tumours the odds end far from 1. In the figure, and in all that show tumours by class, **blue is benign and orange malignant**; a bar has the colour of the class that it speaks for.
+#
 # On the left, each unseen tumour on the curve from log-odds to probability. On the right, how much *more likely* an odds ratio makes something: nearly the ratio itself when it was rare, hardly anything when it was likely already. Reading odds as probabilities is one of the most common errors with this model; it got into the newspapers in 1999, and you will repair it in section 19.
 
 # %% [markdown]
@@ -685,33 +706,34 @@ plt.show()
 #
 # ### Contrastive: why this *rather than that*?
 #
-# A table of 178 wines from three growers, and a logistic regression with a score $z_c = b_{c0} + \sum_j b_{cj} x_j$ for each grower $c$. Why grower 1 *rather than 2*? The difference of two scores is a sum over the columns again: $z_c - z_{c'} = (b_{c0} - b_{c'0}) + \sum_j (b_{cj} - b_{c'j})\, x_j$. The *softmax* turns scores into probabilities, $p_c = e^{z_c} / \sum_{k} e^{z_k}$, the sum over all growers $k$; so that difference is the logarithm of $p_c / p_{c'}$, the odds of one grower against the other. Another contrast, another answer:
+# A table of 178 wines from three growers, and a logistic regression with a score $z_c = b_{c0} + \sum_j b_{cj} x_j$ for each grower $c$. Why grower 2 *rather than 1*? The difference of two scores is a sum over the columns again: $z_c - z_{c'} = (b_{c0} - b_{c'0}) + \sum_j (b_{cj} - b_{c'j})\, x_j$. The *softmax* turns scores into probabilities, $p_c = e^{z_c} / \sum_{k} e^{z_k}$, the sum over all growers $k$; so that difference is the logarithm of $p_c / p_{c'}$, the odds of one grower against the other. We take a typical bottle of grower 2: of the unseen ones, the nearest to the mean of his bottles that the model was fitted to. The same bottle, two contrasts:
 
 # %%
 wines = load_lab("tabular", table="wine", model="linear")
 scaler, multi = wines.model[0], wines.model[-1]
-bottle = int(np.flatnonzero(wines.unseen & (wines.targets == 1))[0])
-values = scaler.transform(wines.table[bottle : bottle + 1])[0]
+bottles, of_grower = scaler.transform(wines.table), wines.targets == 1
+from_mean = np.linalg.norm(bottles - bottles[of_grower & ~wines.unseen].mean(axis=0), axis=1)
+bottle = int(np.where(of_grower & wines.unseen, from_mean, np.inf).argmin())
+values = bottles[bottle]
+FOR, AGAINST = plots.COLOURS[2:4]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
 said = int(wines.predict(wines.table[bottle : bottle + 1])[0].argmax())
 for ax, rival in zip(axes, [c for c in range(3) if c != said], strict=True):
     parts = (multi.coef_[said] - multi.coef_[rival]) * values
-    largest = np.argsort(-np.abs(parts))[:5][::-1]
-    ax.barh(
-        [
-            wines.feature_names[j].replace("od280/od315_of_diluted_wines", "od280/od315").replace("_", " ")
-            for j in largest
-        ],
-        parts[largest],
-        color=[plots.COLOURS[0] if v > 0 else plots.COLOURS[1] for v in parts[largest]],
-    )
+    start = multi.intercept_[said] - multi.intercept_[rival]
+    largest = np.argsort(-np.abs(parts))[:5]
+    others = parts.sum() - parts[largest].sum()
+    names = [wines.feature_names[j].replace("_", " ") for j in largest]
+    names += [f"the other {len(parts) - 5}", "start (intercept)"]
+    bars = np.array([*parts[largest], others, start])
+    ax.barh(names[::-1], bars[::-1], color=[FOR if v > 0 else AGAINST for v in bars[::-1]])
     ax.axvline(0, color=plots.INK, linewidth=0.8)
-    ax.set(xlabel="part of the difference of the scores")
+    ax.set(xlabel=f"part of the difference of the scores; their sum is {bars.sum():+.1f}")
     ax.set_title(f"Why grower {said + 1} rather than {rival + 1}?", loc="left")
 plt.show()
 
 # %% [markdown]
-# The same wine, the same model, two questions: each panel shows the five columns that say most, with blue for and orange against the answer. *Ash* speaks loudest in both; behind it the reasons change: flavanoids are among the five only when grower 3 is the rival, and there they speak against the answer. Whoever asks "why?" nearly always has a "rather than" in mind. Ask for it.
+# The same wine, the same model, two questions: each panel shows the five columns that say most, the sum of the others, and the difference of the intercepts. (Green speaks for the answer, pink would speak against it; here nothing does.) Four of the five columns are the same, but *proline* speaks loudest against grower 1 and *color intensity* against grower 3; there, more than a fifth of the difference is the start, which no property of this wine explains. Whoever asks "why?" nearly always has a "rather than" in mind. Ask for it.
 #
 # ### Selective: two or three causes, not thirty
 #
@@ -719,8 +741,21 @@ plt.show()
 
 # %%
 parts = tumours.model[0].transform(all_columns[tumours.unseen]) * tumours.model[-1].coef_[0]
-sizes = -np.sort(-np.abs(parts), axis=1)
-covered_share = sizes.cumsum(axis=1) / sizes.sum(axis=1, keepdims=True)
+
+
+def share_told(parts):
+    """Share of the sum of all parts (absolute values) that the 1, 2, … largest make up: (N, n)."""
+    sizes = -np.sort(-np.abs(parts), axis=1)
+    return sizes.cumsum(axis=1) / sizes.sum(axis=1, keepdims=True)
+
+
+def how_many(parts):
+    """How many parts it takes for a half and for nine tenths, on average."""
+    average = share_told(parts).mean(axis=0)
+    return ", ".join(f"{(average < part).sum() + 1} parts for {part}" for part in (0.5, 0.9))
+
+
+covered_share = share_told(parts)
 figure, ax = plt.subplots(figsize=(6.5, 2.8))
 counts = np.arange(1, parts.shape[1] + 1)
 ax.fill_between(
@@ -731,21 +766,23 @@ ax.set(xlabel="number of parts that you tell", ylabel="share of all parts", ylim
 ax.set_title(f"{len(parts)} unseen tumours, 30 parts each", loc="left")
 ax.legend(loc="lower right")
 plt.show()
-average = covered_share.mean(axis=0)
-print(f"three parts of thirty: {average[2]:.2f} of the sum of all parts (absolute values)")
-print(", ".join(f"{(average < part).sum() + 1} parts for {part}" for part in (0.5, 0.9)))
+print(f"three parts of thirty: {covered_share[:, 2].mean():.2f} of the sum of all parts (absolute values)")
+print(how_many(parts))
 
 same_thing = [tumours.feature_names.index(name) for name in ("mean radius", "mean perimeter", "mean area")]
-fitted_to = tumours.model[0].transform(all_columns[~tumours.unseen])
+fitted_to, not_seen = (
+    tumours.model[0].transform(all_columns[which]) for which in (~tumours.unseen, tumours.unseen)
+)
 print(
     f"\nradius, perimeter, area: correlations from {np.corrcoef(fitted_to[:, same_thing].T).min():.2f} upwards"
 )
 for C in (1, 10_000):
     model = LogisticRegression(C=C, solver="newton-cholesky").fit(fitted_to, malignant[~tumours.unseen])
-    print(f"  C = {C:<6} coefficients", ", ".join(f"{w:+.2f}" for w in model.coef_[0, same_thing]))
+    weights = ", ".join(f"{w:+.2f}" for w in model.coef_[0, same_thing])
+    print(f"  C = {C:<6} coefficients {weights}; {how_many(not_seen * model.coef_[0])}")
 
 # %% [markdown]
-# The line rises slowly: three reasons are far from the whole story, and it takes more than half of the parts to tell nine tenths of it. Part of the cause is how the model was fitted. scikit-learn keeps the coefficients small by a *penalty* unless it is told not to; $C$ says how weak the penalty is, 1 here, infinity in section 8. Under a penalty columns that move together *share* the weight, as radius, perimeter and area do in the printed line for $C = 1$. With hardly any penalty they get large coefficients of opposite signs, like total and LDL cholesterol in section 7. A short explanation of this model leaves most of it out. People want two or three causes anyway, so **every short explanation is a choice, and somebody makes it**: say what was left out.
+# The line rises slowly: three reasons are far from the whole story, and it takes more than half of the parts to tell nine tenths of it. How the model was fitted is only a small part of the cause. scikit-learn keeps the coefficients small by a *penalty* unless it is told not to; $C$ says how weak the penalty is, 1 here, infinity in section 8. Under a penalty columns that move together *share* the weight, as radius, perimeter and area do in the printed line for $C = 1$. With hardly any penalty they get large coefficients of opposite signs, like total and LDL cholesterol in section 7, and the parts that it takes become a few less, not few. A short explanation of this model leaves most of it out. People want two or three causes anyway, so **every short explanation is a choice, and somebody makes it**: say what was left out.
 #
 # ### Social: it depends on who asks
 #
@@ -906,6 +943,7 @@ print(
 # Several questions are nearly as good as the best one. Remember that for section 18. The whole tree of depth 3, drawn; and the **path** of the doubtful tumour from section 8 through it, which is its explanation:
 
 # %%
+from matplotlib.colors import to_rgb
 from sklearn.tree import export_text, plot_tree
 
 tree = DecisionTreeClassifier(max_depth=3, criterion="entropy", random_state=0).fit(
@@ -916,10 +954,14 @@ drawn = plot_tree(
     tree, ax=ax, feature_names=list(tumours.feature_names), class_names=["benign", "malignant"], label="none",
     filled=True, rounded=True, impurity=False, precision=4, fontsize=12,
 )  # fmt: skip
-for box in drawn:  # two lines for a question, whole numbers for the counts, and some air
+shares = iter(tree.tree_.value[:, 0, 1] / tree.tree_.value[:, 0].sum(axis=1))  # of malignant ones, box by box
+for box in drawn:  # two lines for a question, whole numbers for the counts, some air, and our colours
     box.set_text(box.get_text().replace(" <= ", "\n≤ ").replace(".0,", ",").replace(".0]", "]"))
     if box.get_bbox_patch() is not None:
-        box.set_bbox({"boxstyle": "round,pad=0.5", "facecolor": box.get_bbox_patch().get_facecolor()})
+        share = next(shares)
+        sure = 0.7 * abs(2 * share - 1)
+        colour = 1 - sure + sure * np.array(to_rgb(plots.COLOURS[int(share > 0.5)]))  # mixed with white
+        box.set_bbox({"boxstyle": "round,pad=0.5", "facecolor": colour, "edgecolor": plots.INK})
 plt.show()
 
 row = all_columns[doubtful]
@@ -938,7 +980,7 @@ print(
 )
 
 # %% [markdown]
-# Each box asks its question; left means yes. Below it: how many training tumours arrive there, how many of them are benign and malignant, and the answer that a tree would give here. Orange is benign, blue malignant; the paler, the less sure. The tree is fairly sure of what the logistic regression called doubtful, and says the opposite: **two glass boxes, two answers, two explanations.** The first two levels as rules, the oldest form of machine explanation. Where both sides of a question give the same class, they differ in how sure the tree is:
+# Each box asks its question; left means yes. Below it: how many training tumours arrive there, how many of them are benign and malignant, and the answer that a tree would give here. The paler the blue (benign) or orange (malignant), the less sure. The tree is fairly sure of what the logistic regression called doubtful, and says the opposite: **two glass boxes, two answers, two explanations.** The first two levels as rules, the oldest form of machine explanation. Where both sides of a question give the same class, they differ in how sure the tree is:
 
 # %%
 print(export_text(DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0).fit(all_columns[train], malignant[train]),
@@ -1027,17 +1069,21 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-print("on all 30 columns (ten-fold):")
-for how, model in (("raw", GaussianNB()), ("standardised", make_pipeline(StandardScaler(), GaussianNB()))):
-    thirty = cross_val_predict(model, all_columns, malignant, cv=ten_parts, method="predict_proba")
-    wrong = thirty.argmax(axis=1) != malignant
-    certain = (thirty.max(axis=1)[wrong] > 0.99).sum()
+print("on all tumours (ten-fold):")
+for how, model, rows in (
+    ("3 columns", GaussianNB(), all_columns[:, columns]),
+    ("30, raw", GaussianNB(), all_columns),
+    ("30, standardised", make_pipeline(StandardScaler(), GaussianNB()), all_columns),
+):
+    p_unseen = cross_val_predict(model, rows, malignant, cv=ten_parts, method="predict_proba")
+    wrong = p_unseen.argmax(axis=1) != malignant
+    certain = (p_unseen.max(axis=1)[wrong] > 0.99).sum()
     print(
-        f"  {how:<13} {1 - wrong.mean():.2f} right; of its {wrong.sum()} errors, {certain} were made with more than 99 % certainty"
+        f"  {how:<17} {1 - wrong.mean():.2f} right; of its {wrong.sum()} errors, {certain} were made with more than 99 % certainty"
     )
 
 # %% [markdown]
-# Two bell curves a column; the vertical line is the doubtful tumour. The evidence is the logarithm of the ratio of the two heights there. Easy to read, and a warning: on all thirty columns, many of which measure nearly the same, the pieces of evidence count several times. The model is right in most cases, but when it is wrong, it is mostly nearly certain. (The doubtful tumour gets yet another probability here.) Standardising should change nothing, since a bell curve does not care about units; yet a few answers change. Section 14 finds out why. **A readable number can still be a bad number.**
+# Two bell curves a column; the vertical line is the doubtful tumour. The evidence is the logarithm of the ratio of the two heights there. Easy to read, and a warning: on all thirty columns, many of which measure nearly the same, the pieces of evidence count several times. The model is right in most cases, but when it is wrong, it is mostly nearly certain. With the three columns, chosen to measure different things, it makes fewer errors and is seldom so certain of them. (The doubtful tumour gets yet another probability here.) Standardising should change nothing, since a bell curve does not care about units; yet a few answers change. Section 14 finds out why. **A readable number can still be a bad number.**
 
 # %% [markdown]
 # ## 12 · Glass box 5: a generalised additive model
@@ -1111,8 +1157,6 @@ print(f"{len(forest.estimators_)} trees with {questions:,} questions; for one tu
 # (64 pixels, 10 classes, from scikit-learn).
 
 # %%
-import warnings
-
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
@@ -1141,18 +1185,16 @@ readers = {
     "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
     "additive": make_pipeline(StandardScaler(), SplineTransformer(n_knots=5), LogisticRegression(C=0.1, max_iter=3000)),
     "forest": RandomForestClassifier(100, random_state=0),
-    "network": make_pipeline(StandardScaler(), MLPClassifier((32,), alpha=1.0, max_iter=60, random_state=0)),
+    "network": make_pipeline(StandardScaler(), MLPClassifier((32,), alpha=1.0, learning_rate_init=0.01, max_iter=600, random_state=0)),
 }  # fmt: skip
 digits, digit = load_digits(return_X_y=True)
 tables = {"breast tumours": (all_columns, malignant), "handwritten digits": (digits, digit)}
 four_parts = KFold(4, shuffle=True, random_state=0)
 measured = {}
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the network stops after 60 rounds, which is enough here
-    for what, (rows, labels) in tables.items():
-        for name, model in tqdm(readers.items(), desc=what, leave=False):
-            right = cross_val_predict(model, rows, labels, cv=four_parts) == labels
-            measured[what, name] = (numbers_to_look_up(model.fit(rows, labels), rows), right)
+for what, (rows, labels) in tables.items():
+    for name, model in tqdm(readers.items(), desc=what, leave=False):
+        right = cross_val_predict(model, rows, labels, cv=four_parts) == labels
+        measured[what, name] = (numbers_to_look_up(model.fit(rows, labels), rows), right)
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5))
@@ -1175,14 +1217,19 @@ for ax, what in zip(axes, tables, strict=True):
     ax.set_title(what, loc="left")
 figure.suptitle("Behind each name: how many numbers one looks up for one answer", fontsize=11)
 plt.show()
-print("breast tumours, difference of the shares (95 % bootstrap interval):")
-for first_, second_ in (("logistic", "forest"), ("tree, depth 3", "forest"), ("tree, depth 3", "logistic")):
-    better = measured["breast tumours", first_][1] * 1.0 - measured["breast tumours", second_][1]
-    low, high = judge.bootstrap_interval(better)
-    print(f"  {first_:<13} minus {second_:<8} {better.mean():+.2f} ({low:+.2f} to {high:+.2f})")
+DUELS = {
+    "breast tumours": [("logistic", "forest"), ("logistic", "network"), ("tree, depth 3", "forest"), ("tree, depth 3", "logistic")],
+    "handwritten digits": [("logistic", "forest"), ("logistic", "network")],
+}  # fmt: skip
+for what, duels in DUELS.items():
+    print(f"{what}, difference of the shares (95 % bootstrap interval):")
+    for first_, second_ in duels:
+        better = measured[what, first_][1] * 1.0 - measured[what, second_][1]
+        low, high = judge.bootstrap_interval(better)
+        print(f"  {first_:<13} minus {second_:<8} {better.mean():+.3f} ({low:+.3f} to {high:+.3f})")
 
 # %% [markdown]
-# From top to bottom the models get harder to read (the number behind each name); to the right they get better (bars: 95 % bootstrap interval; arrows: further left than the axis; orange squares: forest and network, which nobody calls readable). On the tumours, a sum of thirty terms does as well as the forest, which needs hundreds of numbers. **Whether readability costs something depends on what you call readable**: nothing, if you can read a sum of thirty terms (section 9 has shown how little three of them tell); if it has to be the tree with three questions, which you can say in one sentence, the printed lines give its price. On the digits, the trees are behind, the small ones far. The logistic regression is as good as forest and network, but hundreds of numbers are no longer reading, and the additive model, a "glass box", needs more numbers than the network.
+# From top to bottom the models get harder to read (the number behind each name); to the right they get better (bars: 95 % bootstrap interval; arrows: further left than the axis; orange squares: forest and network, which nobody calls readable). On the tumours, a sum of thirty terms does as well as the forest, which needs hundreds of numbers. **Whether readability costs something depends on what you call readable**: nothing, if you can read a sum of thirty terms (section 9 has shown how little three of them tell); if it has to be the tree with three questions, which you can say in one sentence, the printed lines give its price (for the tree that takes the largest gain first; section 18 tries others). On the digits, the trees are behind, the small ones far. The logistic regression cannot be told from the forest, and is a little behind the network (the last two lines); its hundreds of numbers are no longer reading, and the additive model, a "glass box", needs more numbers than the network.
 # So the trade-off is neither a law nor a myth: measure it on your own table, and begin with the simplest model (Rudin, 2019, makes the case; section 21). For pictures in full size, few glass boxes are known that keep up, and they are a matter of research. That is why the rest of this course exists.
 
 # %% [markdown]
@@ -1574,22 +1621,29 @@ endings = {
     "logits": scenes.model,
     "log-softmax": torch.nn.Sequential(scenes.model, torch.nn.LogSoftmax(dim=1)),
 }
+moved_wrong = {}
 print(f"{'the model ends in':<20}{'right after the attack':>24}{'pixels moved the wrong way':>30}")
 for ending, model in endings.items():
     careless = FGSM(model, lower_bound=-1.0, upper_bound=1.0)
     moved = careless.perturb(sample.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
-    wrong_way = ((moved - sample).sign() * (our_attack - sample).sign() < 0).float().mean()
+    wrong_way = (moved - sample).sign() * (our_attack - sample).sign() < 0
+    moved_wrong[ending] = wrong_way.flatten(1).float().mean(dim=1)
     right = (answers_of(scenes.model, moved)[0] == its_class).float().mean()
-    print(f"{ending:<20}{right:>24.2f}{wrong_way:>30.0%}")
+    print(f"{ending:<20}{right:>24.2f}{moved_wrong[ending].mean():>30.0%}")
 right = (answers_of(scenes.model, our_attack)[0] == its_class).float().mean()
 print(f"{'with cross-entropy':<20}{right:>24.2f}")
+with torch.no_grad():
+    its_logit = scenes.model(sample).gather(1, its_class[:, None])[:, 0]
+print("\nthe model that ends in logits, scene by scene:")
+print("logit of the class", " ".join(f"{z:4.1f}" for z in its_logit.tolist()))
+print("moved wrongly     ", " ".join(f"{share:4.0%}" for share in moved_wrong["logits"].tolist()))
 
 # %% [markdown]
-# With the softmax the default does its job. With log-probabilities it pushes nearly every pixel the wrong way: it *helps* the model, which then looks perfectly safe. (The logarithm of a negative logit $z$ is undefined, but its slope $1/z$ exists, with the wrong sign.) Logits are in between: right where the logit of the class is positive, as on nearly all of these scenes, wrong where it is negative.
+# With the softmax the default does its job. With log-probabilities it pushes nearly every pixel the wrong way: it *helps* the model, which then looks perfectly safe. Logits are in between. The logit $z$ of the class is positive in all these scenes, so the default lowers it, as it should. But it looks at nothing else, while the cross-entropy also raises the other classes; where the two disagree, a pixel moves the wrong way: 3 to 13 of 100 in each scene (printed). Here that did no harm. With a negative logit it would: its logarithm is undefined, but the slope $1/z$ exists, with the wrong sign, and the attack would *raise* it.
 #
 # A model that seems to resist may only have been attacked badly. Whenever a result pleases you, ask whether the test was able to fail.
 #
-# ### Card 3: as good, and another story
+# ### Card 3: as good, and another tree
 #
 # First draw the training tumours again with repetition (a bootstrap), fit the tree of section 10 again, and note its first question, thirty times. Then the sharper test: *force* the first question, once for each column, let the tree choose the rest (again three questions in a row), and compare how often such trees are right on unseen tumours.
 
@@ -1609,25 +1663,29 @@ for _ in range(30):
 accuracies = (np.array(says) == malignant[test]).mean(axis=1)
 
 
-def forced_tree(first, rows, labels, new):
-    """Answers for `new` of a tree of depth 3 that has to ask about column `first` first."""
+def forced_tree(first, rows, labels):
+    """A tree of depth 3 that has to ask about column `first` first: its threshold, and the two trees behind it."""
     stump = DecisionTreeClassifier(max_depth=1, criterion="entropy").fit(rows[:, [first]], labels)
-    threshold = stump.tree_.threshold[0]
-    above, new_above = rows[:, first] > threshold, new[:, first] > threshold
-    answers = np.zeros(len(new), int)
-    for side in (False, True):
-        if (new_above == side).any():
-            branch = DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0)
-            branch.fit(rows[above == side], labels[above == side])
-            answers[new_above == side] = branch.predict(new[new_above == side])
-    return answers
+    above = rows[:, first] > stump.tree_.threshold[0]
+    branches = [
+        DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0).fit(rows[side], labels[side])
+        for side in (~above, above)
+    ]
+    return stump.tree_.threshold[0], branches
 
 
-right = {name: np.zeros(len(malignant), bool) for name in tumours.feature_names}
-for first_column, name in enumerate(tumours.feature_names):
-    for part, rest in ten_parts.split(all_columns):
-        answers = forced_tree(first_column, all_columns[part], malignant[part], all_columns[rest])
-        right[name][rest] = answers == malignant[rest]
+said_when_forced = {name: np.zeros(len(malignant), int) for name in tumours.feature_names}
+begins_with = Counter()  # the first questions of the tree that is free to choose, part by part
+for part, rest in ten_parts.split(all_columns):
+    free = DecisionTreeClassifier(max_depth=3, criterion="entropy", random_state=0)
+    begins_with[tumours.feature_names[free.fit(all_columns[part], malignant[part]).tree_.feature[0]]] += 1
+    for first_column, name in enumerate(tumours.feature_names):
+        threshold, (below, above) = forced_tree(first_column, all_columns[part], malignant[part])
+        new = all_columns[rest]
+        said_when_forced[name][rest] = np.where(
+            new[:, first_column] > threshold, above.predict(new), below.predict(new)
+        )
+right = {name: said == malignant for name, said in said_when_forced.items()}
 ranking = sorted(right, key=lambda name: -right[name].mean())
 loss = {name: right[ranking[0]] * 1.0 - right[name] for name in ranking}  # against the best, tumour by tumour
 as_good = [name for name in ranking if judge.bootstrap_interval(loss[name])[0] <= 0]
@@ -1638,12 +1696,13 @@ axes[0].barh([name for name, _ in common], [count for _, count in common], color
 axes[0].set(xlabel="number of trees that ask this first", xticks=range(0, 16, 5))
 axes[0].set_title("Thirty trees from other samples", loc="left")
 for y, name in enumerate(ranking[:8][::-1]):
-    low, high = judge.bootstrap_interval(right[name])
+    low, high = judge.bootstrap_interval(-loss[name])
     colour = plots.ACCENT if name in as_good else plots.BASELINE
     axes[1].plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.5, solid_capstyle="round")
-    axes[1].plot(right[name].mean(), y, "o", color=colour)
+    axes[1].plot(-loss[name].mean(), y, "o", color=colour)
+axes[1].axvline(0, color=plots.BASELINE, linestyle=":")
 axes[1].set_yticks(range(8), ranking[:8][::-1])
-axes[1].set(xlabel="share of unseen tumours right (ten-fold, 95 %)")
+axes[1].set(xlabel="share right, minus that of the best (ten-fold, 95 %)")
 axes[1].set_title("First question forced: the best eight", loc="left")
 plt.show()
 two = sum(count for _, count in first_questions.most_common(2))
@@ -1651,17 +1710,41 @@ print(
     f"bootstrap: each sample lacks {np.mean(left_out):.0%} of the tumours; two first questions make {two} of 30 trees; "
     f"right on unseen tumours: {accuracies.min():.2f} to {accuracies.max():.2f}"
 )
-print(f"forced: not to be told from the best one ({right[ranking[0]].mean():.3f}): {', '.join(as_good)}")
-of_greedy = on_unseen[depths.index(3)]
-low, high = judge.bootstrap_interval(right[ranking[0]] * 1.0 - of_greedy)
 print(
-    f"the tree that chose its first question itself: {of_greedy.mean():.3f}, worse by {low:.3f} to {high:.3f} (95 %)"
+    f"\nforced: not to be told from the best one ({right[ranking[0]].mean():.3f}). Fitted to all tumours they ask:"
+)
+for name in as_good:
+    j = tumours.feature_names.index(name)
+    threshold, branches = forced_tree(j, all_columns, malignant)
+    above = all_columns[:, j] > threshold
+    same = (said_when_forced[name] == said_when_forced[ranking[0]]).mean()
+    print(f"{name} (right {right[name].mean():.3f}; says what the best one says: {same:.2f})")
+    for sign, side, branch in zip("≤>", (~above, above), branches, strict=True):
+        then_ask = dict.fromkeys(tumours.feature_names[k] for k in branch.tree_.feature if k >= 0)
+        print(f"   {sign} {threshold:<6.4g} {side.sum():>3} tumours: {', '.join(then_ask)}")
+of_size = [tumours.feature_names.index(name) for name in as_good if name.endswith(("radius", "area"))]
+ranks = all_columns[:, of_size].argsort(axis=0).argsort(axis=0)
+print(f"rank correlations of the {len(of_size)} sizes: from {np.corrcoef(ranks.T).min():.2f} upwards")
+
+of_greedy = on_unseen[depths.index(3)]
+of_logistic = cross_val_predict(readers["logistic"], all_columns, malignant, cv=ten_parts) == malignant
+print("\nright on unseen tumours (ten-fold), and minus the best forced tree (95 %):")
+for name, right_ in (("tree, free to choose", of_greedy), ("logistic, 30 terms", of_logistic)):
+    low, high = judge.bootstrap_interval(right_ * 1.0 - right[ranking[0]])
+    print(f"  {name:<21} {right_.mean():.3f} ({low:+.3f} to {high:+.3f})")
+print(
+    "the free tree begins in the ten parts with:",
+    ", ".join(f"{name} {n}×" for name, n in begins_with.most_common()),
 )
 
 # %% [markdown]
 # On the left, other samples give other trees, though not without pattern: two questions make most of them. But this is no fair contest: a bootstrap sample lacks a good third of the tumours, so it is far from the same data, and the trees are not equally good.
 #
-# On the right all trees saw the same data. Blue are those that cannot be told from the best one (the 95 % interval of the difference, tumour by tumour, holds 0). They begin with different questions: some with the size of the nuclei, some with their texture. This is what Breiman called the *Rashomon effect*: many models, equally good on the same data, each with a story of its own; the set of them is the *Rashomon set*. (The best of thirty looks a little better than it is; with more tumours the set might shrink.) The tree that takes the largest gain first is not among them: a greedy first step need not lead to the best tree. If you explain one of these models, you explain one of them, not the disease.
+# On the right all trees saw the same data. Each dot is the difference to the best one, tumour by tumour; blue are those whose interval holds 0, so that they cannot be told from the best. (*Texture error* just so, *mean texture* just not.) They are many models, equally good on the same data: Breiman called this the *Rashomon effect*, and their set is the *Rashomon set*. (The best of thirty looks a little better than it is; with more tumours the set might shrink.)
+#
+# Has each a story of its own? Read the printed trees before you say so. The three sizes are practically one question, and go on with nearly the same columns. *Texture error* sends only a few tumours to one side; for all others the tree asks about size and notches. *Worst texture* does begin elsewhere, but then both branches ask about size and notches again. So these are five trees, not five stories: mostly the same ingredients in another order, and in 95 or more of 100 cases the same answer. The path of a single tumour, which is its explanation, still begins with another reason. If you explain one of these models, you explain one of them, not the disease.
+#
+# The tree that takes the largest gain first is not among them. Nor is it one tree: in each of the ten parts it is grown anew, and its first question varies (last line). What is worse is the *procedure*: a greedy first step need not lead to the best tree. Yet the sum of thirty terms is better than even the best forced tree: three questions do cost something on this table.
 
 # %% [markdown]
 # ## 19 · Exercises
@@ -1713,35 +1796,37 @@ exercises.outcome_errors.check(outcome_errors)
 # %% [markdown]
 # ### Exercise: find the bug
 #
-# In 1999 a study in a leading medical journal reported that doctors referred one group of patients for a heart examination with an *odds ratio* of 0.6, and newspapers and television wrote "40 per cent less likely". The first group had been referred in about 91 of 100 cases. This function repeats the error: it returns the odds ratio as if it were
-# a ratio of probabilities. Repair it: how many times as likely is it for the second group, whose odds are `odds_ratio` times the odds of the first?
+# In 1999 a study in a leading medical journal reported that doctors referred one group of patients for a heart examination with an *odds ratio* of 0.6, and newspapers and television wrote "40 per cent less likely". The first group had been referred in about 91 of 100 cases. Which odds ratio *would* have made the sentence true? This function repeats the error of the newspapers: it takes "0.6 times as likely" for an odds ratio of 0.6. Repair it: which odds ratio makes something `times` as likely as `probability`? (`times * probability` stays below 1.)
 
 
-# %% exercise="times_as_likely"
-def times_as_likely(probability, odds_ratio):
-    """Probability in the second group divided by `probability`, that in the first."""
+# %% exercise="odds_ratio_of"
+def odds_ratio_of(probability, times):
+    """The odds ratio between a group with `times * probability` and one with `probability`."""
     # BEGIN STUB
-    # return odds_ratio
+    # return times
     # END STUB
     # BEGIN SOLUTION
-    odds = probability / (1 - probability) * odds_ratio
-    return odds / (1 + odds) / probability
+    second = times * probability
+    return second / (1 - second) / (probability / (1 - probability))
     # END SOLUTION
 
 
 # %%
-exercises.times_as_likely.check(times_as_likely)
+exercises.odds_ratio_of.check(odds_ratio_of)
 
 # %% [markdown]
-# With the numbers of the study (before your repair, your function agrees with the newspapers):
+# With the numbers of the study (before your repair, your function agrees with the newspapers). The last line shows how much less likely an odds ratio of 0.6 makes the referral, found by trying:
 
 # %%
 for who, function in (
-    ("the newspapers", lambda probability, odds_ratio: odds_ratio),
-    ("your function", times_as_likely),
-    ("the course's", exercises.times_as_likely.reference),
+    ("the newspapers", lambda probability, times: times),
+    ("your function", odds_ratio_of),
+    ("the course's", exercises.odds_ratio_of.reference),
 ):
-    print(f"{who:<15} less likely by {1 - function(0.906, 0.6):.0%}")
+    print(f"{who:<15} 40% less likely: odds ratio {function(0.906, 0.6):.2f}")
+tried = np.linspace(0.01, 1, 1000)
+found = tried[np.abs(exercises.odds_ratio_of.reference(0.906, tried) - 0.6).argmin()]
+print(f"the study found an odds ratio of 0.60: {1 - found:.0%} less likely")
 
 # %% [markdown]
 # Schwartz and others took the report apart in the same journal, five months later.
@@ -1800,7 +1885,7 @@ for name, heat in (maps | know_nothing).items():
 #
 # You get `predict` (pictures to probabilities, (N, 2)), `images` (N, H, W, 3), their classes `targets` (N,), and `masks` (N, H, W), True on the animal. In `images` each class has its own animals and its own ground, so every model is right as long as you change nothing.
 #
-# The check tries your experiment on six little models of which it knows the truth. Some of them fail on pictures unlike those they know, for instance with a flat spot of one colour, or with two animals. So think about what *else* your intervention changes.
+# The check tries your experiment on seven little models of which it knows the truth. Some of them fail on pictures unlike those they know, for instance with a flat spot of one colour, with a ground that is noise, or with two animals. So think about what *else* your intervention changes.
 
 
 # %% exercise="what_decides"
@@ -1839,7 +1924,14 @@ for name, suspect in suspects.items():
 # %% [markdown]
 # ## 20 · Play
 #
-# Choose an unseen tumour and who asks. With the keyboard: Tab moves between the controls, the arrow keys change a value. Look for a tumour on which the answer to the doctor sounds surer than the numbers of the developer allow. (Number 65 is one: the truth stands only in what the developer reads.)
+# Choose an unseen tumour and who asks. With the keyboard: Tab moves between the controls, the arrow keys change a value. Look for a tumour on which the answer to the doctor sounds surer than the numbers of the developer allow.
+#
+# <details>
+# <summary>One of them</summary>
+#
+# Number 65: the truth stands only in what the developer reads.
+#
+# </details>
 
 # %%
 
@@ -1887,7 +1979,7 @@ plt.show()
 # 5. **The key idea?** A post hoc explanation cannot be perfectly faithful: if it were, it would be the model itself. So constrain the model rather than explain it.
 # 6. **Which experiments?** It is an argument with examples (recidivism, a scoring of seizures, pictures with prototypes), not a benchmark.
 # 7. **Data and code?** Public data such as ProPublica's COMPAS table; the author's group publishes its programs.
-# 8. **Do the results support it?** For tables, often: your own section 13 found it on the tumours, if a sum of thirty terms counts as readable; three questions were worse. For raw pictures and text the claim is much weaker, and finding the readable model can be hard work. Section 7 showed that glass boxes can mislead as well.
+# 8. **Do the results support it?** For tables, often: your own section 13 found it on the tumours, if a sum of thirty terms counts as readable; a tree with three questions was worse, clearly so when grown greedily (section 13), less when its first question was chosen well (section 18). For raw pictures and text the claim is much weaker, and finding the readable model can be hard work. Section 7 showed that glass boxes can mislead as well.
 # 9. **What did it contribute?** It moved the burden of proof: whoever uses a black box where much is at stake should show that a readable model is worse.
 # 10. **What next?** Readable models for pictures (*prototype networks*, which answer "this part looks like that part of a training picture"; *concept bottlenecks*, which first predict properties with a name, and decide by these alone), and explanations that are tested instead of believed (lesson 12).
 

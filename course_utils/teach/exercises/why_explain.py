@@ -274,7 +274,12 @@ outcome_errors = Exercise(
 
 
 def _odds_cases() -> list[tuple[float, float]]:
-    return [(0.906, 0.6), (0.5, 3.0), (0.02, 4.0), (0.8, 0.25), (0.3, 1.7)]
+    return [(0.906, 0.6), (0.5, 1.6), (0.02, 4.0), (0.8, 0.25), (0.3, 1.7)]
+
+
+def _odds_ratio_of(probability: float, times: float) -> float:
+    second = times * probability
+    return second / (1 - second) / (probability / (1 - probability))
 
 
 def _times_as_likely(probability: float, odds_ratio: float) -> float:
@@ -282,38 +287,42 @@ def _times_as_likely(probability: float, odds_ratio: float) -> float:
     return odds / (1 + odds) / probability
 
 
-times_as_likely = Exercise(
-    name="times_as_likely",
+odds_ratio_of = Exercise(
+    name="odds_ratio_of",
     difficulty=2,
     minutes=8,
     hints=(
-        "Go from the first probability to odds: p / (1 − p). Multiply them with the odds ratio.",
-        "Come back from odds to a probability: odds / (1 + odds).",
-        "Divide the second probability by the first.",
+        "What is the second probability? The first one, taken `times`.",
+        "Turn each of the two probabilities into odds: p / (1 − p).",
+        "Divide the second odds by the first.",
     ),
-    reference=_times_as_likely,
-    given=lambda probability, odds_ratio: odds_ratio,
+    reference=_odds_ratio_of,
+    given=lambda probability, times: times,
     cases=_odds_cases,
     mistakes={
-        "times the probability": Mistake(
-            lambda probability, odds_ratio: probability * odds_ratio,
-            "you multiplied the probability with the odds ratio: the ratio belongs to the odds.",
+        "from odds ratio to times": Mistake(
+            _times_as_likely,
+            "you went the other way: your function takes `times` for an odds ratio and says how many times as likely that is.",
         ),
-        "odds as probability": Mistake(
-            lambda probability, odds_ratio: odds_ratio * probability / (1 - probability) / probability,
-            "you stopped at the odds: come back to a probability with odds / (1 + odds) before you compare.",
+        "times the odds": Mistake(
+            lambda probability, times: times * probability / (1 - probability),
+            "you multiplied the first *odds* by `times`: it belongs to the probability. Take the odds afterwards.",
         ),
-        "the second probability": Mistake(
-            lambda probability, odds_ratio: probability * _times_as_likely(probability, odds_ratio),
-            "that is the second probability itself: divide it by the first one.",
+        "the second odds": Mistake(
+            lambda probability, times: times * probability / (1 - times * probability),
+            "these are the odds of the second group: divide them by those of the first.",
         ),
         "upside down": Mistake(
-            lambda probability, odds_ratio: 1 / _times_as_likely(probability, odds_ratio),
-            "you divided the first probability by the second: the second group is compared with the first.",
+            lambda probability, times: 1 / _odds_ratio_of(probability, times),
+            "you divided the first odds by the second: the second group is compared with the first.",
         ),
-        "less likely by": Mistake(
-            lambda probability, odds_ratio: 1 - _times_as_likely(probability, odds_ratio),
-            "that is by how much it is *less* likely. Return the ratio itself, without `1 −`.",
+        "the second probability": Mistake(
+            lambda probability, times: times * probability,
+            "that is the second probability itself: turn both probabilities into odds, and divide.",
+        ),
+        "logarithm": Mistake(
+            lambda probability, times: np.log(_odds_ratio_of(probability, times)),
+            "that is the logarithm of the odds ratio, the coefficient. Return the ratio itself.",
         ),
     },
 )
@@ -524,7 +533,7 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 
 def _by_brightness(images):
-    return _probabilities((np.nanmean(_border(images), axis=1) - 128) / 8)
+    return _probabilities((np.nanmean(_border(images), axis=1) - 105) / 8)
 
 
 def _by_grain(images):
@@ -541,6 +550,22 @@ def _upset_by_flat(predict, images):
     return np.where(_flat(images)[:, None], np.array([0.9, 0.1]), p)
 
 
+def _strange_ground(images: np.ndarray) -> np.ndarray:
+    """Is the ground unlike those of the little pictures, which are grey, dark or bright, and not all that rough?"""
+    frame = np.ones(images.shape[1:3], bool)
+    frame[2:-2, 2:-2] = False
+    red, green, blue = np.moveaxis(images[:, frame].astype(float), 2, 0)
+    coloured = (np.maximum(abs(red - green), abs(green - blue)) > 10).mean(axis=1) > 0.5
+    grey = (red + green + blue) / 3
+    between = (grey.mean(axis=1) > 100) & (grey.mean(axis=1) < 150)
+    return coloured | between | (grey.std(axis=1) > 60)
+
+
+def _upset_by_ground(predict, images):
+    p = predict(images)
+    return np.where(_strange_ground(images)[:, None], np.array([0.9, 0.1]), p)
+
+
 def _by_smaller_animal(images):
     """Where two animals stand, this one reads the smaller."""
     red, blue = _colours(images)
@@ -555,6 +580,7 @@ _WITNESSES = (  # the little models; the first three read the ground, the others
     _by_animal,
     partial(_upset_by_flat, _by_animal),
     _by_smaller_animal,
+    partial(_upset_by_ground, _by_animal),
 )
 
 
@@ -575,6 +601,10 @@ def _what_decides(predict, images, targets, masks, *, fault: str = "") -> str:
         donors = np.roll(np.flatnonzero(targets != c), -i)
         if fault == "grey ground":
             changed[i][~masks[i]] = 128
+        elif fault in ("noise ground", "grey noise"):
+            shape = (*masks[i].shape, 3 if fault == "noise ground" else 1)
+            noise = np.random.default_rng(i).integers(256, size=shape)
+            changed[i][~masks[i]] = np.broadcast_to(noise, changed[i].shape)[~masks[i]]
         elif fault == "grey animal":
             changed[i][masks[i]] = 128
         elif fault == "two animals":
@@ -608,6 +638,14 @@ what_decides = Exercise(
             partial(_what_decides, fault="grey ground"),
             "you painted the ground in one colour. A model that reads the animal may fail as well on such a picture, since it has never seen one: put ground there that does occur.",
         ),
+        "noise ground": Mistake(
+            partial(_what_decides, fault="noise ground"),
+            "you filled the ground with coloured noise, it seems. A model that reads the animal may fail as well on such a picture, since no ground looks like that: put ground there that does occur.",
+        ),
+        "grey noise": Mistake(
+            partial(_what_decides, fault="grey noise"),
+            "you are right about all models but one, which reads the animal and is confused by a ground unlike all that it knows (noise, or pixels of dark and bright grounds mixed): put ground there that does occur.",
+        ),
         "grey animal": Mistake(
             partial(_what_decides, fault="grey animal"),
             "you covered the animal and watched whether the answer falls. It may fall because the model has never seen a grey spot, and not because the animal is gone: exchange instead of covering.",
@@ -618,7 +656,7 @@ what_decides = Exercise(
         ),
         "turned around": Mistake(
             partial(_what_decides, fault="turned around"),
-            "the verdict is turned around: if the answer stays with the animal on another ground, the *animal* decides.",
+            "your word is the wrong one for each of the models. Perhaps the two words are exchanged: if the answer stays with the animal on another ground, the *animal* decides. Or your change does not reach what it should (shuffled pixels keep their colour and brightness): print for how many pictures the answer changes.",
         ),
     },
 )
