@@ -96,7 +96,7 @@ for letter, scores_of_one in zip("ABCD", puzzle_scores, strict=True):
 #
 # ### Question 1: filter activation
 #
-# The network is the ZF-Net of lesson 02. Below are four filters of a shallow and of a deep layer on one scene. Red: the filter reacts. Blue: the opposite of what it looks for.
+# The network is the ZF-Net of lesson 02. Below are four filters of a shallow and of a deep layer on one scene: the strongest, and three strong ones with other maps. Red: the filter reacts. Blue: the opposite of what it looks for.
 
 # %%
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -113,8 +113,12 @@ figure, axes = plots.grid(2, 5, ratio=1.1)
 for row, layer in zip(axes, (shallow, deep), strict=True):
     row[0].imshow(lab.images[scene])
     row[0].set_title("the scene", fontsize=10)
-    strongest = maps_of_scene[layer][0].amax(dim=(1, 2)).argsort(descending=True)[:4]
-    for ax, k in zip(row[1:], strongest.tolist(), strict=True):
+    strong = maps_of_scene[layer][0].amax(dim=(1, 2)).argsort(descending=True)[:24]
+    alike = torch.corrcoef(maps_of_scene[layer][0][strong].flatten(1)).abs()
+    different = [0]  # the strongest, then each time the one least like those before it
+    while len(different) < 4:
+        different.append(int(alike[different].amax(dim=0).argmin()))
+    for ax, k in zip(row[1:], strong[different].tolist(), strict=True):
         heat = filter_activation(model, lab.inputs[[scene]], layer, k)[0]
         plots.show_heat(ax, heat, signed=True, title=f"{layer}, filter {k} ({heat.shape[0]}×{heat.shape[1]})")
 plt.show()
@@ -183,9 +187,13 @@ def fine_share(pictures):
 for layer, picture in climbed.items():
     print(f"{layer}: share of fine grain after 40 steps {fine_share(picture).item():.2f}")
 print(f"real scenes: {fine_share(lab.inputs).mean():.2f}")
+leaf = lab.inputs[:20].clone().requires_grad_()
+score = create_feature_extractor(model, [deep])(leaf)[deep][:, 0].mean(dim=(1, 2)).sum()  # of each scene
+(slopes,) = torch.autograd.grad(score, leaf)
+print(f"the gradient of {deep}'s filter 0 at real scenes: {fine_share(slopes).mean():.2f}")
 
 # %% [markdown]
-# Both pictures hold far more grain than real scenes do. The shallow one is a chequer that repeats every two pixels. That comes from the question: the score is a mean over all places, and the places of conv1 are two pixels apart.
+# Both pictures hold far more grain than real scenes do, and so does the gradient itself, even at real scenes. The shallow one is a chequer that repeats every two pixels. That comes from the question: the score is a mean over all places, and the places of conv1 are two pixels apart.
 # The deep filter's picture shows rows of small humps under its grain. **The ascent worked, and you have learnt little.** Most of the rest of this lesson is about that.
 
 # %% [markdown]
@@ -342,10 +350,13 @@ for candidate, part in chosen:
     where = ", ".join(
         f"{lab.class_names[c]} {share[c]:.2f}" for c in share.argsort(descending=True)[:3].tolist()
     )
-    print(f"filter {candidate}, named {part_names[part]}: {where}")
+    on_part = kept[half == part].sum() / kept.sum()
+    print(
+        f"filter {candidate}, named {part_names[part]}: {on_part:.2f} of the places on the part; scenes of {where}"
+    )
 
 # %% [markdown]
-# **A name says where most of the strongest percent of places lie, and no more.** Filter 61 is called *wing*, and most of those places do lie in scenes of butterflies. But a third lie in scenes of cats, and its five strongest scenes are all cats: no wing far and wide. From five examples you would have called it *cat*.
+# **A name says which part the strongest places overlap best, and no more.** Of no filter do most of these places lie on the part that it is named after. Filter 61 is called *wing*, and most of its places do lie in scenes of butterflies. But a third lie in scenes of cats, and its five strongest scenes are all cats: no wing far and wide. From five examples you would have called it *cat*.
 #
 # ### The score: does the name hold on scenes that it was not chosen on?
 #
@@ -397,14 +408,14 @@ medians = {name: round(float(score.median()), 3) for name, score in naming_score
 print("median instead of mean:", medians)
 
 # %% [markdown]
-# Compare *the filter named after the part* with *any filter of the layer*: the gap is what the name is worth. Edges alone, which know no names, come between the two. For a typical part, which is what the median shows, they even beat the filter. The share itself is low for all: parts are small,
+# Compare *the filter named after the part* with *any filter of the layer*: the gap is what the name is worth. Edges alone, which know no names, come between the two. For a typical part, which is what the median shows, they even beat the filter, and the filter is hardly better than pointing at the centre. (The parts of one scene are not independent of each other, so the bars are a little too short.) The share itself is low for all: parts are small,
 # and the map of a deep layer has few places. And the lines printed at the beginning of this section have medians too: half of the filters have a worse name than that. The four that we looked at were the best, not the typical ones.
 
 # %% [markdown]
 # ## 6 · Why plain ascent gives noise, and what helps
 #
-# Convolutions with strides and max-pooling see single pixels unevenly. The gradient goes through all of them, so it is full of high frequencies: tiny changes that photographs hardly contain, that the network was never trained to ignore, and that
-# all raise the score. To see objects we have to tell the ascent that we do not want those. One remedy at a time, for one filter:
+# Section 3 measured it: the gradient is full of high frequencies. (One likely reason: convolutions with strides and max-pooling see single pixels unevenly, and the gradient goes through all of them.) An ascent adds up such gradients: tiny changes that pictures hardly contain, that the network was never trained to ignore, and that
+# all raise the score. To see objects we have to tell the ascent that we do not want those. One remedy at a time, for one filter. The course's `activation_maximization` takes its steps with Adam instead of section 3's division by the root mean square; the Fourier ascents take larger steps than those in pixels (0.12 and 0.05), since an amplitude is another unit than a pixel:
 #
 # | remedy | what it does | who |
 # |---|---|---|
@@ -474,7 +485,7 @@ plt.show()
 
 # %% [markdown]
 # Left: the score in each step. Right: the share of grain in each picture, and in real scenes. Read the two together. The plain picture has the highest score and is mostly grain. L1 and L2 only fade the picture: their share of grain stays near that of the plain one. Total variation, moves and Fourier bring it nearer to the scenes'
-# share, and blur overshoots. All of them give some score away, or need more steps. None of them adds knowledge about ice cream. Still, **each remedy is a choice of ours**: with the Fourier picture you see soft, colourful swirls for *any* network. Part of its beauty is the prior, not the filter.
+# share, and blur overshoots. All of them give some score away, or need more steps. None of them adds knowledge about ice cream. Still, **each remedy is a choice of ours**: Fourier pictures have such colours for *any* network (card 4 tries one with random weights). Part of their beauty is the prior, not the filter.
 #
 # ### How strong should it be?
 #
@@ -528,7 +539,7 @@ neuron = {"position": middle}
 from_grey = activation_maximization(
     model, deep, subject, **neuron, n_steps=16, start=torch.zeros(1, 3, size, size)
 )  # pixel by pixel
-charge = 2.0 * curves["Fourier"][-1]  # two pictures can be alike by at most 1: that costs twice a good score
+charge = 0.5 * curves["Fourier"][-1]  # two pictures can be alike by at most 1: that costs half a good score
 alike = activation_maximization(model, deep, subject, n_pictures=2, **good)
 diverse = activation_maximization(model, deep, subject, n_pictures=2, diversity=charge, **good)
 objectives = {
@@ -571,9 +582,10 @@ plots.show_images(
     width=9,
 )
 plt.show()
+print(f"for comparison, an even grey picture: score {likes(torch.zeros(1, 3, size, size))[0]:.1f}")
 
 # %% [markdown]
-# Diversity costs: the two pictures differ more, and the filter likes both much less. It is another strength to choose: turned up, it makes pictures differ for the sake of differing. Differences that come back with other seeds are worth a thought; others are not.
+# Diversity costs: the two pictures differ more, and the filter likes them less, one of them much less. It is another strength to choose: turned up, it makes pictures differ for the sake of differing, and with four times the charge one of the two is liked no better than grey (try it). Differences that come back with other seeds are worth a thought; others are not.
 
 # %% [markdown]
 # ## 8 · An ordinary network and its adversarially trained twin
@@ -590,23 +602,23 @@ for name, network in (("ordinary", lab), ("robust twin", twin), ("outsider", out
 
 classes = list(range(len(lab.class_names)))
 made_for = {
-    "plain": class_maximization(lab.model, classes, n_steps=16, progress=True),
+    "plain": class_maximization(lab.model, classes, n_steps=20, progress=True),
     "careful": class_maximization(lab.model, classes, **good | {"n_steps": 20}, progress=True),
-    "robust": class_maximization(twin.model, classes, n_steps=16, progress=True),
+    "robust": class_maximization(twin.model, classes, n_steps=20, progress=True),
     "robust, careful": class_maximization(twin.model, classes, **good | {"n_steps": 20}, progress=True),
 }
-figure, axes = plots.grid(4, 10, ratio=1.12)
+figure, axes = plots.grid(4, 5, width=8.5, ratio=1.05)
 for row, (name, pictures) in zip(axes, made_for.items(), strict=True):
-    for c, (ax, picture) in enumerate(zip(row, lab.to_images(pictures), strict=True)):
-        ax.imshow(picture)
+    for c, ax in zip(classes[::2], row, strict=True):  # every second class
+        ax.imshow(lab.to_images(pictures[c : c + 1])[0])
         if name == "plain":
-            ax.set_title(lab.class_names[c], fontsize=9)
-    row[0].set_ylabel(name, fontsize=9)
+            ax.set_title(lab.class_names[c], fontsize=10)
+    row[0].set_ylabel(name, fontsize=10)
 plt.show()
 print("share of fine grain:", {name: round(fine_share(x).mean().item(), 2) for name, x in made_for.items()})
 
 # %% [markdown]
-# *Plain* and *robust* are the same plain ascent on the two networks; *careful* means Fourier, jitter, scale and rotation. The twin's plain row is still grain, only a little less of it. So the network is at most a part of the cause. Which rows can you read? Do not trust your eye alone, since you know what you are looking for. Ask
+# *Plain* and *robust* are the same plain ascent on the two networks; *careful* means Fourier, jitter, scale and rotation, all with 20 steps (of each kind's own size). You see every second class. The twin's plain row is still grain, only a little less of it. So the network is at most a part of the cause. Which rows can you read? Do not trust your eye alone, since you know what you are looking for. Ask
 # somebody who does not: a network of another architecture that had no part in making the pictures.
 
 # %%
@@ -624,12 +636,15 @@ print({name: round(p.min().item(), 2) for name, p in sure_of_itself.items()})
 #
 # ### Exercise: predict, then run
 #
-# Which kind of picture will the outsider read best, `"plain"`, `"careful"`, `"robust"` or `"robust, careful"`? Write its name before you look at the plot below, and run the check after it. The check computes the answer from *your* run.
+# Two things were changed: the *training* (ordinary or robust) and the *method* (plain or careful). Which of the two changes what the outsider can read more, on average? Write `"training"` or `"method"` before you look at the plot below, and run the check after it. The check computes the answer from *your* run.
 
-# %% exercise="most_readable"
-answer = None  # for example "careful"
+# %% exercise="what_helps"
+answer = None  # "training" or "method"
 # BEGIN SOLUTION
-answer = max(read_by_outsider, key=lambda name: read_by_outsider[name].mean())
+mean = {name: read_by_outsider[name].mean() for name in read_by_outsider}
+by_method = mean["careful"] + mean["robust, careful"] - mean["plain"] - mean["robust"]
+by_training = mean["robust"] + mean["robust, careful"] - mean["plain"] - mean["careful"]
+answer = "method" if by_method > by_training else "training"
 # END SOLUTION
 
 # %%
@@ -646,11 +661,11 @@ right.axvline(0, color=plots.INK, linewidth=0.8)
 plt.show()
 
 # %%
-exercises.most_readable.check(answer, read_by_outsider)
+exercises.what_helps.check(answer, read_by_outsider)
 
 # %% [markdown]
 # Left: how sure the outsider is of the class, mean of ten classes. That is the measure to look at: a picture that only its own network can read shows a quirk of that network. Right: the same numbers in pairs, class by class. The first two rows change the *training* and keep the method (plain with robust, careful with robust, careful).
-# The last two change the *method* and keep the network. The method does more than the training, and it is ours, not the network's. Ten classes give wide intervals. In trials with other numbers of steps, the intervals of the first two rows sometimes reached zero, those of the last two never did. So the method helps; that the training helps is likely, and not proven here.
+# The last two change the *method* and keep the network. The method, which is ours and not the network's, counts for at least as much as the training. Ten classes give wide intervals; other numbers of steps move them, so change `n_steps` and look again before you quote one.
 #
 # That *what a network likes best* is a fair question only if the network likes things for reasons that we can see: this is the hope behind robust twins. Here you have seen a gap in that direction, and no more.
 
@@ -718,7 +733,7 @@ print("smallest certainty in each row:", {name: round(value, 3) for name, value 
 # $$z^* = \arg\max_z \; \log p_c\big(G(z)\big) - \tfrac{\lambda}{2}\lvert z\rvert^2, \qquad X^* = G(z^*)$$
 #
 # $p_c$ is the reader's probability of class $c$, and the last term says which codes are usual. Our $G$ is the decoder of a small *variational autoencoder* with 12 numbers in $z$. Several starts for each class; we keep the best by the
-# value of the formula itself. To the reader we add a second reader, trained on other drawings, and a **control: a reader with random weights, which knows nothing about digits**.
+# value of the formula itself. To the reader we add a second reader, trained on other drawings (with two starts, to save time), and a **control: a reader with random weights, which knows nothing about digits**.
 
 # %%
 vae = load_lab("digits", model="vae").model
@@ -763,7 +778,7 @@ with torch.no_grad():
 print("what the second reader calls the third row:", *said)
 
 # %% [markdown]
-# The first two rows: digits (their 0 has ink in the middle, as an 8 has). And the third row? The network with random weights has never seen a digit, and its pictures have the strokes of digits as well; some *are* digits. Nor does it lack opinions: look at its own probabilities, some are near 1. Whether its picture is the
+# The first two rows: digits (their 0 has ink in the middle, as an 8 has). And the third row? The network with random weights has never seen a digit, and its pictures have the strokes of digits as well; some *are* digits. (Its last layer was multiplied by 200, or all its probabilities would be near one tenth. For some classes the ascent then found a picture that it is sure of, for others it found none.) Whether its picture is the
 # *asked-for* digit is luck: here only the 1. **That a digit appears is the generator's doing. Which digit appears is the network's.**
 #
 # Let us count. For each kind of picture: is the reader certain? Does the second reader agree? How far (in pixel values) is the nearest of 1000 drawings out of the 12,000 that the reader was trained on? And how unlike a digit does the autoencoder find it (its loss in nats; low is like a
@@ -816,13 +831,13 @@ left.set(xlabel="probability of the asked-for class (reader)", xlim=(0, 1.02))
 right.barh(list(kinds)[::-1], [r[3] for r in rows][::-1], color=plots.ACCENT)
 right.set(xlabel="unlike a digit (the autoencoder's loss, nats)", yticks=[])
 left.set_title("Certainty does not tell digits from noise …", loc="left", fontsize=11)
-right.set_title("… the autoencoder's loss does, here", loc="left", fontsize=11)
+right.set_title("… the autoencoder's loss does, if there is ink", loc="left", fontsize=11)
 plt.show()
 
 # %% [markdown]
 # Left: the first column of the table. Right: its last. Two cautions about the right-hand plot. The empty page has the lowest loss of all, and it is no digit: a low loss means *easy to copy*. And the loss comes from the same autoencoder whose decoder drew $G(z^*)$, so these pictures had to do well. It is no independent judge of them.
 #
-# The row of digits on top: the reader's $G(z^*)$, and below each the training drawing nearest to it. They are not copies: the generator's strokes are softer and of another shape, and the nearest drawing may even be another digit, as for the 5. The column *nearest*: the pictures of the generator lie nearer to the training drawings than real drawings do that the reader has not seen. It draws the average digit.
+# The row of digits on top: the reader's $G(z^*)$, and below each the training drawing nearest to it. They are not copies: the generator's strokes are softer and of another shape, and the nearest drawing may even be another digit, as for the 5. The column *nearest*: the pictures of the generator lie nearer to the training drawings than real drawings do that the reader has not seen. But the empty page is the nearest of all: this distance rewards soft strokes and little ink, so it does not say that a picture is a good digit.
 #
 # Look at the column *second*. A reader that had no part in making the noise is certain of it too: the two share a training method and an architecture, and with it the same blind spots. Agreement of two similar networks is no proof that a picture means something. The outsider of section 8 was of another
 # architecture for that reason.
@@ -850,7 +865,7 @@ plots.score_plot(success, sort=False, xlabel="mean of ten classes (chance: about
 plt.show()
 
 # %% [markdown]
-# Left: class by class. Right: the means, with intervals over the ten classes. The reader's ascent ends at the asked-for digit from nearly every start. That of the random weights hits some digits now and then and others never: the luck of one draw of weights. So the answer to the question of this section is: both, and you can say which part is whose. The reader contributes *which* digit. The generator contributes everything that makes it look like one. If you show $G(z^*)$ as "what the network has learnt", say so.
+# Left: class by class. Right: the means, with intervals over the ten classes. The reader's ascent ends at the asked-for digit from every start. That of the random weights hits some digits now and then and others never: the luck of one draw of weights. So the answer to the question of this section is: both, and you can say which part is whose. The reader contributes *which* digit. The generator contributes everything that makes it look like one. If you show $G(z^*)$ as "what the network has learnt", say so.
 
 # %% [markdown]
 # ## 10 · The real thing
@@ -879,7 +894,7 @@ if photos is not None:
     plt.show()
 
 # %% [markdown]
-# The shallow filters follow rims and highlights, one brighter, one darker on the left side. The deep ones react in few, coarse places, and some of the strongest lie at the border of the picture, where the layers pad with zeros: not everything that a filter reacts to is in the picture.
+# The shallow filters follow rims and highlights, one brighter, one darker on the left side. The deep ones react in few, coarse places, and some of the strongest lie at the border of the picture. Perhaps they react to the zeros that each layer pads its input with: not everything that a filter sees need be in the picture.
 #
 # That was the first question of section 2. Now the second: what do filters and classes like best?
 
@@ -1031,33 +1046,38 @@ for row, name, pictures in zip(
     row[0].set_ylabel(name, fontsize=10)
     for ax, picture in zip(row, lab.to_images(pictures), strict=True):
         ax.imshow(picture)
+    print(f"{name:>14}: share of fine grain", " ".join(f"{share:.2f}" for share in fine_share(pictures)))
 plt.show()
 
 # %% [markdown]
-# The lower row has the same colours: they come from the parametrisation. But it is speckle all over. The bands and humps of the upper row are what the weights have learnt.
+# The lower row has the same colours: they come from the parametrisation. It looks like speckle, while the upper row has bands and humps; these must come from what the weights have learnt. But that is what your eye says. The share of grain, which served us all through the lesson, does not tell the rows apart, and this is one draw of random weights. If you want to claim that a pretty picture shows something, first find a measure that a network without knowledge fails.
 
 # %% [markdown]
 # ## 12 · Exercises
 #
-# Replace the dots with your code and run the cell with the check. `exercises.ascent_step.hint()` gives you one hint at a time; the solution is folded below each check. One more exercise stands in section 8.
+# Replace the dots with your code and run the cell with the check. `exercises.jittered_step.hint()` gives you one hint at a time; the solution is folded below each check. One more exercise stands in section 8.
 
 # %% [markdown]
-# ### Exercise: one step up the hill
+# ### Exercise: one step with jitter
 #
-# You climb $s(x) - \lambda \sum x^2$, where $\lambda$ is `decay`: here a *sum* over the pixels, while section 6 used the mean. The gradient of $s$ is given. After the step, pixels must lie between −1 and 1.
+# You climb $s(x) - \lambda \sum x^2$ (here a *sum* over the pixels, while section 6 used the mean), where $\lambda$ is `decay`. The filter looks at a *moved* picture: `x.roll(shift, dims=(2, 3))`. `gradient_of` gives the slope of $s$ at the picture that the filter sees. Move that slope back to where its pixels are, divide it by its root mean square for each picture, as section 3 did, and only then add the slope of the penalty. After the step, pixels must lie between −1 and 1.
 
 
-# %% exercise="ascent_step"
-def ascent_step(x, gradient, rate, decay):
-    """The next picture (N, C, H, W), from the picture x, the gradient of s at x, the step size and the decay λ."""
+# %% exercise="jittered_step"
+def jittered_step(x, gradient_of, shift, rate, decay):
+    """The next picture (N, C, H, W).
+
+    gradient_of(pictures) is the slope of s there; shift is (rows, columns); rate is the step size.
+    """
     # BEGIN SOLUTION
-    slope = gradient - 2 * decay * x
-    return (x + rate * slope).clamp(-1, 1)
+    slope = gradient_of(x.roll(shift, dims=(2, 3))).roll((-shift[0], -shift[1]), dims=(2, 3))
+    slope = slope / slope.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return (x + rate * (slope - 2 * decay * x)).clamp(-1, 1)
     # END SOLUTION
 
 
 # %%
-exercises.ascent_step.check(ascent_step)
+exercises.jittered_step.check(jittered_step)
 
 # %% [markdown]
 # ### Exercise: total variation
@@ -1108,7 +1128,7 @@ exercises.climb_from_noise.check(climb_from_noise)
 # %% [markdown]
 # ### Exercise: how well does a name fit?
 #
-# Keep the `n_kept` strongest places of a filter, over all pictures together. Return the intersection over union with the part.
+# Keep the `n_kept` strongest places of a filter, over all pictures together; if several share the value of the last one, keep them all. Return the intersection over union with the part.
 
 
 # %% exercise="name_score"
@@ -1158,7 +1178,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# The same as a still picture: two filters of each layer of the ordinary network, shallow to deep. The filters of conv1 show little but one colour. Their output before the ReLU is a *linear* function of the picture, and in a mean over all places the parts of the kernel that differ in sign cancel. Section 4 asked a single neuron, and got the kernel.
+# The same as a still picture: two filters of each layer of the ordinary network, shallow to deep. Look at conv1 with care: section 3's plain ascent found a fine chequer for such a filter, and here is little but one colour. The last cell asks the two filters how much they like each kind.
 
 # %%
 figure, axes = plots.grid(2, 5, ratio=1.1)
@@ -1168,8 +1188,20 @@ for column, layer in zip(axes.T, lab.layers, strict=True):
     for ax, k, picture in zip(column, pair, lab.to_images(pictures), strict=True):
         ax.imshow(picture)
         ax.set_title(f"{layer}, filter {k}", fontsize=10)
-figure.suptitle("Colours first, then small marks, then larger patterns")
+figure.suptitle("The careful ascent, from shallow to deep")
 plt.show()
+careful, plain = (
+    activation_maximization(model, "conv1", (10, 19), **options)
+    for options in (good | {"n_steps": 12}, {"n_steps": 12})
+)
+for k, *pictures in zip((10, 19), careful, plain, strict=True):
+    scores = [filter_activation(model, x[None], "conv1", k).mean().item() for x in pictures]
+    print(
+        f"conv1, filter {k}: score of the careful picture {scores[0]:.2f}, of the plain one {scores[1]:.2f}"
+    )
+
+# %% [markdown]
+# What these filters like best is a fine pattern, and the careful ascent forbids just that: long waves first, moved about. Its two coloured pictures are liked far less. From conv2 on the marks get larger. **A remedy that makes deep filters readable can hide what a shallow one does.**
 
 # %% [markdown]
 # ## 14 · The paper in ten questions

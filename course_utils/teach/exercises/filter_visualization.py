@@ -1,4 +1,4 @@
-"""The exercises of lesson 09: one step up the hill, total variation, who reads the picture, a published bug, a name."""
+"""The exercises of lesson 09: a step with jitter, total variation, what helps the outsider, a published bug, a name."""
 
 from __future__ import annotations
 
@@ -9,77 +9,111 @@ import torch
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 
-def _hills() -> list[tuple[torch.Tensor, torch.Tensor, float, float]]:
-    """Pictures in −1 … 1, the score's gradient at them, step size and weight of the decay."""
+class _Slope:
+    """The gradient of a hill on which neighbours matter to each other, a plain function of the picture."""
+
+    def __init__(self, weights: torch.Tensor):
+        self.weights = weights
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weights - 0.6 * x.roll(1, dims=-1)
+
+
+def _moving_hills() -> list[tuple[torch.Tensor, Callable, tuple[int, int], float, float]]:
+    """Pictures in −1 … 1, a function for the score's gradient, a shift, step size and weight of the decay."""
     generator = torch.Generator().manual_seed(0)
-    shapes = [(1, 3, 5, 5), (2, 3, 4, 6), (3, 1, 7, 3)]
-    return [
-        (
-            torch.rand(shape, generator=generator) * 2 - 1,
-            torch.randn(shape, generator=generator),
-            0.1 + 0.2 * i,
-            0.3 + 0.4 * i,
-        )
-        for i, shape in enumerate(shapes)
-    ]
+    cases = []
+    for i, (shape, shift) in enumerate(
+        (((1, 3, 5, 6), (1, -2)), ((2, 3, 4, 6), (-1, 2)), ((3, 1, 7, 5), (3, 1)))
+    ):
+        pictures = torch.rand(shape, generator=generator) * 2 - 1
+        hill = _Slope(torch.randn(shape[1:], generator=generator))
+        cases.append((pictures, hill, shift, 0.1 + 0.2 * i, 0.3 + 0.4 * i))
+    return cases
 
 
-def _ascent_step(x: torch.Tensor, gradient: torch.Tensor, rate: float, decay: float) -> torch.Tensor:
-    return (x + rate * (gradient - 2 * decay * x)).clamp(-1, 1)
+def _jittered_slope(
+    x: torch.Tensor, gradient_of: Callable, shift: tuple[int, int], *, back: bool = True, each: bool = True
+) -> torch.Tensor:
+    slope = gradient_of(x.roll(shift, dims=(2, 3)))
+    if back:
+        slope = slope.roll((-shift[0], -shift[1]), dims=(2, 3))
+    squares = slope.square()
+    return slope / (squares.mean(dim=(1, 2, 3), keepdim=True) if each else squares.mean()).sqrt()
 
 
-ascent_step = Exercise(
-    name="ascent_step",
-    difficulty=1,
-    minutes=6,
+def _jittered_step(
+    x: torch.Tensor, gradient_of: Callable, shift: tuple[int, int], rate: float, decay: float
+) -> torch.Tensor:
+    return (x + rate * (_jittered_slope(x, gradient_of, shift) - 2 * decay * x)).clamp(-1, 1)
+
+
+def _penalty_inside(
+    x: torch.Tensor, gradient_of: Callable, shift: tuple[int, int], rate: float, decay: float
+) -> torch.Tensor:
+    slope = gradient_of(x.roll(shift, dims=(2, 3))).roll((-shift[0], -shift[1]), dims=(2, 3)) - 2 * decay * x
+    return (x + rate * slope / slope.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()).clamp(-1, 1)
+
+
+jittered_step = Exercise(
+    name="jittered_step",
+    difficulty=2,
+    minutes=12,
     hints=(
-        "You climb $s(x) - \\lambda \\sum x^2$. What is the derivative of the second term?",
-        "The new picture is `x + rate * (gradient - 2 * decay * x)`.",
-        "Pixels must stay in −1 … 1: `.clamp(-1, 1)` at the end.",
+        "Four stations: move the picture, ask for the slope, move the *slope* by the opposite shift, normalise it.",
+        "`slope.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()` is each picture's root mean square.",
+        "The derivative of $\\lambda \\sum x^2$ is $2 \\lambda x$; it is subtracted from the normalised slope. `clamp(-1, 1)` comes last.",
     ),
-    reference=_ascent_step,
-    cases=_hills,
+    reference=_jittered_step,
+    cases=_moving_hills,
     mistakes={
+        "not moved": Mistake(
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, (0, 0), rate, decay),
+            "the filter must see the moved picture: you asked for the slope at x itself.",
+        ),
+        "not moved back": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * (_jittered_slope(x, gradient_of, shift, back=False) - 2 * decay * x)
+            ).clamp(-1, 1),
+            "the slope belongs to the moved picture: roll it back by the opposite shift before you add it to x.",
+        ),
+        "not normalised": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x
+                + rate
+                * (
+                    gradient_of(x.roll(shift, dims=(2, 3))).roll((-shift[0], -shift[1]), dims=(2, 3))
+                    - 2 * decay * x
+                )
+            ).clamp(-1, 1),
+            "the slope is not divided by its root mean square.",
+        ),
+        "one scale for all": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * (_jittered_slope(x, gradient_of, shift, each=False) - 2 * decay * x)
+            ).clamp(-1, 1),
+            "you took one root mean square for the whole batch: every picture is climbed for itself.",
+        ),
+        "penalty inside": Mistake(
+            _penalty_inside,
+            "you normalised the slope together with the penalty's: divide the slope of s alone, then subtract.",
+        ),
         "downhill": Mistake(
-            lambda x, gradient, rate, decay: (x - rate * (gradient - 2 * decay * x)).clamp(-1, 1),
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, -rate, decay),
             "you walk downhill: training subtracts the gradient of a loss, an ascent adds the gradient of a score.",
         ),
         "no clamp": Mistake(
-            lambda x, gradient, rate, decay: x + rate * (gradient - 2 * decay * x),
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * (_jittered_slope(x, gradient_of, shift) - 2 * decay * x)
+            ),
             "the pixels leave −1 … 1: no picture looks like that. Cut them off with `clamp(-1, 1)`.",
         ),
-        "decay adds": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * (gradient + 2 * decay * x)).clamp(-1, 1),
-            "the decay makes the picture stronger: the penalty is subtracted, so its gradient has a minus sign.",
-        ),
         "no factor 2": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * (gradient - decay * x)).clamp(-1, 1),
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, decay / 2),
             "the derivative of x² is 2x: a factor 2 is missing in the decay.",
         ),
-        "clamp before the decay": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1) - rate * 2 * decay * x,
-            "you cut the pixels off before the decay: the last thing that you do must be the clamp, after the whole step.",
-        ),
-        "decay after the clamp": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1) * (1 - 2 * rate * decay),
-            "you let the cut-off picture decay: both slopes are taken at the old x, added, and cut off at the very end.",
-        ),
-        "mean of the penalty": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x / x[0].numel())).clamp(
-                -1, 1
-            ),
-            "you took the slope of the mean of x², as section 6 does: here the penalty is a sum, so nothing is divided by the number of pixels.",
-        ),
-        "mean over all pictures": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x / x.numel())).clamp(-1, 1),
-            "you divided the decay by the number of values in all pictures together: the penalty is a sum, and every picture is climbed for itself.",
-        ),
-        "clamp at 0": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * (gradient - 2 * decay * x)).clamp(0, 1),
-            "you cut off at 0 and 1: for this network black is −1, so half of all values are lost.",
-        ),
         "decay forgotten": Mistake(
-            lambda x, gradient, rate, decay: (x + rate * gradient).clamp(-1, 1),
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, 0.0),
             "you climb s(x) alone: the decay pulls back nothing.",
         ),
     },
@@ -180,54 +214,39 @@ total_variation = Exercise(
 )
 
 
-def _reader(read: dict[str, torch.Tensor]) -> str:
-    return max(read, key=lambda name: float(read[name].mean()))
+def _what_helps(read: dict[str, torch.Tensor]) -> str:
+    mean = {name: float(values.mean()) for name, values in read.items()}
+    method = mean["careful"] + mean["robust, careful"] - mean["plain"] - mean["robust"]
+    training = mean["robust"] + mean["robust, careful"] - mean["plain"] - mean["careful"]
+    return "method" if method > training else "training"
 
 
-def _reader_examples() -> list[tuple[dict[str, torch.Tensor]]]:
-    return [
-        (
-            {
-                "plain": torch.tensor([0.0, 0.1]),
-                "careful": torch.tensor([0.2, 0.4]),
-                "robust": torch.tensor([0.8, 0.9]),
-            },
-        ),
-        (
-            {
-                "plain": torch.tensor([0.1, 0.0]),
-                "careful": torch.tensor([0.9, 0.7]),
-                "robust": torch.tensor([0.5, 0.5]),
-            },
-        ),
-    ]
+def _outsiders() -> list[tuple[dict[str, torch.Tensor]]]:
+    kinds = ("plain", "careful", "robust", "robust, careful")
+    numbers = ((0.1, 0.7, 0.2, 0.9), (0.1, 0.3, 0.8, 0.9))
+    return [({kind: torch.tensor([n, n]) for kind, n in zip(kinds, row, strict=True)},) for row in numbers]
 
 
-most_readable = Question(
-    name="most_readable",
+what_helps = Question(
+    name="what_helps",
     difficulty=1,
     minutes=4,
     hints=(
-        "The question is not which network is surest of its own picture. Who else can read it?",
-        "Answer with one of the names in `read_by_outsider`, as a string.",
+        "Compare pictures that differ in one thing only: plain with careful on the same network, and the same kind on the two networks.",
+        'Answer "training" or "method".',
     ),
-    expected=_reader,
-    examples=_reader_examples,
+    expected=_what_helps,
+    examples=_outsiders,
     mistakes={
-        "not a name": Mistake(
-            lambda answer, read: answer not in read,
-            "that is none of the kinds of pictures: take a name out of `read_by_outsider`, as a string.",
-            example=lambda read: "deconvnet",
+        "the other": Mistake(
+            lambda answer, read: answer in ("training", "method") and answer != _what_helps(read),
+            "your own run measured it the other way: compare the two upper rows on the right with the two lower ones.",
+            example=lambda read: "training" if _what_helps(read) == "method" else "method",
         ),
-        "least": Mistake(
-            lambda answer, read: answer == min(read, key=lambda name: float(read[name].mean())),
-            "these are the pictures that the other network reads least often. A sure network is not a readable picture.",
-            example=lambda read: min(read, key=lambda name: float(read[name].mean())),
-        ),
-        "second": Mistake(
-            lambda answer, read: answer in read and answer != _reader(read),
-            "another kind is recognised more often: compare the means once more.",
-            example=lambda read: sorted(read, key=lambda name: float(read[name].mean()))[-2],
+        "not a word": Mistake(
+            lambda answer, read: answer not in ("training", "method"),
+            'answer with one of the two words, "training" or "method".',
+            example=lambda read: "both",
         ),
     },
 )
@@ -242,16 +261,6 @@ def _ascents() -> list[tuple[torch.Tensor, Callable, int]]:
         photograph = torch.rand(shape, generator=generator) * 2 - 1
         cases.append((photograph, _Slope(weights), n_steps))
     return cases
-
-
-class _Slope:
-    """The gradient of a hill on which neighbours matter to each other, a plain function of the picture."""
-
-    def __init__(self, weights: torch.Tensor):
-        self.weights = weights
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.weights - 0.6 * x.roll(1, dims=-1)
 
 
 def _noise_like(photograph: torch.Tensor) -> torch.Tensor:
