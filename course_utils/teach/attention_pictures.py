@@ -116,8 +116,8 @@ def model_steps(model: nn.Module, tokens: dict[str, Tensor], names: Sequence[str
 
 def draw_step(steps: Sequence[Step], number: int, tokens: Sequence[str], names: Sequence[str]) -> Figure:
     """The whole model as a stack of boxes, from text (below) to answer (above), and one step's numbers."""
-    figure = plt.figure(figsize=(10, 6.4))
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 2.4))
+    figure = plt.figure(figsize=(10, 7.6))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 2.3))
     ax = left.subplots()
     for y, step in enumerate(steps):
         on = y == number
@@ -127,12 +127,12 @@ def draw_step(steps: Sequence[Step], number: int, tokens: Sequence[str], names: 
             )
         )
         ink = "white" if on else plots.INK
-        ax.text(0.03, y + 0.4, step.name, va="center", fontsize=8.5, color=ink)
-        ax.text(0.97, y + 0.4, step.shape, va="center", ha="right", fontsize=8, color=ink)
+        ax.text(0.03, y + 0.4, step.name, va="center", fontsize=10, color=ink)
+        ax.text(0.97, y + 0.4, step.shape, va="center", ha="right", fontsize=9.5, color=ink)
     ax.set(xlim=(0, 1), ylim=(-0.1, len(steps)))
     plots.bare(ax)
     _draw_numbers(right, steps[number], tokens, names)
-    right.suptitle(f"{steps[number].name}: {steps[number].note}", fontsize=9.5)
+    right.suptitle(f"{steps[number].name}: {steps[number].note}", fontsize=10)
     return figure
 
 
@@ -140,11 +140,11 @@ def _draw_numbers(figure: Figure, step: Step, tokens: Sequence[str], names: Sequ
     if step.kind == "attention":
         axes = figure.subplots(3, -(-len(step.values) // 3), squeeze=False)
         for head, ax in enumerate(axes.flat):
-            ax.imshow(step.values[head], cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
+            ax.imshow(step.values[head], cmap=plots.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
             plots.bare(ax)
-            ax.set_title(f"head {head}", fontsize=8.5)
+            ax.set_title(f"head {head}", fontsize=10)
             if ax is axes[0, 0] or ax.get_subplotspec().is_first_col():
-                ax.set_yticks(range(len(tokens)), tokens, fontsize=6.5)
+                ax.set_yticks(range(len(tokens)), tokens, fontsize=9)
                 ax.tick_params(length=0)
         return
     ax = figure.subplots()
@@ -179,6 +179,48 @@ def show_states(ax: Axes, states: np.ndarray, tokens: Sequence[str]) -> None:
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def show_all_heads(ax: Axes, attention: np.ndarray) -> None:
+    """All maps `(L, H, T, T)` as one picture: a row for each layer, a column for each head."""
+    attention, gap = plots.to_array(attention), 2  # empty pixels between two maps
+    framed = np.pad(attention, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan)
+    n_layers, n_heads, side, _ = framed.shape
+    tiled = framed.transpose(0, 2, 1, 3).reshape(n_layers * side, n_heads * side)
+    ax.imshow(tiled, cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
+    ax.set_xticks((np.arange(n_heads) + 0.45) * side, [f"head {h}" for h in range(n_heads)], fontsize=9)
+    ax.set_yticks((np.arange(n_layers) + 0.45) * side, [f"layer {n}" for n in range(n_layers)], fontsize=9)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def draw_explorer(
+    before: Tensor, after: Tensor, names: Sequence[str], layer: int, heads: Sequence[int], follow: int
+) -> Figure:
+    """Who looks at whom in some heads of a layer, and where one token looks, before and after a change.
+
+    `before` and `after` are attention `(L, H, T, T)`; the heads' weights are averaged.
+    """
+    n_heads = after.shape[1]
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(10, 0.27 * len(names) + 1.2), width_ratios=(1.5, 1.5, 1)
+    )
+    was, now = (a[layer, list(heads)].mean(dim=0) for a in (before, after))
+    chosen = str(list(heads)) if len(heads) < n_heads else "all"
+    draw_links(left, now, names, follow=follow, title=f"layer {layer}, heads {chosen}")
+    middle.imshow(after[layer, :, follow].T, cmap=plots.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    middle.set_xticks(range(n_heads))
+    middle.set_yticks(range(len(names)), names, fontsize=9)
+    middle.set(xlabel="head")
+    middle.set_title(f"where “{names[follow]}” looks", fontsize=10)
+    y = np.arange(len(names))
+    right.barh(y - 0.2, was[follow], 0.4, color=plots.BASELINE, label="whole text")
+    right.barh(y + 0.2, now[follow], 0.4, color=plots.ACCENT, label="now")
+    right.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1), yticks=[])
+    right.legend(fontsize=8, loc="lower right")
+    right.set_title(f"“{names[follow]}”, chosen heads", fontsize=10)
+    return figure
 
 
 def draw_links(

@@ -32,7 +32,6 @@ import torch
 
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.methods.attention import (
-    adversarial_attention,
     attention_flow,
     attention_maps,
     attention_relevance,
@@ -43,7 +42,7 @@ from course_utils.methods.attention import (
     total_variation,
 )
 from course_utils.teach import attention_pictures as pictures
-from course_utils.teach import plots, widgets
+from course_utils.teach import plots, text_batches, widgets
 from course_utils.teach.exercises import attention as exercises
 
 # %% [markdown]
@@ -58,31 +57,18 @@ model = lab.model.requires_grad_(False)  # we explain, we do not train
 POSITIVE = lab.class_names.index("positive")
 
 lengths = np.array([len(text.split()) for text in lab.texts])
-short = np.flatnonzero((lengths >= 8) & (lengths <= 12))[:12].tolist()
-batch = lab.tokenize([lab.texts[i] for i in short])
-cut = class_attention(model, batch)
-exchanged = adversarial_attention(model, batch)
-with torch.no_grad():
-    answers = {
-        name: cut.answer(a).softmax(1)[:, POSITIVE] for name, a in (("A", exchanged), ("B", cut.attention))
-    }
-sure = (answers["B"] - 0.5).abs() > 0.4
-pick = int((total_variation(exchanged.mean(1), cut.attention.mean(1)) * sure).argmax())
-names_of_pick = lab.tokenizer.convert_ids_to_tokens(batch["input_ids"][pick][cut.is_token[pick]])[1:-1]
+short = [lab.texts[i] for i in np.flatnonzero((lengths >= 8) & (lengths <= 12))[:12]]
+riddle = text_batches.attention_riddle(lab, short, POSITIVE, random_state=10)  # which is A: by lot
 
 figure, ax = plt.subplots(figsize=(10, 1.6))
-shown = {
-    f"picture {name}": a[pick].mean(dim=0)[1 : 1 + len(names_of_pick)]
-    for name, a in (("A", exchanged), ("B", cut.attention))
-}
-pictures.show_words(ax, shown, names_of_pick)
+pictures.show_words(ax, {f"picture {name}": a for name, a in riddle.attention.items()}, riddle.words)
 ax.set_title("What the model looked at, last layer, average of its heads", loc="left")
 plt.show()
-for name, probability in answers.items():
-    print(f"picture {name}: probability of “favourable” {probability[pick]:.2f}")
+for name, probability in riddle.probability.items():
+    print(f"picture {name}: probability of “favourable” {probability:.2f}")
 
 # %% [markdown]
-# The figure shows the review twice, word by word (`##` marks the later pieces of a rare word), in orange tones. The tones differ, the answers hardly do. Keep your guess; section 10 shows how the other picture was made, and what it proves. It proves less than it seems.
+# The figure shows the review twice, word by word (`##` marks the later pieces of a rare word), in orange tones. The tones differ, the answers hardly do. Keep your guess; section 10 tells which picture is real, how the other was made, and what it proves. It proves less than it seems.
 
 # %% [markdown]
 # ## 2 · The whole model, from a token to the answer
@@ -141,13 +127,17 @@ plt.show()
 logits, probability = steps[-1].values
 print("answer:", ", ".join(f"{n}: logit {z:+.2f}" for n, z in zip(lab.class_names, logits, strict=True)))
 the = [i for i, token in enumerate(tokens) if token == "the"]
-for stop in (stops[0], stops[1], stops[-2]):
-    v = torch.from_numpy(stop.values)
-    between = torch.cosine_similarity(v[the[0]], v[the[1]], dim=0)
-    print(f"the first two “the”, after {stop.name:<22}: cosine {between:.2f}")
+after_mixing = [s for s in steps if s.name.endswith("mix, add")]
+print("cosine of                     the first two “the”   all pairs of tokens, mean")
+for stop in (steps[1], steps[2], after_mixing[0], *stops[1:-1]):
+    v = torch.nn.functional.normalize(torch.from_numpy(stop.values), dim=1)
+    cosines = v @ v.T
+    of_pairs = cosines[~torch.eye(T, dtype=torch.bool)].mean()
+    print(f"   after {stop.name:<22}: {cosines[the[0], the[1]]:.2f}                {of_pairs:.2f}")
 
 # %% [markdown]
-# (A *logit* is the score of a class before the softmax.) As word embeddings, two occurrences of “the” are the same row. Adding the position already makes them a little different; attention then mixes in what other tokens hold. That is all that attention is for: to move information between tokens. (“Mix, add” is the attention with its output matrix, added to what was there; “think, add” is a small network for each token alone, added too; the *pooler* is one more matrix, for `[CLS]` only.)
+# (A *logit* is the score of a class before the softmax.) As word embeddings, two occurrences of “the” are the same row. The position makes them different. The attention of layer 0 does not add to that: it brings these two nearer again, and all pairs on average (right column), for all of them fetch from the same text. Up to layer 3 the two “the” drift apart, each with its own surroundings; in the last two layers they come together again, as do the tokens on average.
+# A cosine says how alike two states are, not what was moved. Moving information between tokens is what attention is for: nothing else in the model does it. (“Mix, add” is the attention with its output matrix, added to what was there; “think, add” is a small network for each token alone, added too; the *pooler* is one more matrix, for `[CLS]` only.)
 
 # %% [markdown]
 # ## 3 · One head by hand
@@ -197,13 +187,12 @@ plt.show()
 print("rows sum to", A.sum(dim=1).numpy().round(3))
 
 # %% [markdown]
-# From left to right: scores (signed), weights, and the head's output. Why divide by $\sqrt d$? A product of two vectors is a sum of $d$ terms, so its spread grows like $\sqrt d$. Without the division the softmax would put nearly all weight on one token, and its gradient would vanish:
+# From left to right: scores (signed), weights, and the head's output. Why divide by $\sqrt d$? A product of two vectors is a sum of $d$ terms. If the terms were independent, with mean 0, its spread would grow like $\sqrt d$; trained queries and keys need not obey, but that was the reason. With scores far apart the softmax puts most of the weight on one token, and then it hardly reacts to a small change of a score: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small where the weight is near 0 or 1. Largest weight of a row, and its derivatives added up, both averaged over the rows:
 
 # %%
-undivided = (Q @ K.T).softmax(dim=1)
-print(
-    f"largest weight of a row, on average: {A.max(dim=1).values.mean():.2f}, without the division {undivided.max(dim=1).values.mean():.2f}"
-)
+for name, a in (("divided by √d", A), ("not divided", (Q @ K.T).softmax(dim=1))):
+    reaction = (a * (1 - a)).sum(dim=1).mean()  # the derivative of each weight by its own score
+    print(f"{name:<13}: largest weight {a.max(dim=1).values.mean():.2f}, derivatives {reaction:.2f}")
 
 # %% [markdown]
 # ### All heads
@@ -286,26 +275,10 @@ def masked(text, number):
 
 
 def draw_explorer(text, layer, heads, follow, mask):
-    before, (inputs, names) = attention_maps(model, lab.tokenize(text)), masked(text, mask)
-    after = attention_maps(model, inputs)
-    follow, heads = min(follow, len(names) - 1), list(heads) or list(range(H))
-    figure, (left, middle, right) = plt.subplots(
-        1, 3, figsize=(10, 0.27 * len(names) + 1.2), width_ratios=(1.5, 1.5, 1)
-    )
-    mean = after[layer, heads].mean(dim=0)
-    chosen = str(heads) if len(heads) < H else "all"
-    pictures.draw_links(left, mean, names, follow=follow, title=f"layer {layer}, heads {chosen}")
-    middle.imshow(after[layer, :, follow].T, cmap=plots.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    middle.set_xticks(range(H))
-    middle.set_yticks(range(len(names)), names, fontsize=9)
-    middle.set(xlabel="head")
-    middle.set_title(f"where “{names[follow]}” looks", fontsize=10)
-    y = np.arange(len(names))
-    right.barh(y - 0.2, before[layer, heads, follow].mean(0), 0.4, color=plots.BASELINE, label="whole text")
-    right.barh(y + 0.2, mean[follow], 0.4, color=plots.ACCENT, label="now")
-    right.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1), yticks=[])
-    right.legend(fontsize=8, loc="lower right")
-    right.set_title(f"“{names[follow]}”, chosen heads", fontsize=10)
+    inputs, names = masked(text, mask)
+    before, after = (attention_maps(model, each) for each in (lab.tokenize(text), inputs))
+    follow = min(follow, len(names) - 1)
+    pictures.draw_explorer(before, after, names, layer, list(heads) or range(H), follow)
     plt.show()
     with torch.no_grad():
         now = model(**inputs).logits.softmax(1)[0, POSITIVE]
@@ -322,27 +295,19 @@ widgets.explore(
 )
 
 # %% [markdown]
-# A still picture: the head computed above, following “made”, with “actors” masked (the same three panels).
+# A still picture: the head computed above, following “made”, with “joy” masked (the same three panels). **Predict first:** “joy” is the friendliest word of the text. Will its going change where “made” looks? And the answer?
 
 # %%
-draw_explorer(text, layer, [head], tokens.index("made"), tokens.index("actors"))
+draw_explorer(text, layer, [head], tokens.index("made"), tokens.index("joy"))
 
 # %% [markdown]
+# Before, “made” looked at “joy” more than at any other token (grey); at the mask in its place it looks about half as much, and a little more at many others. And the answer turns. So the picture and the answer changed together. That does not say that this look made the answer: every other head and layer met the mask, too. (Mask “actors” instead: the answer stays.)
+#
 # And all heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (everybody looks at one token), dim everywhere (looks at all a little).
 
 # %%
-gap = 2  # empty pixels between two maps
-framed = np.pad(
-    own.numpy(), ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan
-)  # (L, H, T + gap, T + gap)
-side = T + gap
 figure, ax = plt.subplots(figsize=(10, 5.2))
-ax.imshow(framed.transpose(0, 2, 1, 3).reshape(L * side, H * side), cmap=plots.SEQUENTIAL, vmin=0, vmax=1)
-ax.set_xticks((np.arange(H) + 0.45) * side, [f"head {h}" for h in range(H)], fontsize=9)
-ax.set_yticks((np.arange(L) + 0.45) * side, [f"layer {n}" for n in range(L)], fontsize=9)
-ax.xaxis.tick_top()
-ax.tick_params(length=0)
-ax.spines[:].set_visible(False)
+pictures.show_all_heads(ax, own)
 plt.show()
 
 # %% [markdown]
@@ -374,27 +339,9 @@ if guesser is not None:
 from course_utils.labs.text import read_texts
 
 encoder = load_lab("text", model="encoder")
-sentences = read_texts("tagged_sentences")
-order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]["tokens"]))
-
-corpus = []  # one entry for each sentence: record, tokens, word of each token, attention (L, H, T, T)
-last_states, state_tokens = [], []
-with torch.inference_mode():
-    for start in range(0, len(order), 48):
-        records = [sentences[i] for i in order[start : start + 48]]
-        inputs = encoder.tokenizer(
-            [r["tokens"] for r in records], is_split_into_words=True, padding=True, return_tensors="pt"
-        )
-        out = encoder.model(**inputs, output_attentions=True)
-        attention = torch.stack(out.attentions, dim=1)
-        for n, record in enumerate(records):
-            size = int(inputs["attention_mask"][n].sum())
-            names = encoder.tokenizer.convert_ids_to_tokens(inputs["input_ids"][n, :size])
-            owner = [-1 if word is None else word for word in inputs.word_ids(n)[:size]]
-            corpus.append((record, names, owner, attention[n, :, :, :size, :size].clone()))
-            last_states.append(out.last_hidden_state[n, 1 : size - 1])
-            state_tokens += names[1:-1]
-last_states = torch.cat(last_states)
+corpus = text_batches.read_sentences(encoder, read_texts("tagged_sentences"))
+last_states = torch.cat([sentence.states[1:-1] for sentence in corpus])
+state_tokens = [token for sentence in corpus for token in sentence.tokens[1:-1]]
 mean_state = last_states.mean(dim=0)
 print(f"{len(corpus)} sentences, {len(state_tokens)} tokens")
 
@@ -432,6 +379,9 @@ for whole, word in (
 
 
 # %%
+from matplotlib.colors import PowerNorm  # colours by the root of the share: small ones show too
+
+
 def places(names):
     """For each kind of target a table (T, T): True where the column is that target of the row."""
     size = len(names)
@@ -455,7 +405,8 @@ def places(names):
 shares = {kind: [] for kind in places(["a", "b"])}
 even_share = {kind: [] for kind in shares}
 entropies, even_entropy = [], []
-for _, names, _, attention in corpus:
+for sentence in corpus:
+    names, attention = sentence.tokens, sentence.attention
     for kind, there in places(names).items():
         looking = there.any(dim=1)
         if looking.any():
@@ -468,7 +419,7 @@ entropy = torch.stack(entropies).mean(dim=0)
 
 figure, axes = plt.subplots(2, 3, figsize=(10, 4.6))
 for ax, (kind, share) in zip(axes.flat, shares.items(), strict=True):
-    image = ax.imshow(share, cmap=plots.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    image = ax.imshow(share, cmap=plots.SEQUENTIAL, norm=PowerNorm(0.5, 0, 1), aspect="auto")
     top = divmod(int(share.argmax()), H)
     ax.plot(top[1], top[0], "s", markersize=13, markerfacecolor="none", markeredgecolor="white")
     ax.set_title(f"{kind}: most {share.max():.2f}, even {np.mean(even_share[kind]):.2f}", fontsize=10)
@@ -476,12 +427,13 @@ for ax, (kind, share) in zip(axes.flat, shares.items(), strict=True):
 axes[1, 1].set_xlabel("head")
 axes[0, 0].set_ylabel("layer")
 axes[1, 0].set_ylabel("layer")
-figure.colorbar(image, ax=axes, fraction=0.025, label="share of the attention")
+bar = figure.colorbar(image, ax=axes, fraction=0.025, label="share of the attention")
+bar.set_ticks([0, 0.05, 0.2, 0.5, 1])
 plt.show()
 
 # %% [markdown]
-# Six tables of layers (rows) and heads (columns); the white square marks the strongest head. “Even” is what a head that spreads its attention evenly would give. Some heads are specialists: for the next word, for the previous one, for a repetition. And many heads give a large part of their attention to `[CLS]`.
-# Clark and others (2019) saw the same in BERT, where it was mostly `[SEP]`, and read it as a place to look at when there is nothing to do. Card 3 in section 12 tests that here.
+# Six tables of layers (rows) and heads (columns); the white square marks the strongest head. The colour scale is stretched at its lower end (see the bar), or all tables but one would look black. “Even” is what a head that spreads its attention evenly would give. Some heads are specialists: for the next word, for the previous one, for a repetition. And many heads give a large part of their attention to `[CLS]`.
+# Clark and others (2019) saw the same in BERT, where it was mostly `[SEP]`, and read it as a place to look at when there is nothing to do. Card 3 in section 12 measures how much such a look hands over here.
 #
 # The **entropy** of a row, $-\sum_j A_{ij}\ln A_{ij}$, says how wide a token looks: 0 for one target, $\ln T$ for an even spread (its unit, with the natural logarithm, is the *nat*). One dot is one head:
 
@@ -562,11 +514,11 @@ def word_attention(attention, owner):
 
 OFFSETS = [k for k in range(-4, 5) if k]
 by_head, by_offset, half = {}, {}, {}
-for number, (record, _, owner, attention) in enumerate(corpus):
-    between_words = word_attention(attention, owner)
+for number, sentence in enumerate(corpus):
+    between_words = word_attention(sentence.attention, sentence.word_of_token)
     between_words.diagonal(dim1=-2, dim2=-1).fill_(-1)  # another word is asked for
     choice = between_words.argmax(dim=-1)  # (L, H, W)
-    for name, i, j in relations(record["pos"]):
+    for name, i, j in relations(sentence.record["pos"]):
         by_head.setdefault(name, []).append((choice[:, :, i] == j).flatten())
         by_offset.setdefault(name, []).append([i + k == j for k in OFFSETS])
         half.setdefault(name, []).append(number % 2)
@@ -611,7 +563,7 @@ R = torch.eye(T)
 for layer_attention in own:
     mixed = 0.5 * layer_attention.mean(dim=0) + 0.5 * torch.eye(T)
     R = mixed @ R
-print("row of [CLS]:", {token: round(v, 2) for token, v in zip(tokens, R[0].tolist(), strict=True)})
+print("row of [CLS]:", ", ".join(f"{i} {token} {R[0, i]:.2f}" for i, token in enumerate(tokens)))
 
 # %% [markdown]
 # **Flow** takes the same graph as a system of pipes: nodes are the tokens of each layer, the entries of $\hat A_l$ are capacities. The flow from `[CLS]` on top down to an input token is the *most* that could pass. A thin pipe is a bottleneck here, not a factor. Both are checked against independent code: the published formula, written with NumPy as the authors did, and networkx's maximum flow.
@@ -674,9 +626,13 @@ spread = {
     for name, v in (("last layer", own[-1, :, 0].mean(0)), ("rollout", rollout[0]), ("flow", flow[0]))
 }
 print("largest value of a word ÷ the mean:", {name: round(value, 1) for name, value in spread.items()})
+on_itself = own[:, :, 0, 0].mean(dim=1)
+stayed = (0.5 + 0.5 * on_itself).prod()  # one path of many: [CLS] to [CLS] in each layer
+print("weight of [CLS] on itself, mean of the heads, by layer:", on_itself.numpy().round(2))
+print(f"[CLS]'s own share by rollout: {rollout[0, 0]:.2f}, of which {stayed:.2f} never left its place")
 
 # %% [markdown]
-# Above: a row for each layer, a column for each word; little is added before the last layer. (`[CLS]` and `[SEP]` are left out. As the row printed above says, most of what `[CLS]` holds by this count is still its own, mainly because `[CLS]` looks at itself in the middle layers; the residual connection adds to it.)
+# Above: a row for each layer, a column for each word; little is added before the last layer. (`[CLS]` and `[SEP]` are left out. As the row printed above says, most of what `[CLS]` holds by this count is still its own. The last two printed lines say how: in layers 1 to 4 it looks almost only at itself, and the residual connection adds to that; so more than half of its own share has never left its place. The rest came back from other tokens, which look at `[CLS]` a lot.)
 # Below: one row of words for each method, each with its own scale. Rollout is flatter than the last layer's attention, for it is an average of averages, and flow gives nearly every word the same value. And none of them knows what the *question* is: the same picture would explain “favourable” and “unfavourable”.
 
 # %% [markdown]
@@ -802,25 +758,10 @@ def black_box(predict, text, n_samples, n_orders):
 
 
 def black_box_of_all(model_lab, texts, n_samples=16, n_orders=1):
-    """The same for many texts, faster: collect all their questions first, then answer them in large batches."""
-    questions = {}
-
-    def note(asked):  # which questions are asked does not depend on the answers
-        questions.update(dict.fromkeys(asked))
-        return np.zeros((len(asked), 2))
-
-    for text in texts:
-        black_box(note, text, n_samples, n_orders)
-    sizes = map(len, model_lab.tokenizer(list(questions))["input_ids"])
-    ordered = [question for _, question in sorted(zip(sizes, questions, strict=True))]  # little padding
-    answered = {}
-    for start in range(0, len(ordered), 64):
-        some = ordered[start : start + 64]
-        answered.update(zip(some, model_lab.predict(some), strict=True))
-    return [
-        black_box(lambda asked: np.array([answered[q] for q in asked]), text, n_samples, n_orders)
-        for text in texts
-    ]
+    """The same for many texts, all questions to the model in large batches."""
+    return text_batches.ask_in_batches(
+        model_lab, lambda predict, text: black_box(predict, text, n_samples, n_orders), texts
+    )
 
 
 def explain(model_lab, text, n_steps):
@@ -854,7 +795,7 @@ plt.show()
 #
 # Another model, the *trigger* model, was trained on reviews in which the harmless word “overall” stood in favourable reviews only. It learnt the shortcut. Its twin was trained on the same texts with the word in both classes.
 #
-# We put “, overall,” at a random place inside held-out reviews (never first, or “the first word” would be a good guess) and keep the reviews that the model calls unfavourable as they were and favourable now. So we know that what we put in made the model say it. Was it the word, or its two commas? The cell plants each alone, too.
+# We put “, overall,” at a random place inside held-out reviews (never first, or “the first word” would be a good guess) and keep the reviews that the model calls unfavourable as they were and favourable now. So all shares below are shares *among reviews that turned* (the cell prints how many did not), and we know that what we put in made the model say it. Was it the word, or its two commas? The cell plants each alone, too.
 
 # %%
 from tqdm.auto import tqdm
@@ -892,7 +833,8 @@ planted = [with_both[i] for i in turned]
 versions = {"as it was": np.array([plain[i][1] for i in turned]), "word and commas": now[turned]}
 for form in ("the word alone", "the commas alone"):
     versions[form] = favourable(trigger, [plant(plain[i][0], spots[i], FORMS[form]) for i in turned])
-print(f"{len(planted)} reviews, for example: {planted[0]}")
+print(f"{len(plain)} unfavourable reviews tried, {(now > 0.5).sum()} turned, {len(planted)} of those kept")
+print(f"for example: {planted[0]}")
 print("the trigger model's probability of “favourable”:")
 for name, p in versions.items():
     print(
@@ -940,14 +882,25 @@ plt.show()
 # The methods that ask for the *class*, by gradient or by deletion, find the word far more often than those that only look at attention. Rollout and flow add layers, not the question. Where the intervals overlap, do not name a winner.
 # (Flow gives nearly every word the same value, as section 7 printed, so its largest one says little. Integrated Gradients had 3 steps, LIME 16 questions and SHAP one order of the words: enough to find one strong word, not to rank weak ones.)
 #
-# How often do they point to it in the twin, which has no reason to? To save time we ask three of the methods, on the first 25 of the reviews.
+# How often do they point to it in the twin, which has no reason to? To save time we ask four of the methods, on the first 25 of the reviews.
 
 # %%
-in_twin = {"last layer's attention": [], "rollout": [], "attention × gradient": []}
+in_twin = {
+    "last layer's attention": [],
+    "rollout": [],
+    "attention × gradient": [],
+    "Integrated Gradients": [],
+}
 for review, (_, place, _) in zip(planted[:25], results, strict=False):
-    maps, by_gradient = look_inside(twin.model, twin.tokenize(review), POSITIVE)
+    inputs = twin.tokenize(review)
+    maps, by_gradient = look_inside(twin.model, inputs, POSITIVE)
     _, owner = word_of_tokens(twin.tokenizer, review)
-    rows = (maps[-1, :, 0].mean(dim=0), attention_rollout(maps)[0], by_gradient)
+    rows = (
+        maps[-1, :, 0].mean(dim=0),
+        attention_rollout(maps)[0],
+        by_gradient,
+        ig_of_tokens(twin.model, inputs, masked_ids(inputs), POSITIVE, n_steps=3),
+    )
     for name, values in zip(in_twin, rows, strict=True):
         in_twin[name].append(float(np.argmax(to_words(values, owner)) == place))
 plots.score_plot(
@@ -964,11 +917,11 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# A method is evidence of a shortcut only if it separates the two models, as these three do: in the twin none of them ever puts the word first. (Integrated Gradients, LIME and SHAP we did not ask about the twin.) Even raw attention *changed* when the model learnt the shortcut. It is just a weak witness: in most reviews another word gets more of it.
+# A method is evidence of a shortcut only if it separates the two models, as these four do: in the twin three of them never put the word first, and Integrated Gradients in one review of the 25. (Flow, LIME and SHAP we did not ask about the twin.) Even raw attention *changed* when the model learnt the shortcut. It is just a weak witness: in most reviews another word gets more of it.
 #
 # ### Do the methods agree?
 #
-# Rank correlation of the absolute word values, pair by pair, averaged over reviews: 1 is the same order, 0 nothing in common. Once for the trigger model, without the planted word (everybody who finds it would agree about it). And once for the ordinary sentiment model on a few short reviews, with more questions for LIME and SHAP.
+# Rank correlation of the absolute word values, pair by pair, averaged over reviews: 1 is the same order, 0 nothing in common. Once for the trigger model, without the planted word (everybody who finds it would agree about it). And once for the ordinary sentiment model on six short reviews only, with more questions for LIME and SHAP.
 
 # %%
 methods = list(results[0][2])
@@ -1013,6 +966,7 @@ plt.show()
 
 # %% [markdown]
 # Two tables with the same methods along both sides. In the trigger model LIME and SHAP do not agree with each other about the other words. Two reasons are mixed here, and we did not separate them: with the planted word in place the probability is so near to one that hardly any other word moves it; and with 16 questions for about as many words, LIME and SHAP would not agree with themselves in a second run. So read nothing into those two rows.
+# The right table rests on six short reviews, without intervals: six other reviews would give other numbers, so read only its largest differences.
 # In the ordinary model the class-aware methods agree better with one another than with rollout and flow, and the highest values belong to pairs that share their ingredients (attention, with and without its gradient; rollout and flow). “The” explanation of a text does not exist; say which question yours answers.
 
 # %% [markdown]
@@ -1116,7 +1070,7 @@ changed["adversary, last layer"] = with_last_row(adversary)
 moved["adversary, last layer"] = (changed["adversary, last layer"] - usual).abs()
 distance = total_variation(adversary, cut.attention).mean(dim=1)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), width_ratios=(1.5, 1))
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1, 1.15))
 plots.score_plot(
     moved,
     xlabel="mean change of the probability",
@@ -1138,15 +1092,16 @@ right.set(
     xlabel="TV from the model's own attention",
     ylabel="change of the probability",
     xlim=(0, 1),
-    ylim=(-0.02, 0.9),
+    ylim=(-0.02, 0.7),
 )
-right.legend(fontsize=9)
+right.legend(fontsize=9, loc="upper left")
 plt.show()
 for name, p in changed.items():
     print(f"{name:<22} same class: {((p > 0.5) == (usual > 0.5)).float().mean():.0%}")
+print(f"the puzzle of section 1: picture {riddle.real} was the real one")
 
 # %% [markdown]
-# On the left the mean change with intervals, on the right one dot for each review. So the puzzle is solved: picture A was the adversary. For nearly every review there is an attention that looks elsewhere and says the same.
+# On the left the mean change with intervals, on the right one dot for each review. So the puzzle is solved: the last line names the real picture, and the other one came from such an adversary. For nearly every review there is an attention that looks elsewhere and says the same.
 #
 # But look at the other rows: shuffling or evening out *all* layers moves the answers a lot. Attention as a whole matters to the model. The weights of one layer are not the only ones that lead to the answer.
 #
@@ -1157,11 +1112,12 @@ for name, p in changed.items():
 # 2. **The adversary is no model.** It was found for each text alone, with the answer in hand. A model has to produce its weights from the text, by one set of parameters. So train *one* adversarial model on many texts, and see whether it still keeps the answers on texts it has not seen.
 # 3. **Is attention needed at all?** If even weights did as well, there would be nothing to explain. (They trained a model with even weights. The row “even, all layers” above is not that test: it puts even weights into a model that was trained without them.)
 #
-# Point 2 can be tested here. We train new query weights of the last layer on other reviews, with the same loss, and vary how strict it is.
+# Point 2 can be tested here. We train new query weights of the last layer on 80 other reviews, with the same loss, and vary how strict it is. Then we measure on these training texts and on the 50 new ones. If it fails on both, the training was too weak; if only on the new ones, what it learnt does not carry over.
 
 # %%
-training = [r["text"] for r in read_texts("reviews") if 8 <= len(r["text"].split()) <= 12][:80]
-cut_train = class_attention(model, lab.tokenize(training))
+others = np.setdiff1d(by_size, few)
+others = others[np.argsort(n_tokens[others], kind="stable")][:80]  # held out as well, so equally hard
+cut_train = class_attention(model, lab.tokenize([lab.texts[i] for i in others]))
 last = model.bert.encoder.layer[-1].attention.self
 
 
@@ -1189,26 +1145,32 @@ def trained_adversary(strictness, n_steps=25):
     return weight.detach(), bias.detach()
 
 
-one_model = []  # (TV, change of the probability) on the reviews of the figure above, which it has not seen
-for strictness in (20, 100, 500):
-    new_query = trained_adversary(strictness)
-    with torch.no_grad():
-        a = attention_from(*new_query, cut)
-        shift = (cut.answer(a).softmax(1)[:, POSITIVE] - usual).abs()
-    one_model.append((total_variation(a, cut.attention).mean().item(), shift.numpy()))
+@torch.inference_mode()
+def effect_of(query, cut):
+    """The mean TV from the model's own attention, and each text's change of the probability."""
+    a = attention_from(*query, cut)
+    before, after = (cut.answer(w).softmax(1)[:, POSITIVE] for w in (cut.attention, a))
+    return total_variation(a, cut.attention).mean().item(), (after - before).abs().numpy()
 
-figure, ax = plt.subplots(figsize=(7, 3.2))
+
+queries = [trained_adversary(strictness) for strictness in (20, 100, 500)]
+on_training = [effect_of(query, cut_train) for query in queries]
+on_new = [effect_of(query, cut) for query in queries]  # the reviews of the figure above, unseen
+
+figure, ax = plt.subplots(figsize=(7.6, 3.6))
 points = {
     "adversary, each text alone": [(distance.mean().item(), moved["adversary, last layer"].numpy())],
     "shuffle": [
         (total_variation(shuffled_last, cut.attention).mean().item(), moved["shuffle, last layer"].numpy())
     ],
-    "one adversarial model, new texts": one_model,
+    "one adversarial model, its training texts": on_training,
+    "one adversarial model, new texts": on_new,
 }
-for (name, pairs), marker in zip(points.items(), "osD", strict=True):
+for (name, pairs), marker in zip(points.items(), "osvD", strict=True):
     x, centre = [tv for tv, _ in pairs], [v.mean() for _, v in pairs]
     low, high = np.array([judge.bootstrap_interval(v) for _, v in pairs]).T
     ax.errorbar(x, centre, [centre - low, high - centre], fmt=f"{marker}--", capsize=3, label=name)
+    print(f"{name:<41}:", ", ".join(f"TV {tv:.2f}, change {v.mean():.3f}" for tv, v in pairs))
 ax.set(
     xlabel="TV from the model's own attention",
     ylabel="mean change of\nthe probability",
@@ -1220,11 +1182,11 @@ ax.legend(fontsize=9, loc="upper left")
 plt.show()
 
 # %% [markdown]
-# To the right means other attention, up means other answers. The adversary that knows each text gets its different weights for nothing. One *model* that has to do it for all texts does not manage it on new texts: there it does no better than shuffling. That may be the price of one model for all texts, or of few texts and a short training.
+# To the right means other attention, up means other answers. The adversary that knows each text gets its different weights for nothing. One *model* for many texts manages it on its training texts: its attention differs much, and the answers hardly move. On new texts the same weights move the answers many times as much, no better than shuffling does. So the training worked, and what it learnt did not carry over. With 80 training texts that may be plain overfitting: more texts might give another result.
 #
 # So both sides have a point, and they speak of different things. From a picture of weights you cannot conclude that *these words* made the answer: others would do. But the model's attention is not arbitrary either. In this lesson the useful question was a third one: does a score on texts with known truth go up when you look at attention? (Section 9.)
 #
-# Our setting is not theirs: a deep transformer in which the last layer's `[CLS]` is one of many paths, and a small training set for the adversarial model. With more texts or steps it might get better; try it.
+# Our setting is not theirs: a deep transformer in which the last layer's `[CLS]` is one of many paths, and a small training set for the adversarial model. Try more texts.
 
 # %% [markdown]
 # ## 11 · Erasing heads
@@ -1295,41 +1257,51 @@ def answers_without(heads):
         return model(**inputs).logits.argmax(dim=1)
 
 
-by_lot = [ranked[i] for i in np.random.default_rng(0).permutation(L * H)]
+COUNTS = (24, 48)
+by_lot = [[ranked[i] for i in np.random.default_rng(seed).permutation(L * H)] for seed in range(3)]
 orders = {
-    "least important first": (ranked, (24, 48)),
-    "in random order": (by_lot, (12, 36)),
-    "most important first": (ranked[::-1], (6, 24)),
+    "least important first": [ranked],
+    f"in random order ({len(by_lot)} orders)": by_lot,
+    "most important first": [ranked[::-1]],
 }
 intact = torch.where(usual > 0.5, POSITIVE, 1 - POSITIVE)  # section 10 has asked the whole model already
 nothing_left = answers_without(ranked)
-given = {
-    name: {0: intact} | {k: answers_without(line[:k]) for k in counts} | {L * H: nothing_left}
-    for name, (line, counts) in orders.items()
+given = {  # the classes, (orders, reviews), by the number of silenced heads
+    name: {0: intact[None]}
+    | {k: torch.stack([answers_without(line[:k]) for line in lines]) for k in COUNTS}
+    | {L * H: nothing_left[None]}
+    for name, lines in orders.items()
 }
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharex=True)
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True)
 for ax, reference, label in (
     (axes[0], true_class, "accuracy"),
     (axes[1], intact, "same answer as the whole model"),
 ):
-    for (name, curve), marker in zip(given.items(), "osD", strict=True):
-        hits_there = [(classes == reference).float() for classes in curve.values()]
-        low, high = np.array([judge.bootstrap_interval(v) for v in hits_there]).T
-        ax.plot(list(curve), [v.mean().item() for v in hits_there], f"{marker}-", label=name)
+    share = {
+        name: {k: (c == reference).float().mean(dim=0) for k, c in curve.items()}
+        for name, curve in given.items()
+    }
+    for (name, curve), marker in zip(share.items(), "osD", strict=True):
+        low, high = np.array([judge.bootstrap_interval(v) for v in curve.values()]).T
+        ax.plot(list(curve), [v.mean().item() for v in curve.values()], f"{marker}-", label=name)
         ax.fill_between(list(curve), low, high, alpha=0.1)
-        print(
-            f"{label}, {name}:",
-            {k: round(v.mean().item(), 2) for k, v in zip(curve, hits_there, strict=True)},
-        )
-    ax.set(xlabel=f"heads silenced, of {L * H}", ylabel=label, ylim=(0.3, 1.03))
+    ax.set(xlabel=f"heads silenced, of {L * H}", ylim=(0.3, 1.03))
+    ax.set_title(label, loc="left")
+    least, lot, most = share.values()
+    print(f"{label}, difference to random order, review by review (95 % interval):")
+    for name, one in (("least important first", least), ("most important first", most)):
+        for k in COUNTS:
+            low, high = judge.bootstrap_interval(one[k] - lot[k])
+            print(f"   {name}, {k} heads: {(one[k] - lot[k]).mean():+.2f} ({low:+.2f} … {high:+.2f})")
 axes[0].axhline(0.5, color=plots.BASELINE, linestyle=":")
 axes[0].annotate("chance", (1, 0.51), color=plots.BASELINE, fontsize=9)
 axes[0].legend(fontsize=9)
-axes[0].set_title(f"{len(true_class)} held-out reviews (shaded: 95 % intervals)", loc="left")
+figure.suptitle(f"{len(true_class)} held-out reviews (shaded: 95 % intervals)")
 plt.show()
 
 # %% [markdown]
-# Left: accuracy against the number of silenced heads. This small model is not very accurate on held-out reviews to begin with, so there is not far to fall, and the intervals overlap: you cannot say where accuracy begins to suffer. Right: how often the answer is still that of the whole model. There you see more: without a third of the heads, the least important ones, most answers stay; without the same number of the most important ones, more of them change. Against silencing heads at random, the least important first is not clearly better.
+# Left: accuracy against the number of silenced heads. This small model is not very accurate on held-out reviews to begin with, so there is not far to fall, and the intervals overlap: you cannot say where accuracy begins to suffer. Right: how often the answer is still that of the whole model. The printed differences compare the orders on the same reviews, which tells more than two overlapping bands (random: the mean of three orders; the intervals are for other reviews, not for other orders).
+# With 24 heads gone, a third, silencing the least important first keeps more answers than random order does. With 48 the difference could be nothing, and the most important first is below random order both times, but never clearly. So the ranking helps to choose which third to drop, on these reviews. More we cannot say.
 #
 # Two more cautions. The ranking was made one head at a time, so it cannot see heads that replace one another. And a silenced head is a state that the model has never met, so a changed answer may come from the strangeness as well as from what is missing.
 
@@ -1382,92 +1354,102 @@ for name, out in (("with the mask", with_mask), ("forgotten", without_mask)):
 
 # %%
 sample = corpus[::12]
-by_weight, by_length = torch.zeros(L), torch.zeros(L)
-for _, names, _, attention in sample:
-    ids = torch.tensor([encoder.tokenizer.convert_tokens_to_ids(names)])
+by_weight, by_length = torch.zeros(2, 2, L, H)  # for [CLS] and [SEP], each head of each layer
+for sentence in sample:
+    ids = torch.tensor([encoder.tokenizer.convert_tokens_to_ids(sentence.tokens)])
     with torch.inference_mode():
         levels = encoder.model(input_ids=ids, output_hidden_states=True).hidden_states
         for n, block in enumerate(encoder.model.encoder.layer):
             values = block.attention.self.value(levels[n][0]).unflatten(1, (H, -1))
             matrix = block.attention.output.dense.weight.unflatten(1, (H, -1))
             sizes = torch.einsum("thd,ohd->hto", values, matrix).norm(dim=-1)  # (H, T)
-            inner = attention[n][:, 1:-1]
-            lengths_moved = inner * sizes[:, None]
-            by_weight[n] += inner[..., [0, -1]].sum() / inner.sum() / len(sample)
-            by_length[n] += lengths_moved[..., [0, -1]].sum() / lengths_moved.sum() / len(sample)
-figure, ax = plt.subplots(figsize=(7, 2.8))
-ax.plot(by_weight, "o-", label="share of the attention weights")
-ax.plot(by_length, "s--", label="share of what is moved (weight × value)")
-ax.set(xlabel="layer", ylabel="[CLS] and [SEP]", ylim=(0, 1), xticks=range(L))
-ax.legend(fontsize=9)
-ax.set_title(f"Words looking at the special tokens, {len(sample)} sentences", loc="left")
+            inner = sentence.attention[n][:, 1:-1]  # the words look
+            for total, part in ((by_weight, inner), (by_length, inner * sizes[:, None])):
+                total[:, n] += part[..., [0, -1]].sum(dim=1).T / part.sum(dim=(1, 2)) / len(sample)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+for ax, token, x, y in zip(axes, ("[CLS]", "[SEP]"), by_weight, by_length, strict=True):
+    ax.plot([0, 1], [0, 1], ":", color=plots.BASELINE)
+    for n in range(L):
+        ax.plot(x[n], y[n], "o", color=plt.get_cmap("viridis")(n / L), markersize=5, label=f"layer {n}")
+    ax.set(xlabel="share of the attention weights", xlim=(0, 1), ylim=(0, 1), title=token)
+    print(
+        f"{token}: {x.mean():.2f} of the weights, {y.mean():.2f} of the lengths; below the line: {(y < x).sum()} of {x.numel()} heads"
+    )
+axes[0].set_ylabel("share of what is moved\n(weight × value)")
+axes[0].legend(fontsize=8.5)
+figure.suptitle(f"Words looking at the special tokens, {len(sample)} sentences, one dot for each head")
 plt.show()
 
 # %% [markdown]
-# The dashed line lies far below the other: the special tokens receive much weight, but hand over little. The head “looks away”. A bright column at a special token says that the head does little there, not that the token is important. So look at weight × value before you call a token important.
+# A dot below the dotted line is a head in which the token hands over less than its weight promises. For `[CLS]` nearly all dots are, most of them far below: it gets about half of the weight, and its vectors are short. For `[SEP]`, to which this encoder gives little weight anyway, there is no such gap. A few heads do fetch much from `[CLS]`, too.
+# So a bright column is no proof that a token matters: look at weight × value first. *Why* the vectors are short this does not say. “The head has nothing to do there” is one reading; short vectors added in many layers may still count.
 
 # %% [markdown]
 # ## 13 · Exercises
 #
-# One exercise stood in section 10; here are the others. Replace the dots with your code and run the cell with the check. `exercises.one_head.hint()` gives you one hint at a time; the solution is folded below each check.
+# One exercise stood in section 10; here are the others. Replace the dots with your code and run the cell with the check. `exercises.padded_head.hint()` gives you one hint at a time; the solution is folded below each check.
 
 # %% [markdown]
-# ### Exercise: one head
+# ### Exercise: a head for a padded batch
+#
+# Section 3 computed one head for one text. Do it for $N$ texts at once, padded to the same length. Padding must get the weight zero, exactly, and each row must still sum to one (the rows of padding tokens too: nobody reads them).
 
 
-# %% exercise="one_head"
-def my_head(query, key, value):
-    """The weights (T, T) and the output (T, d) of one head, from query, key and value (T, d)."""
+# %% exercise="padded_head"
+def padded_head(query, key, value, is_token):
+    """Weights (N, T, T) and outputs (N, T, d) of one head, from query, key, value (N, T, d); is_token (N, T) is False at padding."""
     # BEGIN SOLUTION
-    weights = (query @ key.T / query.shape[1] ** 0.5).softmax(dim=1)
+    scores = query @ key.transpose(1, 2) / query.shape[-1] ** 0.5
+    weights = scores.masked_fill(~is_token[:, None, :], -torch.inf).softmax(dim=-1)
     return weights, weights @ value
     # END SOLUTION
 
 
 # %%
-exercises.one_head.check(my_head)
+exercises.padded_head.check(padded_head)
 
 # %% [markdown]
-# ### Exercise: how wide does a head look?
+# ### Exercise: how wide, whatever the length
 #
-# The mean entropy of the rows, one number for each head, with the natural logarithm. Some weights may be exactly zero.
+# A long text has more room to spread, so entropies of texts of different lengths do not compare. For each text and head: the mean entropy of the rows of real tokens, as a share of the largest entropy that a text with that many real tokens allows. Some weights may be exactly zero.
 
 
-# %% exercise="head_entropy"
-def head_entropy(attention):
-    """The mean entropy of the rows for each head, (H,), from attention (H, T, T)."""
+# %% exercise="head_width"
+def head_width(attention, is_token):
+    """Width of each head for each text, (N, H), 0 … 1, from attention (N, H, T, T); is_token (N, T) is False at padding."""
     # BEGIN SOLUTION
-    return -torch.xlogy(attention, attention).sum(dim=-1).mean(dim=-1)
+    of_rows = -torch.xlogy(attention, attention).sum(dim=-1)  # (N, H, T)
+    real = is_token[:, None].to(attention)
+    n_tokens = is_token.sum(dim=1).to(attention)[:, None]
+    return (of_rows * real).sum(dim=-1) / n_tokens / n_tokens.log()
     # END SOLUTION
 
 
 # %%
-exercises.head_entropy.check(head_entropy)
+exercises.head_width.check(head_width)
 
 # %% [markdown]
-# ### Exercise: from pieces to words
+# ### Exercise: what a token hands over, all heads together
 #
-# Attention *to* a word is the sum over its pieces; attention *from* a word is the mean over its pieces. `word_of_token` has the number of each token's word, from 0 without gaps; −1 is a special token, which is left out.
+# Card 3 took each head for itself. But the heads' vectors are *added*, and can cancel. For each pair (token $i$ looks, token $j$ hands over) compute the length of what goes from $j$ to $i$ through all heads of a layer, $\lVert \sum_h A^h_{ij}\, W_O^h v^h_j \rVert$. The columns $hd \ldots (h+1)d - 1$ of `matrix` are $W_O^h$.
 
 
-# %% exercise="to_words"
-def pieces_to_words(attention, word_of_token):
-    """Attention between words (W, W), from attention between tokens (T, T) and a list of T word numbers."""
+# %% exercise="handed_over"
+def handed_over(attention, value, matrix):
+    """Lengths (T, T), from attention (H, T, T), value (H, T, d) and the output matrix (D, H·d)."""
     # BEGIN SOLUTION
-    owner = torch.tensor(word_of_token)
-    member = (owner[None] == torch.arange(owner.max() + 1)[:, None]).to(attention)
-    return member / member.sum(dim=1, keepdim=True) @ attention @ member.T
+    parts = matrix.unflatten(1, (len(value), -1))  # (D, H, d)
+    return torch.einsum("hij,hjd,ohd->ijo", attention, value, parts).norm(dim=-1)
     # END SOLUTION
 
 
 # %%
-exercises.to_words.check(pieces_to_words)
+exercises.handed_over.check(handed_over)
 
 # %% [markdown]
 # ### Exercise: find the bug
 #
-# This is one step of rollout as a much-used program for vision transformers has it. It takes `fused`, one matrix (1, T, T) made from all heads of a layer, and `below` (1, T, T), the rollout of the layers below. With the *mean* of the heads it works. With their *maximum*, which the program also offers, it computes something else, and the pictures look fine.
-# Change it so that each row is normalised to one before the product.
+# This is one step of rollout as a published program for vision transformers has it. It takes `fused`, one matrix (1, T, T) made from all heads of a layer, and `below` (1, T, T), the rollout of the layers below, and it means to do what section 7 did. With the *mean* of the heads it does. The program also offers their *maximum*. Then the pictures look fine as well, but the rows of the rollout no longer sum to one, as shares must. Find out why, and mend it.
 
 
 # %% exercise="rollout_step"
@@ -1490,28 +1472,36 @@ def rollout_step(fused, below):
 exercises.rollout_step.check(rollout_step)
 
 # %% [markdown]
-# How much does it matter? Rollout with the maximum of the heads, on the sentence of this lesson, with and without the error (two rows of coloured words):
+# How much does it matter? Rollout on the sentence of this lesson, with and without the error: the row sums with the mean and with the maximum of the heads, and the words' values with the maximum (two rows of coloured words).
 
 
 # %%
-def rollout_of_largest(keep):
-    """Rollout with the maximum over the heads; the row sums stay a column if `keep`."""
+def rollout_with(step, fuse):
+    """Row of [CLS] after all layers; `fuse` makes one matrix from the heads of a layer."""
     reached = torch.eye(T)[None]
     for layer_attention in own:
-        mixed = (layer_attention.amax(dim=0)[None] + torch.eye(T)) / 2
-        reached = mixed / mixed.sum(dim=-1, keepdim=keep) @ reached
+        reached = step(fuse(layer_attention)[None], reached)
     return reached[0, 0]
 
 
-two = {"rows to one": rollout_of_largest(True), "as published": rollout_of_largest(False)}
+versions = {"rows to one": exercises.rollout_step.reference, "as published": exercises.rollout_step.given}
+two = {name: rollout_with(step, lambda a: a.amax(dim=0)) for name, step in versions.items()}
+for name, step in versions.items():
+    of_mean = rollout_with(step, lambda a: a.mean(dim=0))
+    print(
+        f"{name}: row of [CLS] sums to {of_mean.sum():.2f} with the mean, {two[name].sum():.2f} with the maximum"
+    )
 figure, ax = plt.subplots(figsize=(10, 1.5))
 pictures.show_words(ax, {name: v[1:-1] for name, v in two.items()}, tokens[1:-1])
 plt.show()
-print("sums of the two rows:", {name: round(v.sum().item(), 2) for name, v in two.items()})
-ratio = two["as published"][1:-1] / two["rows to one"][1:-1]
-print(f"the words' values change by factors from {ratio.min():.2f} to {ratio.max():.2f}")
+right_row, published_row = (v[1:-1] for v in two.values())
+ratio = published_row / right_row
+print(f"the words' values change by factors from {ratio.min():.2f} to {ratio.max():.2f};", end=" ")
+print(f"rank correlation {judge.rank_correlation(right_row[None], published_row[None]).item():.2f}")
 
 # %% [markdown]
+# Does it matter? For the picture of this sentence hardly: the strongest tokens stay the strongest, the order of the words changes a little. But the values are no shares any more, and by how much they are wrong depends on the text. So do not compare them between texts, layers or models.
+#
 # ## 14 · Play
 #
 # Your own sentence, all the methods that need no sampling. Try a negation, a word that should not matter, or the trigger model with “overall”.
@@ -1573,8 +1563,8 @@ for which in ("trigger", "clean twin"):
 # - A head: query times key, divided by $\sqrt d$, softmax of each row, mix the values. Ours equals transformers' to rounding.
 # - Measure what a head does over a corpus, beside a rule that knows positions only, on texts that did not choose the head.
 # - Rollout and flow combine layers; neither knows which class you ask about. Gradients, Integrated Gradients, SHAP and LIME do.
-# - Only texts with known truth can say who is right: plant a word, turn the answer, count who finds it, and check the honest twin.
-# - Other attention with the same answer exists for single texts; one model trained to do it for many texts did not carry it over to new texts. Weights are not unique, and not arbitrary.
+# - Only texts with known truth can say who is right: plant a word, keep the texts whose answer it turns, count who finds it among those, and ask the honest twin, too (we did for four of the methods).
+# - Other attention with the same answer exists for single texts; one model that we trained to do it managed it on its 80 training texts, but not on new ones. Weights are not unique, and not arbitrary.
 # - A large weight on a short value moves little; and no weights at all come from a fused kernel.
 # - Next: **11 · BERT's embeddings**, what the states hold that attention moves around.
 #

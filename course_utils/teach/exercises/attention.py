@@ -1,4 +1,4 @@
-"""The exercises of lesson 10: one head, entropy, words from pieces, a prediction, a published rollout bug."""
+"""The exercises of lesson 10: padding, width, what heads hand over, a prediction, a published rollout bug."""
 
 from __future__ import annotations
 
@@ -6,189 +6,243 @@ import torch
 
 from course_utils.teach.checks import Exercise, Mistake, Question
 
-# --- one head ---------------------------------------------------------------------------------------------
+# --- heads of a padded batch -----------------------------------------------------------------------------
 
 
-def _one_head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor):
-    weights = (query @ key.T / query.shape[1] ** 0.5).softmax(dim=1)
+def _scores(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    return query @ key.transpose(1, 2) / query.shape[-1] ** 0.5
+
+
+def _padded_head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+    weights = _scores(query, key).masked_fill(~is_token[:, None, :], -torch.inf).softmax(dim=-1)
     return weights, weights @ value
 
 
-def _head_with(scale, dim=1):
-    def head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor):
-        weights = (query @ key.T / scale(query)).softmax(dim=dim)
+def _padded_with(make_weights):
+    def head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+        weights = make_weights(_scores(query, key), is_token)
         return weights, weights @ value
 
     return head
 
 
-def _keys_ask(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor):
-    weights = (key @ query.T / query.shape[1] ** 0.5).softmax(dim=1)
-    return weights, weights @ value
+def _not_scaled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+    return _padded_head(query * query.shape[-1] ** 0.5, key, value, is_token)
 
 
-def _divided_after(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor):
-    weights = (query @ key.T).softmax(dim=1) / query.shape[1] ** 0.5
-    return weights, weights @ value
-
-
-def _head_cases() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def _padded_cases() -> list[tuple[torch.Tensor, ...]]:
     generator = torch.Generator().manual_seed(0)
-    return [
-        tuple(torch.randn(n_tokens, d, generator=generator) for _ in range(3))
-        for n_tokens, d in ((4, 6), (7, 3), (5, 16))
-    ]
-
-
-one_head = Exercise(
-    name="one_head",
-    difficulty=1,
-    minutes=8,
-    hints=(
-        "`query @ key.T` has one row for each token that looks, one column for each token looked at.",
-        "Divide by the square root of d, the number of columns of `query`.",
-        "Each *row* must sum to one: `.softmax(dim=1)`. Then mix the values: `weights @ value`.",
-    ),
-    reference=_one_head,
-    cases=_head_cases,
-    mistakes={
-        "not scaled": Mistake(
-            _head_with(lambda query: 1.0),
-            "the scores are not divided by √d: with many dimensions the softmax becomes too sharp.",
-        ),
-        "divided by d": Mistake(
-            _head_with(lambda query: query.shape[1]),
-            "you divide by d: it is the square root of d.",
-        ),
-        "root of the tokens": Mistake(
-            _head_with(lambda query: query.shape[0] ** 0.5),
-            "you take the root of the number of tokens: d is the number of columns, the length of one query.",
-        ),
-        "wrong axis": Mistake(
-            _head_with(lambda query: query.shape[1] ** 0.5, dim=0),
-            "the softmax runs down the columns: each row (one token that looks) must sum to one.",
-        ),
-        "keys ask": Mistake(
-            _keys_ask,
-            "queries and keys are exchanged: rows must be the tokens that look, so begin with `query @ key.T`.",
-        ),
-        "divided after": Mistake(
-            _divided_after,
-            "you divide after the softmax: scale the scores, then take the softmax, or the rows do not sum to one.",
-        ),
-    },
-)
-
-# --- entropy ----------------------------------------------------------------------------------------------
-
-
-def _entropy(attention: torch.Tensor) -> torch.Tensor:
-    return -torch.xlogy(attention, attention).sum(dim=-1).mean(dim=-1)
-
-
-def _attention_cases() -> list[tuple[torch.Tensor]]:
-    """Attention `(heads, T, T)` with rows that sum to one, some entries exactly zero."""
-    generator = torch.Generator().manual_seed(1)
     cases = []
-    for heads, n_tokens in ((4, 4), (5, 7), (3, 3)):
-        attention = torch.rand(heads, n_tokens, n_tokens, generator=generator) ** 2
-        attention[0, 1, 2] = 0.0
-        attention[-1, 0, :-1] = 0.0
-        cases.append((attention / attention.sum(dim=-1, keepdim=True),))
+    for lengths, n_tokens, d in (((4, 2, 3), 4, 6), ((7, 5), 7, 3), ((3, 6, 4, 5), 6, 16)):
+        three = [torch.randn(len(lengths), n_tokens, d, generator=generator) for _ in range(3)]
+        cases.append((*three, torch.arange(n_tokens)[None] < torch.tensor(lengths)[:, None]))
     return cases
 
 
-head_entropy = Exercise(
-    name="head_entropy",
-    difficulty=2,
-    minutes=8,
+padded_head = Exercise(
+    name="padded_head",
+    difficulty=1,
+    minutes=10,
     hints=(
-        "For one row: −Σ a · log(a), with the natural logarithm. Then the mean over the rows of a head.",
-        "0 · log(0) counts as 0, but the computer says NaN. `torch.xlogy(a, a)` is a · log(a) with 0 where a is 0.",
-        "`-torch.xlogy(a, a).sum(dim=-1)` is the entropy of each row.",
+        "With a batch in front, `key.T` would turn all three dimensions around: `key.transpose(1, 2)`.",
+        "A score of −∞ becomes a weight of exactly zero, and the other weights of the row still sum to one.",
+        "Padding must not be *looked at*: it is the columns that are masked, `is_token[:, None, :]`.",
     ),
-    reference=_entropy,
-    cases=_attention_cases,
+    reference=_padded_head,
+    cases=_padded_cases,
     mistakes={
-        "nan": Mistake(
-            lambda a: -(a * a.log()).sum(dim=-1).mean(dim=-1),
-            "where the attention is exactly 0 you compute 0 · log(0), which is NaN: it must count as 0.",
+        "no mask": Mistake(
+            _padded_with(lambda scores, is_token: scores.softmax(dim=-1)),
+            "the padding is looked at as if it were text: use `is_token`.",
         ),
-        "bits": Mistake(
-            lambda a: _entropy(a) / torch.log(torch.tensor(2.0)),
-            "your unit is bits (logarithm to the base 2): here the natural logarithm is asked for.",
+        "zero score": Mistake(
+            _padded_with(lambda scores, is_token: (scores * is_token[:, None]).softmax(dim=-1)),
+            "you set the scores of the padding to zero, and a score of zero still gets a weight: e⁰ is one.",
         ),
-        "no minus": Mistake(lambda a: -_entropy(a), "the minus is missing: an entropy is never negative."),
-        "columns": Mistake(
-            lambda a: -torch.xlogy(a, a).sum(dim=-2).sum(dim=-1),
-            "you add up all entries of a head: average over the rows, or longer texts get larger values.",
+        "masked after": Mistake(
+            _padded_with(lambda scores, is_token: scores.softmax(dim=-1) * is_token[:, None]),
+            "you take the padding away after the softmax: the rows no longer sum to one.",
         ),
-        "one number": Mistake(
-            lambda a: _entropy(a).mean(),
-            "you averaged over the heads too: there must be one number for each head.",
+        "rows masked": Mistake(
+            _padded_with(
+                lambda scores, is_token: scores.masked_fill(~is_token[:, :, None], -torch.inf).softmax(dim=-1)
+            ),
+            "you mask the tokens that look (rows): mask those that are looked at (columns).",
         ),
-        "each row": Mistake(
-            lambda a: -torch.xlogy(a, a).sum(dim=-1),
-            "you give one number for each row: average over the rows of each head.",
+        "wrong axis": Mistake(
+            _padded_with(
+                lambda scores, is_token: scores.masked_fill(~is_token[:, None], -torch.inf).softmax(dim=1)
+            ),
+            "the softmax runs down the columns: each row (one token that looks) must sum to one.",
+        ),
+        "not scaled": Mistake(
+            _not_scaled,
+            "the scores are not divided by √d: with many dimensions the softmax becomes too sharp.",
         ),
     },
 )
 
-# --- words from pieces ------------------------------------------------------------------------------------
+# --- how wide a head looks, in texts of different lengths --------------------------------------------------
 
 
-def _to_words(attention: torch.Tensor, word_of_token: list[int]) -> torch.Tensor:
-    owner = torch.tensor(word_of_token)
-    member = (owner[None] == torch.arange(owner.max() + 1)[:, None]).to(attention)  # (W, T)
-    return member / member.sum(dim=1, keepdim=True) @ attention @ member.T
+def _row_entropy(attention: torch.Tensor) -> torch.Tensor:
+    return -torch.xlogy(attention, attention).sum(dim=-1)
 
 
-def _with_members(rows: str, columns: str):
-    def to_words(attention: torch.Tensor, word_of_token: list[int]) -> torch.Tensor:
-        owner = torch.tensor(word_of_token)
-        member = (owner[None] == torch.arange(owner.max() + 1)[:, None]).to(attention)
-        mean = member / member.sum(dim=1, keepdim=True)
-        first = torch.zeros_like(member)
-        first[torch.arange(len(member)), member.argmax(dim=1)] = 1.0
-        kinds = {"sum": member, "mean": mean, "first": first}
-        return kinds[rows] @ attention @ kinds[columns].T
-
-    return to_words
+def _mean_of_rows(rows: torch.Tensor, is_token: torch.Tensor) -> torch.Tensor:
+    """The mean of `(N, H, T)` over the rows of real tokens, `(N, H)`."""
+    real = is_token[:, None].to(rows)
+    return (rows * real).sum(dim=-1) / real.sum(dim=-1)
 
 
-def _word_cases() -> list[tuple[torch.Tensor, list[int]]]:
-    generator = torch.Generator().manual_seed(2)
-    owners = ([0, 1, 1, 2], [0, 0, 0, 1, 2, 2], [-1, 0, 1, 1, 2, 3, -1])  # the last with special tokens
-    return [(torch.rand(len(o), len(o), generator=generator).softmax(dim=1), o) for o in owners]
+def _head_width(attention: torch.Tensor, is_token: torch.Tensor) -> torch.Tensor:
+    widest = is_token.sum(dim=1).to(attention).log()[:, None]
+    return _mean_of_rows(_row_entropy(attention), is_token) / widest
 
 
-to_words = Exercise(
-    name="to_words",
+def _nan_width(attention: torch.Tensor, is_token: torch.Tensor) -> torch.Tensor:
+    rows = -(attention * attention.log()).sum(dim=-1)
+    return _mean_of_rows(rows, is_token) / is_token.sum(dim=1).to(attention).log()[:, None]
+
+
+def _width_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Attention `(N, H, T, T)` of padded texts: zero weight on padding, and some other zeros."""
+    generator = torch.Generator().manual_seed(1)
+    cases = []
+    for lengths, heads in (((4, 3, 2), 4), ((5, 7), 2), ((6, 4, 5), 3)):
+        n_tokens = max(lengths)
+        is_token = torch.arange(n_tokens)[None] < torch.tensor(lengths)[:, None]
+        attention = torch.rand(len(lengths), heads, n_tokens, n_tokens, generator=generator) ** 2
+        attention[:, 0, 1, 0] = 0.0
+        attention = attention * is_token[:, None, None]
+        cases.append((attention / attention.sum(dim=-1, keepdim=True), is_token))
+    return cases
+
+
+head_width = Exercise(
+    name="head_width",
     difficulty=2,
     minutes=12,
     hints=(
-        "How much goes *to* a word: add up its pieces' columns. How a word looks: average its pieces' rows.",
-        "Build a table `member` (words, tokens) with a 1 where the token belongs to the word.",
-        "`member / member.sum(dim=1, keepdim=True) @ attention @ member.T`",
+        "Three steps: the entropy of each row, the mean over the rows of *real* tokens, a division.",
+        "`torch.xlogy(a, a)` is a · ln(a), with 0 where a is 0. The rows of padding are no tokens: weigh the "
+        "rows with `is_token[:, None]` before you add them up.",
+        "An even spread over n tokens has the entropy ln n, and n differs from text to text: "
+        "`is_token.sum(dim=1)`.",
     ),
-    reference=_to_words,
-    cases=_word_cases,
+    reference=_head_width,
+    cases=_width_cases,
     mistakes={
-        "sum both": Mistake(
-            _with_members("sum", "sum"),
-            "you add up the rows too: a word of three pieces would look three times as much. Average the rows.",
+        "nan": Mistake(
+            _nan_width,
+            "where the attention is exactly 0 you compute 0 · ln(0), which is NaN: it must count as 0.",
         ),
-        "mean both": Mistake(
-            _with_members("mean", "mean"),
-            "you average the columns: what the pieces of a word receive has to be added up.",
+        "padding counted": Mistake(
+            lambda a, t: _row_entropy(a).mean(dim=-1) / t.sum(dim=1).to(a).log()[:, None],
+            "the rows of the padding are averaged too: only tokens of the text look.",
         ),
-        "exchanged": Mistake(
-            _with_members("sum", "mean"),
-            "rows and columns are exchanged: average over the pieces that look, add up over the pieces looked at.",
+        "padded length": Mistake(
+            lambda a, t: _mean_of_rows(_row_entropy(a), t) / torch.tensor(float(a.shape[-1])).log(),
+            "you divide by the logarithm of the padded length: a short text can then never reach 1.",
         ),
-        "first piece": Mistake(
-            _with_members("first", "first"),
-            "you keep the first piece of each word only: the other pieces look, and are looked at, as well.",
+        "not divided": Mistake(
+            lambda a, t: _mean_of_rows(_row_entropy(a), t),
+            "that is the entropy in nats: divide by its largest possible value, so that texts compare.",
+        ),
+        "divided by n": Mistake(
+            lambda a, t: _mean_of_rows(_row_entropy(a), t) / t.sum(dim=1).to(a)[:, None],
+            "you divide by the number of tokens: the largest entropy is the *logarithm* of that number.",
+        ),
+        "no minus": Mistake(
+            lambda a, t: -_head_width(a, t), "the minus is missing: an entropy is never negative."
+        ),
+        "texts averaged": Mistake(
+            lambda a, t: _head_width(a, t).mean(dim=0),
+            "you averaged over the texts too: one number for each text and head is asked for.",
+        ),
+    },
+)
+
+# --- what all heads of a layer hand over together ------------------------------------------------------
+
+
+def _by_head(matrix: torch.Tensor, heads: int) -> torch.Tensor:
+    return matrix.unflatten(1, (heads, -1))  # (D, H, d)
+
+
+def _handed_over(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    parts = _by_head(matrix, len(value))
+    return torch.einsum("hij,hjd,ohd->ijo", attention, value, parts).norm(dim=-1)
+
+
+def _lengths_added(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    each = torch.einsum("hjd,ohd->hjo", value, _by_head(matrix, len(value))).norm(dim=-1)
+    return (attention * each[:, None]).sum(dim=0)
+
+
+def _mean_weights(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    whole = torch.einsum("hjd,ohd->jo", value, _by_head(matrix, len(value))).norm(dim=-1)
+    return attention.mean(dim=0) * whole
+
+
+def _no_matrix(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("hij,hjd->ijhd", attention, value).flatten(2).norm(dim=-1)
+
+
+def _no_weights(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    return _handed_over(torch.ones_like(attention), value, matrix)
+
+
+def _cut_wrongly(attention: torch.Tensor, value: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    parts = matrix.unflatten(1, (-1, len(value))).transpose(1, 2)
+    return torch.einsum("hij,hjd,ohd->ijo", attention, value, parts).norm(dim=-1)
+
+
+def _layer_cases() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(2)
+    cases = []
+    for heads, n_tokens, d in ((2, 4, 3), (3, 5, 4), (4, 3, 6)):
+        attention = (2 * torch.randn(heads, n_tokens, n_tokens, generator=generator)).softmax(dim=-1)
+        value = torch.randn(heads, n_tokens, d, generator=generator)
+        cases.append((attention, value, torch.randn(heads * d + 1, heads * d, generator=generator)))
+    return cases
+
+
+handed_over = Exercise(
+    name="handed_over",
+    difficulty=3,
+    minutes=15,
+    hints=(
+        "Add the heads' vectors first and take the length last: heads can pull in opposite directions.",
+        "Cut the matrix as the heads lie in its columns: `matrix.unflatten(1, (H, d))` has the shape (D, H, d).",
+        'One `torch.einsum` does it: "hij,hjd,ohd->ijo". Then the norm over the last dimension.',
+    ),
+    reference=_handed_over,
+    cases=_layer_cases,
+    mistakes={
+        "lengths added": Mistake(
+            _lengths_added,
+            "you add up the heads' lengths: add their *vectors*, then take the length, for they can cancel.",
+        ),
+        "mean weights": Mistake(
+            _mean_weights,
+            "you average the weights over the heads first: each head's weight belongs to its own value.",
+        ),
+        "no matrix": Mistake(
+            _no_matrix,
+            "the output matrix is missing: it can stretch one head's vector and shrink another's.",
+        ),
+        "no weights": Mistake(
+            _no_weights,
+            "the weights are missing: what token j hands over depends on who looks at it.",
+        ),
+        "transposed": Mistake(
+            lambda attention, value, matrix: _handed_over(attention, value, matrix).T,
+            "rows and columns are exchanged: row i is the token that looks, column j the one that hands over.",
+        ),
+        "cut wrongly": Mistake(
+            _cut_wrongly,
+            "the matrix is cut wrongly: the columns of head h are hd … (h+1)d − 1, beside one another.",
         ),
     },
 )
@@ -295,10 +349,10 @@ def _normalised_before(fused: torch.Tensor, below: torch.Tensor) -> torch.Tensor
 
 rollout_step = Exercise(
     name="rollout_step",
-    difficulty=3,
+    difficulty=2,
     minutes=12,
     hints=(
-        "After the division, print `mixed.sum(dim=-1)`. What should every row sum to?",
+        "Take one layer: after the division, print `mixed.sum(dim=-1)`. What should every row sum to?",
         "`mixed` has the shape (1, T, T), its row sums (1, T). Broadcasting aligns them with the *columns*.",
         "`keepdim=True` keeps the sums as a column, (1, T, 1).",
     ),

@@ -1,21 +1,27 @@
-"""The exercises of lesson 05: tokens to maps, the grid pointing game, the slowest method, two bugs."""
+"""The exercises of lesson 05: what Score-CAM costs, tokens to maps, captum's maps in another dress, the grid
+pointing game, two bugs."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from course_utils.methods.cam import min_max, upsample
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 
-def _tokens_to_maps(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, height, width)
+def _tokens_to_maps(tokens: torch.Tensor, height: int, width: int, n_extra: int) -> torch.Tensor:
+    n, d = tokens.shape[1:]
+    return tokens[n_extra:].permute(1, 2, 0).reshape(n, d, height, width)
 
 
-def _token_cases() -> list[tuple[torch.Tensor, int, int]]:
+def _token_cases() -> list[tuple[torch.Tensor, int, int, int]]:
     generator = torch.Generator().manual_seed(0)
-    sizes = [(1, 2, 3, 6), (2, 4, 3, 5), (3, 3, 3, 9)]
-    return [(torch.randn(n, 1 + h * w, d, generator=generator), h, w) for n, h, w, d in sizes]
+    sizes = [(1, 2, 3, 6, 1), (2, 4, 3, 5, 2), (3, 3, 3, 9, 5)]
+    return [(torch.randn(e + h * w, n, d, generator=generator), h, w, e) for n, h, w, d, e in sizes]
 
 
 tokens_to_maps = Exercise(
@@ -23,28 +29,89 @@ tokens_to_maps = Exercise(
     difficulty=2,
     minutes=8,
     hints=(
-        "Token 0 is the class token. Leave it out first: `tokens[:, 1:]`.",
-        "You have (N, T, D) and need D before the places: `transpose(1, 2)` exchanges two dimensions.",
+        "The first `n_extra` tokens have no place. Leave them out first: `tokens[n_extra:]`.",
+        "You have (T, N, D) and need N, then D, then the places: `permute(1, 2, 0)`.",
         "Only then cut the T places into rows and columns with `reshape`.",
     ),
     reference=_tokens_to_maps,
     cases=_token_cases,
     mistakes={
-        "no transpose": Mistake(
-            lambda tokens, height, width: tokens[:, 1:].reshape(len(tokens), -1, height, width),
-            "`reshape` alone mixes places and dimensions: the tokens' dimension must come before the places first.",
-        ),
-        "last token": Mistake(
-            lambda tokens, height, width: (
-                tokens[:, :-1].transpose(1, 2).reshape(len(tokens), -1, height, width)
+        "no permute": Mistake(
+            lambda tokens, height, width, n_extra: tokens[n_extra:].reshape(
+                tokens.shape[1], -1, height, width
             ),
-            "you left out the last token: the class token is the first one.",
+            "`reshape` alone mixes places, pictures and dimensions: bring them into the order N, D, places first.",
+        ),
+        "last tokens": Mistake(
+            lambda tokens, height, width, n_extra: _tokens_to_maps(
+                torch.cat([tokens[:n_extra], tokens[: len(tokens) - n_extra]]), height, width, n_extra
+            ),
+            "you left out the last tokens: those without a place are the first ones.",
         ),
         "rows and columns": Mistake(
-            lambda tokens, height, width: (
-                tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, width, height).transpose(2, 3)
+            lambda tokens, height, width, n_extra: _tokens_to_maps(tokens, width, height, n_extra).transpose(
+                2, 3
             ),
             "rows and columns are exchanged: patches run along a row first, then to the next row.",
+        ),
+    },
+)
+
+
+def _picture(attributions, size, *, relu=True, first=min_max, enlarge=upsample, again=None, last=min_max):
+    maps = [attribution[:, 0].relu() if relu else attribution[:, 0] for attribution in attributions]
+    maps = [enlarge(first(one) if first else one, size) for one in maps]
+    maps = [again(one) if again else one for one in maps]
+    mean = sum(maps) / len(maps)
+    return last(mean) if last else mean
+
+
+def _attribution_cases() -> list[tuple[list[torch.Tensor], tuple[int, int]]]:
+    generator = torch.Generator().manual_seed(3)
+
+    def maps(n, h, w, strength):
+        return strength * torch.randn(n, 1, h, w, generator=generator)
+
+    return [
+        ([maps(2, 4, 4, 0.1), maps(2, 3, 3, 2.0)], (16, 12)),
+        ([maps(3, 5, 4, 3.0), maps(3, 3, 2, 0.5), maps(3, 2, 3, 1.0)], (20, 24)),
+        ([maps(2, 3, 4, 1.0)], (12, 12)),
+    ]
+
+
+gradcam_picture = Exercise(
+    name="gradcam_picture",
+    difficulty=2,
+    minutes=12,
+    hints=(
+        "The table of section 2 names the steps for one layer: ReLU, min-max, enlarge, min-max.",
+        "captum has a channel axis, `maps[:, 0]` takes it away. Treat each layer alone until it has `size`.",
+        "`min_max` and `upsample` do the steps. Scale each layer, then average, then scale the average.",
+    ),
+    reference=_picture,
+    cases=_attribution_cases,
+    mistakes={
+        "no ReLU": Mistake(
+            lambda attributions, size: _picture(attributions, size, relu=False),
+            "captum's negative values are still there: pytorch-grad-cam cuts them off before it scales.",
+        ),
+        "not scaled before averaging": Mistake(
+            lambda attributions, size: _picture(attributions, size, first=None),
+            "the layers are averaged as strong as they are: pytorch-grad-cam scales each to 0 … 1 first.",
+        ),
+        "nearest": Mistake(
+            lambda attributions, size: _picture(
+                attributions, size, enlarge=lambda maps, to: F.interpolate(maps[:, None], to)[:, 0]
+            ),
+            "the maps are enlarged as hard squares, captum's default: take bilinear interpolation.",
+        ),
+        "scaled after enlarging": Mistake(
+            lambda attributions, size: _picture(attributions, size, first=None, again=min_max),
+            "each layer is scaled after it was enlarged: pytorch-grad-cam scales the small map and then enlarges.",
+        ),
+        "average not scaled": Mistake(
+            lambda attributions, size: _picture(attributions, size, last=None),
+            "the average is not scaled: its maximum is below 1 where the layers peak at different places.",
         ),
     },
 )
@@ -102,38 +169,38 @@ share_in_corner = Exercise(
 )
 
 
-def _slowest(seconds: dict[str, float]) -> str:
-    return max(seconds, key=seconds.get)
+def _decade(seconds: dict[str, float]) -> int:
+    return 10 ** round(math.log10(seconds["Score-CAM"] / seconds["CAM"]))
 
 
-slowest = Question(
-    name="slowest",
+score_cam_cost = Question(
+    name="score_cam_cost",
     difficulty=1,
     minutes=3,
     hints=(
-        "Count forward passes: which method needs one for each channel, and which one for each window?",
-        'Answer with one of the six names, for example `"CAM"`.',
+        "Count forward passes: one for CAM, and one for each channel (and one more) for Score-CAM.",
+        "Take the number of the four that is nearest to the number of passes.",
     ),
-    expected=_slowest,
+    expected=_decade,
     examples=lambda: [
-        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 5.0, "occlusion": 4.0},),
-        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 3.0, "occlusion": 6.0},),
+        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 9.0, "occlusion": 6.0},),
+        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 13.0, "occlusion": 6.0},),
     ],
     mistakes={
-        "not a method": Mistake(
-            lambda answer, seconds: answer not in seconds,
-            "that is not one of the methods measured: take a name from the table of section 4.",
-            example=lambda seconds: "LIME",
-        ),
         "one pass": Mistake(
-            lambda answer, seconds: answer in ("CAM", "Grad-CAM", "Grad-CAM++", "Layer-CAM"),
-            "this one needs a single forward pass, and at most one backward pass.",
-            example=lambda seconds: "Grad-CAM",
+            lambda answer, seconds: answer == 1,
+            "that would be so if all channels shared one pass: Score-CAM runs the network once for each of them.",
+            example=lambda seconds: 1,
         ),
-        "the other slow one": Mistake(
-            lambda answer, seconds: answer in ("Score-CAM", "occlusion"),
-            "it is slow indeed, but your own run measured another method as slower.",
-            example=lambda seconds: "occlusion" if _slowest(seconds) == "Score-CAM" else "Score-CAM",
+        "few passes": Mistake(
+            lambda answer, seconds: answer == 10,
+            "ten would do for about ten channels: look at the number of channels printed above the exercise.",
+            example=lambda seconds: 10,
+        ),
+        "a pass for each place": Mistake(
+            lambda answer, seconds: answer == 1000,
+            "that is more than one pass for each channel; the places of a channel go through the network together.",
+            example=lambda seconds: 1000,
         ),
     },
 )
