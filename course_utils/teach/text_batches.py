@@ -1,4 +1,4 @@
-"""Reading many texts with a BERT model in batches of like length, and the riddle that lesson 10 opens with."""
+"""Reading many texts with a BERT model in batches of like length, and the riddle that opens lesson 10."""
 
 from __future__ import annotations
 
