@@ -806,10 +806,11 @@ for ax, kept, label in (
 ):
     plots.score_plot(
         {name if ax is axes[0] else " " * k: values.mean(dim=0) for k, (name, values) in enumerate(kept.items())},
-        sort=False, baselines=["edges (Sobel)"], xlabel=f"rank correlation with {label}", ax=ax, xlim=(-0.5, 1.1),
+        sort=False, baselines=["edges (Sobel)"], xlabel=label, ax=ax, xlim=(-0.5, 1.1),
     )  # fmt: skip
     for y, values in enumerate(reversed(kept.values())):
         ax.plot(values.mean(dim=1), [y - 0.3] * len(values), "|", color=plots.INK, markersize=6)
+figure.suptitle("Rank correlation of the maps with those of the first honest network", fontsize=11)
 plt.show()
 print(
     "honest minus memoriser, both on 75 pictures, picture by picture (95 % interval); their lowest and highest:"
