@@ -504,11 +504,14 @@ plots.score_plot(
     title=f"{len(words)} sentences (bars: 95 % bootstrap interval)",
 )
 plt.show()
+step = neighbours["layer 5"].astype(float) - neighbours["layer 3"]
+low, high = judge.bootstrap_interval(step)
+print(f"sentence by sentence, layer 5 less layer 3: {step.mean():+.3f} (95 %: {low:+.3f} to {high:+.3f})")
 
 # %% [markdown]
 # Read it with care:
 # - before the first layer the states know nothing of the sense, and neither does the untrained network;
-# - the layers from the third on overlap, and the two rulers agree: there is no single best layer here;
+# - the bands of the layers from the third on overlap, but the sentences are the same: taken sentence by sentence, layer 5 is better than layer 3 (printed; we chose these two after seeing the plot). The two rulers agree.
 # - the bag of words is better than guessing, and the bag of vectors as good as the first layers. Much of what looks like understanding the sentence is knowing its single words, such as "tree" or "phone". Only the later layers are clearly beyond it.
 #
 # ### Not only the word itself
@@ -721,9 +724,9 @@ for n, difference in zip(
     print(f"{n} masked: {difference.mean():+.3f} (95 %: {low:+.3f} to {high:+.3f})")
 
 # %% [markdown]
-# The sense fades in both orders, and faster when the near words go first. The bands overlap, but both orders use the same sentences: taken sentence by sentence, the difference is clear of 0 at every amount (printed).
+# The sense fades in both orders, and faster when the near words go first. The bands overlap, but both orders use the same sentences: taken sentence by sentence, the difference is clear of 0 at every amount (printed). At eight it is small; do not lean on it.
 #
-# When eight words are masked, the mean is near zero and the share near guessing: without context the state can no longer tell which of the two sentences it stands in. It need not lie in the middle, as you saw with the bare “apple”. Such a lean is nearly the same for both senses, and they occur about equally often, so it cancels in the mean.
+# When eight words are masked, the mean is near zero and the share near guessing: with so little context left the state can hardly tell which of the two sentences it stands in. It need not lie in the middle, as you saw with the bare “apple”. For “apple” the lean was much the same for both senses; if that holds for the other words (not shown here), it cancels in the mean.
 #
 # ### The clue moved away
 #
@@ -936,7 +939,15 @@ noise = np.random.default_rng(0).normal(size=x.shape)
 settings = [(2, 0, x), (5, 0, x), (15, 0, x), (15, 1, x), (15, 2, x), (2, 0, noise)]
 figure, axes = plt.subplots(2, 3, figsize=(10, 5.6))
 upper_ = np.triu_indices(len(inner), 1)
-drawn_distances = []
+drawn_distances, kept = [], []
+
+
+def neighbours_kept(drawn, k=5):
+    """Share of the k nearest tokens in the full space that are among the k nearest on paper."""
+    near, near_drawn = (np.argsort(cdist(v, v), axis=1)[:, 1 : k + 1] for v in (x, drawn))
+    return np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(near, near_drawn, strict=True)])
+
+
 for ax, (perplexity, seed, data) in zip(axes.flat, settings, strict=True):
     drawn = TSNE(perplexity=perplexity, init="random", random_state=seed, max_iter=500).fit_transform(data)
     points = np.full((tuned[best].states.shape[1], 2), np.nan)
@@ -945,6 +956,7 @@ for ax, (perplexity, seed, data) in zip(axes.flat, settings, strict=True):
     if of_bert:
         draw_tokens(ax, points, parts[best])
         drawn_distances.append(cdist(drawn, drawn)[upper_])
+        kept.append(neighbours_kept(drawn))
     else:
         ax.scatter(*drawn.T, s=14, color=plots.BASELINE)
         ax.set(xticks=[], yticks=[])
@@ -969,9 +981,16 @@ print(
     "perplexity 15, seed 0 with seeds 1 and 2:",
     [round(agree(drawn_distances[2], d), 2) for d in drawn_distances[3:]],
 )
+on_pca = np.asarray(project(tuned[best].states[4, inner]))
+print(f"beside them, PCA with the full space: {agree(cdist(on_pca, on_pca)[upper_], true_distances):.2f}")
+print(
+    "share of the five nearest neighbours kept: t-SNE",
+    [round(float(v), 2) for v in kept],
+    f"PCA {neighbours_kept(on_pca):.2f}",
+)
 
 # %% [markdown]
-# Five pictures of the same states. Strings and clumps come and go with the perplexity, the whole picture turns over with the seed, and at perplexity 2 pure noise (grey, last picture) falls into clumps just as BERT's states do at the same perplexity (first picture). The print compares all distances: those on paper agree only partly with the full space, and two seeds agree only partly with one another. So: **no distance between islands, no size of an
+# Five pictures of the same states. Strings and clumps come and go with the perplexity, the whole picture turns over with the seed, and at perplexity 2 pure noise (grey, last picture) falls into clumps just as BERT's states do at the same perplexity (first picture). The print compares all distances: those on paper agree only partly with the full space, and two seeds agree only partly with one another. PCA stands beside them, and the last line counts how many neighbours each picture keeps. So: **no distance between islands, no size of an
 # island and no number of islands in a t-SNE picture is evidence.** (Wattenberg and others, 2016, show many more examples.) Use it to find ideas, and measure in the full space.
 
 # %% [markdown]
@@ -1172,7 +1191,8 @@ figure, axes = plt.subplots(2, 2, figsize=(10, 6.2), sharey="row")
 for row, stage in zip(axes, list(LABELS)[2:], strict=True):
     for ax, (which, rows) in zip(row, kinds_of_passage.items(), strict=True):
         layer_curves(ax, {name: stages[name][stage][rows] for name in stages})
-        ax.axhline(chance[stage], color=plots.BASELINE, linestyle=":")
+        here = np.array([c for _, c in matching])[rows].mean() if stage == "3 matching" else chance[stage]
+        ax.axhline(here, color=plots.BASELINE, linestyle=":")
         ax.set_title(f"Stage {stage}: {rows.sum()} passages, {which}", loc="left", fontsize=11)
     row[0].set(ylabel=LABELS[stage])
 axes[0, 0].legend(fontsize=9)
@@ -1186,20 +1206,25 @@ def with_interval(values):
 
 for name in stages:
     for which, rows in kinds_of_passage.items():
-        matching = stages[name]["3 matching"][rows].astype(float)
+        matched = stages[name]["3 matching"][rows].astype(float)
         extraction = stages[name]["4 extraction"][rows, -1]
         print(
-            f"{name:>10}, {which:>10}: matching, layer 3 less layer 0 {with_interval(matching[:, 3] - matching[:, 0])};"
+            f"{name:>10}, {which:>10}: matching, layer 3 less layer 0 {with_interval(matched[:, 3] - matched[:, 0])};"
             f" extraction, last layer {with_interval(extraction)}"
         )
+print("\npassage by passage, the rise of matching (layer 3 less layer 0): fine-tuned less plain")
+for which, rows in kinds_of_passage.items():
+    rises = {name: np.asarray(v["3 matching"], float)[rows] for name, v in stages.items()}
+    rises = {name: v[:, 3] - v[:, 0] for name, v in rises.items()}
+    print(f"{which:>10}: {with_interval(rises['fine-tuned'] - rises['plain'])}")
 
 # %% [markdown]
 # Now compare with the story:
 #
 # 1. **Names gather** (our stand-in for meaning). They find one another far above chance, already at the input (so the vectors of names are alike before any context), most of all in the middle layers, and more so after fine-tuning.
 # 2. **Relations show, weakly.** Tokens of one sentence gather until the middle layers and come apart again. But this is a stand-in, and a small effect.
-# 3. **Matching is no stage that the fine-tuning made.** The question finds the right sentence far above chance from the very beginning, where only single words can match. On the passages the model was trained on, matching rises to a peak at layer 3 and falls when the answer leaves, as the story says; on new ones it does not rise. But the *plain* encoder, which was fine-tuned on neither, rises nearly as much up to layer 3 on the same passages, and does not fall. So the rise is no work of the fine-tuning. (24 and 32 passages are few: look at the intervals.)
-# 4. **Extraction shows clearly**, in the last two layers: strongly on passages that the fine-tuned model was trained on, less on new ones. In the plain model little of it is left (on new passages its interval includes 0).
+# 3. **We cannot show that fine-tuning made a matching stage.** The question finds the right sentence far above chance from the very beginning, where only single words can match. On the passages the model was trained on, matching rises to a peak at layer 3 and falls when the answer leaves, as the story says; on new ones it does not rise. But the *plain* encoder, which was fine-tuned on neither, rises nearly as much up to layer 3 on the same passages, and does not fall. Passage by passage, the interval of the difference includes 0 (printed): we cannot show that fine-tuning made the rise, nor that it did not. (24 and 32 passages are few, and we chose layer 3 after seeing the curve, which favours a rise.)
+# 4. **Extraction shows clearly**, in the last two layers: strongly on passages that the fine-tuned model was trained on, less on new ones. In the plain model little of it is left (on new passages its interval includes 0). But this is nearly built in: the fine-tuned model reads start and end linearly from the last state, so the chosen tokens *must* differ from the others there.
 #
 # So extraction shows plainly, names gather plainly (a stand-in for meaning), relations show weakly, and matching rises in some passages, with and without fine-tuning. Six layers are half of what BERT-base has, this model answers only some questions, and another measure of matching might find more. "Not found" is not "not there". But a story about four stages should not be told of this model because its pictures look familiar.
 #
@@ -1377,7 +1402,7 @@ for name, gaps in selective.items():
 # %% [markdown]
 # The bands are 95 % bootstrap intervals over the test words. What to see:
 #
-# - Part of speech can be read best after the second or third layer, and gets harder to read after that. The entity peaks a little later, but its curve is flat and its bands overlap. Grammar before meaning is what Tenney and others (2019) found for BERT; our small data agrees with it and would not prove it.
+# - Part of speech can be read best after the second or third layer, and gets harder to read after that. The entity's curve is flat and its bands overlap, so which of the two comes first cannot be seen here. Grammar before meaning is what Tenney and others (2019) found for BERT; our small data cannot show it.
 # - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. The untrained network does nonsense at least as well as grammar: its selectivity, printed, is about 0 or below in every layer. (With entities it is no better than its dotted line: there it learns its training words by heart, and they do not come again.)
 # - The dotted lines say what guessing gets, for the probe and for the control; for the selectivity it is 0.
 # - With part of speech, the control task is solved best at layer 0, for the same reason: there a state is the word and its position, so the probe learns words by heart. Higher up the sentence mixes in and the control gets harder. So for part of speech the selectivity still rises where the accuracy already falls.
@@ -1430,7 +1455,7 @@ for k, (one, two) in {"task": (0, 0), "control task": (1, 1)}.items():
         )
 
 # %% [markdown]
-# Look at the middle panel first. The stronger probe is better at *nonsense*, the more so the higher the layer. Its success on the real task is no better (at layer 5 the printed difference is even clearly below zero), so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it also learns more nonsense. Prefer the weaker probe, and report the
+# Look at the middle panel first. The stronger probe is better at *nonsense* (clearly so in layers 2 and 5). Its success on the real task is no better (at layer 5 the printed difference is even clearly below zero), so its selectivity is lower: a larger part of it may be memory. If you had only looked at the left panel, you would have reported "the hidden layer reads it as well", and missed that it also learns more nonsense. Prefer the weaker probe, and report the
 # control.
 #
 # And a caution that no control removes: a probe shows what *can* be read from a state. Whether the model itself uses it, only a change of the state can show.
@@ -1466,11 +1491,14 @@ for query in ("the waiter was rude", "something for my aching back", "I laughed 
         print(f"   {score_:.2f}  {text}")
 
 # %% [markdown]
-# Some hits share a word with the query, others none: nobody asked for whiplash or chuckling. But look at what is found for the rude waiter: reviews *about waiters*, friendly ones included. Is that an accident? Take each review's nearest neighbour, and ask twice: is it about the same kind of thing? Does it have the same opinion? **Predict** both before you run.
+# Some hits share a word with the query, others none: nobody asked for whiplash or chuckling. But look at what is found for the rude waiter: the first two are about the staff, and one of them is friendly; the third is about a lift. Three searches prove nothing, so take each review's nearest neighbour, and ask twice: is it about the same kind of thing? Does it have the same opinion? **Predict** both before you run.
 #
-# The last row on the right is a special test. The held-out reviews were written in pairs: two reviews of the same thing, one good, one bad.
+# The last two rows on the right are a special test. The held-out reviews were written in pairs: two reviews of the same thing, one good, one bad.
 
 # %%
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+
 domain = np.array([r["domain"] for r in reviews])
 opinion = np.array([r["label"] for r in reviews])
 plain_reviews = np.flatnonzero(~paired)
@@ -1497,9 +1525,12 @@ for ax, (what, labels) in zip(
     rows_["guessing"] = np.array([((own == x).sum() - 1) / (len(own) - 1) for x in own])
     if labels is opinion:
         rows_["last layer, pairs"] = opinion[paired][neighbour_of(vectors[paired, -1])] == opinion[paired]
+        bag_of_pairs = TfidfVectorizer().fit_transform([review_texts[n] for n in np.flatnonzero(paired)])
+        of_bag = neighbour_of(torch.from_numpy(bag_of_pairs.toarray()))
+        rows_["bag of words, pairs"] = opinion[paired][of_bag] == opinion[paired]
     plots.score_plot(
         rows_,
-        baselines=["bag of words", "guessing"],
+        baselines=["bag of words", "guessing", "bag of words, pairs"],
         sort=False,
         xlabel=f"share whose nearest review {what}",
         ax=ax,
@@ -1511,9 +1542,17 @@ print(
     f"pairs, nearest review: opposite opinion {100 * opposite.mean():.0f} %, same kind of thing "
     f"{100 * same_kind.mean():.0f} %, both {100 * (opposite & same_kind).mean():.0f} %"
 )
+print(f"pairs, bag of words: same opinion {rows_['bag of words, pairs'].mean():.2f}")
+own = opinion[plain_reviews]
+for layer in (0, last_layer):  # a linear probe, tested on reviews it has not seen
+    guessed = cross_val_predict(LogisticRegression(max_iter=1000), vectors[plain_reviews, layer], own, cv=5)
+    low, high = judge.bootstrap_interval((guessed == own).astype(float))
+    print(
+        f"opinion, linear probe, layer {layer}: {(guessed == own).mean():.2f} (95 %: {low:.2f} to {high:.2f})"
+    )
 
 # %% [markdown]
-# The vector knows what a review is *about*, and hardly what it *thinks*. Among ordinary reviews, the neighbour's opinion is a matter of luck. Among the pairs, the nearest review mostly has the *opposite* opinion, and in about three of four cases it is about the same kind of thing as well (printed). A likely reason: two such sentences could stand in one conversation, and this encoder was trained to make sentences that belong together alike. Whoever uses such vectors to find like-minded customers gets a surprise.
+# The vector knows what a review is *about*, and its nearest neighbour does not show what it *thinks*. (That does not mean the opinion is missing: a linear probe reads it from the same vectors better than guessing, as printed.) Among ordinary reviews, the neighbour's opinion is a matter of luck. Among the pairs, the nearest review mostly has the *opposite* opinion, and in about three of four cases it is about the same kind of thing as well (printed). The bag of words errs in the same direction, since two reviews of one thing share words. A possible further reason, untested here: this encoder was trained to make sentences that belong together alike. Whoever uses such vectors to find like-minded customers gets a surprise.
 #
 # ### A search with a right answer
 #
@@ -1534,10 +1573,12 @@ tfidf = TfidfVectorizer().fit([p["context"] for p in held])
 shared_words = (
     tfidf.transform([q for q, _ in queries]) @ tfidf.transform([p["context"] for p in held]).T
 ).toarray()
+by_sentence = piece_of[by_piece.argmax(axis=1)] == truth
+by_whole = all_similarities(query_vectors, whole_vectors).argmax(dim=1).numpy() == truth
 plots.score_plot(
     {
-        "best sentence": piece_of[by_piece.argmax(axis=1)] == truth,
-        "whole passage": all_similarities(query_vectors, whole_vectors).argmax(dim=1).numpy() == truth,
+        "best sentence": by_sentence,
+        "whole passage": by_whole,
         "bag of words (TF-IDF)": shared_words.argmax(axis=1) == truth,
         "guessing": np.full(len(truth), 1 / len(held)),
     },
@@ -1546,9 +1587,13 @@ plots.score_plot(
     title=f"{len(truth)} questions, {len(held)} passages",
 )
 plt.show()
+print(
+    "question by question, best sentence less whole passage:",
+    with_interval(by_sentence.astype(float) - by_whole),
+)
 
 # %% [markdown]
-# One vector for a whole passage has to stand for everything in it. Cut into sentences, a few more questions find their place (the intervals overlap). The bag of words stays behind, because these questions avoid the passage's own words on purpose. Where people search with the words of the text, it is a serious rival: never report a semantic search without it.
+# One vector for a whole passage has to stand for everything in it. Cut into sentences, more questions find their place: the bands overlap, but question by question the gain is clear of 0 (printed). The bag of words stays behind, because these questions avoid the passage's own words on purpose. Where people search with the words of the text, it is a serious rival: never report a semantic search without it.
 
 # %% [markdown]
 # ## 12 · If you are online: the same, larger
@@ -1645,7 +1690,7 @@ for layer in (0, 4, last_layer):
     )
 
 # %% [markdown]
-# The raw number changes a lot from layer to layer. The place in the crowd changes less: each time, most random pairs are more alike than this one. That can be compared, the raw number cannot.
+# The raw number changes a lot from layer to layer. Its place in the crowd says what the number cannot: each time, most random pairs are more alike than this one. That can be compared between layers, the raw number cannot.
 
 # %% [markdown]
 # ## 14 · Exercises
@@ -1815,7 +1860,7 @@ print(f"right answer: {asked[sad]['answers'][0]['text']} | the model's: {pairs[s
 # 5. **The key idea?** Follow the tokens of a question, its supporting facts and its answer through all layers, in pictures (PCA) and with probes made for question answering.
 # 6. **Which experiments?** Pictures of single examples, and probes for named entities, coreference, relations, question type and supporting facts, in fine-tuned and plain models.
 # 7. **Data and code?** SQuAD, HotpotQA and bAbI; BERT base and large, and a GPT-2. The code is public.
-# 8. **Do the results support it?** The probes support a rough order. The pictures are single examples, chosen by the authors, and as you saw, a flat picture favours the last stage. In our small model the matching was no work of the fine-tuning.
+# 8. **Do the results support it?** The probes support a rough order. The pictures are single examples, chosen by the authors, and as you saw, a flat picture favours the last stage. In our small model we could not show that fine-tuning made the matching.
 # 9. **What did it contribute?** A way of looking at fine-tuned models by their states, and the observation that a failure can be seen before the output.
 # 10. **What next?** Control tasks for the probes (Hewitt and Liang, 2019), many examples with intervals instead of single pictures, and changing states to see what the model uses.
 
@@ -1826,10 +1871,10 @@ print(f"right answer: {asked[sad]['answers'][0]['text']} | the model's: {pairs[s
 # - Distance does not see a shared shift, similarity does not see length, and $1 - \cos$ is a distance.
 # - A similarity needs a crowd. Score the question you have (separation, nearest neighbour) with an interval, beside a bag of words and an untrained network.
 # - Anisotropy makes similarities too high. Taking the common part away makes them readable; here it did not make the senses separate better.
-# - PCA shows large, simple differences; t-SNE shows neighbours, and islands that mean nothing.
-# - Of the four stages, extraction shows plainly in this model, names gather plainly (a stand-in for meaning), relations show weakly, and matching is no work of the fine-tuning.
+# - PCA shows large, simple differences; t-SNE is made to keep neighbours, and shows islands that mean nothing.
+# - Of the four stages, extraction shows plainly in this model, names gather plainly (a stand-in for meaning), relations show weakly, and that fine-tuning made the matching we cannot show.
 # - A probe without a control task and an untrained baseline proves little, and a stronger probe less.
-# - Sentence vectors know the topic rather than the opinion.
+# - The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.
 #
 # **References**
 # - [Devlin and others, 2019: BERT](https://arxiv.org/abs/1810.04805)
