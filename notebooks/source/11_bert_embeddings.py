@@ -1403,7 +1403,7 @@ for name, gaps in selective.items():
 # The bands are 95 % bootstrap intervals over the test words. What to see:
 #
 # - Part of speech can be read best after the second or third layer, and gets harder to read after that. The entity's curve is flat and its bands overlap, so which of the two comes first cannot be seen here. Grammar before meaning is what Tenney and others (2019) found for BERT; our small data cannot show it.
-# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. The untrained network does nonsense at least as well as grammar: its selectivity, printed, is about 0 or below in every layer. (With entities it is no better than its dotted line: there it learns its training words by heart, and they do not come again.)
+# - With part of speech, the *untrained* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. The untrained network does nonsense at least as well as grammar: its selectivity, printed, is about 0 or below in every layer. (With entities it is no better than its dotted line. Perhaps it learns its training words by heart there, and they do not come again.)
 # - The dotted lines say what guessing gets, for the probe and for the control; for the selectivity it is 0.
 # - With part of speech, the control task is solved best at layer 0, for the same reason: there a state is the word and its position, so the probe learns words by heart. Higher up the sentence mixes in and the control gets harder. So for part of speech the selectivity still rises where the accuracy already falls.
 #
@@ -1738,23 +1738,42 @@ def cosine_similarities(a, b):
 exercises.cosine_similarities.check(cosine_similarities)
 
 # %% [markdown]
-# ### Exercise: the nearest neighbour's sense
+# ### Exercise: is one layer better than another?
 #
-# You get a matrix of similarities between N items and their labels. Return the share of items whose most similar *other* item has the same label.
+# Sections 5 to 12 compare layers and models on the same items. `first` and `second` hold the hits of two layers on $N$ items (1 or 0). `draws` (B, N) says which items each of B bootstrap draws holds: a row of numbers from 0 to $N-1$, with repetitions. Return three numbers: the mean of second minus first, and the two ends of its 95 % interval.
 
 
-# %% exercise="neighbour_accuracy"
-def neighbour_accuracy(similarities, labels):
-    """Share (0 to 1) of the items whose nearest other item has their label; similarities (N, N), labels (N,) tensors."""
+# %% exercise="paired_interval"
+def paired_interval(first, second, draws):
+    """Array (3,): mean difference second − first, lower and upper end (quantiles 0.025 and 0.975)."""
     # BEGIN SOLUTION
-    others = similarities.clone().fill_diagonal_(-torch.inf)  # nobody is their own neighbour
-    nearest = others.argmax(dim=1)
-    return (labels[nearest] == labels).float().mean().item()
+    difference = second - first  # item by item, before anything is averaged
+    low, high = np.quantile(difference[draws].mean(axis=1), [0.025, 0.975])
+    return np.array([difference.mean(), low, high])
     # END SOLUTION
 
 
 # %%
-exercises.neighbour_accuracy.check(neighbour_accuracy)
+exercises.paired_interval.check(paired_interval)
+
+# %% [markdown]
+# ### Exercise: a task that only memory can solve
+#
+# Section 10 kept the probe honest with a control task: each different *word* gets one random label, and keeps it wherever it stands. Write the labels of such a task. Words and labels are numbers here. Take the different words in ascending order, and draw their labels all at once with `np.random.default_rng(seed).choice(…)`, from the labels of the real task with their frequencies.
+
+
+# %% exercise="control_task"
+def control_task(words, labels, seed):
+    """Control labels (N,) for tokens with these words (N,) and real labels (N,), all whole numbers."""
+    # BEGIN SOLUTION
+    different, index = np.unique(words, return_inverse=True)
+    drawn = np.random.default_rng(seed).choice(labels, size=len(different))
+    return drawn[index]
+    # END SOLUTION
+
+
+# %%
+exercises.control_task.check(control_task)
 
 # %% [markdown]
 # ### Exercise: the mean of the tokens that are there

@@ -1,4 +1,5 @@
-"""The exercises of lesson 11: two rulers, the layer that adds most, a neighbour's sense, padding, the common part."""
+"""The exercises of lesson 11: two rulers, the layer that adds most, a paired interval, padding, a control task, the
+common part."""
 
 from __future__ import annotations
 
@@ -177,67 +178,134 @@ layer_that_adds_most = Question(
     },
 )
 
-# --- the sense of the nearest neighbour -------------------------------------------------------------------
+# --- is one layer better than another? --------------------------------------------------------------------
 
 
-def _neighbour_accuracy(similarities: torch.Tensor, labels: torch.Tensor) -> float:
-    others = similarities.clone().fill_diagonal_(-torch.inf)
-    return float((labels[others.argmax(dim=1)] == labels).float().mean())
+def _paired_interval(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    difference = second - first
+    low, high = np.quantile(difference[draws].mean(axis=1), [0.025, 0.975])
+    return np.array([difference.mean(), low, high])
 
 
-def _similarity_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Similarity matrices and labels; in the second all similarities between different items are negative."""
-    generator = torch.Generator().manual_seed(3)
+def _two_layers() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Hits of two layers on the same items, and which items each of the draws holds."""
+    rng = np.random.default_rng(5)
     cases = []
-    for n, classes, offset in ((12, 2, 0.3), (9, 3, -1.2), (20, 2, 0.0), (15, 4, 0.1)):
-        labels = torch.randint(classes, (n,), generator=generator)
-        noise = torch.randn(n, n, generator=generator)
-        same = (labels[:, None] == labels[None]).float()
-        similarities = (0.15 * (noise + noise.T) + 0.25 * same + offset).clamp(-0.99, 0.99)
-        if offset < -1:
-            similarities = similarities.clamp(max=-0.05) + 0.02 * torch.rand(n, n, generator=generator).triu()
-            similarities = (similarities + similarities.T) / 2
-        cases.append((similarities.fill_diagonal_(1.0), labels))
+    for n, n_draws in ((40, 200), (25, 300), (60, 150)):
+        hard = rng.random(n)
+        first, second = (rng.random((2, n)) > 0.6 * hard + np.array([[0.2], [0.1]])).astype(float)
+        cases.append((first, second, rng.integers(n, size=(n_draws, n))))
     return cases
 
 
-def _zero_diagonal(similarities: torch.Tensor, labels: torch.Tensor) -> float:
-    others = similarities.clone().fill_diagonal_(0)
-    return float((labels[others.argmax(dim=1)] == labels).float().mean())
+def _unpaired(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    means = second[draws].mean(axis=1) - first[draws[::-1]].mean(axis=1)
+    return np.array([(second - first).mean(), *np.quantile(means, [0.025, 0.975])])
 
 
-def _without_own(similarities: torch.Tensor, labels: torch.Tensor) -> float:
-    others = similarities.clone().fill_diagonal_(torch.inf)
-    return float((labels[others.argmin(dim=1)] == labels).float().mean())
+def _bounds_apart(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    bounds = [np.quantile(hits[draws].mean(axis=1), [0.025, 0.975]) for hits in (first, second)]
+    return np.array([(second - first).mean(), bounds[1][0] - bounds[0][0], bounds[1][1] - bounds[0][1]])
 
 
-neighbour_accuracy = Exercise(
-    name="neighbour_accuracy",
+def _spread_of_items(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    difference = second - first
+    return np.array([difference.mean(), *np.quantile(difference, [0.025, 0.975])])
+
+
+def _ninety(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    difference = second - first
+    return np.array([difference.mean(), *np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])])
+
+
+paired_interval = Exercise(
+    name="paired_interval",
     difficulty=2,
     minutes=10,
     hints=(
-        "Each row's largest entry is its own 1. It must be out of the way before you look for the largest.",
-        "Work on a copy: `others = similarities.clone()`, then `others.fill_diagonal_(…)`. Which value can never win?",
-        "`others.argmax(dim=1)` is the neighbour of each item. Compare its label with the item's own.",
+        "Take the difference item by item *first*: one number for each item.",
+        "`difference[draws]` has one row for each draw. Which axis holds the items of one draw?",
+        "`np.quantile(means, [0.025, 0.975])` cuts off 2.5 % at either end.",
     ),
-    reference=_neighbour_accuracy,
-    cases=_similarity_cases,
+    reference=_paired_interval,
+    cases=_two_layers,
     mistakes={
-        "itself": Mistake(
-            lambda similarities, labels: float((labels[similarities.argmax(dim=1)] == labels).float().mean()),
-            "every item finds itself: its similarity with itself is 1. Take the diagonal away first.",
+        "unpaired": Mistake(
+            _unpaired,
+            "you drew the items of the two layers separately. Both saw the same items, so one draw must serve both.",
         ),
-        "zero diagonal": Mistake(
-            _zero_diagonal,
-            "you put 0 on the diagonal: where all other similarities are negative, the item still finds itself.",
+        "bounds apart": Mistake(
+            _bounds_apart,
+            "you took two intervals and subtracted their ends. The interval of a difference is another thing.",
         ),
-        "farthest": Mistake(
-            _without_own,
-            "you took the smallest similarity: that is the item farthest away. A similarity is not a distance.",
+        "spread of items": Mistake(
+            _spread_of_items,
+            "this is the spread of single items. The interval is that of their *mean*, over the draws.",
         ),
-        "pairs": Mistake(
-            lambda similarities, labels: float((labels[:, None] == labels[None]).float().mean()),
-            "you compared all pairs of labels: only each item and its one nearest neighbour count.",
+        "ninety": Mistake(_ninety, "you cut off 5 % at either end: that is a 90 % interval."),
+        "reversed": Mistake(
+            lambda first, second, draws: _paired_interval(second, first, draws),
+            "the sign is reversed: the task asks for second minus first.",
+        ),
+    },
+)
+
+# --- a task that only memory can solve --------------------------------------------------------------------
+
+
+def _control_task(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types, index = np.unique(words, return_inverse=True)
+    return np.random.default_rng(seed).choice(labels, size=len(types))[index]
+
+
+def _tagged() -> list[tuple[np.ndarray, np.ndarray, int]]:
+    rng = np.random.default_rng(6)
+    cases = []
+    for n, n_words, seed in ((30, 6, 0), (50, 9, 3), (24, 5, 7)):
+        words = rng.choice(np.arange(100, 200), size=n_words, replace=False)[rng.integers(n_words, size=n)]
+        labels = rng.choice(3, p=[0.6, 0.3, 0.1], size=n)
+        cases.append((words, labels, seed))
+    return cases
+
+
+def _of_set(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types, index = np.unique(words, return_inverse=True)
+    return np.random.default_rng(seed).choice(np.unique(labels), size=len(types))[index]
+
+
+def _first_seen(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types = list(dict.fromkeys(words))
+    drawn = np.random.default_rng(seed).choice(labels, size=len(types))
+    return np.array([drawn[types.index(word)] for word in words])
+
+
+control_task = Exercise(
+    name="control_task",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "`np.unique(words, return_inverse=True)` gives the different words in ascending order, and for each token the place of its word among them.",
+        "Draw one label for each *word*, not for each token: `rng.choice(labels, size=…)`.",
+        "`drawn[index]` hands each token the label of its word.",
+    ),
+    reference=_control_task,
+    cases=_tagged,
+    mistakes={
+        "each token": Mistake(
+            lambda words, labels, seed: np.random.default_rng(seed).choice(labels, size=len(words)),
+            "you drew a label for each token. Then even a probe that learns words by heart must fail: the same word has to keep its label.",
+        ),
+        "shuffled": Mistake(
+            lambda words, labels, seed: np.random.default_rng(seed).permutation(labels),
+            "you shuffled the labels of the tokens: the same word has to keep its label.",
+        ),
+        "set of labels": Mistake(
+            _of_set,
+            "you drew from the *set* of labels. Draw from `labels` itself, so that frequent labels stay frequent; else the control is a task of another difficulty.",
+        ),
+        "order": Mistake(
+            _first_seen,
+            "each word keeps its label, but the words were taken as they come: take them in ascending order, as the task says.",
         ),
     },
 )
