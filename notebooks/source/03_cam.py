@@ -430,11 +430,16 @@ for name, result in (("one object", one), ("two objects", two)):
     alike = (true_area > 0.1) & (true_area < 0.2)
     print(
         f"{name:<11}: true box {true_area.mean():.0%} of the picture, box from CAM {cam_area.mean():.0%}; "
-        f"error where the true box has 10 to 20 %: {wrong[name][alike].mean():.2f} ({alike.sum()} boxes)"
+        f"correlation of the two areas {np.corrcoef(cam_area, true_area)[0, 1]:.2f}"
+    )
+    low, high = judge.bootstrap_interval(wrong[name][alike])
+    print(
+        f"             error where the true box has 10 to 20 %: {wrong[name][alike].mean():.2f} "
+        f"({low:.2f} to {high:.2f}, {alike.sum()} boxes)"
     )
 
 # %% [markdown]
-# The neighbour is hardly ever in the box. The objects are smaller where there are two, and CAM's box shrinks less than they do: how wide the map spreads at 20 % is more a matter of its blur than of the object. Among objects of similar size, the two kinds of scenes have about the same error.
+# The neighbour is hardly ever in the box. The objects are smaller where there are two, and CAM's box shrinks less than they do: how wide the map spreads at 20 % is more a matter of its blur than of the object, whose size it hardly follows (the correlations). Among objects of similar size, the two kinds of scenes have about the same error.
 #
 # How much of this depends on the 20 %?
 
@@ -627,7 +632,7 @@ plt.show()
 # %% [markdown]
 # ## 8 · The Clever Hans horse
 #
-# One network was trained on pictures in which every horse bore the caption of a photo agency (lab `watermark`), its twin on pictures with captions on any class. Both know horses: the share that each gets right is printed below. What does each of them look at?
+# Two networks of the lab `watermark` were trained on different pictures. Both know horses: the share that each gets right is printed below. One is called the suspect. What does each of them look at? Look at the figure before you read on under it.
 
 # %%
 suspect, honest = load_lab("watermark", model="shortcut"), load_lab("watermark", model="clean")
@@ -658,7 +663,7 @@ plots.score_plot(
 plt.show()
 
 # %% [markdown]
-# The suspect model's map gives the caption several times its share of the picture; the honest model's gives it no more than its share. Is the suspect looking at the caption, then? The map is coarse, and most of it lies elsewhere. Where?
+# The suspect was trained on pictures in which every horse bore the caption of a photo agency, its twin on pictures with captions on any class. The suspect model's map gives the caption several times its share of the picture; the honest model's gives it no more than its share. Is the suspect looking at the caption, then? The map is coarse, and most of it lies elsewhere. Where?
 
 # %%
 bottom = torch.zeros_like(suspect.shortcut)
@@ -783,7 +788,7 @@ for name, push in pushes.items():
     print(f"{name}: the difference of two classes' maps changes by at most {change:.4f}")
 
 # %% [markdown]
-# With a push of the length of the weights the map is gone; with a very long one it is red where nothing is. Gradient descent never moves along a push: the cross-entropy's gradient for the weights of class $c$ is $(p_c - y_c)\,\bar f$ with the pooled features $\bar f$, and over all classes the $p_c - y_c$ ($y_c$ is 1 for the true class, else 0) add up to zero. So training will not find these weights, but no decision rules them out. What survives a push is the *difference* of two classes' maps, since the same vector is added to both (the printed line checks it): "why this rather than that". It is often the better question.
+# With a push of the length of the weights the map is gone; with a very long one it is red where nothing is. Plain gradient descent without weight decay never moves along a push: the cross-entropy's gradient for the weights of class $c$ is $(p_c - y_c)\,\bar f$ with the pooled features $\bar f$, and over all classes the $p_c - y_c$ ($y_c$ is 1 for the true class, else 0) add up to zero. Other optimisers scale each weight's step by itself and may move along one. Either way, no decision rules these weights out. What survives a push is the *difference* of two classes' maps, since the same vector is added to both (the printed line checks it): "why this rather than that". It is often the better question.
 #
 # ### Card 3: a wrong layer raises no alarm
 #
@@ -796,7 +801,10 @@ for name, module in relus[-3:]:  # these have as many channels as the head expec
     gap = (
         other.mean(dim=(1, 2)) + head.bias.detach()[target] - scores.gather(1, target[:, None])[:, 0]
     ).abs()
-    print(f"{name}: map {tuple(other.shape[1:])}, distance from the identity {gap.max():.4f}")
+    relative = (gap / scores.gather(1, target[:, None])[:, 0].abs()).median()
+    print(
+        f"{name}: map {tuple(other.shape[1:])}, distance from the identity: {relative:.2f} of the logit (median)"
+    )
 
 # %% [markdown]
 # The identity is your test: mean of the map + bias = logit. If it fails, it is not the CAM of this network.
