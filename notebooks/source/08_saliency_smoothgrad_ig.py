@@ -177,7 +177,7 @@ def score_and_loss_gradients(model, inputs, targets):
     return score, loss
 
 
-inputs = lab.inputs[:30]
+inputs = lab.inputs[:20]
 with torch.no_grad():
     ranked = model(inputs).topk(2, dim=1).indices
     probabilities = model(inputs).softmax(dim=1)
@@ -212,7 +212,7 @@ plt.show()
 # %%
 generator = torch.Generator().manual_seed(0)
 direction = torch.randn(lab.inputs[:1].shape, generator=generator)
-distances = torch.linspace(0, 0.25, 101)
+distances = torch.linspace(0, 0.25, 51)
 path = lab.inputs[:1] + distances[:, None, None, None] * direction
 leaf = path.clone().requires_grad_()
 scores_on_path = model(leaf)[:, c]
@@ -571,9 +571,9 @@ generator = torch.Generator().manual_seed(0)
 draws = torch.cat(
     [
         gradient_shap(
-            model, fish.expand(40, -1, -1, -1), its_class.expand(40), others, 1, generator=generator
+            model, fish.expand(20, -1, -1, -1), its_class.expand(20), others, 1, generator=generator
         )
-        for _ in range(5)
+        for _ in range(10)
     ]
 )
 expected = {}
@@ -724,7 +724,7 @@ def all_maps(x, t):
     """Every map of the lesson, (N, H, W)."""
     return {
         "saliency": saliency(model, x, t).amax(dim=1),
-        "SmoothGrad (0.02)": smooth_grad(model, x, t, 8, 0.02).abs().amax(dim=1),
+        "SmoothGrad (0.02)": smooth_grad(model, x, t, 6, 0.02).abs().amax(dim=1),
         "gradient × input": input_x_gradient(model, x, t).sum(dim=1).abs(),
         "Integrated Gradients": integrated_gradients(model, x, t, n_steps=6).sum(dim=1).abs(),
         "Grad-CAM": upsample(grad_cam(model, x, t, lab.layer), x.shape[-2:]),
@@ -859,17 +859,19 @@ except LabUnavailable as error:
     print(error)
 
 if photos is not None:
-    x, t = photos.inputs[:3], photos.targets[:3]
+    x, t = photos.inputs[:2], photos.targets[:2]  # large pictures: few at a time save memory
     real = {
         "saliency": saliency(photos.model, x, t).amax(dim=1),
-        "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 4, 0.1).abs().amax(dim=1),
-        "IG, blurred baseline": integrated_gradients(photos.model, x, t, baselines=judge.blur(x), n_steps=6)
+        "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 4, 0.1, chunk_size=2).abs().amax(dim=1),
+        "IG, blurred baseline": integrated_gradients(
+            photos.model, x, t, baselines=judge.blur(x), n_steps=6, chunk_size=2
+        )
         .sum(dim=1)
         .abs(),
         "edges (Sobel)": judge.baselines.sobel(x),
     }
     plots.show_maps(
-        list(photos.images[:3]),
+        list(photos.images[:2]),
         real,
         labels=[photos.class_names[int(i)] for i in t],
         title="MobileNetV2 (ImageNet) on photographs that come with scikit-image and scikit-learn",
@@ -888,7 +890,7 @@ if photos is not None:
 # Draw new random weights from the last layer upwards (Adebayo and others, 2018), and compare with the trained network's map.
 
 # %%
-check, check_targets = lab.inputs[:4], lab.targets[:4]
+check, check_targets = lab.inputs[:3], lab.targets[:3]
 tested = {
     "saliency": lambda m: saliency(m, check, check_targets).amax(dim=1),
     "gradient × input": lambda m: input_x_gradient(m, check, check_targets).sum(dim=1).abs(),
