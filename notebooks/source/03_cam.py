@@ -569,33 +569,23 @@ print(
 
 
 # %%
+from torchvision.models.feature_extraction import create_feature_extractor
+
+every_layer = create_feature_extractor(model, list(lab.layers))
+
+
 def pooled_everywhere(images):
     """Pooled outputs (N, K) of every layer of the ResNet, in one pass."""
-    kept = {name: [] for name in lab.layers}
-    handles = [
-        module.register_forward_hook(
-            lambda m, arguments, output, name=name: kept[name].append(output.mean(dim=(2, 3)))
-        )
-        for name, module in lab.layers.items()
-    ]
+    pooled = []
     with torch.no_grad():
         for part in np.array_split(images, max(1, len(images) // 100)):
-            model(lab.preprocess(part))
-    for handle in handles:
-        handle.remove()
-    return {name: torch.cat(parts) for name, parts in kept.items()}
+            pooled.append({k: v.mean(dim=(2, 3)) for k, v in every_layer(lab.preprocess(part)).items()})
+    return {name: torch.cat([part[name] for part in pooled]) for name in lab.layers}
 
 
 train_everywhere, test_everywhere = pooled_everywhere(train.images), pooled_everywhere(test.images)
-kept = {}
-handles = [
-    module.register_forward_hook(lambda m, arguments, output, name=name: kept.update({name: output}))
-    for name, module in lab.layers.items()
-]
 with torch.no_grad():
-    model(pairs.inputs)
-for handle in handles:
-    handle.remove()
+    kept = every_layer(pairs.inputs)
 
 
 def print_depth(name, maps, field, accuracy):
