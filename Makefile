@@ -9,12 +9,14 @@ ENVIRONMENT := $(PYTHON) course_utils/authoring/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
-.PHONY: help lab test lint test-code test-notebooks lessons solutions bench lock environment
+.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench lock environment
 
 help:
 	@echo "make lab        build the environment if needed, then open the lessons in JupyterLab"
 	@echo "make test       every test and every notebook"
 	@echo "make lessons    build all notebooks from their sources, or one: make lessons LESSON=04_grad_cam"
+	@echo "make text       put changed Markdown into the notebooks, without running them"
+	@echo "make claims     measure every claim of the lessons on fresh material, into build/claims.md"
 	@echo "make solutions  the same with every exercise solved, in build/solutions"
 	@echo "make bench      our methods' time and memory beside the libraries'"
 	@echo "make lock       renew requirements.lock (needs uv)"
@@ -37,6 +39,12 @@ test-notebooks: environment
 
 lessons: environment
 	$(VENV) -m course_utils.authoring $(LESSON)
+
+text: environment
+	$(VENV) -m course_utils.authoring --text $(LESSON)
+
+claims: environment
+	$(TEST) tests/claims --claims build/claims.md
 
 solutions: environment
 	$(VENV) -m course_utils.authoring --edition solved $(LESSON)

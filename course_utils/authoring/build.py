@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from course_utils.authoring import lesson as lessons
 from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, processor_seconds, table
-from course_utils.authoring.contents import update_readme
+from course_utils.authoring.contents import LINKS, update_readme
 from course_utils.authoring.lesson import Lesson, LessonError
+from course_utils.authoring.sitting import over_limits, sitting_table
 
 CELL_TIMEOUT = 300  # seconds
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -42,7 +43,7 @@ def build(
     """
     build_folder = folder.parent / "build"
     build_folder.mkdir(exist_ok=True)
-    read = [lessons.read_lesson(path) for path in _chosen(names, folder)]
+    read = [lessons.read_lesson(path) for path in chosen(names, folder)]
     total = sum(len(lesson.cells) for lesson in read)
     costs = []
     with tqdm(total=total, unit="cell", disable=None) as progress:
@@ -57,14 +58,42 @@ def build(
             if edition == "learner":
                 _write_cover(made, folder)
             costs.append(cost)
-    update_readme(folder.parent / "README.md", lessons.sources(folder))
+    if not names:
+        update_readme(folder.parent / "README.md", lessons.sources(folder))
     print(table(costs))
+    print(sitting_table(read))
+    for lesson in read:
+        for text in over_limits(lesson):
+            print(f"over the limit: {lesson.name}: {text}")
     if edition == "learner":
         _store(costs, build_folder / "budgets.json")
     over = [cost.lesson for cost in costs if cost.excess() > FAIL_AT]
     if over:
         raise LessonError([f"{name}: costs more than {FAIL_AT:g} times its budget" for name in over])
     return costs
+
+
+def build_text(names: list[str] | None = None, folder: Path = lessons.NOTEBOOKS) -> None:
+    """Give stored notebooks their new Markdown and keep their outputs, without running anything.
+
+    Raises:
+        LessonError: the code of a lesson has changed, so that its outputs may be wrong; nothing is written.
+    """
+    ready = []
+    for path in chosen(names, folder):
+        lesson = lessons.read_lesson(path)
+        made, stored = lessons.notebook(lesson), nbformat.read(lesson.notebook_path, as_version=4)
+        new, old = ([cell for cell in nb.cells if cell.cell_type == "code"] for nb in (made, stored))
+        if [cell.source for cell in new] != [cell.source for cell in old]:
+            raise LessonError([f"{path}: its code has changed: make lessons LESSON={path.stem}"])
+        for cell, before in zip(new, old, strict=True):
+            cell.outputs, cell.execution_count = before.outputs, before.execution_count
+        made.metadata = stored.metadata
+        ready.append((made, lesson.notebook_path))
+    for made, path in ready:
+        write(made, path)
+    if not names:
+        update_readme(folder.parent / "README.md", lessons.sources(folder))
 
 
 def execute(
@@ -193,7 +222,7 @@ def _source_lines(lesson: Lesson, made: NotebookNode) -> list[str]:
     origin = iter(lesson.cells)
     places, last = [], lesson.cells[0]
     for cell in made.cells:
-        if not cell.source.startswith("<details>\n<summary>Solution</summary>"):
+        if not cell.source.startswith(("<details>\n<summary>Solution</summary>", LINKS)):
             last = next(origin)
         places.append(f"{lesson.path}:{last.line}")
     return places
@@ -240,7 +269,12 @@ def _short_error(error: Exception) -> str:
     return "the kernel died (out of memory?)"
 
 
-def _chosen(names: list[str] | None, folder: Path) -> list[Path]:
+def chosen(names: list[str] | None, folder: Path) -> list[Path]:
+    """The sources of the named lessons, or of all.
+
+    Raises:
+        LessonError: there is no lesson of that name.
+    """
     paths = {path.stem: path for path in lessons.sources(folder)}
     unknown = [name for name in names or () if name not in paths]
     if unknown or not paths:

@@ -4,6 +4,8 @@ An exercise in a source is a code cell with `exercise="name"` in its `# %%` line
 `# BEGIN SOLUTION` and `# END SOLUTION`, followed by a cell that calls `exercises.name.check(…)`. The
 learner's edition has a stub in place of the solution, and the solution folded below the check. A "find the
 bug" exercise adds `# BEGIN STUB`, the faulty lines as comments, `# END STUB`: the learner starts from them.
+
+A cell tagged "hide-input" is folded in JupyterLab and on the site: it draws or prints and teaches nothing.
 """
 
 import ast
@@ -19,13 +21,15 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from course_utils.authoring.contents import PLACE, lesson_table
+from course_utils.authoring.contents import PLACE, lesson_table, links_between, number_of
+from course_utils.authoring.sitting import FOLDED, measure
 from course_utils.teach.checks import Exercise, Question, exercises_in
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 
 HEADING = re.compile(r"^(### Exercise: .*?)\s*$", re.MULTILINE)
+MINUTES = "<!-- minutes -->"  # in a title cell, for the measured estimate
 MARKER = re.compile(r"^\s*# (BEGIN|END) (SOLUTION|STUB)\s*$")
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -68,13 +72,22 @@ class Lesson:
         return self.path.stem
 
     @property
+    def number(self) -> str:
+        """ "04" of a core, "04b" of a companion; empty for the table of lessons."""
+        return number_of(self.path)
+
+    @property
+    def is_core(self) -> bool:
+        return self.number.isdigit()
+
+    @property
     def notebook_path(self) -> Path:
         return self.path.parent.parent / f"{self.name}.ipynb"
 
 
 def sources(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The sources of all lessons, in order."""
-    return sorted((folder / "source").glob("[0-9][0-9]_*.py"))
+    """The sources of all lessons, in order, each core (04_…) before its companions (04b_…, 04c_…)."""
+    return sorted((folder / "source").glob("[0-9][0-9]*_*.py"))
 
 
 def read_lesson(path: Path) -> Lesson:
@@ -287,6 +300,8 @@ def notebook(lesson: Lesson, edition: str = "learner") -> NotebookNode:
         text = headings.get(position, cell.text)
         if cell.kind == "markdown" and PLACE in text:
             text = text.replace(PLACE, lesson_table(sources(lesson.path.parent.parent)))
+        if cell.kind == "markdown" and MINUTES in text:
+            text = text.replace(MINUTES, str(measure(lesson).minutes))
         if cell.exercise:
             check = cells[_check_position(cells, position)].text
             text = solved(text) if edition == "solved" else stub(text, answer_name(check, cell.exercise))
@@ -294,6 +309,8 @@ def notebook(lesson: Lesson, edition: str = "learner") -> NotebookNode:
         made.append(new(text, metadata=_kept(cell.metadata)))
         if position in folded and edition == "learner":
             made.append(nbformat.v4.new_markdown_cell(_folded_solution(folded[position])))
+    if edition == "learner" and lesson.number:
+        made.append(nbformat.v4.new_markdown_cell(links(lesson)))
     _name_cells(made)
     return nbformat.v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
 
@@ -324,7 +341,10 @@ def _folded_solution(cell: Cell) -> str:
 
 
 def _kept(metadata: dict) -> dict:
-    return {key: metadata[key] for key in sorted(metadata) if key in ("tags", "exercise", "slideshow")}
+    kept = {key: metadata[key] for key in sorted(metadata) if key in ("tags", "exercise", "slideshow")}
+    if FOLDED in metadata.get("tags", ()):  # the tag is for MyST, Quarto and nbconvert, this for JupyterLab
+        kept["jupyter"] = {"source_hidden": True}
+    return kept
 
 
 def _name_cells(cells: list[NotebookNode]) -> None:
@@ -334,3 +354,8 @@ def _name_cells(cells: list[NotebookNode]) -> None:
         key = f"{cell.cell_type}\n{cell.source}"
         cell.id = hashlib.sha256(f"{seen[key]}\n{key}".encode()).hexdigest()[:12]
         seen[key] += 1
+
+
+def links(lesson: Lesson) -> str:
+    """The last line of a notebook: before, contents, glossary, next."""
+    return links_between(lesson.path, sources(lesson.path.parent.parent))

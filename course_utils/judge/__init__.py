@@ -14,11 +14,12 @@ from course_utils.judge.localisation import (
 )
 from course_utils.judge.perturbation import Curves, blur, deletion, infidelity, insertion, sensitivity_max
 from course_utils.judge.sanity import randomize_cascade
-from course_utils.judge.statistics import bootstrap_interval, rank_correlation, ssim
+from course_utils.judge.statistics import Paired, bootstrap_interval, paired, rank_correlation, ssim
 
 __all__ = [
     "Agreement",
     "Curves",
+    "Paired",
     "above",
     "agreement_table",
     "baselines",
@@ -32,6 +33,7 @@ __all__ = [
     "insertion",
     "largest_component",
     "mask_iou",
+    "paired",
     "part_iou",
     "pointing_game",
     "randomize_cascade",

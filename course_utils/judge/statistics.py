@@ -1,5 +1,7 @@
 """How sure is a mean, and how alike are two maps?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,6 +34,49 @@ def bootstrap_interval(
     draws = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))
     low, high = np.quantile(values[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean difference of two methods on the same items, with its bootstrap interval. Prints as text."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether the whole interval lies on one side of zero."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} (95 % interval {self.low:+.2f} to {self.high:+.2f}, {self.n} pairs)"
+
+    __repr__ = __str__
+
+
+def paired(values: Tensor | np.ndarray, others: Tensor | np.ndarray) -> Paired:
+    """Compare two methods that saw the same items: the mean of `values − others` with a 95 % interval.
+
+    The interval resamples items. Where a method also draws random numbers, vary its seed as well.
+
+    Args:
+        values, others: `(N,)`, one score an item, in the same order.
+
+    Raises:
+        ValueError: shapes that differ, fewer than two items, NaN.
+    """
+    values, others = (
+        np.asarray(torch.as_tensor(v).detach().cpu(), dtype=np.float64) for v in (values, others)
+    )
+    if values.shape != others.shape or values.ndim != 1 or len(values) < 2:
+        raise ValueError(
+            f"paired scores are two rows of one length, at least two, not {values.shape} and {others.shape}"
+        )
+    difference = values - others
+    low, high = bootstrap_interval(difference)
+    return Paired(float(difference.mean()), low, high, len(difference))
 
 
 def rank_correlation(maps: Tensor, others: Tensor) -> Tensor:

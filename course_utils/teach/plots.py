@@ -32,6 +32,7 @@ COLOURS = (
     "#5d5d5d",
 )  # Okabe-Ito
 WIDTH = 10.0  # inches: the full width of a notebook's page
+_jpeg = {"quality": 80}  # of stored figures; `use_style` sets it
 
 
 def use_style(*, dpi: int = 90, quality: int = 80) -> None:
@@ -61,14 +62,48 @@ def use_style(*, dpi: int = 90, quality: int = 80) -> None:
             "axes.prop_cycle": plt.cycler(color=COLOURS),
         }
     )
+    _jpeg.update(quality=quality)
+    if _in_jupyter():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("jpeg", pil_kwargs=_jpeg)
+
+
+def show(alt: str) -> None:
+    """Show the figure that has just been drawn, with a text that says what it shows, and close it.
+
+    ``alt`` is one or two sentences for readers who cannot see the figure: what is drawn, and what to see.
+
+    Raises:
+        ValueError: no text, or not exactly one figure is open.
+    """
+    if not alt.strip():
+        raise ValueError(
+            'say in words what the figure shows: plots.show("Ten maps; the horse\'s is brightest")'
+        )
+    numbers = plt.get_fignums()
+    if len(numbers) != 1:
+        raise ValueError(f"{len(numbers)} figures are open: draw one, show it, then draw the next")
+    figure = plt.figure(numbers[0])
+    if _in_jupyter():
+        from IPython.core.pylabtools import print_figure
+        from IPython.display import display
+
+        picture = print_figure(figure, fmt="jpeg", base64=True, pil_kwargs=_jpeg)
+        alt = " ".join(alt.split())
+        display({"image/jpeg": picture, "text/plain": alt}, metadata={"image/jpeg": {"alt": alt}}, raw=True)
+    else:
+        plt.show()
+    plt.close(figure)
+
+
+def _in_jupyter() -> bool:
+    """Whether figures go into a notebook's page."""
     try:
         from IPython import get_ipython
     except ImportError:
-        return
-    if get_ipython() is not None:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("jpeg", pil_kwargs={"quality": quality})
+        return False
+    return get_ipython() is not None and hasattr(get_ipython(), "kernel")
 
 
 def to_array(values: Any) -> np.ndarray:

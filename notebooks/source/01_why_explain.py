@@ -33,7 +33,7 @@ import torch
 from course_utils import judge
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import why_explain as exercises
+from course_utils.exercises import l01_why_explain as exercises
 from course_utils.teach.field_map import show_field_map
 from course_utils.teach.quiz import quiz
 

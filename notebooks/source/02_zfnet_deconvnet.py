@@ -45,7 +45,7 @@ from course_utils.methods.deconvnet import deconvnet, deconvnet_explicit, guided
 from course_utils.methods.gradients import saliency
 from course_utils.methods.occlusion import occlusion
 from course_utils.teach import inside, plots, widgets
-from course_utils.teach.exercises import zfnet_deconvnet as exercises
+from course_utils.exercises import l02_zfnet_deconvnet as exercises
 
 plots.use_style(dpi=80, quality=74)  # many pictures: keep the file small
 

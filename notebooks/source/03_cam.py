@@ -40,7 +40,7 @@ from course_utils.labs.scenes import render
 from course_utils.methods.cam import cam, grad_cam, min_max, upsample
 from course_utils.methods.gradients import saliency
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import cam as exercises
+from course_utils.exercises import l03_cam as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: a head that does not care where

@@ -43,7 +43,7 @@ from course_utils.methods.cam import (
 )
 from course_utils.methods.gradients import saliency
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import grad_cam as exercises
+from course_utils.exercises import l04_grad_cam as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: two models that are both right

@@ -52,7 +52,7 @@ from course_utils.methods.cam import (
 from course_utils.methods.gradients import saliency
 from course_utils.methods.occlusion import occlusion
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import cam_in_practice as exercises
+from course_utils.exercises import l05_cam_in_practice as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: the same method, three pictures

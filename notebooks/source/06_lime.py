@@ -47,7 +47,7 @@ from course_utils.methods.lime import (
     unseen_r2,
 )
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import lime as exercises
+from course_utils.exercises import l06_lime as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: husky or wolf?

@@ -58,7 +58,7 @@ from course_utils.methods.shapley import (
     tree_shap,
 )
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import shapley as exercises
+from course_utils.exercises import l07_shap as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: three bills for one flat

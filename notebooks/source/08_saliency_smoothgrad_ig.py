@@ -44,7 +44,7 @@ from course_utils.methods.gradients import (
 )
 from course_utils.methods.shapley import gradient_shap
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import gradients as exercises
+from course_utils.exercises import l08_saliency_smoothgrad_ig as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: one hundred per cent

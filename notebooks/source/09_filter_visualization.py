@@ -40,7 +40,7 @@ from course_utils.methods.filters import (
     filter_activation,
 )
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import filter_visualization as exercises
+from course_utils.exercises import l09_filter_visualization as exercises
 
 plt.rcParams["figure.dpi"] = 78  # grain makes large files
 

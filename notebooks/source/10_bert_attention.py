@@ -43,7 +43,7 @@ from course_utils.methods.attention import (
 )
 from course_utils.teach import attention_pictures as pictures
 from course_utils.teach import plots, text_batches, widgets
-from course_utils.teach.exercises import attention as exercises
+from course_utils.exercises import l10_bert_attention as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: two attention pictures, one answer

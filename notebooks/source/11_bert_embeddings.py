@@ -47,7 +47,7 @@ from course_utils.methods.embeddings import (
     remove_common_component,
 )
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import embeddings as exercises
+from course_utils.exercises import l11_bert_embeddings as exercises
 
 # %% [markdown]
 # ## 1 · A puzzle: is 0.8 a lot?

@@ -39,7 +39,7 @@ from course_utils.methods.cam import grad_cam, min_max, upsample
 from course_utils.methods.deconvnet import guided_backprop
 from course_utils.methods.gradients import input_x_gradient, integrated_gradients, saliency
 from course_utils.teach import plots, widgets
-from course_utils.teach.exercises import judging as exercises
+from course_utils.exercises import l12_judging_explanations as exercises
 
 single = load_lab("scenes")
 model, layer = single.model, single.layer

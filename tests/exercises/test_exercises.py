@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from course_utils import exercises as package
 from course_utils.authoring import lesson as lessons
-from course_utils.teach import exercises as package
 from course_utils.teach.checks import NOT_ATTEMPTED, RIGHT, WRONG, Exercise, Question, exercises_in
 
 SOURCES = {path.stem: lessons.read_lesson(path) for path in lessons.sources()}
