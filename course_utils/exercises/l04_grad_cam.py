@@ -1,10 +1,8 @@
-"""The exercises of lesson 04: channel weights, the class map, the best layer, a published bug, a box."""
+"""The exercises of lessons 04 and 04b: channel weights, the class map, the best layer, a published bug."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy import ndimage
 
 from course_utils.teach.checks import Exercise, Mistake, Question
 
@@ -96,6 +94,22 @@ class_map = Exercise(
         "mean": Mistake(
             lambda activations, weights: torch.relu((weights[:, :, None, None] * activations).mean(dim=1)),
             "you averaged over the channels: the map is their weighted sum.",
+        ),
+        "first weights": Mistake(
+            lambda activations, weights: torch.relu((weights[0, :, None, None] * activations).sum(dim=1)),
+            "you used the first picture's weights for all: each picture has weights of its own.",
+        ),
+        "divided by Z": Mistake(
+            lambda activations, weights: _class_map(activations, weights) / activations[0, 0].numel(),
+            "you divided by the number of places: the weights hold the factor 1/Z already.",
+        ),
+        "absolute": Mistake(
+            lambda activations, weights: (weights[:, :, None, None] * activations).sum(dim=1).abs(),
+            "you took the absolute value: what speaks against the class must become zero, not positive.",
+        ),
+        "absolute weights": Mistake(
+            lambda activations, weights: _class_map(activations, weights.abs()),
+            "you took absolute values of the weights: a channel may speak against the class.",
         ),
     },
 )
@@ -220,6 +234,25 @@ plus_plus_alphas = Exercise(
             ),
             "you added up A·g³ over the map: only A is added up, and g³ is taken at each place.",
         ),
+        "small number added": Mistake(
+            lambda activations, gradients: (
+                gradients**2
+                / (2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3 + 1e-8)
+            ),
+            "you added a small number to the denominator. Where the denominator is zero that gives huge values or 0: there the "
+            "factor stays g².",
+        ),
+        "NaN to zero": Mistake(
+            lambda activations, gradients: torch.nan_to_num(
+                gradients**2 / (2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3)
+            ),
+            "you put a number where the division failed: where the denominator is zero the factor stays g².",
+        ),
+        "shortened": Mistake(
+            lambda activations, gradients: 1 / (2 + activations.sum((2, 3), keepdim=True) * gradients),
+            "you shortened the fraction by g². Where g is zero that gives 1/2, and where 2 + g ΣA is zero it is infinite: where the "
+            "denominator is zero the factor stays g².",
+        ),
         "no guard": Mistake(
             lambda activations, gradients: (
                 gradients.pow(2)
@@ -235,77 +268,82 @@ plus_plus_alphas = Exercise(
 )
 
 
-def _bounding_box(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    labels, count = ndimage.label((heat >= threshold * heat.max()).numpy())
-    sizes = ndimage.sum_labels(np.ones_like(labels), labels, index=range(1, count + 1))
-    rows, columns = np.where(labels == 1 + int(np.argmax(sizes)))
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+def _weighted_cases() -> list[tuple[torch.Tensor]]:
+    """Signed maps of several shapes; one of them has only positive places."""
+    generator = torch.Generator().manual_seed(2)
+    cases = [(torch.randn(shape, generator=generator),) for shape in ((1, 4, 4), (3, 5, 2), (2, 7, 7))]
+    return [*cases, (torch.rand((2, 3, 3), generator=generator),)]
 
 
-def _all_above(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    rows, columns = torch.where(heat >= threshold * heat.max())
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-
-
-def _rows_first(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    left, top, right, bottom = _bounding_box(heat, threshold)
-    return top, left, bottom, right
-
-
-def _inclusive(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    left, top, right, bottom = _bounding_box(heat, threshold)
-    return left, top, right - 1, bottom - 1
-
-
-def _absolute_threshold(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    return _bounding_box(torch.where(heat >= threshold, heat, torch.zeros_like(heat)), 1e-9)
-
-
-def _first_region(heat: torch.Tensor, threshold: float) -> tuple[int, int, int, int]:
-    labels, _ = ndimage.label((heat >= threshold * heat.max()).numpy())
-    rows, columns = np.where(labels == 1)
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-
-
-def _box_cases() -> list[tuple[torch.Tensor, float]]:
-    """A small hot region above, a large one below it, maxima other than 1, one pixel exactly at the threshold."""
-    generator = torch.Generator().manual_seed(1)
-    cases = []
-    for height, width, top in ((20, 30, 8.0), (26, 18, 0.5), (24, 24, 4.0)):
-        heat = 0.05 * torch.rand(height, width, generator=generator)
-        heat[8:14, 4:14] = 0.6 + 0.1 * torch.rand(6, 10, generator=generator)
-        heat[14, 6] = 0.25  # at the threshold, and part of the large region
-        heat[2, width - 2] = 1.0
-        cases.append((heat * top, 0.25))
-    return cases
-
-
-bounding_box = Exercise(
-    name="bounding_box",
-    difficulty=2,
-    minutes=12,
+against_map = Exercise(
+    name="against_map",
+    difficulty=1,
+    minutes=4,
     hints=(
-        "`ndimage.label(mask)` numbers the connected regions 1, 2, …; `np.bincount(labels.ravel())` counts their pixels.",
-        "Region 0 is everything below the threshold: leave it out when you look for the largest.",
-        "`np.where(labels == largest)` gives rows and columns; left and right come from the columns.",
+        "What speaks against the class is negative in the weighted sum.",
+        "Change the sign first, then keep what is positive.",
     ),
-    reference=_bounding_box,
-    cases=_box_cases,
+    reference=lambda weighted: torch.relu(-weighted),
+    cases=_weighted_cases,
     mistakes={
-        "absolute threshold": Mistake(
-            _absolute_threshold, "you compared with the threshold itself: it is a share of the map's maximum."
+        "for": Mistake(torch.relu, "this keeps what speaks for the class: change the sign first."),
+        "sign after": Mistake(
+            lambda weighted: -torch.relu(weighted),
+            "you changed the sign after the ReLU: that is what speaks for the class, made negative.",
         ),
-        "first region": Mistake(
-            _first_region, "you took the first region, not the largest: count their pixels."
+        "negative": Mistake(
+            lambda weighted: weighted.clamp(max=0),
+            "these are the right places with a minus sign: a map is not negative.",
         ),
-        "all regions": Mistake(
-            _all_above, "you boxed every pixel above the threshold: keep the largest region only."
+        "absolute": Mistake(
+            torch.abs, "absolute values mix both: what speaks for the class must become zero."
         ),
-        "rows first": Mistake(
-            _rows_first, "rows and columns are exchanged: left and right come from the columns."
+        "no relu": Mistake(
+            torch.neg,
+            "only the sign is changed: what speaks for the class is negative now, and must become zero.",
         ),
-        "inclusive": Mistake(
-            _inclusive, "right and bottom are one short: they are exclusive, so that width = right − left."
+    },
+)
+
+
+def _least_changed(same: dict[str, torch.Tensor]) -> str:
+    return max(same, key=lambda name: float(same[name].mean()))
+
+
+def _same_map_examples() -> list[tuple[dict[str, torch.Tensor]]]:
+    return [
+        ({name: torch.tensor([value, value]) for name, value in zip(_THREE, values, strict=True)},)
+        for values in ((0.9, 0.1, 0.4), (0.3, 0.8, 0.5))
+    ]
+
+
+_THREE = ("guided backprop", "Grad-CAM", "product")
+
+least_changed = Question(
+    name="least_changed",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "One of the two factors is nearly the same picture for each class: lesson 02 shows it.",
+        "The largest correlation belongs to the map that changes least.",
+    ),
+    expected=_least_changed,
+    examples=_same_map_examples,
+    mistakes={
+        "not one of the three": Mistake(
+            lambda answer, same: answer not in same,
+            'choose one of `"guided backprop"`, `"Grad-CAM"` and `"product"`, as a string.',
+            example=lambda same: "saliency",
+        ),
+        "most changed": Mistake(
+            lambda answer, same: answer == min(same, key=lambda name: float(same[name].mean())),
+            "this one changes most: a small correlation means two different maps.",
+            example=lambda same: min(same, key=lambda name: float(same[name].mean())),
+        ),
+        "in between": Mistake(
+            lambda answer, same: answer in same and answer != _least_changed(same),
+            "another one has a higher correlation in your run, so it changes less.",
+            example=lambda same: sorted(same, key=lambda name: float(same[name].mean()))[1],
         ),
     },
 )
