@@ -1,8 +1,12 @@
-"""Pictures of a BERT model: its numbers step by step, and who looks at whom."""
+"""Pictures of a BERT model: its numbers step by step, who looks at whom, and where its tokens lie.
+
+Tokens are chosen by their words (`find_tokens`, `tokens_of_span`), and `[CLS]` and `[SEP]` can be left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -13,6 +17,56 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from course_utils.teach import plots
+
+SPECIAL = ("[CLS]", "[SEP]", "[PAD]")
+
+# --- choosing tokens ------------------------------------------------------------------------------------
+
+
+def without_special(tokens: Sequence[str]) -> list[int]:
+    """The numbers of the tokens that belong to the text: all but `[CLS]`, `[SEP]` and padding."""
+    return [number for number, token in enumerate(tokens) if token not in SPECIAL]
+
+
+def find_tokens(tokens: Sequence[str], word: str, occurrence: int = 0) -> list[int]:
+    """The numbers of the tokens that spell a word, more than one if it was cut into pieces.
+
+    Args:
+        tokens: of one text, as the tokenizer names them (`##` before a later piece).
+        word: in upper or lower case; also "[CLS]" or "[MASK]".
+        occurrence: which of several, from 0.
+
+    Raises:
+        ValueError: the word is not among the tokens, or not so often; the message lists the words.
+    """
+    spelled: list[tuple[str, list[int]]] = []
+    for number, token in enumerate(tokens):
+        if token.startswith("##") and spelled:
+            before, numbers = spelled[-1]
+            spelled[-1] = (before + token[2:], [*numbers, number])
+        else:
+            spelled.append((token, [number]))
+    found = [numbers for name, numbers in spelled if name.casefold() == word.strip().casefold()]
+    if not 0 <= occurrence < len(found):
+        words = ", ".join(dict.fromkeys(name for name, _ in spelled))
+        there = f"stands there {len(found)} times" if found else "is not a word of this text"
+        raise ValueError(f"{word!r} {there}; the words are: {textwrap.shorten(words, 300)}")
+    return found[occurrence]
+
+
+def tokens_of_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> list[int]:
+    """The numbers of the tokens that overlap the characters `start` to `end` (exclusive) of a text.
+
+    `offsets` is what a fast tokenizer gives as `offset_mapping`: (first, one after the last character).
+    """
+    return [
+        number
+        for number, (first, last) in enumerate(offsets)
+        if last > first and first < end and last > start
+    ]
+
+
+# --- the model, step by step ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -171,10 +225,20 @@ def _draw_numbers(figure: Figure, step: Step, tokens: Sequence[str], names: Sequ
         ax.set_xlabel(f"“{token}”: {first}  …", fontsize=9)
 
 
-def show_states(ax: Axes, states: np.ndarray, tokens: Sequence[str]) -> None:
-    """States `(T, d)`: a row for each token, red positive, blue negative, the largest per cent cut off."""
-    limit = float(np.quantile(np.abs(states), 0.99)) or 1.0
-    ax.imshow(states, cmap=plots.DIVERGING, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+def show_states(
+    ax: Axes, states: np.ndarray, tokens: Sequence[str], *, limit: float | None = None, colorbar: bool = False
+) -> None:
+    """States `(T, d)`: a row for each token, red positive, blue negative.
+
+    Full colour is at `limit`; without one the largest per cent of the values is cut off.
+    """
+    limit = limit or float(np.quantile(np.abs(states), 0.99)) or 1.0
+    drawn = ax.imshow(
+        states, cmap=plots.DIVERGING, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+    )
+    if colorbar:
+        bar = ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.02, extend="both")
+        bar.ax.tick_params(labelsize=9)
     ax.set_yticks(range(len(tokens)), tokens, fontsize=9)
     ax.set_xticks([])
     ax.tick_params(length=0)
@@ -195,31 +259,76 @@ def show_all_heads(ax: Axes, attention: np.ndarray) -> None:
     ax.spines[:].set_visible(False)
 
 
+def draw_head(scores: Tensor, weights: Tensor, output: Tensor, tokens: Sequence[str]) -> Figure:
+    """One head: scores and weights `(T, T)`, output `(T, d)`, with the rows of all three side by side."""
+    size = len(tokens)
+    figure, axes = plt.subplots(1, 3, figsize=(10, 0.2 * size + 1.6), width_ratios=(1, 1, 1.3), sharey=True)
+    plots.show_heat(axes[0], scores, signed=True, title="scores S", colorbar=True)
+    plots.show_heat(axes[1], weights, title="weights A: each row sums to 1", colorbar=True)
+    plots.show_heat(axes[2], output, signed=True, title="output O", colorbar=True)
+    for ax in axes:
+        ax.set_aspect("auto")
+    for ax in axes[:2]:
+        ax.set_xticks(range(size), tokens, rotation=90, fontsize=9)
+        ax.set_xlabel("is looked at")
+    axes[0].set_yticks(range(size), tokens, fontsize=9)
+    axes[0].set_ylabel("looks")
+    axes[2].set_xlabel(f"the head's {output.shape[1]} numbers")
+    return figure
+
+
+# --- who looks at whom ----------------------------------------------------------------------------------
+
+
 def draw_explorer(
-    before: Tensor, after: Tensor, names: Sequence[str], layer: int, heads: Sequence[int], follow: int
+    before: Tensor,
+    after: Tensor,
+    names: Sequence[str],
+    layer: int,
+    heads: Sequence[int],
+    follow: int,
+    *,
+    special: bool = True,
+    longest: int = 40,
 ) -> Figure:
     """Who looks at whom in some heads of a layer, and where one token looks, before and after a change.
 
-    `before` and `after` are attention `(L, H, T, T)`; the heads' weights are averaged.
+    Args:
+        before, after: attention `(L, H, T, T)`; the heads' weights are averaged.
+        names: of the tokens.
+        follow: the number of the token to follow.
+        special: draw `[CLS]` and `[SEP]`, too. Without them the weights stay as they are, so that the rows
+            drawn no longer sum to one.
+        longest: how many tokens are drawn at most, from the first on.
     """
     n_heads = after.shape[1]
+    kept = list(range(len(names))) if special else without_special(names)
+    kept = kept[:longest]
+    if follow not in kept:
+        kept = sorted({*kept[: longest - 1], follow})
+    labels, place = [names[i] for i in kept], kept.index(follow)
+    step = 0.27 if len(kept) <= 20 else 0.2
     figure, (left, middle, right) = plt.subplots(
-        1, 3, figsize=(10, 0.27 * len(names) + 1.2), width_ratios=(1.5, 1.5, 1)
+        1, 3, figsize=(10, step * len(kept) + 1.3), width_ratios=(1.5, 1.5, 1)
     )
-    was, now = (a[layer, list(heads)].mean(dim=0) for a in (before, after))
-    chosen = str(list(heads)) if len(heads) < n_heads else "all"
-    draw_links(left, now, names, follow=follow, title=f"layer {layer}, heads {chosen}")
-    middle.imshow(after[layer, :, follow].T, cmap=plots.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    was, now = (
+        plots.to_array(a[layer, list(heads)].mean(dim=0))[np.ix_(kept, kept)] for a in (before, after)
+    )
+    chosen = "all heads" if len(heads) == n_heads else "head " + ", ".join(map(str, heads))
+    draw_links(left, now, labels, follow=place, title=f"layer {layer}, {chosen}")
+    of_heads = plots.to_array(after[layer, :, follow])[:, kept].T
+    image = middle.imshow(of_heads, cmap=plots.SEQUENTIAL, vmin=0, aspect="auto")
+    figure.colorbar(image, ax=middle, fraction=0.046, pad=0.02).ax.tick_params(labelsize=9)
     middle.set_xticks(range(n_heads))
-    middle.set_yticks(range(len(names)), names, fontsize=9)
+    middle.set_yticks(range(len(kept)), labels, fontsize=9)
     middle.set(xlabel="head")
-    middle.set_title(f"where “{names[follow]}” looks", fontsize=10)
-    y = np.arange(len(names))
-    right.barh(y - 0.2, was[follow], 0.4, color=plots.BASELINE, label="whole text")
-    right.barh(y + 0.2, now[follow], 0.4, color=plots.ACCENT, label="now")
-    right.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1), yticks=[])
-    right.legend(fontsize=8, loc="lower right")
-    right.set_title(f"“{names[follow]}”, chosen heads", fontsize=10)
+    middle.set_title(f"where “{names[follow]}” looks, each head", fontsize=10)
+    y = np.arange(len(kept))
+    right.barh(y - 0.2, was[place], 0.4, color=plots.BASELINE, label="whole text")
+    right.barh(y + 0.2, now[place], 0.4, color=plots.ACCENT, label="masked")
+    right.set(ylim=(len(kept) - 0.5, -0.5), xlim=(0, 1), yticks=[], xlabel="weight")
+    right.legend(fontsize=9, loc="lower right")
+    right.set_title(f"“{names[follow]}”, {chosen}", fontsize=10)
     return figure
 
 
@@ -252,27 +361,119 @@ def draw_links(
     ax.set_title(title, fontsize=10)
 
 
+# --- words and points -----------------------------------------------------------------------------------
+
+
+def draw_words(
+    rows: Mapping[str, np.ndarray],
+    words: Sequence[str],
+    *,
+    signed: Sequence[str] = (),
+    title: str = "",
+    per_line: int = 16,
+) -> Figure:
+    """A figure of coloured words, one row for each method; a long text is broken into lines.
+
+    Args:
+        rows: name → one value a word. Each row is divided by its own largest absolute value.
+        words: of the text.
+        signed: names of the rows drawn red for positive and blue for negative; the others are orange.
+        per_line: how many words stand in a line at most.
+    """
+    n_lines = -(-len(words) // per_line)
+    per_line = -(-len(words) // n_lines)  # lines of like length
+    figure, axes = plt.subplots(
+        n_lines, 1, figsize=(10, n_lines * (0.31 * len(rows) + 0.15) + 0.5), squeeze=False
+    )
+    scales = {name: float(np.abs(plots.to_array(values)).max()) or 1.0 for name, values in rows.items()}
+    for line, ax in enumerate(axes[:, 0]):
+        part = slice(line * per_line, (line + 1) * per_line)
+        some = {name: plots.to_array(values)[part] / scales[name] for name, values in rows.items()}
+        _colour_words(ax, some, words[part], signed, width=per_line)
+    axes[0, 0].set_title(title, loc="left")
+    return figure
+
+
 def show_words(
-    ax: Axes, rows: dict[str, np.ndarray], words: Sequence[str], *, signed: Sequence[str] = ()
+    ax: Axes, rows: Mapping[str, np.ndarray], words: Sequence[str], *, signed: Sequence[str] = ()
 ) -> None:
     """One row of coloured words for each method, each row divided by its own largest absolute value.
 
-    Rows named in `signed` are drawn red for positive and blue for negative, the others in grey tones.
+    Rows named in `signed` are drawn red for positive and blue for negative, the others orange. For more than
+    some 20 words take `draw_words`, which breaks lines.
     """
+    values = {name: plots.to_array(v).astype(float) for name, v in rows.items()}
+    scaled = {name: v / (np.abs(v).max() or 1.0) for name, v in values.items()}
+    _colour_words(ax, scaled, words, signed, width=len(words))
+
+
+def _colour_words(
+    ax: Axes, rows: Mapping[str, np.ndarray], words: Sequence[str], signed: Sequence[str], width: int
+) -> None:
     for y, (name, values) in enumerate(rows.items()):
-        values = plots.to_array(values).astype(float)
-        scaled = values / (np.abs(values).max() or 1.0)
-        for x, value in enumerate(scaled):
+        for x, value in enumerate(values):
             if name in signed:
                 colour = plt.get_cmap(plots.DIVERGING)(0.5 + 0.42 * value)
             else:
                 colour = plt.get_cmap("Oranges")(0.85 * max(value, 0.0))
             ax.add_patch(plt.Rectangle((x, -y), 0.97, 0.88, facecolor=colour, edgecolor="none"))
             ink = "white" if np.mean(colour[:3]) < 0.5 else plots.INK
-            size = 9 if len(words[x]) < 9 else 7.5
+            size = min(9.0, 140 / width / max(len(words[x]) - 1, 1) * 5)
             ax.text(x + 0.48, -y + 0.42, words[x], ha="center", va="center", fontsize=size, color=ink)
-    ax.set(xlim=(0, len(words)), ylim=(-len(rows) + 0.95, 1.0))
+    ax.set(xlim=(0, width), ylim=(-len(rows) + 0.95, 1.0))
     ax.set_yticks([0.42 - y for y in range(len(rows))], list(rows))
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def token_map(
+    ax: Axes,
+    points: np.ndarray,
+    words: Sequence[str],
+    *,
+    groups: Sequence[str] | None = None,
+    bold: Sequence[int] = (),
+    fontsize: float = 9,
+) -> None:
+    """Tokens as points in the plane `(T, 2)`, each with its word beside it.
+
+    Args:
+        words: one a point; an empty string draws the point alone.
+        groups: the name of each point's group: one colour each, and an entry for `ax.legend()`.
+        bold: the numbers of the points whose word is bold, the answer to a question for example.
+    """
+    points = plots.to_array(points)
+    names = ["" for _ in words] if groups is None else list(groups)
+    for number, name in enumerate(dict.fromkeys(names)):
+        there = [i for i, group in enumerate(names) if group == name]
+        colour = plots.COLOURS[number % len(plots.COLOURS)]
+        ax.scatter(*points[there].T, s=14, color=colour, label=name or None)
+        for i in there:
+            ax.annotate(
+                words[i],
+                points[i],
+                xytext=(3, 2),
+                textcoords="offset points",
+                fontsize=fontsize,
+                color=colour,
+                weight="bold" if i in bold else "normal",
+            )
+    ax.set(xticks=[], yticks=[])
+    ax.margins(0.12)
+
+
+def layer_grid(
+    n_layers: int, draw: Callable[[Axes, int], None], *, columns: int = 4, height: float = 2.4
+) -> Figure:
+    """One panel for each layer: `draw(ax, layer)` fills it. Places that are left over stay empty."""
+    rows = -(-n_layers // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(plots.WIDTH, height * rows + 0.3), squeeze=False)
+    for layer, ax in enumerate(axes.flat):
+        if layer >= n_layers:
+            ax.axis("off")
+            continue
+        draw(ax, layer)
+        if not ax.get_title():
+            ax.set_title(f"layer {layer}", fontsize=10)
+    return figure

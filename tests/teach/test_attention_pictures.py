@@ -83,3 +83,43 @@ def test_words_are_coloured_by_their_sign():
     pictures.show_words(ax, {"signed": np.array([1.0, -1.0])}, ["good", "bad"], signed=["signed"])
     (red, blue) = (patch.get_facecolor() for patch in ax.patches)
     assert red[0] > red[2] and blue[2] > blue[0]
+
+
+def test_tokens_are_found_by_their_word():
+    tokens = ["[CLS]", "the", "cross", "##word", "and", "the", "film", "[SEP]"]
+    assert pictures.find_tokens(tokens, "Crossword") == [2, 3]
+    assert pictures.find_tokens(tokens, "the", 1) == [5]
+    assert pictures.find_tokens(tokens, "[CLS]") == [0]
+    assert pictures.without_special(tokens) == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(ValueError, match=r"the words are: .*crossword"):
+        pictures.find_tokens(tokens, "book")
+    with pytest.raises(ValueError, match="2 times"):
+        pictures.find_tokens(tokens, "the", 2)
+    assert pictures.tokens_of_span([(0, 0), (0, 3), (4, 9), (0, 0)], 2, 5) == [1, 2]
+
+
+def test_the_explorer_can_leave_out_special_tokens():
+    attention = torch.rand(2, 3, 4, 4).softmax(dim=-1)
+    with_all = pictures.draw_explorer(attention, attention, WORDS, 0, [0], 1)
+    assert len(with_all.axes[2].patches) == 2 * len(WORDS)
+    without = pictures.draw_explorer(attention, attention, WORDS, 0, [0, 1, 2], 1, special=False)
+    assert len(without.axes[2].patches) == 2 * 2
+    followed = pictures.draw_explorer(attention, attention, WORDS, 0, [0], 3, longest=2)
+    assert len(followed.axes[2].patches) == 2 * 2
+
+
+def test_a_long_text_is_broken_into_lines():
+    words = [f"word{n}" for n in range(35)]
+    figure = pictures.draw_words({"a": np.arange(35.0), "b": -np.ones(35)}, words, signed=["b"], title="t")
+    assert len(figure.axes) == 3
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert sorted(texts) == sorted(words * 2)
+
+
+def test_a_token_map_names_each_point():
+    figure = pictures.layer_grid(
+        3, lambda ax, layer: pictures.token_map(ax, np.eye(4, 2), WORDS, groups=list("xyyx"), bold=[1])
+    )
+    figure.canvas.draw()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["[CLS]", "[SEP]", "good", "film"]
+    assert figure.axes[2].get_title() == "layer 2" and not figure.axes[3].axison
