@@ -184,8 +184,8 @@ def load_lab(name: str, **options: Any) -> Any:
         name: one of `lab_names()`.
         options: depend on the lab. "scenes": model="resnet" | "zfnet" | "zfnet_robust", n_objects=1 | 2.
             "watermark", "wolves", "monsters": model="shortcut" | "clean". "designed": network="linear" | ….
-            "detective": seed=0. "photos": model="mobilenet_v2" or another torchvision classifier,
-            pairs=False. "folder": path, model. The module of each lab says more.
+            "detective": seed=0. "photos": path=None, model="efficientnet_lite0" or another
+            classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
 
     Returns:
         A `Lab`; "text" and "tabular" return objects of their own with the same names in them, "detective" a

@@ -1,29 +1,22 @@
-"""Real photographs, and any torchvision classifier trained on ImageNet.
+"""Real photographs, and a real ImageNet classifier.
 
-The photographs come with scikit-image and scikit-learn. The weights are torchvision's: found in its cache
-(`TORCH_HOME`, else `~/.cache/torch`), or downloaded there once.
+The photographs come with scikit-image, scikit-learn and matplotlib, the network and its weights with packages
+too (`labs/imagenet.py`): nothing is downloaded. A learner's own pictures take their place by `path`.
 """
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
+from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
-from urllib.parse import urlparse
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
 
-from course_utils.labs.lab import Lab, LabUnavailable, Scaling, best_device
-
-SIDE = 224
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's training pictures
-TIMEOUT = 10  # seconds without an answer, then the network counts as unreachable
-WEIGHTS = {"mobilenet_v2": "IMAGENET1K_V1"}  # of the course's figures; for other models torchvision's default
+from course_utils.labs.imagenet import DEFAULT, imagenet_classifier
+from course_utils.labs.lab import Lab, LabUnavailable
+from course_utils.labs.pictures import fit_image, read_picture, read_pictures, visible
 
 
 @dataclass(frozen=True)
@@ -47,143 +40,85 @@ PHOTOGRAPHS = (
     Photograph("rocket", "skimage", "data/rocket.jpg", 657),  # missile
     Photograph("flower", "sklearn", "datasets/images/flower.jpg", 985),  # daisy
 )
+# only when asked for by name; 652 is "military uniform", the nearest that there is to the first
+MORE_PHOTOGRAPHS = (
+    Photograph("astronaut", "skimage", "data/astronaut.png", 652),  # answered: bobsled
+    Photograph("horse", "skimage", "data/horse.png", 339),  # sorrel; it is a black silhouette
+    Photograph(
+        "grace_hopper", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg", 652
+    ),  # military uniform
+)
 IN_PAIRS = ("chelsea", "coffee", "china", "cameraman")  # recognised in half a picture as well
 
 
-def photos_lab(model: str = "mobilenet_v2", pairs: bool = False) -> Lab:
-    """Photographs of 224×224 pixels and an ImageNet classifier.
+def photos_lab(
+    path: str | Path | None = None,
+    model: str = DEFAULT,
+    pairs: bool = False,
+    only: str | Sequence[str] | None = None,
+) -> Lab:
+    """Photographs and an ImageNet classifier; pictures of 224×224 pixels with the default model.
 
     Args:
-        model: name of a torchvision classification model.
+        path: a picture, or a folder of pictures (without folders of classes: those are the lab "folder"); the
+            targets are then the model's own answers. None: the course's seven photographs.
+        model: "efficientnet_lite0", or the name of another classifier, of torchvision or timm. Only the first
+            is on every computer.
         pairs: pictures of two photographs side by side instead: every ordered pair of four of them, N = 12.
             `targets` is `(N, 2)` for left and right, `masks` is `(N, 2, 224, 224)`, the halves.
+        only: the name of one of the course's photographs, or several. Beside the seven (chelsea, coffee,
+            china, cameraman, motorcycle, rocket, flower) it takes "astronaut", "horse" and "grace_hopper".
 
     Raises:
-        ValueError: torchvision has no such classifier.
-        LabUnavailable: the weights are neither in the cache nor reachable.
+        ValueError: no such classifier, file, folder or photograph, no readable picture, or `path`, `pairs`
+            and `only` together.
+        LabUnavailable: the weights are neither on this computer nor reachable.
     """
-    network, class_names = imagenet_model(model)
-    if pairs:
-        chosen = [photo for photo in PHOTOGRAPHS if photo.name in IN_PAIRS]
-        couples = list(permutations(chosen, 2))
-        halves = {photo: fit_image(open_photograph(photo), SIDE // 2, SIDE) for photo in chosen}
-        images = np.stack([np.concatenate([halves[left], halves[right]], axis=1) for left, right in couples])
-        targets = torch.tensor([[left.target, right.target] for left, right in couples])
-        masks = torch.zeros(len(couples), 2, SIDE, SIDE, dtype=torch.bool)
-        masks[:, 0, :, : SIDE // 2] = True
-        masks[:, 1, :, SIDE // 2 :] = True
-    else:
-        images = np.stack([fit_image(open_photograph(photograph), SIDE, SIDE) for photograph in PHOTOGRAPHS])
-        targets = torch.tensor([photograph.target for photograph in PHOTOGRAPHS])
-        masks = None
-    return imagenet_lab("photos", network, class_names, images, targets, masks)
+    if (path is not None) + bool(pairs) + (only is not None) > 1:
+        raise ValueError("path, pairs and only exclude each other: give one of them")
+    chosen = _chosen(only)
+    if path is not None:
+        check_place(Path(path))  # before the network is loaded
+    classifier = imagenet_classifier(model)
+    side = classifier.side
+    if path is not None:
+        return classifier.lab("photos", read_place(Path(path), side), targets=None)
+    if not pairs:
+        images = np.stack([fit_image(open_photograph(photograph), side, side) for photograph in chosen])
+        return classifier.lab("photos", images, torch.tensor([photograph.target for photograph in chosen]))
+    chosen = [photograph for photograph in chosen if photograph.name in IN_PAIRS]
+    couples = list(permutations(chosen, 2))
+    halves = {photograph: fit_image(open_photograph(photograph), side // 2, side) for photograph in chosen}
+    images = np.stack([np.concatenate([halves[left], halves[right]], axis=1) for left, right in couples])
+    targets = torch.tensor([[left.target, right.target] for left, right in couples])
+    masks = torch.zeros(len(couples), 2, side, side, dtype=torch.bool)
+    masks[:, 0, :, : side // 2] = True
+    masks[:, 1, :, side // 2 :] = True
+    return classifier.lab("photos", images, targets, masks)
 
 
-def imagenet_lab(
-    name: str,
-    network: nn.Module,
-    class_names: tuple[str, ...],
-    images: np.ndarray,
-    targets: Tensor,
-    masks: Tensor | None = None,
-) -> Lab:
-    """Put an ImageNet classifier and images together."""
-    preprocess = Scaling(MEAN, DEVIATION, next(network.parameters()).device)
-    layers, layer = find_feature_layers(network, preprocess(images[:1]))
-    return Lab(
-        name=name,
-        model=network,
-        images=images,
-        targets=targets,
-        class_names=class_names,
-        preprocess=preprocess,
-        layers=layers,
-        layer=layer,
-        masks=masks,
-    )
-
-
-def imagenet_model(name: str) -> tuple[nn.Module, tuple[str, ...]]:
-    """Load a torchvision classifier in eval mode, on CUDA if there is one, and the names of its classes.
-
-    Raises:
-        ValueError: torchvision has no such classifier.
-        LabUnavailable: the weights are neither in the cache nor reachable, or the cached file is unreadable.
-    """
-    from torchvision import models
-
-    classifiers = models.list_models(module=models)
-    if name not in classifiers:
-        raise ValueError(f"torchvision has no classifier {name!r}; it has {', '.join(classifiers)}")
-    available = models.get_model_weights(name)
-    weights = available[WEIGHTS[name]] if name in WEIGHTS else available.DEFAULT
-    cached = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(weights.url).path).name)
-    was_there = cached.exists()
-    try:
-        with _short_timeout(), redirect_stderr(StringIO()):  # torch announces the download there
-            # fills the cache, and refuses a file that holds anything but weights; then the ordinary way
-            weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
-            network = models.get_model(name, weights=weights, progress=False)
-    except Exception as error:  # what a broken file or network raises is not documented
-        if was_there:
-            what = (
-                f"{cached} is there but cannot be read: delete it, then try again with an internet connection"
-            )
-        else:
-            what = (
-                f"the weights of {name} are not on this computer and could not be downloaded. Connect to the "
-                f"internet once and try again, or put the file {cached.name} into the folder {cached.parent} "
-                "(torchvision's cache; the environment variable TORCH_HOME moves it)"
-            )
-        raise LabUnavailable(what) from error
-    network.to(best_device()).eval()
-    return network, tuple(weights.meta["categories"])
-
-
-def find_feature_layers(network: nn.Module, inputs: Tensor) -> tuple[dict[str, nn.Module], nn.Module | None]:
-    """Find a network's layers of feature maps by running it once.
+def top_answers(lab: Lab, images: np.ndarray, k: int = 5) -> list[list[tuple[str, float]]]:
+    """A model's most probable classes for each image, most probable first.
 
     Args:
-        network: any classifier of pictures.
-        inputs: one picture, `(1, C, H, W)`.
+        lab: a lab of pictures.
+        images: `(N, H, W, 3)` uint8, like `lab.images`.
+        k: how many classes.
 
     Returns:
-        The stages by dotted name, shallow to deep, and the layer for CAM: the outermost module around the
-        last convolution with maps of its size. `({}, None)` if the network has no such maps.
+        A list for each image of k pairs (class name, probability).
+
+    Raises:
+        ValueError: not a batch of images, or `k` is not from 1 to the number of classes.
     """
-    sizes: dict[nn.Module, torch.Size] = {}
-
-    def note(module: nn.Module, _: tuple, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            sizes.pop(module, None)
-            sizes[module] = output.shape[2:]
-
-    handles = [module.register_forward_hook(note) for module in network.modules() if module is not network]
-    try:
-        with torch.no_grad():
-            network(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-    names = {module: name for name, module in network.named_modules() if module in sizes}
-    convolutions = [module for module in sizes if isinstance(module, nn.Conv2d)]
-    if not convolutions:
-        return {}, None
-    last = convolutions[-1]
-    inside = f"{names[last]}."
-    around = [m for m in names if inside.startswith(f"{names[m]}.") and sizes[m] == sizes[last]]
-    layer = min(around, key=lambda module: len(names[module]))
-    # the stages: the network's children with convolutions, or the links of one long chain like MobileNet's
-    top = [(name, m) for name, m in network.named_children() if m in sizes and _convolves(m)]
-    if len(top) == 1 and isinstance(top[0][1], nn.Sequential):
-        chain, links = top[0]
-        top = [(f"{chain}.{name}", m) for name, m in links.named_children() if m in sizes and _convolves(m)]
-    return dict(top), layer
-
-
-def _convolves(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.Conv2d) for part in module.modules())
+    if k not in range(1, len(lab.class_names) + 1):
+        raise ValueError(f"k is a whole number from 1 to {len(lab.class_names)}, not {k!r}")
+    probabilities = lab.predict(images)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return [
+        [(lab.class_names[index], float(values[index])) for index in indices]
+        for values, indices in zip(probabilities, best, strict=True)
+    ]
 
 
 def open_photograph(photograph: Photograph) -> Image.Image:
@@ -192,32 +127,62 @@ def open_photograph(photograph: Photograph) -> Image.Image:
     Raises:
         LabUnavailable: the package came without it.
     """
-    from importlib.util import find_spec
-
     spec = find_spec(photograph.package)
     path = Path(spec.origin).parent / photograph.file if spec and spec.origin else Path(photograph.file)
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
+        return read_picture(path)
     except OSError as error:
         problem = f"{photograph.package} came without {photograph.file}: install it again"
         raise LabUnavailable(problem) from error
 
 
-def fit_image(image: Image.Image, width: int, height: int) -> np.ndarray:
-    """Cut the largest middle piece of the wanted shape out and resize it: `(height, width, 3)` uint8."""
-    scale = min(image.width / width, image.height / height)
-    cut_width, cut_height = scale * width, scale * height
-    left, top = (image.width - cut_width) / 2, (image.height - cut_height) / 2
-    box = (left, top, left + cut_width, top + cut_height)
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+def check_place(path: Path) -> None:
+    """Raise ValueError unless `path` is a file or a folder with files in it."""
+    if not path.exists():
+        raise ValueError(
+            f"path: there is no file or folder {path} (looked for in {Path.cwd()}); give a picture, a folder "
+            "of pictures, or path=None for the course's photographs"
+        )
+    if path.is_dir() and not any(file.is_file() for file in visible(path)):
+        nested = any(inside.is_dir() for inside in visible(path))
+        remedy = (
+            f'with a folder for each class take load_lab("folder", path="{path.as_posix()}")'
+            if nested
+            else "put jpg or png files into it"
+        )
+        raise ValueError(f"path: there are no pictures in the folder {path}: {remedy}")
 
 
-@contextmanager
-def _short_timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
+def read_place(path: Path, side: int) -> np.ndarray:
+    """Read one picture, or all pictures right in a folder: `(N, side, side, 3)` uint8.
+
+    Files in a folder that are no pictures are skipped and named in one warning; hidden ones silently.
+
+    Raises:
+        ValueError: nothing there that can be read as a picture.
+    """
+    if path.is_dir():
+        files = [file for file in visible(path) if file.is_file()]
+        images, _ = read_pictures(files, side, path)
+        if not len(images):
+            raise ValueError(f"path: none of the files in {path} is readable as a picture (jpg, png, …)")
+        return images
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        return fit_image(read_picture(path), side, side)[None]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"path: {path} is not readable as a picture: {error}") from error
+
+
+def _chosen(only: str | Sequence[str] | None) -> list[Photograph]:
+    known = {photograph.name: photograph for photograph in (*PHOTOGRAPHS, *MORE_PHOTOGRAPHS)}
+    if only is None:
+        return list(PHOTOGRAPHS)
+    names = [only] if isinstance(only, str) else list(only)
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        raise ValueError(
+            f"only: there is no photograph {wrong[0]!r}: choose from {', '.join(known)}"
+            if wrong
+            else f"only is empty: choose from {', '.join(known)}"
+        )
+    return [known[name] for name in names]

