@@ -1,5 +1,5 @@
-"""The exercises of lesson 07: an absent feature, exact values, the kernel, a walk there and back, a trap, a
-published bug."""
+"""The exercises of lesson 07 and its companions: the gap in a theorem, an absent feature, the kernel, a trap;
+exact values, a walk there and back, a published bug."""
 
 from __future__ import annotations
 
@@ -9,6 +9,71 @@ from math import comb, factorial
 import numpy as np
 
 from course_utils.teach.checks import Exercise, Mistake, Question
+
+# ---------------------------------------------------------------- the gap in a theorem
+
+
+def _counterexample(passed: dict[str, list[bool]]) -> str:
+    return next(name for name, results in passed.items() if all(results) and name != "Shapley")
+
+
+def _said(answer: object, name: str) -> bool:
+    return isinstance(answer, str) and answer.strip(" .…").casefold() == name
+
+
+gap = Question(
+    name="gap",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Two of the properties stand in the table under other names: local accuracy is efficiency, and "
+        "missingness is dummy. Which rules have both?",
+        "Efficiency and dummy leave three rules. Shapley's is not asked for. For the other two: can a player's "
+        "share fall although she adds more to every coalition, because of what happens to *others*?",
+        "The rescaled rule divides by the losses of all players, so the losses of others count. First come pays "
+        "a player exactly what she adds to one fixed coalition.",
+    ),
+    expected=_counterexample,
+    examples=lambda: [
+        (
+            {
+                "Shapley": [True, True, True],
+                "equal shares": [True, False, False],
+                "first come": [True, True, True],
+                "leave one out": [False, True, True],
+                "… rescaled": [True, True, False],
+            },
+        )
+    ],
+    mistakes={
+        "Shapley": Mistake(
+            lambda answer, passed: _said(answer, "shapley"),
+            "Shapley's rule has all three, but the theorem says so, too. A counterexample is *another* rule.",
+            example=lambda passed: "Shapley",
+        ),
+        "equal shares": Mistake(
+            lambda answer, passed: _said(answer, "equal shares"),
+            "equal shares pay a player who adds nothing, so missingness does not hold.",
+            example=lambda passed: "Equal shares",
+        ),
+        "leave one out": Mistake(
+            lambda answer, passed: _said(answer, "leave one out"),
+            "leave one out is consistent, but its shares do not add up: local accuracy does not hold.",
+            example=lambda passed: "leave one out",
+        ),
+        "rescaled": Mistake(
+            lambda answer, passed: _said(answer, "rescaled") or _said(answer, "leave one out rescaled"),
+            "the rescaled rule divides by the losses of all players. When the others' losses grow, a share can "
+            "fall although its player adds more: it is not consistent.",
+            example=lambda passed: "… rescaled",
+        ),
+        "none": Mistake(
+            lambda answer, passed: _said(answer, "none"),
+            "there is one. Look for the rules that have efficiency and dummy, then think about consistency.",
+            example=lambda passed: "none",
+        ),
+    },
+)
 
 # ---------------------------------------------------------------- the worth of a coalition
 
@@ -35,6 +100,7 @@ def _worth_cases() -> list[tuple]:
         (_curved, 5, [0, 1, 0]),
         (_wavy, 8, [2, 0, 1, 1]),
         (_curved, 3, [1, 0, 2, 1, 0, 2]),
+        (_curved, 4, [2, 0, 1]),
     ):
         d, n = len(teams), max(teams) + 1
         masks = rng.integers(0, 2, (4, n))
@@ -75,6 +141,25 @@ worth = Exercise(
                 _worth(predict, x, background, teams, masks) - predict(background).mean()
             ),
             "you subtracted the average of the background. v(S) is not measured from it: v(∅) *is* the average, not 0.",
+        ),
+        "teams ignored": Mistake(
+            lambda predict, x, background, teams, masks: np.array(
+                [predict(np.where(row == 1, x, background)).mean() for row in masks]
+            ),
+            "you use the masks as if every player were one feature. A mask has one entry for each *team*: "
+            "`masks[:, teams]` has one for each feature.",
+        ),
+        "one background row": Mistake(
+            lambda predict, x, background, teams, masks: predict(
+                np.where(masks[:, teams] == 1, x, background[0])
+            ),
+            "you fill up with the first row of the background only. Average the answers over all of them.",
+        ),
+        "sum": Mistake(
+            lambda predict, x, background, teams, masks: (
+                _worth(predict, x, background, teams, masks) * len(background)
+            ),
+            "you add the answers up. The worth is their mean.",
         ),
         "first of the team": Mistake(
             lambda predict, x, background, teams, masks: _worth(
@@ -170,6 +255,18 @@ exact = Exercise(
             "you leave the empty coalition out. Here it earns something, too: its dividend is its worth, and it "
             "belongs to the smaller groups of every coalition.",
         ),
+        "divided by all": Mistake(
+            lambda worths, n: _from_dividends(_dividends(worths) * _sizes(n) / n, n),
+            "you divide each dividend by n. Only the players of the coalition share it: divide by their number.",
+        ),
+        "worths subtracted": Mistake(
+            lambda worths, n: _from_dividends(
+                np.array([w - sum(worths[r] for r in range(c) if r & c == r) for c, w in enumerate(worths)]),
+                n,
+            ),
+            "you subtract the *worths* of the smaller groups. Subtract their *dividends*: a worth already "
+            "holds the dividends of all smaller groups, so these are counted several times.",
+        ),
         "worths shared": Mistake(
             lambda worths, n: _from_dividends(np.asarray(worths), n),
             "you share the worths. Share the *dividends*: what a coalition earns on top of its smaller groups.",
@@ -188,7 +285,7 @@ def _kernel(n: int, sizes: np.ndarray, *, choose: bool = True, ends: bool = True
 kernel = Exercise(
     name="kernel",
     difficulty=1,
-    minutes=6,
+    minutes=5,
     hints=(
         "The formula is π(s) = (n − 1) / (C(n, s) · s · (n − s)).",
         "`math.comb(n, s)` is C(n, s). It takes plain whole numbers, so go through `sizes` one by one.",
@@ -213,6 +310,19 @@ kernel = Exercise(
                 [factorial(s) * factorial(n - s - 1) / factorial(n) for s in map(int, sizes)]
             ),
             "these are the weights of the Shapley formula, s! (n − s − 1)! / n!. Asked for is the kernel of the regression.",
+        ),
+        "precedence": Mistake(
+            lambda n, sizes: np.array([(n - 1) / comb(n, int(s)) * s * (n - s) for s in sizes]),
+            "Python reads `a / b * c` as `(a / b) * c`: you multiply by s (n − s) instead of dividing. Put the "
+            "whole denominator in brackets.",
+        ),
+        "n for n − 1": Mistake(
+            lambda n, sizes: _kernel(n, sizes) * n / (n - 1),
+            "the numerator is n − 1, not n.",
+        ),
+        "others only": Mistake(
+            lambda n, sizes: np.array([(n - 1) / (comb(n - 1, int(s)) * s * (n - s)) for s in sizes]),
+            "the binomial counts coalitions of all n players: C(n, s), not C(n − 1, s).",
         ),
         "constant": Mistake(
             lambda n, sizes: _kernel(n, sizes) / (n - 1),
@@ -271,6 +381,14 @@ there_and_back = Exercise(
             lambda value, order: (_walk(value, order)[order] + _walk(value, order[::-1])[order[::-1]]) / 2,
             "your result is sorted by arrival. Entry i must belong to player i, or the mean of the two ways mixes players.",
         ),
+        "by arrival": Mistake(
+            lambda value, order: _there_and_back(value, order)[order],
+            "the means are right, but sorted by arrival. Entry i must belong to player i: `phi[order] = …`.",
+        ),
+        "back only": Mistake(
+            lambda value, order: _walk(value, order[::-1]),
+            "this is the way back alone. Take the mean of both ways.",
+        ),
         "sum": Mistake(
             lambda value, order: 2 * _there_and_back(value, order),
             "you add the two ways up: the values then share twice what there is. Take the mean.",
@@ -319,10 +437,20 @@ crowd = Question(
             "that is what the theory says, and what the library gives with `l1_reg=0`. Its default does something else.",
             example=lambda values: 1,
         ),
-        "as with sixteen": Mistake(
-            lambda answer, values: _is(answer, 1.6),
-            "that is what each gets when ten share 16. Here they share more.",
-            example=lambda values: 1.6,
+        "all": Mistake(
+            lambda answer, values: _is(answer, np.sum(values)),
+            "that is what all of them get together. Divide it by the number of players that get anything.",
+            example=lambda values: np.sum(values),
+        ),
+        "upside down": Mistake(
+            lambda answer, values: _is(answer, 1 / _kept(values).mean()),
+            "you divided the wrong way round: few players share the earnings of all, so each gets more than 1.",
+            example=lambda values: 1 / _kept(values).mean(),
+        ),
+        "nothing": Mistake(
+            lambda answer, values: _is(answer, 0),
+            "that is what those get that are left out. Asked for is what each of the others gets.",
+            example=lambda values: 0,
         ),
         "left out": Mistake(
             lambda answer, values: _is(answer, len(values) - len(_kept(values))),
@@ -375,6 +503,28 @@ interaction = Exercise(
         "not halved": Mistake(
             lambda worths, n, i, j: 2 * _interaction(worths, n, i, j),
             "this is the whole interaction index. Each of the two players gets one half of it.",
+        ),
+        "one too many": Mistake(
+            lambda worths, n, i, j: _interaction(
+                worths, n, i, j, lambda s: factorial(s) * factorial(n - s - 1) / (2 * factorial(n - 1))
+            ),
+            "you kept (n − s − 1)!. With i and j set aside, n − s − 2 players are left behind them.",
+        ),
+        "only halved": Mistake(
+            lambda worths, n, i, j: _interaction(
+                worths, n, i, j, lambda s: factorial(s) * factorial(n - s - 1) / (2 * factorial(n))
+            ),
+            "you only halved the given weight, which is the one for a single player. There are n − 2 others "
+            "now, and every size of coalition must count the same.",
+        ),
+        "n for n − 1": Mistake(
+            lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / (2 * n * comb(n - 2, s))),
+            "the sizes run from 0 to n − 2: that is n − 1 sizes, not n.",
+        ),
+        "whole Banzhaf": Mistake(
+            lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / 2 ** (n - 2)),
+            "all coalitions count the same (that is the Banzhaf interaction). Every *size* must count the same, "
+            "and each of the two players gets one half.",
         ),
         "only the first": Mistake(
             lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 0.5 * (s == 0)),

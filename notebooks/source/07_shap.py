@@ -16,71 +16,55 @@
 # **The question.** A model gives one number for one input. How much of it is due to each feature?
 #
 # **After this lesson you can**
-# - compute Shapley values by hand, and say which four wishes make them the only possible answer;
+# - compute Shapley values by hand, and say which four wishes leave no other rule;
+# - name the wish that is missing in a famous theorem about SHAP, and give a counterexample;
 # - turn a prediction into a game, and say what "this feature is absent" means in it;
-# - climb from exact values to estimates and shortcuts, and know the error of each;
-# - show that your numbers equal those of `shap` and captum, and name four places where the library surprises;
-# - test SHAP and LIME side by side against truth, on pictures and on texts;
-# - recognise the situations in which SHAP misleads.
+# - estimate Shapley values with few questions, and measure the error of the estimate;
+# - explain a table and a photograph of your own, and recognise when SHAP misleads.
 #
-# **Time**: about three hours with the exercises; sections 1 to 6 and 13 alone take about 100 minutes. **Before**: you know what an average and a linear regression are. Lesson 06 (LIME) helps; sections 5, 9 and 10 compare with it. Everything here runs on a
-# laptop without a network connection.
+# **Time**: about <!-- minutes --> minutes. **Before**: averages, linear regression, NumPy. What you need
+# from lesson 06 (LIME) is said here.
 
 # %%
-import logging
-import os
-import warnings
-from functools import partial
-from itertools import combinations, permutations, product
+from itertools import permutations
 from math import comb, factorial
-
-os.environ["NUMBA_DISABLE_JIT"] = "1"  # shap would compile for seconds to save milliseconds
-logging.getLogger("shap").setLevel("ERROR")  # no advice about run times on this page
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 
 from course_utils import judge
-from course_utils.labs import LabUnavailable, load_lab
-from course_utils.methods.shapley import (
-    all_worths,
-    conditional_game,
-    gradient_shap,
-    kernel_shap,
-    linear_shap,
-    masking_game,
-    permutation_shap,
-    shapley_interactions,
-    shapley_kernel,
-    shapley_values,
-    text_game,
-    tree_shap,
-)
-from course_utils.teach import plots, widgets
 from course_utils.exercises import l07_shap as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons import l07_shap as lesson
+from course_utils.methods import dependence, shapley
+from course_utils.teach import plots, widgets
+from course_utils.teach import superpixels as pictures
+from course_utils.teach.superpixels import all_masks, look_up, superpixels
+
+flats = load_lab("tabular", table="apartments")
+FACTS, FLAT = lesson.FACTS, lesson.FLAT  # a park, 50 m², second floor, cats banned
+PLAYERS, EARNED = lesson.PLAYERS, lesson.EARNED
 
 # %% [markdown]
 # ## 1 · A puzzle: three bills for one flat
 #
-# In a small town a flat costs, on average, about 271 thousand euros. One flat has a park nearby, 50 m², lies on the second floor, and cats are banned. A model says: 215 thousand. Why is it below the average?
+# `flats` is a *[lab](glossary.md#lab)*: a model together with data whose truth is known. Here it is a small town with a
+# formula for prices. One flat has a park nearby, 50 m², lies on the second floor, and cats are banned. Its price is below
+# the average of the town. Why?
 #
-# Three agents explain the difference. Agents A and B start from the average and reveal one fact after the other, each time asking for the mean price of the flats with these facts. Agent C takes the full description and
-# leaves out one fact at a time.
+# Three agents explain the difference. Agents A and B take all flats of the town, and set one fact after the other to that of
+# our flat. Each time they ask how the *mean price* changes. Agent C starts from our flat, and lets one fact at a time go back to
+# what it is in the town.
+
 
 # %%
-flats = load_lab("tabular", table="apartments")
-FLAT = np.array([1.0, 50.0, 2.0, 1.0])
-FACTS = ["park nearby", "area", "floor", "cats banned"]
-
-
 def mean_price(known):
-    """Mean of the model over the town, when the facts in `known` (0/1) are set to those of our flat."""
+    """Mean price in the town when the facts in `known` (0/1) are set to those of our flat."""
     return flats.predict(np.where(np.array(known) == 1, FLAT, flats.table)).mean()
 
 
 def reveal(order):
-    """What each fact adds when the facts are revealed in this order."""
+    """What each fact changes when the facts are set in this order."""
     known, bill = np.zeros(4, int), np.zeros(4)
     for fact in order:
         before = mean_price(known)
@@ -89,71 +73,60 @@ def reveal(order):
     return bill
 
 
+# %% tags=["hide-input"]
 bills = {
     "A: park first, then the area": reveal([0, 1, 2, 3]),
     "B: area first, then the park": reveal([1, 0, 2, 3]),
     "C: leave one out": np.array([mean_price(np.ones(4)) - mean_price(1 - row) for row in np.eye(4)]),
 }
-print(
-    f"average {mean_price(np.zeros(4)):.2f}, this flat {mean_price(np.ones(4)):.2f}, "
-    f"difference {mean_price(np.ones(4)) - mean_price(np.zeros(4)):.2f} thousand euros"
+start, end = mean_price(np.zeros(4)), mean_price(np.ones(4))
+print(f"average {start:.2f}, this flat {end:.2f}, difference {end - start:.2f} thousand euros")
+table = np.array([[*bill, bill.sum()] for bill in bills.values()])
+lesson.show_shares(table, list(bills), [*FACTS, "sum"], "Three explanations of one price (thousand euros)")
+plots.show(
+    "A table of three bills for one flat. A and B differ in the columns park and area and have the same sum; "
+    f"the sum of C is {table[2, -1]:.2f} instead of {table[0, -1]:.2f}."
 )
 
-
-def show_shares(values, row_names, column_names, title, height=2.4, decimals=2):
-    """A table of shares as coloured cells: red adds, blue takes away."""
-    _, ax = plt.subplots(figsize=(8.5, height))
-    plots.matrix_plot(values, row_names, column_names, signed=True, decimals=decimals, ax=ax)
-    ax.set_title(title, loc="left")
-    plt.show()
-
-
-table = np.array([[*bill, bill.sum()] for bill in bills.values()])
-show_shares(table, list(bills), [*FACTS, "sum"], "Three explanations of one price (thousand euros)")
-
 # %% [markdown]
-# Each row of the table is one agent. A and B agree about floor and cats, but not about the park and the area, although both explain the whole difference. C's bill does not even add up to it. Nobody made a mistake in the arithmetic. **A model whose features act together has no
-# obvious way to split the bill.** In 1953 Lloyd Shapley asked what a fair split would be, and proved that there is exactly one.
+# A and B disagree about the park and the area, although both explain the whole difference. C's bill does not add up to it. Nobody
+# made a mistake in the arithmetic. **When features act together, there is no obvious way to split the bill.** In 1953 Lloyd
+# Shapley asked what a fair split would be.
 
 # %% [markdown]
 # ## 2 · A game that fits on one page
 #
-# Three friends make music in the street: Ann sings, Ben plays, Cem drums. A *game* says what each *coalition* (each group of players) earns in an evening. We write
+# Three friends make music in the street. A *game* says what each *coalition* (each group of players) earns in an evening. We write
 # - $N$ for the set of all players, and $n$ for their number;
 # - $S$ for a coalition, some of the players, and $|S|$ for its size;
 # - $v(S)$ for what it earns, its *worth*. The empty coalition $\varnothing$ earns nothing here.
 #
-# We number the coalitions: a player is one bit, so coalition 5 = binary 101 is Ann and Cem.
+# A player is one bit of a number, so coalition 5 = binary 101 is Ann and Cem.
 
-# %%
-PLAYERS = ["Ann", "Ben", "Cem"]
-EARNED = np.array([0.0, 10.0, 20.0, 60.0, 0.0, 40.0, 20.0, 90.0])  # worth of the coalitions 0 … 7
-
-
-def band(masks):
-    """The band as a game: coalitions (B, 3) of 0 and 1 to their worths (B,)."""
-    return EARNED[np.asarray(masks) @ [1, 2, 4]]
-
-
+# %% tags=["hide-input"]
+names_of = [
+    " + ".join(p for bit, p in enumerate(PLAYERS) if code >> bit & 1) or "nobody" for code in range(8)
+]
 for code in range(8):
-    members = [player for bit, player in enumerate(PLAYERS) if code >> bit & 1]
-    print(f"{' + '.join(members) or 'nobody':<18}{EARNED[code]:>5.0f} €")
+    print(f"{code}  {names_of[code]:<18}{EARNED[code]:>5.0f} €")
 
 # %% [markdown]
 # ### All orders of arrival
 #
-# Let the friends arrive one after the other. Who arrives gets what he or she *adds*. That depends on the order, as you saw in the puzzle. So take **all** orders, and average.
+# Let the friends arrive one after the other. Who arrives gets what he or she *adds*. That depends on the order. So take
+# **all** orders, and average.
 
 # %%
 orders = list(permutations(range(3)))
 added = np.zeros((len(orders), 3))
 for row, order in enumerate(orders):
-    code = 0
+    code = 0  # nobody is there yet
     for player in order:
         added[row, player] = EARNED[code | 1 << player] - EARNED[code]
         code |= 1 << player
 phi = added.mean(axis=0)  # the Shapley values
 
+# %% tags=["hide-input"]
 plots.matrix_plot(
     np.vstack([added, phi]),
     [", ".join(PLAYERS[p] for p in order) for order in orders] + ["average"],
@@ -162,41 +135,31 @@ plots.matrix_plot(
     decimals=0,
     title="What each friend adds, for each order of arrival",
 )
-plt.show()
+plots.show(
+    "Six orders of three friends, what each adds, and the average in the last row: "
+    + ", ".join(f"{p} {v:.0f}" for p, v in zip(PLAYERS, phi, strict=True))
+    + " euros. Every row adds up to 90."
+)
 
 # %% [markdown]
-# The last row is the answer: the *Shapley values* $\phi_i$. Each row adds up to the 90 euros, so the average does, too. Cem earns nothing alone, and still gets a share, because Ann earns more with him.
+# The last row is the answer: the *Shapley values* $\phi_i$. Each row adds up to 90 euros, so the average does, too. Cem earns
+# nothing alone, and still gets a share: Ann earns more with him.
 #
 # ### The formula with its weights
 #
-# Three friends have 6 orders, ten have 3.6 million. But many orders ask the same question: what player $i$ adds to $S$ does not depend on the order *within* $S$. How many orders have exactly the players of $S$ before $i$? Those of $S$ can
-# stand in $|S|!$ orders, the others behind $i$ in $(n - |S| - 1)!$. Divide by all $n!$ orders, and you have the weight in Shapley's formula:
+# Three friends have 6 orders, ten have 3.6 million. But many orders ask the same question: what player $i$ adds to $S$ does not
+# depend on the order *within* $S$. How many orders have exactly the players of $S$ before $i$? Those of $S$ can stand in $|S|!$
+# orders, the others behind $i$ in $(n - |S| - 1)!$. Divided by all $n!$ orders, this is the weight in Shapley's formula:
 #
 # $$\phi_i = \sum_{S \subseteq N \setminus \{i\}} \frac{|S|!\,(n-|S|-1)!}{n!}\,\big(v(S \cup \{i\}) - v(S)\big)$$
 #
-# Here is Ann's sum, term by term:
-
-# %%
-total, weights = 0.0, []
-for code in (0, 2, 4, 6):  # the coalitions without Ann
-    s = code.bit_count()
-    weight = factorial(s) * factorial(3 - s - 1) / factorial(3)
-    gain = EARNED[code + 1] - EARNED[code]
-    weights.append(weight)
-    total += weight * gain
-    members = [player for bit, player in enumerate(PLAYERS) if code >> bit & 1]
-    print(f"{' + '.join(members) or 'nobody':<12} weight {weight:.3f} × {gain:>3.0f} €")
-print(f"the weights add up to {sum(weights):.3f}, Ann gets {total:.2f} €")
-
-# %% [markdown]
-# ### By hand, for any game
-#
-# A game is a function: it takes coalitions as rows of 0 and 1, and returns their worths. That is all we need for the rest of the lesson.
+# A game in Python is a function: it takes coalitions as rows of 0 and 1, and returns their worths. With that, the formula
+# needs a dozen lines, for any game.
 
 
-# %%
+# %% tags=["by-hand"]
 def my_shapley(value, n):
-    """Exact Shapley values (n,) of the game `value`: coalitions (B, n) of 0 and 1 to worths (B,)."""
+    """Exact Shapley values (n,) of a game: coalitions (B, n) of 0 and 1 to worths (B,)."""
     codes = np.arange(2**n)
     coalitions = codes[:, None] >> np.arange(n) & 1
     worths, sizes = value(coalitions), coalitions.sum(axis=1)
@@ -209,10 +172,16 @@ def my_shapley(value, n):
     return phi
 
 
-print("formula:", my_shapley(band, 3).round(2), "| average over orders:", phi.round(2))
+band = look_up(EARNED)  # the game whose worths are a table
+print("formula:            ", my_shapley(band, 3).round(2))
+print("average over orders:", phi.round(2))
+print("course_utils:       ", shapley.shapley_values(band, 3).round(2))
 
 # %% [markdown]
-# ### Four wishes
+# The course's function does the same. From here on we use it.
+
+# %% [markdown]
+# ## 3 · Which rule is fair?
 #
 # Why this average and no other rule? Say what you expect of a fair rule, the *axioms*:
 # - **efficiency**: all shares together are $v(N) - v(\varnothing)$;
@@ -220,288 +189,285 @@ print("formula:", my_shapley(band, 3).round(2), "| average over orders:", phi.ro
 # - **dummy**: a player who adds nothing to any coalition gets nothing;
 # - **additivity**: the shares of two evenings played as one game, $v + w$, are the shares of $v$ plus the shares of $w$.
 #
-# We test them live, on random games with five players, for Shapley's rule and for four others that sound reasonable. *First come* pays in one fixed order. *Leave one out* pays what is lost if the player stays at home; the last rule rescales that, so that it adds up.
-
+# We test them on random games with four players, for Shapley's rule and four others that sound reasonable. *First come* pays
+# in one fixed order: player 0 gets what he earns alone, player 1 what she adds to him, and so on. *Leave one out* pays what is
+# lost if a player stays at home; the last rule rescales that, so that it adds up.
 
 # %%
-def random_game(seed, n=5):
-    """Each coalition has a random worth, nobody earns nothing."""
-    worths = np.random.default_rng(seed).uniform(0, 10, 2**n)
-    worths[0] = 0
-    return lambda masks: worths[np.asarray(masks) @ (1 << np.arange(n))]
-
-
-def twins(masks):
-    """A game in which players 0 and 1 can be exchanged."""
-    masks = np.array(masks)
-    masks[:, :2] = np.sort(masks[:, :2], axis=1)
-    return random_game(7)(masks)
-
-
-def idle(masks):
-    """A game in which player 2 adds nothing."""
-    masks = np.array(masks)
-    masks[:, 2] = 0
-    return random_game(8)(masks)
-
-
-def leave_one_out(value, n):
-    return (value(np.ones((1, n), int)) - value(1 - np.eye(n, dtype=int))).astype(float)
-
-
-def rescaled(value, n):
-    losses = leave_one_out(value, n)
-    return losses / losses.sum() * value(np.ones((1, n), int))
-
+n = 4
+CODES = np.arange(2**n)  # a game is now simply the table of its 16 worths
 
 rules = {
-    "Shapley": my_shapley,
-    "equal shares": lambda value, n: np.repeat(value(np.ones((1, n), int)) / n, n),
-    "first come": lambda value, n: np.diff(value(np.tri(n + 1, n, -1, dtype=int))),
-    "leave one out": leave_one_out,
-    "… rescaled": rescaled,
+    "Shapley": lambda w: shapley.shapley_values(look_up(w), n),
+    "equal shares": lambda w: np.full(n, w[-1] / n),
+    "first come": lambda w: np.diff(w[2 ** np.arange(n + 1) - 1]),  # nobody, {0}, {0, 1}, …
+    "leave one out": lambda w: w[-1] - w[2**n - 1 - 2 ** np.arange(n)],
 }
-axioms = {
-    "efficiency": lambda rule: np.isclose(rule(random_game(1), 5).sum(), random_game(1)([[1] * 5])[0]),
-    "symmetry": lambda rule: np.isclose(*rule(twins, 5)[:2]),
-    "dummy": lambda rule: np.isclose(rule(idle, 5)[2], 0),
-    "additivity": lambda rule: np.allclose(
-        rule(lambda masks: random_game(1)(masks) + random_game(2)(masks), 5),
-        rule(random_game(1), 5) + rule(random_game(2), 5),
-    ),
-}
+left_out = rules["leave one out"]
+rules["… rescaled"] = lambda w: left_out(w) / left_out(w).sum() * w[-1]
 
-# %%
-# NBVAL_CHECK_OUTPUT
-print(f"{'':<15}" + "".join(f"{axiom:>12}" for axiom in axioms))
+
+def random_game(rng):
+    return np.append(0, rng.uniform(0, 10, 2**n - 1))
+
+
+# %% tags=["hide-input"]
+SWAPPED = CODES & ~3 | (CODES & 1) << 1 | (CODES & 2) >> 1  # players 0 and 1 change places
+
+
+def efficiency(rule, rng):
+    w = random_game(rng)
+    return np.isclose(rule(w).sum(), w[-1])
+
+
+def symmetry(rule, rng):
+    w = random_game(rng)
+    return np.isclose(*rule(w + w[SWAPPED])[:2])
+
+
+def dummy(rule, rng):
+    return np.isclose(rule(random_game(rng)[CODES & ~4])[2], 0)  # player 2 adds nothing
+
+
+def additivity(rule, rng):
+    v, w = random_game(rng), random_game(rng)
+    return np.allclose(rule(v + w), rule(v) + rule(w))
+
+
+def consistency(rule, rng):
+    """In a second game player 3 adds as much or more to every coalition. Her share must not fall."""
+    without_3 = CODES & ~8
+    v = random_game(rng)
+    gains = v - v[without_3] + (CODES > 7) * rng.uniform(0, 5, 16)  # what she adds now
+    other = random_game(rng)[without_3] + gains  # the others may earn anything
+    return rule(other)[3] >= rule(v)[3] - 1e-9
+
+
+# %% tags=["nbval-check-output"]
+def always(axiom, rule, n_games=100):
+    return all(axiom(rule, np.random.default_rng(seed)) for seed in range(n_games))
+
+
+axioms = (efficiency, symmetry, dummy, additivity)
+print(f"{'':<15}" + "".join(f"{axiom.__name__:>12}" for axiom in axioms))
 for name, rule in rules.items():
-    print(f"{name:<15}" + "".join(f"{'yes' if test(rule) else 'NO':>12}" for test in axioms.values()))
+    print(f"{name:<15}" + "".join(f"{'yes' if always(axiom, rule) else 'NO':>12}" for axiom in axioms))
 
 # %% [markdown]
-# Each of the other rules breaks exactly one wish, and each breaks another one. Passing a test on a few random games is no proof, but failing one is. That the four keep the other three wishes in *every* game is easy to check by thought (the rescaled rule: in every game whose losses do not sum to zero). So none of the four axioms follows from the others.
+# Each of the other rules breaks exactly one wish, and each breaks another one. So no axiom follows from the other three. (One
+# failure is a proof; a hundred passed games are not, but short proofs exist.) Shapley's theorem says that *only* his rule has
+# all four; companion 07c shows why.
 #
-# ### Only one rule is left
+# ### Exercise: the gap in a theorem
 #
-# Here is why the four wishes leave no choice. Any game can be taken apart into bonuses: $d_T$ is what the coalition $T$ earns *on top of* everything that its smaller groups earn already (its *dividend*). A game that pays $d_T$ as soon as all of $T$ are present is easy to split: everybody outside $T$ is a dummy and
-# gets nothing; inside $T$ all are symmetric; and by efficiency they share $d_T$ equally. Additivity puts the pieces together:
+# The paper that made SHAP famous (Lundberg and Lee, 2017) asks for other properties. In our words:
+# - **local accuracy**: the shares add up to the prediction. That is efficiency;
+# - **missingness**: a feature that is missing in the input gets nothing. Its switch changes nothing, so *dummy* contains it;
+# - **consistency**: if a player adds as much or more to *every* coalition in game $v'$ than in game $v$, her share in $v'$ is not smaller.
 #
-# $$d_T = v(T) - \sum_{R \subsetneq T} d_R, \qquad \phi_i = \sum_{T \ni i} \frac{d_T}{|T|} .$$
-#
-# Every step was forced, so no other rule has all four properties.
+# Its theorem 1 says: only Shapley values have all three. **One rule of the table is a counterexample.** Think about
+# consistency for each rule, and write the name of that rule. The cell below your answer then tests all of them.
+
+# %% exercise="gap"
+answer = None  # the name of a rule, for example "equal shares"
+# BEGIN SOLUTION
+answer = "first come"
+# END SOLUTION
+
 
 # %%
-dividends = np.zeros(8)
-for code in range(1, 8):  # a smaller group has a smaller number, so it is done already
-    dividends[code] = EARNED[code] - sum(dividends[r] for r in range(1, code) if r & code == r)
-forced = np.zeros(3)
-for code in np.flatnonzero(dividends):
-    members = [bit for bit in range(3) if code >> bit & 1]
-    forced[members] += dividends[code] / len(members)
-    print(f"{' + '.join(PLAYERS[m] for m in members):<12} bonus {dividends[code]:>3.0f} €")
-print("shared equally:", dict(zip(PLAYERS, forced.round(2).tolist(), strict=True)))
+properties = (efficiency, dummy, consistency)
+passed = {name: [always(test, rule) for test in properties] for name, rule in rules.items()}
+exercises.gap.check(answer, passed)
+
+# %% tags=["hide-input", "nbval-check-output"]
+print(f"{'':<15}{'local accuracy':>16}{'missingness':>14}{'consistency':>14}")
+for name, results in passed.items():
+    a, b, c = ("yes" if result else "NO" for result in results)
+    print(f"{name:<15}{a:>16}{b:>14}{c:>14}")
 
 # %% [markdown]
-# The same numbers again, without any order of arrival.
+# Two rows have three times "yes", so the theorem as printed is not true: **symmetry is missing**. The paper says that symmetry
+# follows from the other properties. It does not (Fisher, 2020). With symmetry added, the theorem is true (Young, 1985). This matters:
+# if you know an order, such as cause before effect, you may *want* a rule that is not symmetric.
 
 # %% [markdown]
-# ## 3 · From a game to a model
+# ## 4 · From a game to a model
 #
-# The players are the features of one input $x$, and the coalition $S$ are the features whose values we know. The worth of $S$ is what the model $f$ says when only they are known. The others take values of the town, and we average:
+# The players are now the features of one input $x$, and the coalition $S$ are the features whose values we know. The worth of
+# $S$ is what the model $f$ says when only they are known. The others take values from the town, and we average:
 #
 # $$v(S) = \frac{1}{K} \sum_{k=1}^{K} f\big(x \text{ on } S,\; z^{(k)} \text{ elsewhere}\big)$$
 #
-# The rows $z^{(1)}, \dots, z^{(K)}$ are the *background*. Here it is the whole town, so the average is exact, and the price is no black box either: $\text{price} = 60 + 3 \cdot \text{area} + 0.5 \cdot \text{area} \cdot \text{park} + 5 \cdot \text{floor} - 30 \cdot \text{cats}$.
-#
-# You can therefore check the computer with a pencil. The mean area is 65, half of the flats have a park, and cats are banned in a third of them. The formula without its product is a sum, so for cats: $-30 \cdot (1 - \tfrac13) = -20$. The second floor is the mean floor: 0.
-# The product is shared by park and area, averaged over both orders. Park: $\tfrac12\big(0.5 \cdot 65 \cdot \tfrac12 + 0.5 \cdot 50 \cdot \tfrac12\big) = 14.375$.
-
+# The rows $z^{(1)}, \dots, z^{(K)}$ are the *background*. Here it is the whole town. The price is no black box either:
+# price = 60 + 3 · area + 0.5 · area · park + 5 · floor − 30 · cats. So you can check the computer with a pencil. The mean area is
+# 65, half of the flats have a park, cats are banned in a third of them. Cats: $-30 \cdot (1 - \tfrac13) = -20$. Floor: the mean floor is 2, so 0.
+# The product is shared by park and area, averaged over both orders. Park: $\tfrac12(0.5 \cdot 65 \cdot \tfrac12 + 0.5 \cdot 50 \cdot \tfrac12) = 14.375$.
 
 # %%
-def flat_game(masks):
-    """Known facts (B, 4) to mean prices (B,)."""
-    return np.array([mean_price(row) for row in masks])
-
-
-phi_flat = my_shapley(flat_game, 4)
-print("your function on the flat:", dict(zip(FACTS, phi_flat.round(3).tolist(), strict=True)))
-print(f"average {mean_price(np.zeros(4)):.2f} + shares {phi_flat.sum():.2f} = {mean_price(np.ones(4)):.2f}")
+flat_game = shapley.masking_game(flats.predict, FLAT, flats.table)
+phi_flat = shapley.shapley_values(flat_game, 4)
+average, price = flat_game(np.array([[0] * 4, [1] * 4]))
+print("shares:", dict(zip(FACTS, phi_flat.round(3).tolist(), strict=True)))
+print(f"average {average:.2f} + shares {phi_flat.sum():.2f} = {price:.2f}")
 
 # %% [markdown]
-# The usual picture of such an answer is the *waterfall*: start at the average $E[f(X)]$ below, add one share after the other, and arrive at the prediction $f(x)$ on top. The `shap` package draws it. (The block at *floor* has the length 0; `shap` draws a small head all the same.) Below it, the same numbers as one bar, in the manner of shap's *force plot*: red pushes the price up, blue pushes it down. Both colours end at the prediction: the red part reaches it from the left, the blue part from the right. The blue part's length minus the red part's is the distance from the average.
+# The usual picture is the *waterfall*. Start below at the average (`shap` writes it $E[f(X)]$), add one share after the other,
+# and arrive at the prediction $f(x)$ on top.
 
-# %%
+# %% tags=["hide-input"]
 import shap
 
+explained = shap.Explanation(phi_flat, average, FLAT, feature_names=FACTS)
+lesson.shap_figure(shap.plots.waterfall, explained, 7.5, 3.2)
+plots.show(
+    f"Waterfall from the average {average:.0f} to the price {price:.0f}: area is by far the longest block."
+)
 
-def shap_figure(draw, width, height, **options):
-    """Draw one of shap's own plots at the size of this page."""
-    with plt.rc_context({"figure.constrained_layout.use": False}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        draw(show=False, **options)
-        figure = plt.gcf()
-        figure.set_size_inches(width, height)
-        figure.tight_layout()
-        plt.show()
+# %% [markdown]
+# ### What a share is not
+#
+# **A Shapley value is not the change of the prediction if the feature were removed.** That was agent C's number, and it does
+# not add up. A share is an average over *all* coalitions, of which C asks one:
+
+# %%
+leave_one_out = price - flat_game(1 - np.eye(4, dtype=int))
+for fact, share, loss in zip(FACTS, phi_flat, leave_one_out, strict=True):
+    print(f"{fact:<12} Shapley value {share:8.3f}    change without this fact {loss:8.3f}")
+
+# %% [markdown]
+# It is also not what a model *trained* without the column would say, and not what would happen if you changed the flat. And zero does
+# not mean "the model ignores it": a higher floor does cost more, but the second floor is the average.
+#
+# ### Exercise: the worth of a coalition of teams
+#
+# Superpixels, words, the columns of one questionnaire: often a player is not one feature but a *team* of features, which come
+# and go together. Write such a game. `teams` says for each feature the number of its team. The worth is the $v(S)$ above.
 
 
-explained = shap.Explanation(phi_flat, flats.predict(flats.table).mean(), FLAT, feature_names=FACTS)
-shap_figure(partial(shap.plots.waterfall, explained), 7.5, 3.2)
+# %% exercise="worth"
+def worth(predict, x, background, teams, masks):
+    """v(S) for coalitions of teams: masks (B, n) of 0 and 1 to worths (B,).
+
+    predict takes rows (N, d) and returns (N,); x (d,) is explained;
+    background is (K, d); teams (d,) holds numbers 0 … n − 1.
+    """
+    # BEGIN SOLUTION
+    features = masks[:, teams]  # a feature is present when its team is
+    return np.array([predict(np.where(row == 1, x, background)).mean() for row in features])
+    # END SOLUTION
 
 
 # %%
-def force_bar(base, phi, names):
-    """What pushes the prediction up (red, from the left) and down (blue, from the right) in one bar."""
-    answer = base + phi.sum()
-    _, ax = plt.subplots(figsize=(10, 1.7))
-    for sign, colour in ((1, "#b2182b"), (-1, "#2166ac")):
-        edge = answer
-        for i in sorted(np.flatnonzero(sign * phi > 0), key=lambda i: -abs(phi[i])):
-            start, width = edge - (phi[i] if sign > 0 else 0), abs(phi[i])
-            ax.barh(0, width, left=start, color=colour, edgecolor="white", linewidth=2)
-            ax.text(
-                start + width / 2,
-                0,
-                f"{names[i]}\n{phi[i]:+.1f}",
-                color="white",
-                ha="center",
-                va="center",
-                fontsize=9,
-            )
-            edge -= phi[i]
-    for x, label in ((answer, f"prediction {answer:.2f}"), (base, f"average {base:.2f}")):
-        ax.plot([x, x], [-0.55, 0.55], color=plots.INK, linewidth=1.5)
-        ax.text(x, 0.6, label, ha="center", va="bottom", fontsize=10)
-    ax.set(yticks=[], ylim=(-0.6, 1.0), xlabel="thousand euros")
-    ax.spines["left"].set_visible(False)
-    plt.show()
-
-
-force_bar(mean_price(np.zeros(4)), phi_flat, FACTS)
+exercises.worth.check(worth)
 
 # %% [markdown]
-# A caution right away: floor gets 0, and yet a higher floor does cost more. Zero does not mean "the model ignores it". It means that *this* value, compared with *this* background, makes no difference.
-
-# %% [markdown]
-# ## 4 · What does "absent" mean?
+# ## 5 · What does "absent" mean?
 #
-# In our town the columns are independent. In a second town they are not: the parks lie where the large flats are. Then "the area is 50, the park is unknown" can be read in two ways:
-# - **marginal** (also *interventional*): draw the park from the whole town, whatever the area. This asks the model about flats that may not exist.
-# - **conditional** (also *observational*): draw it from the flats that have 50 m². This asks what we can guess from what we know.
+# In our town the columns are independent. In a second town they are not: the parks lie where the large flats are. Then "the
+# area is 50, the park is unknown" can be read in two ways:
+# - **marginal** (also *interventional*): take the park from the whole town, whatever the area. This asks the model about flats that may not exist;
+# - **conditional** (also *observational*): take it from the flats that have 50 m². This asks what we can guess from what we know.
 #
-# To see the difference, take a formula that does not look at the park at all, and explain our flat.
+# To see the difference, explain our flat with a formula that does not look at the park at all. Before you look: can the park get a share?
 
 # %%
-rows_of_table, names_of_rows = [], []
+readings = {}
 for town in ("apartments", "apartments_correlated"):
-    lab_town = load_lab("tabular", table=town, model="formula_without_park")
-    for reading, game in (
-        ("marginal", masking_game(lab_town.predict, FLAT, lab_town.table)),
-        ("conditional", conditional_game(lab_town.predict, FLAT, lab_town.table)),
-    ):
-        rows_of_table.append(my_shapley(game, 4))
-        names_of_rows.append(f"{'correlated' if 'corr' in town else 'independent'}, {reading}")
-show_shares(np.array(rows_of_table), names_of_rows, FACTS, "A price that ignores the park", decimals=1)
+    place = load_lab("tabular", table=town, model="formula_without_park")
+    kind = "correlated" if "corr" in town else "independent"
+    marginal = shapley.masking_game(place.predict, FLAT, place.table)
+    conditional = shapley.conditional_game(place.predict, FLAT, place.table)
+    readings[f"{kind}, marginal"] = shapley.shapley_values(marginal, 4)
+    readings[f"{kind}, conditional"] = shapley.shapley_values(conditional, 4)
+
+# %% tags=["hide-input"]
+lesson.show_shares(
+    np.array(list(readings.values())), list(readings), FACTS, "A price that ignores the park", decimals=1
+)
+plots.show(
+    "Shares of one flat in two towns and two readings. The park gets 0 except in the correlated town with "
+    f"the conditional reading: {readings['correlated, conditional'][0]:.1f}."
+)
 
 # %% [markdown]
-# Look at the first column. Where nothing correlates, both readings agree. In the correlated town the conditional value of the park is large, although the formula never reads it: flats with a park have 80 m² on average instead of 65, so the park *tells* us something about the area. Knowing it first is worth $3 \cdot (80 - 65) = 45$;
-# knowing it after the area is worth nothing; the average is 22.5.
+# Where the columns are independent, both readings agree. In the correlated town the conditional share of the park is large, although
+# the formula never reads it: flats with a park have 80 m² on average instead of 65, so the park *tells* us something about the area.
+# Knowing it first is worth $3 \cdot (80 - 65) = 45$, knowing it after the area nothing; the average is 22.5.
 #
-# Neither is wrong. The marginal one answers "what does the *model* use?", the conditional one "what does this *fact tell* us about the answer?". The price of the marginal one: how many of the flats it asks about exist in the town?
+# Neither reading is wrong. The marginal one answers "what does the *model* use?", the conditional one "what does this *fact tell*
+# us about the answer?". The rest of this lesson is marginal.
+#
+# **Libraries have a third reading.** `shap.TreeExplainer` without background rows is *path-dependent*: at a split on an absent
+# feature it goes both ways, weighted with how many training rows went each way. Here is a tree that gives the right price
+# (with the park in it) for every flat of the correlated town:
 
 # %%
-correlated = load_lab("tabular", table="apartments_correlated")
-known = {tuple(row[:2]) for row in correlated.table}
-mixed = [
-    (park, area)
-    for park, area in (
-        *((FLAT[0], a) for a in correlated.table[:, 1]),
-        *((p, FLAT[1]) for p in correlated.table[:, 0]),
-    )
-]
-print(f"marginal questions about flats that do not exist: {np.mean([m not in known for m in mixed]):.0%}")
-print(f"areas of flats with a park: {sorted({int(a) for p, a in known if p == 1})}")
-print(f"areas of flats without one: {sorted({int(a) for p, a in known if p == 0})}")
+from sklearn.tree import DecisionTreeRegressor
+
+town = load_lab("tabular", table="apartments_correlated")
+tree = DecisionTreeRegressor(random_state=0).fit(town.table, town.predict(town.table))
+conditional = shapley.conditional_game(town.predict, FLAT, town.table)
+marginal = shapley.masking_game(town.predict, FLAT, town.table)
+print("equal on every flat:", np.allclose(tree.predict(town.table), town.predict(town.table)))
+four_readings = {
+    "tree, marginal": shapley.tree_shap(tree, FLAT, town.table),
+    "tree, path-dependent (the default)": shap.TreeExplainer(tree).shap_values(FLAT[None])[0],
+    "conditional": shapley.shapley_values(conditional, 4),
+    "formula, marginal": shapley.shapley_values(marginal, 4),
+}
+
+# %% tags=["hide-input"]
+for name, values in four_readings.items():
+    print(f"{name:<36}" + "".join(f"{f} {v:7.2f}   " for f, v in zip(FACTS[:2], values, strict=False)))
 
 # %% [markdown]
-# Only a few here. With thirty columns instead of two, nearly every question is about something that never occurs (lesson 06, card 3).
-#
-# The rest of this lesson is marginal. `shap` is, too, except for its best-known explainer: `TreeExplainer` without background rows is *path-dependent*. At a split on an absent feature it goes both ways, weighted with how many training rows went each way: a rough conditional reading, and other numbers (section 7 shows them). Pass the background.
+# All four rows add up, and no two agree. The path-dependent row is neither the marginal nor the conditional one. And compare the
+# first row with the last: tree and formula agree on all flats that exist, but the marginal reading also asks about flats that do
+# not. So say which reading you show. With `shap`, pass the background.
 
 # %% [markdown]
-# ## 5 · SHAP is LIME with another kernel
+# ## 6 · SHAP is a regression
 #
-# Lundberg and Lee noticed in 2017 that several methods have the same form. They explain the prediction by a linear function of switches $z' \in \{0, 1\}^n$ (1: the feature is known), an **additive feature attribution**:
+# Lundberg and Lee noticed that several methods have one form: a linear function of switches $z' \in \{0, 1\}^n$ (1: the feature
+# is known), an **additive feature attribution**:
 #
 # $$g(z') = \phi_0 + \sum_{i=1}^{n} \phi_i z'_i .$$
 #
-# LIME is one of them: its coefficients are the $\phi_i$. The paper names three properties that one would like:
-# - **local accuracy**: with all switches on, $g(1, \dots, 1) = f(x)$, and with all off, $g(0, \dots, 0) = \phi_0 = v(\varnothing)$. (In the game: efficiency.)
-# - **missingness**: a feature whose switch is off in the input gets no share. (An example: a superpixel that looks the same shown and hidden.)
-# - **consistency**: if the model changes so that a feature adds more to every coalition, or the same, its share does not fall.
-#
-# Its theorem 1: only Shapley values have all three. So LIME, with the kernel that it chose by feeling, cannot have them. Watch it on the band. We add Dora, who only watches, and ask LIME with *all* coalitions and without its *ridge* (the penalty that pulls coefficients towards zero), so that nothing is left to chance.
-
-# %%
-from course_utils.methods.lime import (
-    cosine_distances,
-    exponential_kernel,
-    fit_surrogate,
-    hidden_image,
-    hide_words,
-    lime_text,
-    paint,
-    sample_masks,
-    sample_word_masks,
-    split_words,
-)
-
-
-def all_masks(n):
-    """Every setting of n switches (2ⁿ, n), the one with all on first."""
-    return (~np.arange(2**n)[:, None] >> np.arange(n)) & 1
-
-
-four = all_masks(4)
-by_lime = fit_surrogate(four, band(four[:, :3]), exponential_kernel(cosine_distances(four), 0.25), ridge=0.0)
-by_shapley = my_shapley(lambda masks: band(masks[:, :3]), 4)
-print(f"{'':<10}{'Ann':>8}{'Ben':>8}{'Cem':>8}{'Dora':>8}{'nobody':>9}{'all':>8}")
-print(f"{'LIME':<10}" + "".join(f"{v:>8.2f}" for v in by_lime.coefficients), end="")
-print(f"{by_lime.intercept:>9.2f}{by_lime.prediction:>8.2f}")
-print(f"{'Shapley':<10}" + "".join(f"{v:>8.2f}" for v in by_shapley), end="")
-print(f"{0:>9.2f}{by_shapley.sum():>8.2f}")
-
-# %% [markdown]
-# LIME's line is additive, but it misses both ends (columns "nobody" and "all"): it gives a negative amount to the empty coalition, and less than 90 to the whole band. That breaks local accuracy. And it pays Dora, who adds nothing to any coalition: that breaks the dummy axiom, which the three properties together imply.
-#
-# **Consistency**, tested on Shapley values: raise what player 3 adds, by a random amount in each coalition. Her share must not fall.
-
-# %%
-bonus = np.random.default_rng(3).uniform(0, 5, 32)
-
-
-def richer(masks):
-    masks = np.asarray(masks)
-    return random_game(1)(masks) + masks[:, 3] * bonus[masks @ (1 << np.arange(5))]
-
-
-before, after = my_shapley(random_game(1), 5)[3], my_shapley(richer, 5)[3]
-print(f"share of player 3: before {before:.2f}, after {after:.2f}")
-
-# %% [markdown]
-# ### The Shapley kernel
-#
-# Which weights make LIME's regression give Shapley values? Theorem 2 of the paper: with $s$ the number of switches that are on,
+# *[LIME](glossary.md#lime)* (lesson 06) is one of them. It switches parts of the input off at random, asks the model, and fits this line by a weighted
+# regression. The weights are its *kernel*: questions near the full input count more. Which kernel gives Shapley values?
+# Theorem 2 of the paper, with $s$ the number of switches that are on:
 #
 # $$\pi(s) = \frac{n-1}{\binom{n}{s}\, s\,(n-s)} .$$
 #
-# It is infinite for $s = 0$ and $s = n$: those two points must lie *on* the line, which is local accuracy. Compare it with LIME's kernel of lesson 06, $\exp(-D^2 / 2\sigma^2)$ with $D = 1 - \sqrt{s/n}$ and $\sigma = 0.25$. Left: the weight of one coalition. Right: of all coalitions of a size together (there are $\binom{n}{s}$ of them), as a share of the total.
+# It is infinite for $s = 0$ and $s = n$: those two points must lie *on* the line, which is efficiency.
+#
+# ### Exercise: write the kernel
+#
+# Give the weight $\pi(s)$ for every size in `sizes`. `comb(n, s)` is $\binom{n}{s}$, for plain whole numbers.
+
+
+# %% exercise="kernel"
+def kernel(n, sizes):
+    """The Shapley kernel π(s) for each size in `sizes` (B,), all between 1 and n − 1."""
+    # BEGIN SOLUTION
+    return np.array([(n - 1) / (comb(n, int(s)) * s * (n - s)) for s in sizes])
+    # END SOLUTION
+
 
 # %%
+exercises.kernel.check(kernel)
+
+# %% [markdown]
+# LIME's kernel for pictures is $\exp(-D^2 / 2\sigma^2)$ with $D = 1 - \sqrt{s/n}$ and the width $\sigma = 0.25$. Below, left: the weight of one
+# coalition. Right: of all $\binom{n}{s}$ coalitions of a size together.
+
+# %% tags=["hide-input"]
 n = 12
 on = np.arange(1, n)
 kernels = {
-    "Shapley kernel": shapley_kernel(n, on),
-    "LIME, σ = 0.25": exponential_kernel(1 - np.sqrt(on / n), 0.25),
+    "Shapley kernel": shapley.shapley_kernel(n, on),
+    "LIME, σ = 0.25": np.exp(-((1 - np.sqrt(on / n)) ** 2) / (2 * 0.25**2)),
 }
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
 for (name, weight), style in zip(kernels.items(), ("o-", "s--"), strict=True):
@@ -513,25 +479,30 @@ axes[1].set(xlabel="players present (of 12)", ylabel="share of the total weight"
 axes[0].legend()
 axes[0].set_title("LIME trusts large coalitions, Shapley both ends", loc="left")
 axes[1].set_title("Together: LIME looks at the middle", loc="left")
-plt.show()
+plots.show(
+    "Two kernels against the number of players present. The Shapley kernel is high at both ends and low in the "
+    "middle; LIME's rises with the number of players, and its total weight peaks in the middle."
+)
 
 # %% [markdown]
-# It is no accident that the Shapley kernel likes nearly empty and nearly full coalitions: they say most about single players.
+# Nearly empty and nearly full coalitions say most about single players, and there the Shapley kernel is high.
 #
 # ### KernelSHAP by hand
 #
-# A weighted regression in which both ends are fixed. Both ends on the line mean $\phi_0 = v(\varnothing)$ and $\phi_n = \Delta - \sum_{i<n} \phi_i$, with $\Delta = v(N) - v(\varnothing)$. Put that into $g(z')$, and sort:
+# Both ends on the line mean $\phi_0 = v(\varnothing)$ and $\phi_n = \Delta - \sum_{i<n} \phi_i$, with $\Delta = v(N) - v(\varnothing)$. Put that
+# into $g(z')$, and sort:
 #
 # $$v(S) - v(\varnothing) - z'_n \Delta \;\approx\; \sum_{i<n} \phi_i\,(z'_i - z'_n) .$$
 #
-# Left is `target`, the brackets on the right are `design`. It is an ordinary weighted regression for the first $n - 1$ players; the last one gets the rest.
+# Left is `target`, the brackets on the right are `design`. It is an ordinary weighted regression for the first $n - 1$ players;
+# the last one gets the rest.
 
 
-# %%
+# %% tags=["by-hand"]
 def my_kernel_shap(value, n, masks):
     """Shapley values (n,) from coalitions `masks` (B, n), without the empty and the full one."""
     empty, full = value(np.array([[0] * n, [1] * n]))
-    weights = shapley_kernel(n, masks.sum(axis=1))
+    weights = shapley.shapley_kernel(n, masks.sum(axis=1))
     target = value(masks) - empty - masks[:, -1] * (full - empty)
     design = masks[:, :-1] - masks[:, -1:]  # what a player gets, the last one loses
     root = np.sqrt(weights)
@@ -539,117 +510,53 @@ def my_kernel_shap(value, n, masks):
     return np.append(phi, full - empty - phi.sum())
 
 
-inner = all_masks(4)[1:-1]
-print("regression:", my_kernel_shap(flat_game, 4, inner).round(3))
-print("formula:   ", phi_flat.round(3))
+band = look_up(EARNED)
+print("regression:", my_kernel_shap(band, 3, all_masks(3)[1:-1]).round(3))
+print("formula:   ", shapley.shapley_values(band, 3).round(3))
 
 # %% [markdown]
-# Why is that useful? The formula needs *all* coalitions. A regression also works with some of them. That is the door to large games.
+# The formula needs *all* coalitions. A regression also works with some of them.
 
 # %% [markdown]
-# ## 6 · The ladder: from exact to fast
+# ## 7 · Few questions, and their error
 #
-# ### Rung 1: ask everything
-#
-# $2^n$ coalitions are no problem for a computer if the game is cheap. Twenty players are about a million coalitions. This game has a known answer: $v(S) = (\sum_{i \in S} a_i)^2$ gives $\phi_i = a_i \sum_j a_j$.
+# $2^n$ coalitions are no problem while the game is cheap: twenty players are about a million. A network costs more. We take
+# four scenes (drawn pictures with two objects each) and cut them into about ten *[superpixels](glossary.md#superpixel)*, patches of similar colour.
+# They are the players; a hidden one is painted in its mean colour. All versions of a picture go through the network once, so all its Shapley
+# values are exact. The scenes are the first four with at most ten superpixels, and we ask about both objects: eight games.
 
 # %%
-a = np.random.default_rng(0).random(20)
-exact_20 = shapley_values(lambda masks: (masks @ a) ** 2, 20)
-right = np.allclose(exact_20, a * a.sum(), atol=1e-9)
-print(f"{2**20:,} coalitions, equal to the known answer: {right}")
+scenes = load_lab("scenes", n_objects=2)
+cuts = {i: superpixels(scenes.images[i]) for i in range(len(scenes))}
+few = [i for i, cut in cuts.items() if cut.max() < 10][:4]
+games = {}
+for i in few:
+    n_parts = int(cuts[i].max()) + 1
+    answers = pictures.network_answers(scenes, scenes.images[i], cuts[i], all_masks(n_parts))
+    for c in scenes.targets[i].tolist():
+        games[i, c] = (look_up(answers[:, c]), n_parts)
+exact = {key: shapley.shapley_values(*game) for key, game in games.items()}
 
-# %% [markdown]
-# Now a game that costs something: the scene with two objects from lesson 06, cut into 12 superpixels. All $2^{12} = 4{,}096$ versions of the picture go through the network, in batches. We keep the *logits* of all ten classes. From then on every game about this picture is a look-up in that table.
-
-# %%
-from skimage.segmentation import mark_boundaries, slic
-from tqdm.auto import tqdm
-
-lab = load_lab("scenes", n_objects=2)
-both = np.take_along_axis(lab.predict(lab.images), lab.targets.numpy(), axis=1)
-scene = int(both.min(axis=1).argmax())  # the scene about which the network is least decided
-image, target, other = lab.images[scene], int(lab.targets[scene, 0]), int(lab.targets[scene, 1])
-names = {c: lab.class_names[c] for c in (target, other)}
-
-
-def superpixels(picture, n=15):
-    """Labels (H, W) of about `n` patches of similar colour, counted from 0."""
-    return slic(picture, n_segments=n, compactness=10, sigma=1, start_label=0)
-
-
-def network_answers(lab, picture, segments, masks, batch_size=16):
-    """Logits (B, classes) for a picture whose superpixels are hidden where `masks` (B, d) is 0."""
-    shown, hidden = (lab.preprocess(p[None]) for p in (picture, hidden_image(picture, segments)))
-    owner = torch.from_numpy(segments).to(lab.device)  # which player each pixel belongs to
-    batches = torch.from_numpy(np.array(masks)).to(lab.device).bool().split(batch_size)
-    answers = []
-    with torch.inference_mode():
-        for batch in tqdm(batches, leave=False, disable=len(batches) < 50):
-            on = batch[:, owner][:, None]
-            inputs = torch.where(on, shown, hidden).contiguous(memory_format=torch.channels_last)
-            answers.append(lab.model(inputs).cpu())
-    return torch.cat(answers).double().numpy()
-
-
-def softmax(logits):
-    """Probabilities (B, classes)."""
-    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-
-
-segments = superpixels(image)
-d = int(segments.max()) + 1
-every = all_masks(d)[::-1]  # row c is coalition number c
-logits = network_answers(lab, image, segments, every)
-chances = softmax(logits)
-
-
-def look_up(worths):
-    """The game whose worths (2ᵈ,) are known."""
-    return lambda masks: worths[np.asarray(masks).astype(int) @ (1 << np.arange(d))]
-
-
-picture_game = look_up(chances[:, target])  # worth: the probability of the class
-phi_picture = shapley_values(picture_game, d)
-print(f"{d} superpixels, {len(every):,} coalitions")
-print(f"all hidden: {chances[0, target]:.3f}, all shown: {chances[-1, target]:.3f}")
-print(
-    f"difference: {chances[-1, target] - chances[0, target]:.3f}, sum of the shares: {phi_picture.sum():.3f}"
-)
-
-# %%
-lime_picture = fit_surrogate(
-    every[::-1], picture_game(every[::-1]), exponential_kernel(cosine_distances(every[::-1]), 0.25), ridge=0.0
-)
-exact_other = shapley_values(look_up(chances[:, other]), d)
-figure, axes = plots.grid(1, 5, ratio=1.1)
-axes[0, 0].imshow(mark_boundaries(image, segments, color=(1, 1, 1)))
-axes[0, 0].set_title(f"{d} superpixels", fontsize=10)
-axes[0, 1].imshow(hidden_image(image, segments))
-axes[0, 1].set_title("all hidden", fontsize=10)
-for ax, values, title in (
-    (axes[0, 2], phi_picture, f"Shapley: why {names[target]}?"),
-    (axes[0, 3], lime_picture.coefficients, f"LIME: why {names[target]}?"),
-    (axes[0, 4], exact_other, f"Shapley: why {names[other]}?"),
-):
-    ax.imshow(plots.overlay(image, paint(values, segments), signed=True))
-    ax.set_title(title, fontsize=10)
-plt.show()
-print(
-    f"correlation of the two, all questions asked: {np.corrcoef(phi_picture, lime_picture.coefficients)[0, 1]:.2f}"
-)
-print(
-    f"LIME's line at both ends: {lime_picture.intercept:.2f} and {lime_picture.prediction:.2f}; "
-    f"the network: {chances[0, target]:.2f} and {chances[-1, target]:.2f}"
+# %% tags=["hide-input"]
+figure, axes = plots.grid(2, 4, ratio=1.05)
+for column, i in enumerate(few):
+    for row, c in enumerate(scenes.targets[i].tolist()):
+        heat = exact[i, c][cuts[i]]
+        axes[row, column].imshow(plots.overlay(scenes.images[i], heat, signed=True))
+        axes[row, column].set_title(
+            f"why {scenes.class_names[c]}? (±{np.abs(exact[i, c]).max():.2f})", fontsize=9
+        )
+plots.show(
+    "Exact Shapley values of the superpixels of four scenes, for each of the two objects. What is red, for the "
+    "class, in one row is often blue, against it, in the other."
 )
 
 # %% [markdown]
-# Red speaks for the class, blue against it. With all questions asked, nothing in these maps is chance. Here LIME and Shapley tell nearly the same story with different numbers: only Shapley's add up.
+# Red speaks for the class, blue against it; full colour stands for the number above the picture. Nothing here is chance.
 #
-# ### Rung 2: some of the coalitions
-#
-# **KernelSHAP** asks the sizes with the largest weight completely, while the budget lasts, and draws the others at random. **Permutation sampling** goes back to the definition: walk through a few random orders, and average what the players add. One walk of $n$ players asks $n - 1$ coalitions (besides the two ends), and each walk
-# already adds up. *Antithetic* walks take each order forwards and backwards: what two players earn together then comes out exactly right, and only larger groups leave chance behind.
+# **KernelSHAP** asks the sizes with the largest weight completely, while the budget lasts, and draws the others at random.
+# **Permutation sampling** goes back to the definition: walk through a few random orders, and average what the players add.
+# *Antithetic* walks take each order forwards and backwards.
 
 
 # %%
@@ -664,189 +571,70 @@ def my_permutation_shap(value, n, n_orders, seed=0):
     return phi
 
 
+# %% tags=["hide-input"]
+key = (few[3], scenes.targets[few[3], 0].item())
 for n_orders in (1, 10, 100):
-    error = np.abs(my_permutation_shap(picture_game, d, n_orders) - phi_picture).max()
-    print(
-        f"{n_orders:>4} orders: largest error {error:.3f}, sum {my_permutation_shap(picture_game, d, n_orders).sum():.3f}"
-    )
+    estimate = my_permutation_shap(*games[key], n_orders)
+    print(f"{n_orders:>4} orders: error {lesson.worst(estimate, exact[key]):4.0%}, sum {estimate.sum():.4f}")
+print(f"   exact:               sum {exact[key].sum():.4f}")
 
 # %% [markdown]
-# The sum is right from the first order on. So a sum that adds up proves nothing about the single shares!
+# The *error* is the largest distance from the exact values, as a share of the largest one. The sum is right from the first
+# order on. **A sum that adds up proves nothing about the single shares.**
 #
-# ### Rung 3: shortcuts for special models
-#
-# - **Linear models**, $f(x) = b + \sum_i w_i x_i$: each feature adds the same to every coalition, so $\phi_i = w_i (x_i - \text{mean of } z_i)$. No questions at all.
-# - **Trees** (TreeSHAP): a leaf is a small game of its own, with only the features on its path as players. Forests are sums of leaves, and additivity does the rest. Exact, in no time.
-# - **Networks** (DeepSHAP, GradientSHAP): these use the gradient. *GradientSHAP* averages $(x_i - z_i)\,\partial f/\partial x_i$ at random points between $x$ and background rows $z$. *DeepSHAP* pushes differences from the background through the layers. Both add up (on average), and neither is exact for a network with interactions.
-#
-# To compare **all** rungs we need one game that all of them can play. The model: a small network that predicts the course of diabetes from ten measurements (scikit-learn's table). We copy its weights to PyTorch, so that it has gradients. The closed form needs a linear model and TreeSHAP needs trees, so they explain *stand-ins*: a linear model
-# and a forest that were fitted to the network's own answers. Exact on the stand-in, they carry its error.
+# **Predict** before you look at the figure: which estimate is closer, KernelSHAP or walks? Is it the same with few and with
+# many questions? All questions are now look-ups.
 
 # %%
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
-from torch import nn
-
-patients = load_lab("tabular", table="diabetes", model="network")
-training = patients.table[~patients.unseen]
-background = training[:50]
-patient = patients.table[np.flatnonzero(patients.unseen)[0]]
-scaler, perceptron = patients.model.regressor_[0], patients.model.regressor_[-1]
-unit, centre = patients.model.transformer_.scale_, patients.model.transformer_.mean_
-
-first = torch.tensor(perceptron.coefs_[0].T / scaler.scale_)
-network = nn.Sequential(nn.Flatten(), nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1)).double()
-with torch.no_grad():  # scaling and un-scaling become part of the weights
-    network[1].weight.copy_(first)
-    network[1].bias.copy_(torch.tensor(perceptron.intercepts_[0]) - first @ torch.tensor(scaler.mean_))
-    network[3].weight.copy_(torch.tensor(perceptron.coefs_[1].T * unit))
-    network[3].bias.copy_(torch.tensor(perceptron.intercepts_[1] * unit + centre))
-    copied = network(torch.tensor(patients.table))[:, 0].numpy()
-print("the copy answers as the original:", np.allclose(copied, patients.predict(patients.table)))
-
-patient_game = masking_game(patients.predict, patient, background)
-phi_patient = shapley_values(patient_game, 10)
-answers = patients.predict(training)
-stand_in_line = LinearRegression().fit(training, answers)
-stand_in_forest = RandomForestRegressor(50, random_state=0).fit(training, answers)
-as_picture = partial(torch.reshape, shape=(-1, 10, 1, 1))  # our gradient_shap takes (N, C, H, W)
-
-# %% [markdown]
-# **Predict before you look**: which estimate will be closer at the same budget, KernelSHAP or permutations? And which of the shortcuts comes closest to the exact values?
-
-# %%
-from captum.attr import DeepLiftShap, KernelShap
-
-
-def worst(values, exact):
-    """The largest error, as a share of the largest exact value."""
-    return np.abs(np.asarray(values) - exact).max() / np.abs(exact).max()
-
-
-def sampled_errors(value, n, exact, budgets, n_seeds=6):
-    """Mean error of the sampling estimates for each budget (number of coalitions)."""
-    methods = {
-        "KernelSHAP": kernel_shap,
-        "permutations, antithetic": permutation_shap,
-        "permutations": partial(permutation_shap, antithetic=False),
-    }
-    return {
-        name: [
-            np.mean([worst(method(value, n, b, random_state=s), exact) for s in range(n_seeds)])
-            for b in budgets
-        ]
-        for name, method in methods.items()
-    }
-
-
-# %% [markdown]
-# First the shortcuts, and the sampling on the network:
-
-# %%
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # captum says that it hangs hooks into the network
-    deep = DeepLiftShap(network).attribute(torch.tensor(patient)[None], torch.tensor(background), target=0)
-deep = deep.detach().numpy()[0]
-
-
-def gradient_estimate(n_samples, seed):
-    return (
-        gradient_shap(
-            network,
-            as_picture(torch.tensor(patient)),
-            0,
-            as_picture(torch.tensor(background)),
-            n_samples,
-            generator=torch.Generator().manual_seed(seed),
-        )
-        .numpy()
-        .ravel()
-    )
-
-
-K = len(background)
-budgets = np.array([18, 36, 72, 144, 288, 576])
-errors = sampled_errors(patient_game, 10, phi_patient, budgets)
-draws = np.array([100, 400, 1600, 6400])
-gradient_errors = [
-    np.mean([worst(gradient_estimate(int(m), s), phi_patient) for s in range(3)]) for m in draws
-]
-shortcuts = {
-    "linear closed form, stand-in": (
-        len(training),  # what the network was asked for the fit
-        worst(linear_shap(stand_in_line.coef_, patient, background), phi_patient),
-    ),
-    "TreeSHAP, stand-in forest": (
-        len(training),
-        worst(tree_shap(stand_in_forest, patient, background), phi_patient),
-    ),
-    "DeepSHAP": (2 * K, worst(deep, phi_patient)),
+estimators = {
+    "KernelSHAP": shapley.kernel_shap,
+    "walks, antithetic": shapley.permutation_shap,
+    "walks, plain": lambda *game, **seed: shapley.permutation_shap(*game, antithetic=False, **seed),
 }
-for name, (rows, error) in shortcuts.items():
-    print(f"{name:<30}{rows:>7} rows, error {error:.2f}")
-for m, error in zip(draws, gradient_errors, strict=True):
-    print(f"{'GradientSHAP':<30}{2 * m:>7} rows, error {error:.2f}")
+per_player = [2, 4, 8, 16]  # questions for each player
+errors = {name: np.zeros((len(games), len(per_player))) for name in estimators}
+for name, estimator in estimators.items():
+    for row, (key, (game, n_parts)) in enumerate(games.items()):
+        for column, budget in enumerate(per_player):
+            runs = [estimator(game, n_parts, budget * n_parts, random_state=s) for s in range(6)]
+            errors[name][row, column] = np.mean([lesson.worst(run, exact[key]) for run in runs])
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 3.6))
+for (name, values), marker, shift in zip(errors.items(), "os^", (0.93, 1, 1.07), strict=True):
+    x = np.array(per_player) * shift
+    (line,) = ax.plot(x, np.median(values, axis=0), marker + "-", label=name)
+    ax.vlines(x, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.4, linewidth=2)
+ax.set(xscale="log", yscale="log", xlabel="questions for each player", ylabel="error / largest value")
+ax.set_xticks(per_player, per_player)
+ax.minorticks_off()
+ax.legend(fontsize=9)
+ax.set_title("Median error of eight games, with the smallest and the largest", loc="left")
+medians = {name: np.median(values, axis=0) for name, values in errors.items()}
+plots.show(
+    "Error of three estimators against the questions for each player. At two questions the antithetic walks "
+    f"have the smallest median ({medians['walks, antithetic'][0]:.2f}), at sixteen KernelSHAP "
+    f"({medians['KernelSHAP'][3]:.3f}); the largest and the smallest error differ by a factor of ten or more."
+)
 
 # %% [markdown]
-# Then the picture of section 6, where only sampling is possible, with captum's KernelSHAP beside ours. All questions are look-ups.
-
-# %%
-picture_budgets = np.array([22, 44, 88, 176, 352, 704, 1408])
-picture_errors = sampled_errors(picture_game, d, phi_picture, picture_budgets)
-lime_floor = worst(lime_picture.coefficients, phi_picture)
-
-captum_shap = KernelShap(lambda masks: torch.from_numpy(picture_game(masks.numpy())))
-captum_budgets, captum_errors = np.array([44, 88, 176, 352, 704]), []
-for budget in captum_budgets.tolist():
-    torch.manual_seed(0)
-    runs = [
-        captum_shap.attribute(
-            torch.ones(1, d), baselines=torch.zeros(1, d), n_samples=budget, perturbations_per_eval=64
-        ).numpy()[0]
-        for _ in range(3)
-    ]
-    captum_errors.append(np.mean([worst(values, phi_picture) for values in runs]))
-
-# %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True)
-for (name, values), style in zip(errors.items(), ("o-", "s-", "s:"), strict=True):
-    left.loglog(budgets * K, values, style, label=name)
-    right.loglog(picture_budgets, picture_errors[name], style, label=name)
-left.loglog(2 * draws, gradient_errors, "^-", label="GradientSHAP")
-for (name, (cost, error)), marker in zip(shortcuts.items(), ("P", "X", "D"), strict=True):
-    left.loglog(cost, error, marker, markersize=9, label=name)
-left.loglog(2**10 * K, 2e-4, "*", color=plots.INK, markersize=13, label="enumeration (exact)")
-right.loglog(2**d, 2e-4, "*", color=plots.INK, markersize=13)
-right.loglog(captum_budgets, captum_errors, "v--", color=plots.COLOURS[5], label="captum KernelShap")
-right.axhline(lime_floor, color=plots.BASELINE, linestyle="--")
-right.annotate("LIME, all asked", (5200, lime_floor * 1.12), ha="right", color=plots.BASELINE, fontsize=9)
-right.legend(*([part[-1]] for part in right.get_legend_handles_labels()), loc="lower left", fontsize=9)
-left.set(xlabel="rows that go through the network", ylabel="largest error / largest value")
-right.set(xlabel="pictures that go through the network")
-left.set_title("Ten measurements: all rungs", loc="left")
-right.set_title(f"{d} superpixels: what a black box allows", loc="left")
-figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-plt.show()
+# With two questions a player the antithetic walks have the smallest median error, with eight or more KernelSHAP has, and plain walks
+# need most questions. Look at the vertical lines, too: with the same method and budget, one game's error is ten times
+# another's. You only know your error if you have something exact. On a large game, at least repeat the estimate with another
+# seed.
 
 # %% [markdown]
-# The left panel has one game and all rungs; a gradient counts as two rows, and a star marks where enumeration is exact (its error is rounding; it is drawn at the lower border). The right panel has the picture. What to see:
-# - estimates get better with the budget. With very few questions the antithetic walks win, on both sides; with more, the course's KernelSHAP does. Of the course's three, the plain walks are last nearly all the way. captum's regression draws every coalition at random, and pays for it;
-# - a stand-in is cheap once it is fitted (its rows are those that the network answered for the fit), and exact *for the stand-in*. Its error does not fall with anything but a better stand-in, and here both are far off;
-# - of the shortcuts, DeepSHAP comes closest for its price (the errors are printed above). GradientSHAP flattens out: it converges, but to another number (it shares interactions in another way);
-# - LIME with all questions asked has a distance from Shapley that no budget cures. It answers another question.
+# ## 8 · The proof, and a default that surprises
 #
-# One patient, one picture: other games put the curves elsewhere.
+# The flat once more, by `shap`'s enumeration, by `shap`'s regression and by captum's average over all orders.
 
-# %% [markdown]
-# ## 7 · The proof, and four surprises
-#
-# Everything exact is compared with `shap` and captum. The flat first: your function, `shap`'s enumeration, its regression (with all coalitions and `l1_reg=0`; you will soon see why), captum's average over all orders, and the lab's own exact values.
-
-# %%
+# %% tags=["hide-input"]
+import shap
+import torch
 from captum.attr import ShapleyValues
 
 
-class Town(nn.Module):
+class Town(torch.nn.Module):
     """The price formula in PyTorch, for captum."""
 
     def forward(self, x):
@@ -854,607 +642,198 @@ class Town(nn.Module):
         return 60 + 3 * area + 0.5 * area * park + 5 * floor - 30 * cats
 
 
+# %%
+ours = shapley.shapley_values(shapley.masking_game(flats.predict, FLAT, flats.table), 4)
 everyone = shap.maskers.Independent(flats.table, max_samples=len(flats.table))
 by_enumeration = shap.explainers.Exact(flats.predict, everyone)(FLAT[None]).values[0]
 kernel_explainer = shap.KernelExplainer(flats.predict, flats.table)
 by_regression = kernel_explainer.shap_values(FLAT[None], l1_reg=0, silent=True)[0]
-town_rows = torch.tensor(flats.table)
-by_orders = ShapleyValues(Town()).attribute(torch.tensor(FLAT).expand_as(town_rows), baselines=town_rows)
+rows = torch.tensor(flats.table)
+by_orders = ShapleyValues(Town()).attribute(torch.tensor(FLAT).expand_as(rows), baselines=rows)
 
-line_by_shap = shap.LinearExplainer(stand_in_line, background).shap_values(patient[None])[0]
-forest_by_shap = shap.TreeExplainer(stand_in_forest).shap_values(patient[None])[0]
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    deep_by_shap = shap.DeepExplainer(network, torch.tensor(background)).shap_values(
-        torch.tensor(patient)[None]
-    )
-
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 judge.agreement_table(
     [
-        ("the known answer", my_shapley(flat_game, 4), flats.exact(FLAT)[0], "your function"),
-        ("shap Exact", my_shapley(flat_game, 4), by_enumeration, "the whole town as background"),
-        ("shap KernelExplainer", my_shapley(flat_game, 4), by_regression, "all coalitions, l1_reg=0"),
-        (
-            "captum ShapleyValues",
-            my_shapley(flat_game, 4),
-            by_orders.mean(dim=0),
-            "all orders, each background row",
-        ),
-        ("your KernelSHAP", my_kernel_shap(flat_game, 4, inner), phi_flat, "all coalitions"),
-        (
-            "shap LinearExplainer",
-            linear_shap(stand_in_line.coef_, patient, background),
-            line_by_shap,
-            "marginal",
-        ),
-        (
-            "shap TreeExplainer",
-            tree_shap(stand_in_forest, patient, method="path_dependent"),
-            forest_by_shap,
-            "path-dependent",
-        ),
-        (
-            "enumeration of a forest",
-            tree_shap(stand_in_forest, patient, background[:8]),
-            shapley_values(masking_game(stand_in_forest.predict, patient, background[:8]), 10),
-            "interventional",
-        ),
-        ("captum / shap DeepSHAP", deep, deep_by_shap.ravel(), "each other; both add up"),
+        ("the known answer", ours, flats.exact(FLAT)[0], "the course's enumeration"),
+        ("shap Exact", ours, by_enumeration, "the whole town as background"),
+        ("shap KernelExplainer", ours, by_regression, "all coalitions, l1_reg=0"),
+        ("captum ShapleyValues", ours, by_orders.mean(dim=0), "all orders, each background row"),
     ]
 )
 
 # %% [markdown]
-# Read the notes on the right. `shap.TreeExplainer(forest)`, with nothing else, agrees with the *path-dependent* values. Do they equal the marginal ones?
-
-# %%
-with_background = tree_shap(stand_in_forest, patient, background)
-print(
-    f"TreeExplainer without background, largest distance from the marginal values: "
-    f"{np.abs(forest_by_shap - with_background).max():.1f} (the largest marginal value is {np.abs(with_background).max():.1f})"
-)
-
-# %% [markdown]
-# They do not, although both add up (each to the distance from its own average). Say which ones you show. That was a first surprise; here are three more.
+# Trees, networks and interaction values have their own rows in companion 07c.
 #
-# ### Surprise 2: sixteen equal players
+# ### Exercise: predict, then run
 #
-# Each of the sixteen adds 1 to every coalition, so each should get 1. `shap.KernelExplainer` is called with its default options, and with a budget that is far more than enough. **Predict**: what will the sixteen get? Write it down, then run the cell.
+# Why `l1_reg=0` in the table? Take twenty-five equal players, each of whom adds 1 to every coalition, so each should get 1. By default
+# `shap.KernelExplainer` first selects ten features, silently. What does a player that gets anything at all get, on average?
+# Write a number, then run the next cells.
+
+# %% exercise="crowd"
+answer = None  # a number
+# BEGIN SOLUTION
+answer = 25 / 10  # ten players are kept, and share the 25
+# END SOLUTION
 
 
 # %%
-def sixteen(masks):
+def crowd(masks):
     return np.asarray(masks, float).sum(axis=1)
 
 
-explainer = shap.KernelExplainer(sixteen, np.zeros((1, 16)), seed=0)
-default_values = explainer.shap_values(np.ones((1, 16)), nsamples=1000, silent=True)[0]
-plain_values = explainer.shap_values(np.ones((1, 16)), nsamples=1000, l1_reg=0, silent=True)[0]
-figure, ax = plt.subplots(figsize=(8, 2.6))
-ax.bar(np.arange(16) - 0.2, default_values, 0.4, color="#d55e00", label="default")
-ax.bar(np.arange(16) + 0.2, plain_values, 0.4, label="l1_reg=0")
-ax.set(xlabel="player", ylabel="value", xticks=range(16), ylim=(0, None))
+explainer = shap.KernelExplainer(crowd, np.zeros((1, 25)), seed=0)
+by_default = explainer.shap_values(np.ones((1, 25)), nsamples=1000, silent=True)[0]
+without_selection = explainer.shap_values(np.ones((1, 25)), nsamples=1000, l1_reg=0, silent=True)[0]
+exercises.crowd.check(answer, by_default)
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8.5, 2.6))
+ax.bar(np.arange(25) - 0.2, by_default, 0.4, color="#d55e00", label="default")
+ax.bar(np.arange(25) + 0.2, without_selection, 0.4, color=plots.ACCENT, label="l1_reg=0")
+ax.set(xlabel="player", ylabel="value", xticks=range(0, 25, 4), ylim=(0, None))
 ax.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
-ax.set_title("What sixteen equal players get", loc="left")
-plt.show()
-
-# %% [markdown]
-# The orange bars are the default. It first selects ten features with a lasso and fits only those, so symmetry is broken, silently, and the ten share what belongs to the others (which ten get it is chance). Pass `l1_reg=0`.
-#
-# ### Surprise 3: next to a threshold
-#
-# TreeSHAP is exact. Its fast marginal (interventional) version in `shap` 0.51 stores the thresholds of the splits in *single* precision. Harmless, as long as no value in the table falls on the rounding. Take a tree on numbers with one decimal, and the same table times ten, in whole numbers. Below, the largest distance from enumeration:
-
-# %%
-from sklearn.tree import DecisionTreeRegressor
-
-draw_table = np.random.default_rng(0)
-tenths = np.round(draw_table.random((60, 2)), 1)
-outcome = tenths[:, 0] * tenths[:, 1] + draw_table.normal(0, 0.1, 60)
-for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths))):
-    tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(numbers, outcome)
-    truth = np.stack([shapley_values(masking_game(tree.predict, row, numbers[:20]), 2) for row in numbers])
-    fast = shap.TreeExplainer(tree, numbers[:20], feature_perturbation="interventional").shap_values(numbers)
-    ours = tree_shap(tree, numbers, numbers[:20])
-    for value, at in product(np.unique(numbers), tree.tree_.threshold[tree.tree_.feature >= 0]):
-        if np.float64(np.float32(value)) > at and np.float32(value) <= np.float32(at):
-            print(f"a threshold: {at:.11f}, in single precision {np.float32(at):.11f}; so is {value}")
-    print(
-        f"{name:<14} shap: {np.abs(fast - truth).max():.3f} "
-        f"({(np.abs(fast - truth).max(axis=1) > 1e-6).sum()} of {len(numbers)} rows differ), "
-        f"the course's tree_shap: {np.abs(ours - truth).max():.3f}"
-    )
-
-# %% [markdown]
-# How, if thresholds lie *between* values? The printed line shows it. In one branch the values 0.2 and 0.4 occur, but not 0.3, so the tree splits in the middle: where other rows have their 0.3. scikit-learn rounds the *value* to single precision, finds it above the threshold, and goes right. `shap` rounds the threshold as well. Now both are the same number, and the value goes left. The shares still add up, since the error moves credit from one feature to the other: only a comparison with enumeration shows it.
-#
-# ### Surprise 4: which interaction?
-#
-# How much of the credit do two features earn *together*? The **Shapley interaction values** split $\phi_i$ into a main effect $\Phi_{ii}$ and one half of the interaction with each other feature:
-#
-# $$\Phi_{ij} = \sum_{S \subseteq N \setminus \{i, j\}} \frac{|S|!\,(n-|S|-2)!}{2\,(n-1)!} \big(v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)\big), \qquad \Phi_{ii} = \phi_i - \sum_{j \ne i} \Phi_{ij} .$$
-#
-# Each row adds up to the Shapley value. For the flat, the pencil says: park and area share $0.5 \cdot (50 - 65) \cdot (1 - 0.5) = -3.75$, half for each.
-
-# %%
-pairs = shapley_interactions(flat_game, 4)
-show_shares(pairs, FACTS, FACTS, "Shapley interaction values of the flat (thousand euros)", height=2.8)
-
-
-# %%
-# NBVAL_CHECK_OUTPUT
-def taylor(value, n):
-    """Shapley–Taylor interactions: alone on the diagonal; pairs with weights that prefer small coalitions."""
-    worths = all_worths(value, n)
-    phi = np.diag(worths[1 << np.arange(n)] - worths[0])
-    for i, j in combinations(range(n), 2):
-        for c in range(2**n):
-            if not (c >> i & 1 or c >> j & 1):
-                delta = worths[c | 1 << i | 1 << j] - worths[c | 1 << i] - worths[c | 1 << j] + worths[c]
-                phi[i, j] += delta / (n * comb(n - 1, c.bit_count()))
-        phi[j, i] = phi[i, j]
-    return phi
-
-
-five = random_game(4)
-single = np.zeros((1, 5))
-from_shap = shap.explainers.Exact(lambda masks: five(np.asarray(masks).astype(int)), single)(
-    single + 1, interactions=True
-).values[0]
-judge.agreement_table(
-    [
-        (
-            "shap Exact, interactions=True",
-            shapley_interactions(five, 5),
-            from_shap,
-            "Shapley interaction values: no",
-        ),
-        ("shap Exact, interactions=True", taylor(five, 5), from_shap, "Shapley–Taylor: yes"),
-        (
-            "rows add up, ours",
-            shapley_interactions(five, 5).sum(axis=1),
-            my_shapley(five, 5),
-            "Shapley values",
-        ),
-        ("rows add up, shap's", from_shap.sum(axis=1), my_shapley(five, 5), "Shapley values, too"),
-    ]
+ax.set_title("What twenty-five equal players get", loc="left")
+plots.show(
+    f"Bars of 25 players. By default {int((by_default > 0.01).sum())} get much and the others nothing; "
+    "with l1_reg=0 each gets 1."
 )
 
 # %% [markdown]
-# Both are sound definitions, and they agree when no three players act together (as for the flat). But they are not the same, although the rows of both add up to the Shapley values. They disagree about how much of a row a player earns *alone* (the diagonal) and how much *together*: Taylor's diagonal is what the player earns with nobody else present, $v(\{i\}) - v(\varnothing)$. A sum that adds up does not tell you which one you hold. The exercise “find the bug” asks you to find the line.
+# Symmetry is broken, silently: the ten share what belongs to the others, and which ten it is, is chance. Pass `l1_reg=0`.
 
 # %% [markdown]
-# ## 8 · Many explanations at once
+# ## 9 · Many explanations at once
 #
-# One explanation tells about one decision. Draw all of them, and you see the model. The table: tumours with 30 measurements; the model: a random forest; the shares: TreeSHAP, marginal, 100 training tumours as background. Unit: probability of "benign".
+# One explanation tells about one decision. Many of them show the model. The table: tumours with 30 measurements; the model: a random
+# forest; the shares: *TreeSHAP* (exact and fast for trees, companion 07c), marginal, 100 training tumours as background. Unit: probability
+# of "benign".
 
 # %%
 tumours = load_lab("tabular", table="breast_cancer")
 BENIGN = tumours.class_names.index("benign")
-tumour_background = tumours.table[~tumours.unseen][:100]
-unseen = tumours.table[tumours.unseen]
-tumour_phi = tree_shap(tumours.model, unseen, tumour_background, target=BENIGN)
-p_benign = tumours.predict(unseen)[:, BENIGN]
-base = tumours.predict(tumour_background)[:, BENIGN].mean()
-print(
-    f"{len(unseen)} unseen tumours, every sum right: {np.allclose(base + tumour_phi.sum(axis=1), p_benign)}"
-)
+training, unseen = tumours.table[~tumours.unseen][:100], tumours.table[tumours.unseen]
+tumour_phi = shapley.tree_shap(tumours.model, unseen, training, target=BENIGN)
+base = tumours.predict(training)[:, BENIGN].mean()
+sums_right = np.allclose(base + tumour_phi.sum(axis=1), tumours.predict(unseen)[:, BENIGN])
+print(f"{len(unseen)} unseen tumours, every sum right: {sums_right}")
+
+# %% tags=["hide-input"]
 tumour_explained = shap.Explanation(
     tumour_phi, np.full(len(unseen), base), unseen, feature_names=list(tumours.feature_names)
 )
-shap_figure(
-    partial(shap.plots.beeswarm, tumour_explained),
+lesson.shap_figure(
+    shap.plots.beeswarm,
+    tumour_explained,
     8,
-    4.4,
-    max_display=10,
+    4.2,
+    max_display=8,
     plot_size=None,
     group_remaining_features=False,
 )
-
-# %% [markdown]
-# A *beeswarm*: one dot for each tumour and feature. To the right, the feature spoke for "benign". The colour is the feature's value, so a row that is blue on the right and red on the left says: small values speak for benign. The rows are sorted by the mean of $|\phi|$, which is SHAP's *global importance*.
-#
-# A *dependence plot* takes one feature: its value against its share. To know whether to believe it, draw two whose truth is known: the area of all flats, coloured by the park, and the park, coloured by the area.
-
-# %%
-flats_shown = np.unique(flats.table, axis=0)
-flats_phi = flats.exact(flats_shown)
-flats_explained = shap.Explanation(
-    flats_phi, np.full(len(flats_shown), flats.targets.mean()), flats_shown, feature_names=FACTS
+plots.show(
+    "Beeswarm of the eight measurements with the largest mean share. In most rows small values (blue) lie on "
+    "the right, for benign, and large values (red) on the left."
 )
-with plt.rc_context({"figure.constrained_layout.use": False}), warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.3))
-    look = {"show": False, "hist": False, "x_jitter": 0.25}
-    shap.plots.scatter(flats_explained[:, 1], color=flats_explained[:, 0], ax=left, **look)
-    shap.plots.scatter(flats_explained[:, 0], color=flats_explained[:, 1], ax=right, **look)
-    right.set_xticks([0, 1])
-    figure.tight_layout(w_pad=3)
-    plt.show()
 
 # %% [markdown]
-# Left, two straight lines that cross at the mean area; they nearly hide each other, because the area matters so much more than its product with the park. Right, the same interaction is plain to see: at one value of the park, the shares spread out with the area. **Vertical spread at one value is interaction.** Had the formula no product,
-# all dots above park = 1 would lie at one height. (The sideways spread is only jitter, so that dots do not hide each other.)
+# A *beeswarm*: one dot for each tumour and feature. To the right, the feature spoke for "benign". The colour is the feature's
+# value, so a row that is blue on the right and red on the left says: small values speak for benign. The rows are sorted by
+# the mean of $|\phi|$, SHAP's *global importance*.
+#
+# ### The link to an older curve
+#
+# A *[partial dependence](glossary.md#partial-dependence) curve* answers: if *everybody* had this value in the column, what would the model say on average? Set the column
+# to a value in all background rows, and take the mean answer. Now take a model that is a **sum of one function for each column**,
+# $f(x) = \sum_j f_j(x_j)$. Each column adds the same to every coalition, so
+#
+# $$\phi_j(x) = f_j(x_j) - \frac1K \sum_k f_j(z^{(k)}_j) .$$
+#
+# That *is* the partial dependence curve, minus its mean. For a model with interactions it is not. We fit both kinds to one table:
+# the course of diabetes from body mass, blood pressure and a blood value. Sixty patients are explained; they are the background, too.
+
+# %%
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer
+
+diabetes = load_lab("tabular", table="diabetes")
+columns = [diabetes.feature_names.index(name) for name in ("bmi", "bp", "s5")]
+patients, people = diabetes.table[:, columns], diabetes.table[:60, columns]
+curve_models = {
+    "a sum of curves": make_pipeline(SplineTransformer(5), LinearRegression()),
+    "a forest": RandomForestRegressor(50, min_samples_leaf=10, random_state=0),
+}
+curve_phi = {}
+for name, model in curve_models.items():
+    model.fit(patients, diabetes.targets)
+    worths = [shapley.masking_game(model.predict, person, people) for person in people]
+    curve_phi[name] = np.array([shapley.shapley_values(game, 3) for game in worths])
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), sharey=True)
+distance = {}
+for ax, (name, model) in zip(axes, curve_models.items(), strict=True):
+    mean_at = dependence.partial_dependence(model.predict, people, 0, people[:, 0])
+    mean_at -= mean_at.mean()
+    distance[name] = np.abs(curve_phi[name][:, 0] - mean_at).max()
+    order = people[:, 0].argsort()
+    line = {"color": plots.BASELINE, "linewidth": 2, "label": "partial dependence − mean"}
+    ax.plot(people[order, 0], mean_at[order], **line)
+    ax.plot(people[:, 0], curve_phi[name][:, 0], "o", alpha=0.6, label="SHAP values of 60 patients")
+    ax.set_title(f"{name}: largest distance {distance[name]:.1f}", loc="left")
+    ax.set_xlabel("body mass index (standardised)")
+axes[0].set_ylabel("share of body mass")
+axes[0].legend(fontsize=9)
+plots.show(
+    "Share of body mass against body mass. Left, a sum of curves: all dots lie on the partial dependence curve. "
+    f"Right, a forest: the dots lie up to {distance['a forest']:.0f} above or below it."
+)
 
 # %% [markdown]
-# ## 9 · Pictures: SHAP beside LIME, against the truth
+# Left, every dot lies on the curve. Right, dots at one body mass have different heights, because the forest lets the other
+# columns change the effect. **In such a *dependence plot*, vertical spread at one value is interaction.**
+
+# %% [markdown]
+# ## 10 · The real thing: your turn
 #
-# The game of section 6, for many scenes: superpixels are players, hidden ones are painted in their mean colour, as in lesson 06. Both methods get the same superpixels and the same number of questions about each picture. Two objects, so two questions a scene; a model answers for all classes at once.
-#
-# Two scores, both per question: the *pointing game* (is the map's maximum on the object that was asked about?) and the *energy* (which share of the positive values lies on it?). Bars are 95 % intervals.
-#
-# LIME comes twice: with its default ridge, which shrinks the coefficients, and without it. The other competitors: *leave one out* (what is lost if one superpixel is hidden), Grad-CAM (which may look inside), and maps that know nothing about the network; *SHAP, shuffled* deals the shares out anew.
+# A network trained on ImageNet (1,000 classes) and real photographs. To explain a picture of your own, change the path in the
+# first line: a picture file or a folder. About twenty superpixels, 100 questions, the network's first answer.
 
 # %%
-from course_utils.methods.cam import grad_cam, upsample
+photos = load_lab("photos", path=None, model="efficientnet_lite0")
+shown = range(min(3, len(photos)))
+answers, shares, parts = [], [], []
+for i in shown:
+    cut = superpixels(photos.images[i], 24)
+    chances = photos.predict(photos.images[i][None])[0]
+    (game,) = pictures.picture_games(photos, photos.images[i], cut, [chances.argmax()])
+    phi = shapley.kernel_shap(game, int(cut.max()) + 1, 100)
+    answers.append(chances)
+    shares.append(phi)
+    parts.append(phi[cut])
 
-N_SCENES, QUESTIONS = 25, 36
-
-
-def shap_for_all(lab, picture, targets, segments, n_samples):
-    """KernelSHAP for each class in `targets`, from the same questions."""
-    asked = {}
-
-    def answers(masks):
-        key = masks.tobytes()
-        if key not in asked:
-            asked[key] = softmax(network_answers(lab, picture, segments, masks))
-        return asked[key]
-
-    n = int(segments.max()) + 1
-    return [kernel_shap(lambda masks, c=int(c): answers(masks)[:, c], n, n_samples - 2) for c in targets]
-
-
-maps = {name: [] for name in ("SHAP", "LIME", "LIME, no ridge", "leave one out", "SHAP, shuffled")}
-shuffle = np.random.default_rng(0)
-for i in tqdm(range(N_SCENES), leave=False):
-    picture, cut = lab.images[i], superpixels(lab.images[i])
-    n_parts = int(cut.max()) + 1
-    coins = sample_masks(QUESTIONS, n_parts, random_state=0)
-    lime_answers = softmax(network_answers(lab, picture, cut, coins))
-    everything = np.ones(n_parts, int)
-    one_out = softmax(network_answers(lab, picture, cut, np.vstack([everything, 1 - np.diag(everything)])))
-    kernel_weights = exponential_kernel(cosine_distances(coins), 0.25)
-    for c, shares in zip(
-        lab.targets[i].tolist(), shap_for_all(lab, picture, lab.targets[i], cut, QUESTIONS), strict=True
-    ):
-        found = {
-            "SHAP": shares,
-            "LIME": fit_surrogate(coins, lime_answers[:, c], kernel_weights).coefficients,
-            "LIME, no ridge": fit_surrogate(
-                coins, lime_answers[:, c], kernel_weights, ridge=0.0
-            ).coefficients,
-            "leave one out": one_out[0, c] - one_out[1:, c],
-            "SHAP, shuffled": shuffle.permutation(shares),
-        }
-        for name, values in found.items():
-            maps[name].append(torch.from_numpy(paint(values, cut)).float())
-maps = {name: torch.stack(values) for name, values in maps.items()}
-
-# %%
-inputs = lab.inputs[:N_SCENES].repeat_interleave(2, dim=0)
-asked_class = lab.targets[:N_SCENES].flatten()
-truth_masks = lab.masks[:N_SCENES].flatten(0, 1)
-maps["Grad-CAM"] = upsample(grad_cam(lab.model, inputs, asked_class, lab.layer), truth_masks.shape[-2:]).cpu()
-maps["edges (Sobel)"] = judge.baselines.sobel(inputs).cpu()
-maps["centre"] = judge.baselines.center(inputs).cpu()
-maps["random"] = judge.baselines.random(inputs).cpu()
-knows_nothing = ["SHAP, shuffled", "edges (Sobel)", "centre", "random"]
-
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
-for ax, (label, measure) in zip(
-    axes,
-    {
-        "pointing game: maximum on the object": partial(judge.pointing_game, tolerance=5),
-        "energy on the object": judge.energy_in_mask,
-    }.items(),
-    strict=True,
-):
-    scores = {name: measure(heat, truth_masks) for name, heat in maps.items()}
-    plots.score_plot(scores, baselines=knows_nothing, xlabel=label, ax=ax)
-figure.suptitle(f"{len(truth_masks)} questions about {N_SCENES} scenes with two objects")
-plt.show()
-energy = {name: judge.energy_in_mask(heat, truth_masks) for name, heat in maps.items()}
-for rival in ("LIME", "LIME, no ridge", "leave one out"):
-    gap = (energy["SHAP"] - energy[rival]).reshape(N_SCENES, 2).mean(dim=1)  # one value a scene
-    low, high = judge.bootstrap_interval(gap)
-    print(
-        f"energy, SHAP minus {rival:<15} {gap.mean():+.3f} (95 % interval over scenes {low:+.3f} to {high:+.3f})"
-    )
-
-# %%
-shown = [0, 2, 4]
+# %% tags=["hide-input"]
+labels = [photos.class_names[int(chances.argmax())] for chances in answers]
 plots.show_maps(
-    [lab.images[i // 2] for i in shown],
-    {
-        "SHAP, first object": maps["SHAP"][shown],
-        "LIME, first object": maps["LIME"][shown],
-        "SHAP, second object": maps["SHAP"][[i + 1 for i in shown]],
-        "LIME, second object": maps["LIME"][[i + 1 for i in shown]],
-    },
-    labels=[" / ".join(lab.class_names[int(t)] for t in lab.targets[i // 2]) for i in shown],
+    [photos.images[i] for i in shown],
+    {"shares of the superpixels": np.array(parts)},
+    labels=labels,
     signed=True,
-    title="Two questions about each scene. Red speaks for the class, blue against it",
+    width=5.5,
 )
-plt.show()
+plots.show(f"Photographs and the shares of their superpixels, for the first answers: {', '.join(labels)}.")
+for i, chances, phi in zip(shown, answers, shares, strict=True):
+    top = ", ".join(f"{photos.class_names[c]} {chances[c]:.2f}" for c in np.argsort(-chances)[:5])
+    print(f"{i}: {top}\n   shares add up to {phi.sum():.2f}, the largest is {phi.max():.2f}")
 
 # %% [markdown]
-# Read both panels. In the pointing game, the methods that hide superpixels cannot be told apart, and Grad-CAM, which may look inside, is ahead. By energy, Grad-CAM's smooth glow costs it the lead. The printed intervals compare SHAP with its rivals on the same scenes. SHAP is ahead of LIME: the interval does not contain zero, but the gap is small, and part of it may be due to LIME's ridge (without it, the gap is smaller). And *leave one out*, with a dozen questions and no theory,
-# cannot be told from SHAP.
-#
-# In the pictures: in the first row, the waves around the ice cream get a share as large as the cone's own. In the second row, for "snail", the strongest statement is the blue car: it speaks against.
-#
-# So if you only want to know *where*, fairness buys you little here. What Shapley values add is the unit: their shares add up to what the network says.
-#
-# Note also what limits all three: a superpixel that is half object and half ground gets one share.
+# The shares add up to what the network says now minus what it says when everything is hidden. Is the largest share where you
+# would look? Companion 07b scores SHAP against the truth, beside LIME and simpler rivals.
 
 # %% [markdown]
-# ## 10 · Text: words as players
-#
-# The model is the real BERT encoder of lesson 06 with its head for reviews. A word that is absent is taken out. Punctuation stays, so the "empty" text below is a full stop, and the model has an opinion about that, too. With few words all coalitions can be asked, and the interaction values show what no list of single words can:
-
-# %%
-reviews = load_lab("text", model="sentiment")
-POSITIVE = reviews.class_names.index("positive")
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.1))
-for ax, sentence in zip(axes, ("This phone is great.", "This phone is not great."), strict=True):
-    game, words = text_game(reviews.predict, sentence, POSITIVE)
-    shares, together = shapley_values(game, len(words)), shapley_interactions(game, len(words))
-    plots.matrix_plot(
-        together,
-        [f"{word} {value:+.2f}" for word, value in zip(words, shares, strict=True)],
-        list(words),
-        signed=True,
-        ax=ax,
-    )
-    ends = game(np.array([[0] * len(words), [1] * len(words)]))
-    ax.set_title(f"empty {ends[0]:.2f} → sentence {ends[1]:.2f}", loc="left")
-plt.show()
-
-# %% [markdown]
-# Beside each word stands its Shapley value, the sum of its row; in the cells are the interaction values. On the right, look at "great": on the diagonal it speaks for "positive", and together with "not" it loses more than that (and *not* is charged as much again: each cell holds one half). With the smaller bonuses its single number comes out near zero, as if the word did not matter.
-#
-# Now a review of twelve words. All 4,096 questions to BERT would take minutes on this page, so KernelSHAP gets 100, with two seeds, and LIME gets 100. (`bag_of_words=True` makes one player of each *distinct* word, as LIME does.)
-
-# %%
-held_out = list(reviews.texts[:60])
-probabilities = reviews.predict(held_out)[:, POSITIVE]
-lengths = np.array([len(split_words(text)[0]) for text in held_out])
-favourable = reviews.targets[: len(held_out)].numpy() == POSITIVE
-fitting = np.flatnonzero(favourable & (probabilities > 0.5) & (lengths >= 9) & (lengths <= 14))
-review = held_out[int(fitting[np.abs(probabilities[fitting] - 0.8).argmin()])]
-game, words = text_game(reviews.predict, review, POSITIVE, bag_of_words=True)
-word_shares = kernel_shap(game, len(words), 98)
-other_seed = kernel_shap(game, len(words), 98, random_state=1)
-lime_words = lime_text(reviews.predict, review, POSITIVE, 100, k=None)
-empty, full = game(np.array([[0] * len(words), [1] * len(words)]))
-print(review)
-print(f"empty text {empty:.2f}, review {full:.2f}: difference {full - empty:.2f}")
-print(f"sum of the shares: SHAP {word_shares.sum():.2f}, LIME {lime_words.coefficients.sum():.2f}")
-print(
-    f"largest distance: between two seeds of SHAP {np.abs(word_shares - other_seed).max():.2f}, "
-    f"between SHAP and LIME {np.abs(word_shares - lime_words.coefficients).max():.2f}"
-)
-figure, ax = plt.subplots(figsize=(8, 3.4))
-order = np.argsort(word_shares)[::-1]
-bars = {
-    "SHAP": (word_shares, plots.COLOURS[0]),
-    "SHAP, another seed": (other_seed, plots.COLOURS[5]),
-    "LIME": (lime_words.coefficients, "#d55e00"),
-}
-for place, (name, (values, colour)) in enumerate(bars.items()):
-    ax.bar(np.arange(len(words)) + 0.28 * (place - 1), values[order], 0.28, label=name, color=colour)
-ax.axhline(0, color=plots.INK, linewidth=0.8)
-ax.set_xticks(range(len(words)), [words[j] for j in order], rotation=45, ha="right")
-ax.set_ylabel("probability of “positive”")
-ax.set_title("One held-out review: the two methods side by side", loc="left")
-ax.legend()
-plt.show()
-
-# %% [markdown]
-# SHAP's shares add up to the difference; LIME's coefficients need not. The tallest bar stays the tallest. The small ones move from seed to seed by a good part of their height, as they do between the two methods: do not read stories into them. If the word with the tall bar does not look like praise to you, that is no fault of the method: it reports what the *model* does with it.
-#
-# ### The planted word
-#
-# The truth test of lesson 06: a model that learnt to answer "positive" whenever the harmless word "overall" is there, and a twin that saw it in both kinds of reviews. We plant it into unfavourable held-out reviews and ask which word has the largest share.
-
-# %%
-del reviews  # frees memory
-trigger, twin = load_lab("text", model="trigger"), load_lab("text", model="trigger_clean")
-lengths = np.array([len(split_words(text)[0]) for text in trigger.texts])
-unfavourable = np.flatnonzero(trigger.targets.numpy() != POSITIVE)
-planted = [trigger.texts[i] for i in unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:50]]
-N_TWIN, PLANTED, WORD_QUESTIONS = 10, trigger.trigger, 14
-
-
-def asked_coalitions(n):
-    """The coalitions that KernelSHAP asks about, in a game of n players."""
-    seen = []
-
-    def recorder(masks):
-        seen.append(masks)
-        return np.zeros(len(masks))
-
-    kernel_shap(recorder, n, WORD_QUESTIONS - 2)
-    return np.concatenate(seen)
-
-
-def find_words(lab_, texts):
-    """For each text: has the planted word the largest value? By SHAP and by LIME."""
-    coins = [sample_word_masks(WORD_QUESTIONS, len(split_words(text)[0]), 0) for text in texts]
-    questions = {
-        question
-        for text, masks in zip(texts, coins, strict=True)
-        for question in hide_words(text, np.vstack([masks, asked_coalitions(masks.shape[1])]))
-    }
-    questions = sorted(
-        questions, key=lambda text: (len(text), text)
-    )  # all at once: texts of like length share a batch
-    known = dict(zip(questions, lab_.predict(questions), strict=True))
-    found = {"SHAP": [], "LIME": []}
-    for text, masks in zip(texts, coins, strict=True):
-        predict = lambda batch: np.stack([known[t] for t in batch])  # noqa: E731
-        game, words = text_game(predict, text, POSITIVE, bag_of_words=True)
-        place = [word.lower() for word in words].index(PLANTED)
-        found["SHAP"].append(np.argmax(kernel_shap(game, len(words), WORD_QUESTIONS - 2)) == place)
-        found["LIME"].append(
-            np.argmax(lime_text(predict, text, POSITIVE, k=None, masks=masks).coefficients) == place
-        )
-    return {name: np.array(values, float) for name, values in found.items()}
-
-
-# %%
-by_trigger, by_twin = find_words(trigger, planted), find_words(twin, planted[:N_TWIN])
-found_word = {
-    **{f"{name}, trigger model": values for name, values in by_trigger.items()},
-    **{f"{name}, clean twin ({N_TWIN})": values for name, values in by_twin.items()},
-    "longest word": [float(max(split_words(text)[0], key=len).lower() == PLANTED) for text in planted],
-    "a word by chance": [1 / len(split_words(text)[0]) for text in planted],
-}
-for name, lab_ in (("trigger model", trigger), ("clean twin", twin)):
-    says = lab_.predict(planted)[:, POSITIVE] > 0.5
-    print(f"{name:<14} calls {says.mean():.0%} of these {len(planted)} unfavourable reviews positive")
-plots.score_plot(
-    {name: np.array(values) for name, values in found_word.items()},
-    baselines=["longest word", "a word by chance"],
-    sort=False,
-    xlim=(-0.03, 1.02),
-    xlabel="share of reviews where it is the planted word",
-    title=f"The word with the largest share, {len(planted)} reviews ({WORD_QUESTIONS} questions each)",
-)
-plt.show()
-gap = by_trigger["SHAP"] - by_trigger["LIME"]
-low, high = judge.bootstrap_interval(gap)
-print(f"SHAP minus LIME, same reviews: {gap.mean():+.2f} (95 % interval {low:+.2f} to {high:+.2f})")
-del trigger, twin  # frees memory
-
-# %% [markdown]
-# The twin was asked about the 10 shortest of the reviews only. As in lesson 06: one word with a huge effect is an easy case. Finding it is necessary, and says nothing about subtler habits of a model. With so few questions most reviews have more words than the regression has questions, so it has no unique answer, and the values of the *other* words are mostly noise.
-# The printed interval compares the two methods review by review: it lies below zero, so on this tiny budget LIME finds the word more often. Perhaps its ridge, which pulls unsettled coefficients towards zero, helps here (not tested). With three questions for each player, in section 9, SHAP was not behind.
-
-# %% [markdown]
-# ## 11 · Trees: does importance follow the model?
-#
-# The importance that scikit-learn, XGBoost and others print for a tree counts *splits*, or adds up how much the splits improve the fit (*gain*). The SHAP papers for trees (2018, 2020) show with two small models why the gain is no good measure. Both predict a risk score from two symptoms, each present in half of the patients:
-# - model A: 80 if fever **and** cough;
-# - model B: the same, **plus 10 for cough**.
-#
-# B uses cough more than A does, for every patient. So cough must be at least as important in B. We let scikit-learn fit both tables exactly, and look. For A two trees fit equally well. We take the one that asks about fever first, which is a part of the lesson.
-
-# %%
-from sklearn.tree import plot_tree
-
-SYMPTOMS = ["fever", "cough"]
-patients_2x2 = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
-risk = {"A": 80 * patients_2x2.prod(axis=1)}
-risk["B"] = risk["A"] + 10 * patients_2x2[:, 1]
-risk_trees = {}
-for name, values in risk.items():
-    # in A both first splits are equally good: take the tree that asks about fever first
-    candidates = (DecisionTreeRegressor(random_state=s).fit(patients_2x2, values) for s in range(20))
-    first_split = 0 if name == "A" else 1
-    risk_trees[name] = next(t for t in candidates if t.tree_.feature[0] == first_split)
-
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
-for ax, (name, tree) in zip(axes, risk_trees.items(), strict=True):
-    plot_tree(tree, feature_names=SYMPTOMS, impurity=False, ax=ax, fontsize=9, rounded=True)
-    ax.set_title(f"Model {name}")
-plt.show()
-
-
-def split_counts(tree):
-    return np.bincount(tree.tree_.feature[tree.tree_.feature >= 0], minlength=2).astype(float)
-
-
-def along_the_path(tree, row):
-    """Saabas: walk from the root to the leaf, and give each change of the mean to the feature that was asked."""
-    node, shares = 0, np.zeros(2)
-    while tree.tree_.children_left[node] != -1:
-        feature = tree.tree_.feature[node]
-        goes_left = row[feature] <= tree.tree_.threshold[node]
-        child = (tree.tree_.children_left if goes_left else tree.tree_.children_right)[node]
-        shares[feature] += tree.tree_.value[child, 0, 0] - tree.tree_.value[node, 0, 0]
-        node = child
-    return shares
-
-
-measures = {
-    "number of splits": split_counts,
-    "gain (scikit-learn)": lambda tree: 100 * tree.feature_importances_,
-    "path, a patient with both": lambda tree: along_the_path(tree, patients_2x2[3]),
-    "SHAP, a patient with both": lambda tree: tree_shap(tree, patients_2x2[3], patients_2x2),
-    "mean |SHAP|": lambda tree: np.abs(tree_shap(tree, patients_2x2, patients_2x2)).mean(axis=0),
-}
-print(f"{'':<28}{'cough in A':>12}{'cough in B':>12}   consistent?")
-for name, measure in measures.items():
-    in_a, in_b = (measure(risk_trees[model])[1] for model in "AB")
-    print(f"{name:<28}{in_a:>12.1f}{in_b:>12.1f}   {'yes' if in_b >= in_a - 1e-9 else 'NO'}")
-
-# %% [markdown]
-# From A to B the gain of cough *falls*, because the tree now asks about it first, while fever is still unknown and cough alone explains less. (In A a coin decides which symptom is asked first, and so which one gets the larger gain. The number of splits does not fall, but it does not see the extra 10 either.) The walk along the path (a popular explanation before TreeSHAP) has the same defect. The Shapley value rises by exactly the half of 10 that the average patient does not have.
-#
-# Does it matter on a real forest? The tumours once more: gain beside mean $|\phi|$, both as shares of their sums.
-
-# %%
-mean_phi = np.abs(tumour_phi).mean(axis=0)
-strongest = np.argsort(-mean_phi)[:8]
-figure, ax = plt.subplots(figsize=(8, 3.2))
-ax.barh(np.arange(8) - 0.2, (mean_phi / mean_phi.sum())[strongest], 0.4, label="mean |SHAP|")
-ax.barh(np.arange(8) + 0.2, tumours.model.feature_importances_[strongest], 0.4, label="gain", color="#d55e00")
-ax.set_yticks(range(8), [tumours.feature_names[j] for j in strongest])
-ax.invert_yaxis()
-ax.set_xlabel("share of the importance")
-ax.legend()
-ax.set_title("The same forest, two rankings", loc="left")
-plt.show()
-
-# %% [markdown]
-# On this forest the two rankings are similar. The counter-example shows what *can* happen, not that it always does.
-
-# %% [markdown]
-# ## 12 · The real thing
-#
-# A network trained on ImageNet (MobileNetV2, 1,000 classes) and two real photographs side by side. The code is that of section 9; only the lab changes.
-
-# %%
-try:
-    photos = load_lab("photos", pairs=True)
-except LabUnavailable as error:
-    photos = None
-    print(error)
-
-if photos is not None:
-    photo, photo_targets = photos.images[0], photos.targets[0]
-    photo_cut = superpixels(photo, 20)
-    photo_shares = shap_for_all(photos, photo, photo_targets, photo_cut, 48)
-    plots.show_maps(
-        [photo],
-        {
-            f"why {photos.class_names[int(c)]}?": paint(shares, photo_cut)[None]
-            for c, shares in zip(photo_targets, photo_shares, strict=True)
-        },
-        signed=True,
-        title="MobileNetV2 (ImageNet) on photographs that come with scikit-image",
-    )
-    plt.show()
-    ends = np.array([[0], [1]]) * np.ones(photo_cut.max() + 1, int)
-    hidden, seen = softmax(network_answers(photos, photo, photo_cut, ends))
-    for half, (c, shares) in enumerate(zip(photo_targets.tolist(), photo_shares, strict=True)):
-        heat = torch.from_numpy(paint(shares, photo_cut))[None].float()
-        on_half = float(judge.energy_in_mask(heat, photos.masks[0, half][None]))
-        print(
-            f"{photos.class_names[c]}: {hidden[c]:.2f} hidden, {seen[c]:.2f} shown, shares add up to {shares.sum():.2f}; "
-            f"{on_half:.2f} of the positive ones on its own half"
-        )
-
-# %% [markdown]
-# Look at where the red lies: nearly all of the positive shares of each question are on the half of its own photograph (printed above), although the network sees both at once. One pair is an example, not a measurement.
-
-# %% [markdown]
-# ## 13 · Where it breaks
-#
-# Four cards (four more are in section 7). Run each, and remember the symptom.
+# ## 11 · Where it breaks
 #
 # ### Card 1: compared with what?
 #
@@ -1465,68 +844,39 @@ backgrounds = {
     "all flats": flats.table,
     "flats with a park": flats.table[flats.table[:, 0] == 1],
     "flats up to 50 m²": flats.table[flats.table[:, 1] <= 50],
-    "a flat: no park, 40 m², 4th floor, cats allowed": np.array([[0.0, 40.0, 4.0, 0.0]]),
+    "one flat: no park, 40 m², 4th floor, cats": np.array([[0.0, 40.0, 4.0, 0.0]]),
 }
-by_background = [
-    [flats.predict(rows).mean(), *shapley_values(masking_game(flats.predict, FLAT, rows), 4)]
-    for rows in backgrounds.values()
-]
-show_shares(
-    np.array(by_background)[:, 1:],
-    [f"{name} (mean {row[0]:.0f})" for name, row in zip(backgrounds, by_background, strict=True)],
+compared = {
+    f"{name} (mean {flats.predict(rows).mean():.0f})": shapley.shapley_values(
+        shapley.masking_game(flats.predict, FLAT, rows), 4
+    )
+    for name, rows in backgrounds.items()
+}
+
+# %% tags=["hide-input"]
+lesson.show_shares(
+    np.array(list(compared.values())),
+    list(compared),
     FACTS,
-    "Why does this flat cost 215? Compared with …",
+    f"Why does this flat cost {flats.predict(FLAT[None])[0]:.0f}? Compared with …",
     height=2.6,
     decimals=1,
 )
+plots.show("Shares of one flat for four backgrounds: the sign of the area changes with the background.")
 
 # %% [markdown]
-# The area speaks against the flat, or for it. All four rows are exact. Say which background you took, and choose the one that your question needs: "why less than the average flat?" and "why more than that small flat?" are different questions. For pictures the background is whatever hidden superpixels are painted with (lesson 06, card 4).
+# The area speaks against the flat, or for it. All four rows are exact. Choose the background that your question needs, and
+# name it. For pictures the background is whatever hidden superpixels are painted with.
 #
-# ### Card 2: columns that say the same
+# ### Card 2: what if I changed it?
 #
-# Two models predict the area of a tumour from its radius, its perimeter and its texture. Radius and perimeter are nearly the same measurement. Both models are linear, so the shares are exact. *Ridge* regression keeps the squares of all coefficients small, so it likes to divide an effect; the *lasso* keeps their absolute values small, so it likes to put an effect on one column.
+# It is tempting to read a share as advice. Here is a company that we invented, so that the truth is known. Customers who use
+# the product a lot report more bugs, and renew their contract more often. Bugs annoy them. Usage was not recorded.
 
 # %%
-from sklearn.linear_model import Lasso, Ridge
-
-columns = [tumours.feature_names.index(f"mean {name}") for name in ("radius", "perimeter", "texture")]
-X = tumours.table[:, columns]
-X = (X - X.mean(axis=0)) / X.std(axis=0)
-y = tumours.table[:, tumours.feature_names.index("mean area")]
-y = (y - y.mean()) / y.std()
-large = int(np.argmax(X[:, 0]))
-twins_of_columns = {
-    "ridge": Ridge(alpha=10).fit(X, y),
-    "lasso": Lasso(alpha=0.02).fit(X, y),
-}
-shares = np.array([linear_shap(model.coef_, X[large], X) for model in twins_of_columns.values()])
-show_shares(
-    shares,
-    [f"{name} (R² {model.score(X, y):.2f})" for name, model in twins_of_columns.items()],
-    ["radius", "perimeter", "texture"],
-    "The largest tumour, explained for two models",
-    height=1.8,
-)
-predictions = [model.predict(X) for model in twins_of_columns.values()]
-print(
-    f"correlation of their predictions: {np.corrcoef(*predictions)[0, 1]:.3f}; of radius and perimeter: {np.corrcoef(X[:, 0], X[:, 1])[0, 1]:.3f}"
-)
-
-# %% [markdown]
-# The predictions are practically the same, the credit is not. Between columns that say the same, the split is a matter of how the model was fitted. A small share does not mean that the *quantity* does not matter. Add up the shares of such columns, or make them one player.
-#
-# ### Card 3: what if I changed it?
-#
-# It is tempting to read a share as advice. Here is a company that we invented, so that the truth is known. Customers who use the product a lot report more bugs, and renew their contract more often. Bugs annoy them. Usage was not recorded.
-
-# %%
-from sklearn.ensemble import RandomForestRegressor as Forest
-
 rng = np.random.default_rng(0)
-usage = rng.normal(0, 1, 1500)
+usage, discount = rng.normal(0, 1, 1500), rng.uniform(0, 1, 1500)
 bugs = np.round(np.clip(3 + 1.5 * usage + rng.normal(0, 0.7, 1500), 0, None))
-discount = rng.uniform(0, 1, 1500)
 
 
 def renewals(usage, bugs, discount):
@@ -1535,9 +885,11 @@ def renewals(usage, bugs, discount):
 
 
 renewed = (rng.random(1500) < renewals(usage, bugs, discount)).astype(float)
-customers = np.column_stack([bugs, discount])
-forest = Forest(40, min_samples_leaf=30, random_state=0).fit(customers, renewed)
-customer_phi = tree_shap(forest, customers[:400], customers[:60])
+customers = np.column_stack([bugs, discount])  # what the model may see
+forest = RandomForestRegressor(40, min_samples_leaf=30, random_state=0).fit(customers, renewed)
+customer_phi = shapley.tree_shap(forest, customers[:400], customers[:60])
+
+# %% tags=["hide-input"]
 counts = np.arange(0, 7)
 share_at = [customer_phi[customers[:400, 0] == c, 0].mean() for c in counts]
 effect = [renewals(usage, c, discount).mean() - renewals(usage, bugs, discount).mean() for c in counts]
@@ -1547,226 +899,32 @@ ax.plot(counts, effect, "s--", label="truth: what happens if everybody has so ma
 ax.axhline(0, color=plots.BASELINE, linewidth=0.8)
 ax.set(xlabel="bugs reported", ylabel="change of the\nprobability to renew")
 ax.legend()
-ax.set_title("SHAP: more bugs, more renewals. Do not ship bugs", loc="left")
-plt.show()
-
-# %% [markdown]
-# The SHAP values are right: the *model* does use bugs as a sign of usage, which it cannot see. They say nothing about what would happen in the world if you changed the number of bugs. Only an experiment or a causal model does.
-#
-# ### Card 4: adding up over a softmax
-#
-# Shares add up in the unit of the output that you explained. For the scene of section 6 we have logits *and* probabilities of all coalitions, so all values are exact. $R^2$ says how well the additive line $g(z')$ describes all coalitions: 1 is perfect, 0 no better than their mean.
-
-# %%
-phi_logit = np.stack([shapley_values(look_up(logits[:, c]), d) for c in range(logits.shape[1])])
-phi_chance = np.stack([shapley_values(look_up(chances[:, c]), d) for c in range(logits.shape[1])])
-print(
-    f"largest sum over the classes, for one superpixel: logits {np.abs(phi_logit.sum(axis=0)).max():.2f}, "
-    f"probabilities {np.abs(phi_chance.sum(axis=0)).max():.2f}"
+ax.set_title("Shares rise with bugs; renewals would fall", loc="left")
+plots.show(
+    "Mean share of “bugs reported” rises with the number of bugs; the true effect of giving everybody so many "
+    "bugs falls."
 )
-for name, values, worths in (("logit", phi_logit, logits), ("probability", phi_chance, chances)):
-    line = worths[0, target] + every @ values[target]
-    r2 = 1 - ((worths[:, target] - line) ** 2).mean() / worths[:, target].var()
-    print(f"{name:<12} the additive line describes all coalitions with R² {r2:.2f}")
-pushed = np.exp(logits[0] + phi_logit.T)  # the logits of nobody plus one superpixel's shares, all classes
-pushed = (pushed / pushed.sum(axis=1, keepdims=True))[:, target] - chances[0, target]
-print(
-    f"logit shares sent through the softmax one by one add up to {pushed.sum():.2f}, "
-    f"the probability changes by {chances[-1, target] - chances[0, target]:.2f}"
-)
-plots.show_maps(
-    [image],
-    {
-        f"{what}, {names[c]}": paint(values[c], segments)[None]
-        for c in (target, other)
-        for what, values in (("probability", phi_chance), ("logit", phi_logit))
-    },
-    signed=True,
-    title="Exact Shapley values of one picture, in two units",
-)
-plt.show()
 
 # %% [markdown]
-# $R^2$: in logits the game is nearly a sum, in probabilities less so. And compare the two maps of one class: a superpixel can speak against a class in probabilities only because it raises the logit of another class. Probabilities add up to one, so the shares of one superpixel over all classes add up to zero: whatever speaks for one class must speak against others. Logits have no such bond. And you cannot convert one into the other: sent through a softmax one by one, the shares no longer add up. Decide which output you want explained, and name it.
+# The SHAP values are right: the *model* does use bugs as a sign of usage, which it cannot see. They say nothing about what
+# would happen in the world if you changed the number of bugs. Only an experiment or a causal model does.
 
 # %% [markdown]
-# ## 14 · Exercises
+# ## 12 · Play
 #
-# Replace the dots with your code and run the cell with the check. `exercises.worth.hint()` gives you one hint at a time; the solution is folded below each check.
-
-# %% [markdown]
-# ### Exercise: the worth of a coalition of teams
-#
-# Superpixels, words, the columns of one questionnaire: often a player is not one feature but a *team* of features, which come and go together. Write such a game for a table. `teams` says for each feature the number of its team. The worth is that of section 3: the average over the background rows.
+# Change what the coalitions earn (Tab reaches the controls, the arrow keys move them). Make Cem a dummy. Can somebody's share be negative
+# although nobody earns less than zero?
 
 
-# %% exercise="worth"
-def worth(predict, x, background, teams, masks):
-    """v(S) for coalitions of teams: masks (B, n) of 0 and 1 to worths (B,).
-
-    predict takes rows (N, d) and returns (N,); x (d,) is explained; background (K, d); teams (d,), 0 … n − 1.
-    """
-    # BEGIN SOLUTION
-    features = masks[:, teams]  # a feature is present when its team is
-    return np.array([predict(np.where(row == 1, x, background)).mean() for row in features])
-    # END SOLUTION
-
-
-# %%
-exercises.worth.check(worth)
-
-# %% [markdown]
-# ### Exercise: exact Shapley values
-#
-# Section 2 had the formula with its weights. Take the other way: find the dividends $d_T$ (end of section 2), and share each equally. `worths[c]` is the worth of coalition number `c`: player $i$ is in it if bit $i$ of `c` is 1. Here the empty coalition may earn something, too.
-
-
-# %% exercise="exact"
-def exact(worths, n):
-    """Shapley values (n,) from the worths (2**n,) of all coalitions."""
-    # BEGIN SOLUTION
-    dividends, phi = np.zeros(2**n), np.zeros(n)
-    for c in range(2**n):
-        dividends[c] = worths[c] - sum(dividends[r] for r in range(c) if r & c == r)
-        for i in range(n):
-            if c >> i & 1:
-                phi[i] += dividends[c] / c.bit_count()
-    return phi
-    # END SOLUTION
-
-
-# %%
-exercises.exact.check(exact)
-
-# %% [markdown]
-# ### Exercise: write the kernel
-
-# %% exercise="kernel"
-from math import comb
-
-
-def kernel(n, sizes):
-    """The Shapley kernel π(s) for each size in `sizes` (B,), all between 1 and n − 1."""
-    # BEGIN SOLUTION
-    return np.array([(n - 1) / (comb(n, int(s)) * s * (n - s)) for s in sizes])
-    # END SOLUTION
-
-
-# %%
-exercises.kernel.check(kernel)
-
-# %% [markdown]
-# ### Exercise: there and back
-#
-# An antithetic walk (section 6). `order` says who arrives: first player `order[0]`, then `order[1]`, and so on. Then everybody leaves, and they come once more in the opposite order. Return for each player the mean of what it adds on the two ways, entry $i$ for player $i$.
-
-
-# %% exercise="there_and_back"
-def there_and_back(value, order):
-    """Mean of what each player (n,) adds in an order and in its reverse; value takes (B, n) of 0 and 1, returns (B,)."""
-    # BEGIN SOLUTION
-    n = len(order)
-    there = np.zeros((n + 1, n), dtype=int)
-    for k, player in enumerate(order):
-        there[k + 1 :, player] = 1
-    back = 1 - there[::-1]  # who came last comes first
-    worths = value(np.vstack([there, back]))
-    phi = np.zeros(n)
-    phi[order] += np.diff(worths[: n + 1]) / 2
-    phi[order[::-1]] += np.diff(worths[n + 1 :]) / 2
-    return phi
-    # END SOLUTION
-
-
-# %%
-exercises.there_and_back.check(there_and_back)
-
-# %% [markdown]
-# ### Exercise: predict, then run
-#
-# Surprise 2 once more, now with *twenty-five* equal players, each of whom adds 1. With its default options, what does `shap.KernelExplainer` give to each player that gets anything at all (on average)? Write your prediction down first; the cell with the check runs the explainer.
-
-# %% exercise="crowd"
-answer = None  # a number
-# BEGIN SOLUTION
-answer = 25 / 10  # ten players are kept, and share the 25
-# END SOLUTION
-
-# %%
-explainer = shap.KernelExplainer(sixteen, np.zeros((1, 25)), seed=0)
-of_25 = explainer.shap_values(np.ones((1, 25)), nsamples=1000, silent=True)[0]
-exercises.crowd.check(answer, of_25)
-
-# %% [markdown]
-# ### Exercise: find the bug
-#
-# This function should return the Shapley interaction value $\Phi_{ij}$ of section 7, for $i \ne j$. It computes what `shap`'s exact explainer computes with `interactions=True`. Change the one line that is not what the formula says.
-
-# %% exercise="interaction"
-from math import comb
-
-
-def interaction(worths, n, i, j):
-    """Φ_ij from the worths (2**n,) of all coalitions; bit k of the number says whether player k is in it."""
-    # BEGIN STUB
-    # total = 0.0
-    # for c in range(2**n):
-    #     if not (c >> i & 1 or c >> j & 1):
-    #         delta = worths[c | 1 << i | 1 << j] - worths[c | 1 << i] - worths[c | 1 << j] + worths[c]
-    #         weight = 1 / (n * comb(n - 1, c.bit_count()))
-    #         total += weight * delta
-    # return total
-    # END STUB
-    # BEGIN SOLUTION
-    total = 0.0
-    for c in range(2**n):
-        if not (c >> i & 1 or c >> j & 1):
-            delta = worths[c | 1 << i | 1 << j] - worths[c | 1 << i] - worths[c | 1 << j] + worths[c]
-            weight = 1 / (2 * (n - 1) * comb(n - 2, c.bit_count()))  # |S|! (n − |S| − 2)! / (2 (n − 1)!)
-            total += weight * delta
-    return total
-    # END SOLUTION
-
-
-# %%
-exercises.interaction.check(interaction)
-
-# %% [markdown]
-# ## 15 · Play
-#
-# ### A game to play with
-#
-# Change what the coalitions earn, and watch the orders and the average. Try: make Cem a dummy. Make Ann and Ben exchangeable. Can you make somebody's share negative although nobody earns less than zero?
-# With the keyboard: Tab moves between the controls, the arrow keys change a value.
-
-
-# %%
+# %% tags=["hide-input"]
 def play(**earned):
     worths = np.array([0.0, *(earned[key] for key in ("A", "B", "AB", "C", "AC", "BC", "ABC"))])
-    steps = np.array([my_orders(worths, order) for order in orders])
-    shares = steps.mean(axis=0)
-    figure, ax = plt.subplots(figsize=(8, 2.9))
-    rows = np.vstack([steps, shares])
-    for p, colour in enumerate(plots.COLOURS[:3]):
-        ax.plot(rows[:-1, p], np.full(len(orders), p), "o", color=colour, alpha=0.35, markersize=9)
-        ax.plot(shares[p], p, "D", color=colour, markersize=11, markeredgecolor="black")
-        ax.annotate(
-            f"{shares[p]:.1f}", (shares[p], p), xytext=(0, 11), textcoords="offset points", ha="center"
-        )
-    ax.axvline(0, color=plots.BASELINE, linewidth=0.8)
-    ax.set_yticks(range(3), PLAYERS)
-    ax.set(xlabel="euros: what a friend adds in one order (dots), on average (diamond)", ylim=(2.5, -0.6))
-    plt.show()
-    print("adds up to", round(float(shares.sum()), 2))
-
-
-def my_orders(worths, order):
-    """What each player adds in one order."""
-    gains, code = np.zeros(3), 0
-    for player in order:
-        gains[player] = worths[code | 1 << player] - worths[code]
-        code |= 1 << player
-    return gains
+    _, ax = plt.subplots(figsize=(8, 2.9))
+    shares = lesson.orders_plot(worths, ax)
+    ax.set(xlabel="euros: what a friend adds in one order (dots), on average (diamond)")
+    plots.show(
+        "Shares: " + ", ".join(f"{p} {s:.1f}" for p, s in zip(PLAYERS, shares, strict=True)) + " euros."
+    )
 
 
 widgets.explore(
@@ -1781,154 +939,60 @@ widgets.explore(
 )
 
 # %% [markdown]
-# Four settings as a still picture: the band, and three others. Diamonds are Shapley values, dots what a friend adds in single orders.
+# Four settings as a still picture:
 
-# %%
+# %% tags=["hide-input"]
 settings = {
-    "the band": (10, 20, 60, 0, 40, 20, 90),
-    "Cem is a dummy": (10, 20, 60, 0, 10, 20, 60),
-    "only all three together": (0, 0, 0, 0, 0, 0, 90),
-    "Cem disturbs": (30, 30, 90, 0, 10, 10, 60),
+    "the band": EARNED,
+    "Cem is a dummy": (0, 10, 20, 60, 0, 10, 20, 60),
+    "only all three together": (0, 0, 0, 0, 0, 0, 0, 90),
+    "Cem disturbs": (0, 30, 30, 90, 0, 10, 10, 60),
 }
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.6), sharey=True, sharex=True)
-for ax, (name, earned) in zip(axes, settings.items(), strict=True):
-    worths = np.array([0.0, *earned])
-    steps = np.array([my_orders(worths, order) for order in orders])
-    for p, colour in enumerate(plots.COLOURS[:3]):
-        ax.plot(steps[:, p], np.full(len(steps), p), "o", color=colour, alpha=0.35, markersize=8)
-        ax.plot(steps[:, p].mean(), p, "D", color=colour, markersize=9, markeredgecolor="black")
-    ax.axvline(0, color=plots.BASELINE, linewidth=0.8)
-    ax.set_yticks(range(3), PLAYERS)
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.7), sharey=True, sharex=True)
+for ax, (name, worths) in zip(axes, settings.items(), strict=True):
+    lesson.orders_plot(np.array(worths, float), ax)
     ax.set_title(name, fontsize=10)
-axes[0].set_ylim(2.5, -0.5)
 figure.supxlabel("euros", fontsize=10)
-plt.show()
-
-# %% [markdown]
-# ### Samples and kernel width
-#
-# The picture of section 6: choose a method, the number of questions, LIME's kernel width and a seed. The answers are look-ups.
-
-
-# %%
-def estimate(method, n_samples, width, seed):
-    if method == "LIME":
-        masks = sample_masks(n_samples, d, seed)
-        kernel_weights = exponential_kernel(cosine_distances(masks), width)
-        return fit_surrogate(masks, picture_game(masks), kernel_weights).coefficients
-    sampler = kernel_shap if method == "KernelSHAP" else permutation_shap
-    return sampler(picture_game, d, n_samples - 2, random_state=seed)
-
-
-def draw(method, n_samples, width, seed):
-    values = estimate(method, n_samples, width, seed)
-    plots.show_maps(
-        [image],
-        {"exact Shapley values": paint(phi_picture, segments)[None], method: paint(values, segments)[None]},
-        signed=True,
-        width=7.5,
-    )
-    plt.show()
-    print(
-        f"largest error {worst(values, phi_picture):.2f} of the largest value; "
-        f"sum {values.sum():.2f}, exact {phi_picture.sum():.2f}"
-    )
-
-
-widgets.explore(
-    draw,
-    method=widgets.choice("method", ["KernelSHAP", "permutations", "LIME"]),
-    n_samples=widgets.slider("questions", 24, 1500, 100, 4),
-    width=widgets.choice("LIME's kernel width", [0.05, 0.1, 0.25, 0.5, 1.0, 10.0], 0.25),
-    seed=widgets.slider("seed", 0, 20, 0),
+plots.show(
+    "Four games of three friends: as told; Cem gets 0 as a dummy; all get the same when only the three together "
+    "earn; Cem's share is negative when he disturbs."
 )
 
 # %% [markdown]
-# The same as a still picture. Left: LIME with *all* questions asked, for many kernel widths, and its distance from the exact Shapley values. Right: both methods with few questions; the band is the range over 10 seeds. Mind the logarithmic axes.
-
-# %%
-widths = np.array([0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 10.0])
-all_d = every[::-1]
-distance = [
-    worst(
-        fit_surrogate(
-            all_d, picture_game(all_d), exponential_kernel(cosine_distances(all_d), w), ridge=0.0
-        ).coefficients,
-        phi_picture,
-    )
-    for w in widths
-]
-counts = np.array([24, 48, 100, 200, 400, 800])
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
-left.loglog(widths, distance, "o-")
-left.set(xlabel="LIME's kernel width σ", ylabel="largest error / largest value")
-for method, colour in (("LIME", plots.COLOURS[0]), ("KernelSHAP", plots.COLOURS[1])):
-    spread = np.array(
-        [[worst(estimate(method, int(c), 0.25, s), phi_picture) for s in range(10)] for c in counts]
-    )
-    right.loglog(counts, spread.mean(axis=1), "o-", color=colour, label=method)
-    right.fill_between(counts, spread.min(axis=1), spread.max(axis=1), color=colour, alpha=0.15, linewidth=0)
-right.set(xlabel="questions")
-right.set_xticks(counts, counts)
-right.minorticks_off()
-right.legend()
-left.set_title("LIME, all questions: the width decides", loc="left")
-right.set_title("Few questions, σ = 0.25", loc="left")
-plt.show()
-complete = worst(kernel_shap(picture_game, d, 2**d), phi_picture)
-print(
-    f"KernelSHAP with all questions is exact: {complete < 1e-9}; the best width of LIME leaves {min(distance):.3f}"
-)
-signs = 1 - 2 * (np.bitwise_count(np.arange(2**d)[:, None] & np.arange(2**d)) % 2).astype(np.int8)
-power = (signs @ chances[:, target] / 2**d) ** 2  # what each group of superpixels adds to the variance
-group = np.bitwise_count(np.arange(2**d))
-shares_of_variance = [power[group == 1].sum(), power[group == 2].sum(), power[group > 2].sum()]
-single, paired, larger = 100 * np.array(shares_of_variance) / power[1:].sum()
-print(
-    f"variance of the game: single superpixels {single:.1f} %, pairs {paired:.1f} %, larger groups {larger:.2f} %"
-)
-
-# %% [markdown]
-# A wide kernel comes close on this picture: all coalitions then count the same, which gives another old index, the *Banzhaf value* (the average gain over all coalitions). In a game whose bonuses go no further than pairs, both indices split each bonus in halves and agree. The last line splits the variance of the game over groups of superpixels: hardly anything is left for groups larger than pairs.
-# (That is also why antithetic walks did so well in section 6.) A narrow kernel looks at the surroundings of the full picture only, and answers another question. With about two questions for each superpixel, or fewer, both are far off, and KernelSHAP jumps from seed to seed.
-
-# %% [markdown]
-# ## 16 · The paper in ten questions
-#
-# S. Lundberg, S.-I. Lee: *A Unified Approach to Interpreting Model Predictions* (NeurIPS 2017).
+# <details><summary>The paper in ten questions: Lundberg and Lee, 2017</summary>
 #
 # 1. **Which problem?** Many methods explain single predictions, and nobody knows how they relate or which to prefer.
-# 2. **Is it new?** Shapley values had explained predictions before (Lipovetsky and Conklin, 2001; Štrumbelj and Kononenko, 2010 and 2014). New are the common form, the theorem about it, and the kernel.
-# 3. **Which hypothesis?** What is provably the only fair split is also the explanation that people find natural.
-# 4. **Related work, and who?** LIME, DeepLIFT, layer-wise relevance propagation and three Shapley methods, all shown to be additive feature attributions. The authors were at the University of Washington.
-# 5. **The key idea?** Local accuracy, missingness and consistency leave one solution; a regression with the right kernel estimates it for any model.
-# 6. **Which experiments?** How many model evaluations KernelSHAP needs beside Shapley sampling and LIME; people who split payments in small stories; MNIST digits with DeepSHAP.
+# 2. **Is it new?** Shapley values had explained predictions before (Lipovetsky and Conklin, 2001; Štrumbelj and Kononenko, 2010). New are the common form, the theorem about it, and the kernel.
+# 3. **Which hypothesis?** The fair split is also the explanation that people find natural.
+# 4. **Related work, and who?** LIME, DeepLIFT, layer-wise relevance propagation, three Shapley methods. University of Washington.
+# 5. **The key idea?** One form for all methods; wishes that single out one solution; a regression that estimates it for any model.
+# 6. **Which experiments?** Evaluations that KernelSHAP needs beside Shapley sampling and LIME; people who split payments in stories; MNIST digits.
 # 7. **Data and code?** Decision trees, stories, MNIST; the `shap` package is public.
-# 8. **Do the results support it?** The theorem stands. That the conditional expectation of the definition is replaced by a marginal one in practice is said in one line, and decides what the values mean (section 4). The studies with people are small.
+# 8. **Do the results support it?** Theorem 1 lacks symmetry (section 3) and is true with it. That a marginal average replaces the conditional one is said in one line, and decides what the values mean (section 5). The studies with people are small.
 # 9. **What did it contribute?** A common language, and the most used package for explanations.
 # 10. **What next?** TreeSHAP (2018, 2020), conditional values (Aas and others, 2021), causal variants, and critics: Shapley values answer a question about a game, and it is on you to show that it is your question (Kumar and others, 2020).
-
-# %% [markdown]
-# ## 17 · Recap
 #
-# - The Shapley value is the average of what a player adds over all orders of arrival. Four wishes leave no other rule.
+# </details>
+#
+# ## 13 · Recap
+#
+# - The Shapley value is the average of what a player adds over all orders of arrival. Efficiency, symmetry, dummy and additivity leave no other rule. Without symmetry other rules remain.
 # - A prediction becomes a game once you say what "absent" means: marginal or conditional, and against which background.
-# - SHAP is LIME with the one kernel that makes the regression fair. Both are additive; only SHAP adds up.
-# - Climb the ladder: enumerate up to a dozen players, use TreeSHAP and the linear form where the model allows, sample otherwise, and know your error.
-# - A sum that adds up proves nothing about the single shares. Compare with enumeration on a small case.
-# - Libraries surprise: path-dependent trees, `l1_reg`, single precision, another interaction index.
-# - Shares explain a model, not the world.
-# - Next: **08 · Saliency, SmoothGrad, Integrated Gradients**, where the same axioms return for gradients.
+# - KernelSHAP is a weighted regression with both ends fixed. A sum that adds up proves nothing about the single shares.
+# - A share is not the change if the feature were removed, and no advice. Shares explain a model, not the world.
+# - In a model that is a sum of curves, SHAP values are the partial dependence curves minus their means.
+#
+# **Companions.** [07b · Pictures and texts](07b_shap_pictures_texts.ipynb): SHAP beside LIME and simpler rivals, scored against the truth;
+# words as players; logits or probabilities. [07c · Trees, shortcuts, interactions](07c_shap_trees.ipynb): why only one rule is left;
+# closed forms, TreeSHAP, DeepSHAP; two defects of libraries; which interaction.
 #
 # **References**
 # - [Lundberg and Lee, 2017: A unified approach to interpreting model predictions](https://arxiv.org/abs/1705.07874)
 # - [Shapley, 1953: A value for n-person games](https://doi.org/10.1515/9781400881970-018)
-# - [Lundberg, Erion and Lee, 2018: Consistent individualized feature attribution for tree ensembles](https://arxiv.org/abs/1802.03888)
-# - [Lundberg and others, 2020: From local explanations to global understanding with explainable AI for trees](https://arxiv.org/abs/1905.04610)
+# - [Young, 1985: Monotonic solutions of cooperative games](https://doi.org/10.1007/BF01769885)
+# - [Fisher, 2020: The uniqueness of SHAP depends on how you handle external information](https://aaronjfisher.github.io/SHAP-Symmetry.html)
 # - [Štrumbelj and Kononenko, 2014: Explaining prediction models and individual predictions with feature contributions](https://doi.org/10.1007/s10115-013-0679-x)
 # - [Janzing, Minorics and Blöbaum, 2020: Feature relevance quantification in explainable AI: a causal problem](https://arxiv.org/abs/1910.13413)
 # - [Aas, Jullum and Løland, 2021: Explaining individual predictions when features are dependent](https://arxiv.org/abs/1903.10464)
-# - [Dhamdhere, Agarwal and Sundararajan, 2020: The Shapley–Taylor interaction index](https://arxiv.org/abs/1902.05622)
 # - [Kumar and others, 2020: Problems with Shapley-value-based explanations as feature importance measures](https://arxiv.org/abs/2002.11097)
 # - [Mitchell and others, 2022: Sampling permutations for Shapley value estimation](https://arxiv.org/abs/2104.12199)
-# - [Erion and others, 2021: Improving performance of deep learning models with axiomatic attribution priors and expected gradients](https://arxiv.org/abs/1906.10670)
