@@ -49,6 +49,21 @@ class_activation_map = Exercise(
             lambda features, weights: _class_activation_map(features, weights.abs()),
             "you took the weights without their sign: a channel with a negative weight speaks against the class.",
         ),
+        "divided by Z": Mistake(
+            lambda features, weights: _class_activation_map(features, weights) / features[0, 0].numel(),
+            "you divided by the number of places. That is Grad-CAM's convention; here the *mean* of the map gives the score.",
+        ),
+        "not weighted": Mistake(
+            lambda features, weights: features.sum(dim=1),
+            "the weights are missing: each channel is multiplied by its weight before you add up.",
+        ),
+        "scaled": Mistake(
+            lambda features, weights: (
+                _class_activation_map(features, weights)
+                / _class_activation_map(features, weights).amax(dim=(1, 2), keepdim=True)
+            ),
+            "you scaled the map: return the sum as it is, or it no longer gives the score.",
+        ),
         "pooled": Mistake(
             lambda features, weights: (features.mean(dim=(2, 3)) * weights).sum(dim=1),
             "you pooled before weighing: that is the score, and it no longer knows where.",
@@ -81,6 +96,14 @@ score_from_map = Exercise(
         "sum": Mistake(
             lambda maps, bias: maps.sum(dim=(1, 2)) + bias,
             "you added the places up: the network *averages* over them, so 1/Z is missing.",
+        ),
+        "always 64": Mistake(
+            lambda maps, bias: maps.sum(dim=(1, 2)) / 64 + bias,
+            "you divided by 64: these maps have another number of places. Take the mean.",
+        ),
+        "bias at each place": Mistake(
+            lambda maps, bias: (maps + bias).sum(dim=(1, 2)),
+            "you added the bias at each place and then added the places up: it counts once.",
         ),
         "no bias": Mistake(
             lambda maps, bias: maps.mean(dim=(1, 2)),
@@ -136,7 +159,7 @@ def _positive_scaled_nan(maps: torch.Tensor) -> torch.Tensor:
 
 
 def _scaling_cases() -> list[tuple[torch.Tensor]]:
-    """Maps of different strength in one batch, one of them negative everywhere, one weak."""
+    """Maps of different strength in one batch, one of them negative everywhere, one very weak."""
     generator = torch.Generator().manual_seed(2)
     cases = []
     for height, width in ((4, 4), (3, 6)):
@@ -145,7 +168,9 @@ def _scaling_cases() -> list[tuple[torch.Tensor]]:
         maps[1] *= 0.01
         maps[2, 0, 0] = -5.0  # the largest absolute value is negative
         cases.append((maps,))
-    return cases
+    faint = torch.rand(2, 3, 3, generator=generator)
+    faint[1] *= 1e-6  # very weak, and still a map
+    return [*cases, (faint,)]
 
 
 positive_scaled = Exercise(
@@ -172,6 +197,26 @@ positive_scaled = Exercise(
         "clamp at one": Mistake(
             lambda maps: maps.relu() / maps.relu().amax(dim=(1, 2), keepdim=True).clamp(min=1),
             "clamping the maximum at 1 leaves every map with a smaller maximum unscaled.",
+        ),
+        "small number": Mistake(
+            lambda maps: maps.relu() / maps.relu().amax(dim=(1, 2), keepdim=True).clamp(min=1e-2),
+            "a limit of 0.01 leaves weak maps unscaled: softmax maps, for example, are often weaker than that.",
+        ),
+        "smaller number": Mistake(
+            lambda maps: maps.relu() / maps.relu().amax(dim=(1, 2), keepdim=True).clamp(min=1e-4),
+            "a limit of 0.0001 leaves the weakest maps unscaled: replace only a maximum of exactly 0.",
+        ),
+        "small number added": Mistake(
+            lambda maps: maps.relu() / (maps.relu().amax(dim=(1, 2), keepdim=True) + 1e-5),
+            "the number that you add to the maximum makes weak maps too small: replace only a maximum of exactly 0.",
+        ),
+        "one empty map": Mistake(
+            lambda maps: _positive_scaled(maps) * float((maps.amax(dim=(1, 2)) > 0).all()),
+            "one map without a positive value makes the whole batch zero: each map stands for itself.",
+        ),
+        "relu last": Mistake(
+            lambda maps: torch.nan_to_num(maps / maps.amax(dim=(1, 2), keepdim=True)).relu(),
+            "you cut at zero after dividing: a map that is negative everywhere is divided by a negative number and comes out positive.",
         ),
         "min-max": Mistake(
             lambda maps: (
@@ -233,6 +278,18 @@ rather_than = Exercise(
             ),
             "you divided the biases by the number of places: the score is the *mean* of the map, so that is done twice.",
         ),
+        "relu": Mistake(
+            lambda features, weight, bias, target, other: _rather_than(
+                features, weight, bias, target, other
+            ).relu(),
+            "you cut the difference at zero: places that speak for `other` must stay negative, or the mean is not S_target − S_other.",
+        ),
+        "divided by Z": Mistake(
+            lambda features, weight, bias, target, other: (
+                _rather_than(features, weight, bias, target, other) / features[0, 0].numel()
+            ),
+            "you divided by the number of places: the *mean* of the map is the difference of the scores, not its sum.",
+        ),
         "reversed": Mistake(
             lambda features, weight, bias, target, other: _rather_than(features, weight, bias, other, target),
             "the sign is reversed: positive places should speak for `target`, negative ones for `other`.",
@@ -257,15 +314,22 @@ def _box(
     enlarge_first: bool = True,
     of_maximum: bool = True,
     corners: bool = True,
-    largest: bool = True,
+    by: str = "area",
     outside: int = 1,
 ) -> torch.Tensor:
     if enlarge_first:
         heat = upsample(heat[None], size)[0]
     kept = (heat > (threshold * heat.max() if of_maximum else threshold)).numpy()
     regions, n_regions = ndimage.label(kept, structure=np.ones((3, 3)) if corners else None)
-    areas = np.bincount(regions.flatten(), minlength=n_regions + 1)[1:]
-    rows, columns = np.nonzero(regions == 1 + areas.argmax() if largest else kept)
+    found = range(1, n_regions + 1)
+    spans = [np.ptp(rows) * np.ptp(columns) for rows, columns in (np.nonzero(regions == i) for i in found)]
+    sizes = {
+        "area": np.bincount(regions.flatten(), minlength=n_regions + 1)[1:],
+        "mass": ndimage.sum_labels(heat.numpy(), regions, found),
+        "box": np.array(spans),
+        "number": -np.arange(n_regions),
+    }
+    rows, columns = np.nonzero(kept if by == "all" else regions == 1 + sizes[by].argmax())
     box = [columns.min(), rows.min(), columns.max() + outside, rows.max() + outside]
     if not enlarge_first:
         y, x = size[0] // heat.shape[0], size[1] // heat.shape[1]
@@ -274,7 +338,7 @@ def _box(
 
 
 def _maps_with_boxes() -> list[tuple[torch.Tensor, tuple[int, int], float]]:
-    """A large region beside a small strong one; in the last map the large one hangs together at a corner."""
+    """A large region beside a small strong one; one that hangs together at a corner; the largest one last."""
     generator = torch.Generator().manual_seed(4)
     cases = []
     for height, width, scale, threshold in ((6, 9, 8, 0.4), (8, 6, 5, 0.3)):
@@ -286,6 +350,12 @@ def _maps_with_boxes() -> list[tuple[torch.Tensor, tuple[int, int], float]]:
     heat[1:3, 1:3] = heat[3:5, 3:5] = 3.0
     heat[1:6, 8] = 4.0
     cases.append((heat, (7, 10), 0.5))
+    heat = torch.zeros(12, 12)  # a small region above, a bright one, a long thin one; the largest comes last
+    heat[0, 10] = 3.0
+    heat[2:4, 8:11] = 12.0
+    heat[1:11, 0] = heat[11, 0:6] = 2.9  # sixteen places, with the largest box
+    heat[6:10, 6:11] = 2.8  # twenty places
+    cases.append((heat, (12, 12), 0.2))
     return cases
 
 
@@ -303,8 +373,20 @@ box_from_map = Exercise(
     cases=_maps_with_boxes,
     mistakes={
         "all regions": Mistake(
-            lambda heat, size, threshold: _box(heat, size, threshold, largest=False),
+            lambda heat, size, threshold: _box(heat, size, threshold, by="all"),
             "your box goes around everything above the threshold: only the largest connected region counts.",
+        ),
+        "number one": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, by="number"),
+            "you took region number 1: the numbers go from top to bottom, so count the pixels of each and take the largest.",
+        ),
+        "largest mass": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, by="mass"),
+            "you took the region with the largest sum of values: the largest is the one with most pixels.",
+        ),
+        "largest box": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, by="box"),
+            "you took the region with the largest box: a long thin region has a large box and few pixels. Count the pixels.",
         ),
         "coarse": Mistake(
             lambda heat, size, threshold: _box(heat, size, threshold, enlarge_first=False),

@@ -34,6 +34,7 @@ import torch
 from course_utils import judge
 from course_utils.exercises import l04_grad_cam as exercises
 from course_utils.labs import load_lab
+from course_utils.labs.photos import top_answers
 from course_utils.methods.cam import cam, grad_cam, grad_cam_plus_plus, layer_cam, min_max, upsample
 from course_utils.methods.gradients import saliency
 from course_utils.teach import plots, widgets
@@ -550,10 +551,8 @@ photo_maps["edges (Sobel)"] = judge.baselines.sobel(photo_pictures)
 in_half = {name: judge.energy_in_mask(maps, halves) for name, maps in photo_maps.items()}
 right = judge.pointing_game(photo_maps["Grad-CAM"], halves)
 print(f"Grad-CAM's maximum lies in the right half in {int(right.sum())} of {len(right)} questions")
-print(
-    "energy in the right half, Grad-CAM minus Layer-CAM:",
-    judge.paired(in_half["Grad-CAM"], in_half["Layer-CAM"]),
-)
+print("energy in the right half:", {name: round(share.mean().item(), 2) for name, share in in_half.items()})
+print("Grad-CAM minus Layer-CAM:", judge.paired(in_half["Grad-CAM"], in_half["Layer-CAM"]))
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -562,8 +561,8 @@ plots.show_maps(
         f"why {photos.class_names[int(c)]}?": photo_maps["Grad-CAM"][i : i + 1]
         for i, c in enumerate(photos.targets[0])
     },
-    title=f"EfficientNet-Lite0 on two photographs. Energy in the right half, {len(halves)} questions: "
-    + ", ".join(f"{name} {share.mean():.2f}" for name, share in in_half.items()),
+    title="EfficientNet-Lite0 on two photographs side by side",
+    width=8,
 )
 plots.show(
     "A cat left, a cup of coffee right. Asked for the cat, the left half is bright; asked for espresso, the cup."
@@ -591,7 +590,7 @@ plots.show(
 )
 
 # %% [markdown]
-# TEXT
+# The network has no word for what it sees, so it answers with things that come with a suit and a helmet. For *football helmet* the map is brightest at the helmet in her arm; for *bobsled* it has a second bright place on her shoulder. A map says *where*, not *what*: that the network took the suit for a racing suit is your guess, not the map's message. To test it, you would cover the helmet and ask again ([lesson 01](01_why_explain.ipynb) does such tests).
 #
 # ### Your turn
 #
@@ -608,7 +607,6 @@ my_maps = {name: method(mine.model, mine.inputs[:3], top, mine.layer) for name, 
 for of_picture in answers:
     print(", ".join(f"{name} {share:.2f}" for name, share in of_picture))
 plots.show_maps(list(first), my_maps, labels=[of_picture[0][0] for of_picture in answers], width=7.5)
-plt.savefig("my_grad_cam.jpg")
 plots.show("Pictures down the side, the maps of three methods for the most probable class of each.")
 
 # %% [markdown]

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_runtest_logreport(report):
     row = dict(report.user_properties).get("claim")
     if report.when == "call" and row:
-        _rows.append((Path(report.location[0]).stem.removeprefix("test_"), *row))
+        _rows.append((Path(report.nodeid.split("::")[0]).stem.removeprefix("test_"), *row))
 
 
 def pytest_sessionfinish(session):

@@ -96,7 +96,7 @@ def test_the_map_tells_the_two_horse_models_apart(seed):
     "§11",
     "With the softmax the place hardly changes, and the surer the network, the fainter the map.",
     shown="0.97 and 0.97",
-    holds=lambda v: abs(v["hits lost"]).max() < 0.05 and v["rank correlation"].max() < -0.7,
+    holds=lambda v: abs(v["hits lost"].mean()) < 0.03 and v["rank correlation"].max() < -0.7,
 )
 def test_softmax_keeps_the_place_and_loses_the_strength(seed):
     lab, inputs, classes, truth = asked(seed)
@@ -106,6 +106,7 @@ def test_softmax_keeps_the_place_and_loses_the_strength(seed):
     )
     soft = judge.pointing_game(full(grad_cam(network, inputs, classes, lab.layer), truth), truth, tolerance=5)
     single = load_lab("scenes", seed=seed, n=60)
+    network = torch.nn.Sequential(single.model, torch.nn.Softmax(dim=1))
     strength = grad_cam(network, single.inputs, single.targets, single.layer).amax(dim=(1, 2))
     sure = torch.from_numpy(single.predict(single.images)).gather(1, single.targets[:, None])[:, 0]
     return {

@@ -1,0 +1,33 @@
+"""What lessons 03 and 03b share: a new linear head on pooled features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+
+@torch.no_grad()
+def pooled_features(trunk: nn.Module, inputs: Tensor, batch_size: int = 100) -> Tensor:
+    """The means (N, K) of the feature maps that `trunk` makes of pictures (N, C, H, W)."""
+    return torch.cat([trunk(part).mean(dim=(2, 3)) for part in inputs.split(batch_size)])
+
+
+def train_head(features: Tensor, targets: Tensor, n_classes: int = 10, steps: int = 400) -> nn.Linear:
+    """A linear layer trained on pooled features (N, K) for targets (N,).
+
+    The features are standardised for the training, and the layer that is returned does the same on raw ones.
+    """
+    torch.manual_seed(0)
+    mean, std = features.mean(dim=0), features.std(dim=0) + 1e-6
+    head = nn.Linear(features.shape[1], n_classes)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05, weight_decay=1e-4)
+    for _ in tqdm(range(steps), desc="training the head", leave=False):
+        optimizer.zero_grad()
+        F.cross_entropy(head((features - mean) / std), targets).backward()
+        optimizer.step()
+    with torch.no_grad():
+        head.bias -= head.weight @ (mean / std)
+        head.weight /= std
+    return head

@@ -1,0 +1,266 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03b · CAM: what a place has seen, every depth, and what the scores leave open
+#
+# **The question.** Why is a class activation map as large and as blurred as it is, and how much of it is decided by the network's answers?
+#
+# This companion of [03 · CAM](03_cam.ipynb) adds measurements of the map's blur, a CAM for each layer, the freedom that the scores leave to the map, and a box that you write without help.
+#
+# **After this lesson you can**
+# - measure a layer's receptive field from its gradient;
+# - say why a fine map need not be a good map;
+# - show that the same decisions allow different maps, and which map is decided all the same;
+# - write the whole way from a coarse map to a box.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [03 · CAM](03_cam.ipynb).
+
+# %%
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from course_utils import judge
+from course_utils.exercises import l03_cam as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons.l03_cam import pooled_features, train_head
+from course_utils.methods.cam import cam, upsample
+from course_utils.teach import plots
+
+lab, pairs = load_lab("scenes"), load_lab("scenes", n_objects=2)
+model, head = lab.model, lab.model.fc
+every_layer = create_feature_extractor(model, list(lab.layers))  # the outputs of all stages in one pass
+pictures, questions = pairs.inputs.repeat_interleave(2, dim=0), pairs.targets.flatten()  # each scene twice
+truth = pairs.masks.flatten(0, 1)
+
+# %% [markdown]
+# ## 1 · What has one place of the map seen?
+#
+# A place of the last map is drawn on 16 × 16 pixels, and it depends on many more: on its *receptive field*. You can read it off the gradient. Take the value in the middle of a layer, and ask which pixels of a noise picture have a gradient that is not zero. Not all of these pixels count alike, so we also look for the inner square that holds half of the gradient's sum.
+
+
+# %%
+def gradient_on_noise(module):
+    """How strongly each pixel (H, W) of noise moves the value in the middle of a layer."""
+    kept = []
+    handle = module.register_forward_hook(lambda module, arguments, output: kept.append(output))
+    noise = torch.randn(4, 3, 256, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    model(noise)  # larger than our pictures, so that the square does not end at the border
+    handle.remove()
+    middle = kept[0].shape[-1] // 2
+    (gradient,) = torch.autograd.grad(kept[0][:, :, middle, middle].sum(), noise)
+    return gradient.abs().sum(dim=(0, 1))
+
+
+# %%
+def receptive_field(strength):
+    """Side of the square of pixels with a gradient, and of the inner square with half of its sum."""
+    rows = strength.sum(dim=1).nonzero()
+    centre = int(rows.max() + rows.min()) // 2
+    inner = next(
+        r
+        for r in range(1, 129)
+        if strength[centre - r : centre + r, centre - r : centre + r].sum() > strength.sum() / 2
+    )
+    return int(rows.max() - rows.min()) + 1, 2 * inner
+
+
+fields = {name: receptive_field(gradient_on_noise(module)) for name, module in lab.layers.items()}
+for name, (whole, inner) in fields.items():
+    print(
+        f"{name:<7} has seen {whole:>3} × {whole:<3} pixels; half of the gradient lies in {inner} × {inner}"
+    )
+
+# %% [markdown]
+# The last stages have seen more than the whole picture of 128 × 128 pixels. That is one reason why a class activation map is blurred: a place reports what lies around it, not only below it.
+
+# %% [markdown]
+# ## 2 · The same trick at every depth
+#
+# In the core you put a new head on the ZF-Net. Nothing stops us from putting such a head on each stage of the ResNet. Then we see what a network could say about the class from there, and how sharp its map would be.
+#
+# **Predict**, before you run the cell: which stage gives the map with most of its sum on the object: the finest (`stem`), the last, or another?
+
+# %%
+train, test = load_lab("scenes", seed=100, n=600), load_lab("scenes", seed=101, n=300)
+maps_of, accuracy = {}, {}
+for name in lab.layers:
+    trunk = create_feature_extractor(model, {name: "out"})
+    new_head = train_head(pooled_features(lambda x, t=trunk: t(x)["out"], train.inputs), train.targets)
+    with torch.no_grad():
+        answers = new_head(pooled_features(lambda x, t=trunk: t(x)["out"], test.inputs)).argmax(dim=1)
+        maps = trunk(pairs.inputs)["out"].repeat_interleave(2, dim=0)
+        maps_of[name] = torch.einsum("nk,nkhw->nhw", new_head.weight[questions], maps)
+    accuracy[name] = (answers == test.targets).float().mean().item()
+
+# %%
+enlarged = {name: upsample(maps, truth.shape[-2:]) for name, maps in maps_of.items()}
+on_object = {name: judge.energy_in_mask(maps, truth) for name, maps in enlarged.items()}
+pointing = {name: judge.pointing_game(maps, truth, tolerance=5) for name, maps in enlarged.items()}
+print("stage   map    accuracy  pointing  energy on the object")
+for name, maps in maps_of.items():
+    side = "×".join(str(n) for n in maps.shape[1:])
+    print(
+        f"{name:<7} {side:<7} {accuracy[name]:6.2f}  {pointing[name].mean():8.2f}  {on_object[name].mean():8.2f}"
+    )
+print("energy, layer3 minus layer4:", judge.paired(on_object["layer3"], on_object["layer4"]))
+print("pointing, layer3 minus layer4:", judge.paired(pointing["layer3"], pointing["layer4"]))
+
+# %% tags=["hide-input"]
+plots.show_maps(
+    [pairs.images[0]],
+    {f"{name}: {accuracy[name]:.2f}": maps[:1].relu() for name, maps in maps_of.items()},
+    title=f"CAM for “{pairs.class_names[int(questions[0])]}” with a new head on each stage, and the head's accuracy",
+)
+plots.show(
+    "Five maps of one scene, from fine to coarse. The fine ones are scattered over the picture, the last two lie on the object."
+)
+
+# %% [markdown]
+# Fine maps are not good maps. The early stages have many places, their heads are often wrong, and their maps find the object less often. The two last stages have maps of the same size. By energy `layer3` is ahead, and in the pointing game it is not: which stage is best depends on the measure.
+
+# %% [markdown]
+# ## 3 · Why are the boxes wrong?
+#
+# In the core, CAM's box at 20 % was wrong more often where there are two objects. Two suspects: the box takes in the neighbour, or the blur makes boxes of small objects too large.
+
+
+# %%
+def boxes(maps, masks, threshold=0.2):
+    """The boxes (N, 4) from maps (N, H, W), and the true ones."""
+    found = judge.largest_component(judge.above(maps, threshold))
+    return judge.bounding_box(found), judge.bounding_box(masks)
+
+
+def area(box):
+    return (box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1) / 128**2
+
+
+two = boxes(upsample(cam(model, pictures, questions, lab.layer, head), (128, 128)), truth)
+one = boxes(upsample(cam(model, lab.inputs, lab.targets, lab.layer, head), (128, 128)), lab.masks)
+neighbour = two[1].view(-1, 2, 4).flip(1).reshape(-1, 4)  # the true box of the other object
+common = torch.cat([torch.maximum(two[0], neighbour)[:, :2], torch.minimum(two[0], neighbour)[:, 2:]], dim=1)
+inside = (area(common) > 0.5 * area(neighbour)).float()
+print(f"more than half of the neighbour is in the box: {inside.mean():.1%} of the questions")
+
+# %%
+for kind, (found, true) in (("one object", one), ("two objects", two)):
+    usual = area(found) < 0.8  # a few boxes hold nearly the whole picture, and would decide the correlation
+    agree = judge.rank_correlation(area(found)[usual][None], area(true)[usual][None]).item()
+    print(
+        f"{kind:<11}: CAM's box has {(area(found) / area(true)).median():.1f} times the true area (median); "
+        f"rank correlation of the areas {agree:.2f}"
+    )
+
+# %% [markdown]
+# The neighbour is hardly ever in the box. CAM's box is too large, and more so where the objects are smaller. It does follow the object's size in part, where sizes differ enough: among single objects, larger ones get larger boxes. (In scenes with two objects all objects are of similar size, so that little is left to follow.)
+
+# %% [markdown]
+# ### Exercise: the box, without help
+#
+# The core drew boxes with functions of the course. Write the whole way yourself, from one coarse map to one box in pixels: enlarge with `upsample`, keep the pixels above `threshold` times the maximum of the *enlarged* map, take the largest connected region (the one with most pixels; pixels that touch at a corner are connected), and return its box. `scipy.ndimage.label` numbers the regions of a mask. Each map has a positive value.
+
+
+# %% exercise="box_from_map"
+def box_from_map(heat, size, threshold):
+    """The box (4,) = (left, top, right, bottom) in pixels, from one map (h, w) and the picture's size (H, W).
+
+    Right and bottom are the first column and row outside, so that right − left is the width.
+    """
+    # BEGIN SOLUTION
+    from scipy import ndimage
+
+    heat = upsample(heat[None], size)[0]
+    kept = heat > threshold * heat.max()
+    regions, _ = ndimage.label(kept.numpy(), structure=np.ones((3, 3)))  # the 3×3 of ones: corners connect
+    areas = np.bincount(regions.flatten())[1:]  # without 0, the background
+    rows, columns = np.nonzero(regions == 1 + areas.argmax())
+    return torch.tensor([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    # END SOLUTION
+
+
+# %%
+exercises.box_from_map.check(box_from_map)
+
+# %% [markdown]
+# ## 4 · The scores are only known up to a constant
+#
+# Add the same vector, a *push*, to the weights of *every* class. All scores of a picture move by the same amount, so the softmax and every decision stay as they were. The maps do not. Two pushes: the first takes the class's own weights away from every class; the second is computed so that the map of this picture comes out mirrored.
+
+# %%
+with torch.no_grad():
+    features = every_layer(lab.inputs[:1])["layer4"][0]  # (K, h, w)
+c = int(lab.targets[0])
+weights, bias = head.weight.detach(), head.bias.detach()
+class_map = torch.einsum("k,khw->hw", weights[c], features)
+mirrored = (class_map.flip(1) - class_map).flatten().double()
+solution = torch.linalg.lstsq(features.flatten(1).T.double(), mirrored[:, None], driver="gelsd").solution
+pushes = {"own weights taken away": -weights[c], "mirrored": solution[:, 0].float()}
+pooled = features.mean(dim=(1, 2))
+before = F.linear(pooled, weights, bias).softmax(0)
+for name, push in pushes.items():
+    change = (F.linear(pooled, weights + push, bias).softmax(0) - before).abs().max()
+    print(f"{name}: largest change of a probability {change:.4f}; length of the push {push.norm():.1f}")
+
+# %% tags=["hide-input"]
+limit = class_map.abs().max()
+figure, axes = plots.grid(1, 4, width=8, ratio=1.15)
+axes[0, 0].imshow(lab.images[0])
+plots.show_heat(axes[0, 1], class_map, signed=True, title="the map")
+for ax, (name, push) in zip(axes[0, 2:], pushes.items(), strict=True):
+    ax.imshow(
+        torch.einsum("k,khw->hw", weights[c] + push, features), cmap=plots.DIVERGING, vmin=-limit, vmax=limit
+    )
+    ax.set_title(f"{name}{' (zero everywhere)' if name.startswith('own') else ''}", fontsize=9)
+figure.suptitle(f"One picture, the same probabilities, three maps (one scale, ±{limit:.1f})")
+plots.show(
+    "The map of the class, an empty map, and the mirrored map: all three belong to the same probabilities."
+)
+
+# %% [markdown]
+# Does training choose one of these maps? The gradient of the loss for the weights of class $c$ is $(p_c - y_c)\,\bar f$, with the pooled features $\bar f$, the probability $p_c$, and $y_c = 1$ for the true class, else 0. Over all classes the factors $p_c - y_c$ add up to zero. So plain gradient descent without weight decay never moves along a push; other optimisers may. Either way, no *decision* rules these weights out.
+#
+# What survives a push is the *difference* of two classes' maps, since the same vector is added to both: "why this rather than that". It is often the better question.
+#
+# ### Exercise: why this rather than that
+#
+# Write the difference so that the identity holds for it too: the **mean of your map is exactly $S_a - S_b$**, where $a$ is the class `target` of a picture and $b$ its class `other`. The biases have no place of their own, so spread their difference evenly.
+
+
+# %% exercise="rather_than"
+def rather_than(features, weight, bias, target, other):
+    """Maps (N, h, w) with the mean S_target − S_other.
+
+    features (N, K, h, w); weight (C, K) and bias (C,) of the linear layer for C classes; target, other (N,).
+    """
+    # BEGIN SOLUTION
+    maps = torch.einsum("nk,nkhw->nhw", weight[target] - weight[other], features)
+    return maps + (bias[target] - bias[other])[:, None, None]  # the mean of a constant is the constant
+    # END SOLUTION
+
+
+# %%
+exercises.rather_than.check(rather_than)
+
+# %% [markdown]
+# ## 5 · Recap
+#
+# - A place of the last map has seen more than the picture; that is one reason for the blur.
+# - A head on an early stage gives a fine map that is often wrong. Which of the late stages is best depends on the measure.
+# - CAM's box at 20 % is too large, most of all for small objects; the neighbour is hardly ever in it.
+# - Decisions fix the *difference* of two classes' maps, not each map.
+#
+# **References**
+# - [Zhou and others, 2016: Learning deep features for discriminative localization](https://arxiv.org/abs/1512.04150)
+# - [Luo and others, 2016: Understanding the effective receptive field](https://arxiv.org/abs/1701.04128)
