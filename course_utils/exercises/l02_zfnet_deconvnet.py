@@ -1,4 +1,8 @@
-"""The exercises of lesson 02: three ReLU rules, unpooling that adds, occlusion, invariance, a published bug."""
+"""The exercises of lesson 02 and its companions.
+
+The core: three ReLU rules, unpooling that adds, a published bug, the end of the question. The companions:
+invariance, occlusion, correspondence, one number of the first layer and its cost.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from torch.nn import functional as F
 
 from course_utils.teach.checks import Exercise, Mistake, Question
 
-# --- 1: three rules -----------------------------------------------------------------------------------
+# --- three rules -----------------------------------------------------------------------------------
 
 
 def _relu_signal(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tensor:
@@ -58,7 +62,7 @@ def _guided_or(signal: torch.Tensor, x: torch.Tensor, rule: str) -> torch.Tensor
 relu_signal = Exercise(
     name="relu_signal",
     difficulty=1,
-    minutes=6,
+    minutes=5,
     hints=(
         "Each rule multiplies the signal by a mask of zeros and ones. What does the mask ask: about `x`, about `signal`, or about both?",
         "`signal * (x > 0)` keeps the signal where the input of the ReLU was positive.",
@@ -79,6 +83,22 @@ relu_signal = Exercise(
             _passes_at_zero,
             "you let the signal pass where `x` is exactly zero: the mask is `x > 0`, not `x >= 0`. A ReLU with the input 0 was not active.",
         ),
+        "guided without the input": Mistake(
+            lambda signal, x, rule: _relu_signal(signal, x, rule.replace("guided", "deconvnet")),
+            "`guided` asks for two things, and you ask only whether the signal is positive: the mask `[x > 0]` is missing.",
+        ),
+        "guided without the signal": Mistake(
+            lambda signal, x, rule: _relu_signal(signal, x, rule.replace("guided", "gradient")),
+            "`guided` asks for two things, and you ask only whether the input was positive: the mask `[g > 0]` is missing.",
+        ),
+        "the input goes back": Mistake(
+            lambda signal, x, rule: x.clamp(min=0) * (1 if rule == "gradient" else (signal > 0)),
+            "you return the input: what runs back is the `signal`, and `x` only decides whether it may pass.",
+        ),
+        "absolute": Mistake(
+            lambda signal, x, rule: _relu_signal(signal if rule == "gradient" else signal.abs(), x, rule),
+            "you took the absolute value of the signal: a negative signal becomes 0, not positive.",
+        ),
         "or": Mistake(
             _guided_or,
             "guided backpropagation asks for both at once (and), you let the signal pass if one of the two holds (or).",
@@ -86,7 +106,7 @@ relu_signal = Exercise(
     },
 )
 
-# --- 2: unpooling that adds ---------------------------------------------------------------------------
+# --- unpooling that adds ---------------------------------------------------------------------------
 
 
 def _adding_unpool(signal: torch.Tensor, switches: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -138,7 +158,7 @@ def _pooled() -> list[tuple[torch.Tensor, torch.Tensor, tuple[int, int]]]:
 adding_unpool = Exercise(
     name="adding_unpool",
     difficulty=2,
-    minutes=12,
+    minutes=10,
     hints=(
         "A switch is the number of a pixel, counted row by row: pixel (r, c) of a map with `width` columns has the number r · width + c. So work on maps that are flattened.",
         "Start from zeros of the shape (N, K, height · width). You need an operation that *adds* values at given numbers.",
@@ -155,6 +175,32 @@ adding_unpool = Exercise(
             _largest_kept,
             "where windows share their maximum you kept the largest value: they have to be added up.",
         ),
+        "largest or zero": Mistake(
+            lambda signal, switches, size: _largest_kept(signal, switches, size).clamp(min=0),
+            "you kept the largest of the values and the zero below them (`amax`, or a ReLU): add the values up; negative ones stay negative.",
+        ),
+        "channels mixed": Mistake(
+            lambda signal, switches, size: (
+                _adding_unpool(signal, switches, size)
+                .sum(dim=1, keepdim=True)
+                .expand(-1, signal.shape[1], -1, -1)
+            ),
+            "you added up over the channels too: each channel has its own map, and its switches count pixels of that map only.",
+        ),
+        "pictures mixed": Mistake(
+            lambda signal, switches, size: (
+                _adding_unpool(signal, switches, size)
+                .sum(dim=0, keepdim=True)
+                .expand(len(signal), -1, -1, -1)
+            ),
+            "you added up over the pictures of the batch too: each picture has its own maps.",
+        ),
+        "column by column": Mistake(
+            lambda signal, switches, size: _adding_unpool(signal, switches, (size[1], size[0])).transpose(
+                2, 3
+            ),
+            "you read the switches column by column: they count the pixels row by row, row · width + column.",
+        ),
         "mean": Mistake(
             _mean_kept,
             "where windows share their maximum you averaged the values: they have to be added up.",
@@ -166,7 +212,7 @@ adding_unpool = Exercise(
     },
 )
 
-# --- 3: occlusion -------------------------------------------------------------------------------------
+# --- occlusion -------------------------------------------------------------------------------------
 
 
 def _occlusion_scores(
@@ -217,6 +263,20 @@ def _score_only(model: nn.Module, inputs: torch.Tensor, target: int, size: int, 
     return full[:, None, None] - _occlusion_scores(model, inputs, target, size, stride)
 
 
+def _occlusion_by(model, inputs, target, size, stride, fill=torch.zeros_like, end=1) -> torch.Tensor:
+    """As the reference, with another way to fill a square, or another end of the range."""
+    with torch.no_grad():
+        rows = []
+        for top in range(0, inputs.shape[2] - size + end, stride):
+            rows.append([])
+            for left in range(0, inputs.shape[3] - size + end, stride):
+                covered = inputs.clone()
+                square = covered[:, :, top : top + size, left : left + size]
+                square.copy_(fill(square.clone()))
+                rows[-1].append(model(inputs)[:, target] - model(covered)[:, target])
+    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+
 def _small_classifier(seed: int = 0) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -235,7 +295,7 @@ def _occlusion_cases() -> list[tuple]:
 occlusion_scores = Exercise(
     name="occlusion_scores",
     difficulty=2,
-    minutes=12,
+    minutes=10,
     hints=(
         "Two loops: `for top in range(0, height - size + 1, stride)`, and the same for `left`.",
         "Cover a *copy*: `covered = inputs.clone()`, then set the square of all channels to zero.",
@@ -256,6 +316,41 @@ occlusion_scores = Exercise(
             _of_probability,
             "you took the softmax: the task asks for the fall of the score, which does not depend on the other classes.",
         ),
+        "one colour": Mistake(
+            lambda *case: _occlusion_by(
+                *case, fill=lambda square: torch.cat([square[:, :1] * 0, square[:, 1:]], 1)
+            ),
+            "you covered only the first colour: the square has to be zero in all channels, `covered[:, :, …] = 0`.",
+        ),
+        "mean fill": Mistake(
+            lambda *case: _occlusion_by(
+                *case, fill=lambda square: square * 0 + square.mean((2, 3), keepdim=True)
+            ),
+            "you filled the square with its own mean: the task asks for zeros.",
+        ),
+        "mean of the picture": Mistake(
+            lambda model, inputs, *rest: _occlusion_by(
+                model, inputs, *rest, fill=lambda square: square * 0 + inputs.mean((2, 3), keepdim=True)
+            ),
+            "you filled the square with the mean of the picture: the task asks for zeros.",
+        ),
+        "last square missing": Mistake(
+            lambda *case: _occlusion_by(*case, end=0),
+            "the last square of each row and column is missing: it still fits, `range(0, height - size + 1, stride)`.",
+        ),
+        "rows and columns exchanged": Mistake(
+            lambda *case: _occlusion_scores(*case).transpose(1, 2),
+            "rows and columns are exchanged: the first index after the picture's is the row (`top`).",
+        ),
+        "most probable class": Mistake(
+            lambda model, inputs, target, size, stride: torch.stack(
+                [
+                    _occlusion_scores(model, one[None], int(model(one[None]).argmax()), size, stride)[0]
+                    for one in inputs
+                ]
+            ),
+            "you watched the most probable class: the task gives the class, `target`.",
+        ),
         "score": Mistake(
             _score_only,
             "you return the scores of the covered pictures: the value is how far the score falls.",
@@ -263,7 +358,7 @@ occlusion_scores = Exercise(
     },
 )
 
-# --- 4: predict, then run -----------------------------------------------------------------------------
+# --- 02b: predict, then run -----------------------------------------------------------------------------
 
 
 def _most_stable(changes: dict[str, float]) -> str:
@@ -280,7 +375,7 @@ most_stable_layer = Question(
     minutes=4,
     hints=(
         "In the first layer each place compares a few pixels. What happens to them when the picture moves?",
-        "Look at the figure of section 8 once more: which curve stays lowest near zero shift?",
+        "Each pooling forgets where exactly its maximum was. Which layer has the most poolings below it?",
         'Answer with one of the names in `changes`, as a string: `"relu3"`, for example.',
     ),
     expected=_most_stable,
@@ -307,7 +402,7 @@ most_stable_layer = Question(
     },
 )
 
-# --- 5: find the bug ----------------------------------------------------------------------------------
+# --- find the bug ----------------------------------------------------------------------------------
 
 
 def _score_gradient(model: nn.Module, inputs: torch.Tensor, target: int) -> torch.Tensor:
@@ -330,6 +425,11 @@ def _probability_gradient(model: nn.Module, inputs: torch.Tensor, target: int) -
     return torch.autograd.grad(model(inputs).softmax(dim=1)[:, target].sum(), inputs)[0]
 
 
+def _gradient_of(what, model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    inputs = inputs.clone().requires_grad_()
+    return torch.autograd.grad(what(model(inputs)), inputs)[0]
+
+
 def _mean_gradient(model: nn.Module, inputs: torch.Tensor, target: int) -> torch.Tensor:
     return _score_gradient(model, inputs, target) / len(inputs)
 
@@ -337,7 +437,7 @@ def _mean_gradient(model: nn.Module, inputs: torch.Tensor, target: int) -> torch
 score_gradient = Exercise(
     name="score_gradient",
     difficulty=2,
-    minutes=8,
+    minutes=6,
     hints=(
         "What is differentiated here: how much the network likes the class, or how wrong it is?",
         "The loss of a sure network is almost constant, and it mixes in the scores of all other classes. Take the score itself: `model(inputs)[:, target]`.",
@@ -355,6 +455,30 @@ score_gradient = Exercise(
             _summed_loss_gradient,
             "you added the losses up instead of averaging them: it is still the loss. Differentiate the score.",
         ),
+        "minus the score": Mistake(
+            lambda *case: -_score_gradient(*case),
+            "the sign is turned around: you differentiated minus the score.",
+        ),
+        "log-probability": Mistake(
+            lambda model, inputs, target: -len(inputs) * _loss_gradient(model, inputs, target),
+            "you differentiated the logarithm of the probability (minus the loss of each picture): it still mixes in all other classes. Take the score itself.",
+        ),
+        "all classes": Mistake(
+            lambda model, inputs, target: _gradient_of(lambda scores: scores.sum(), model, inputs),
+            "you added up the scores of all classes: pick the one that is asked for, `[:, target]`.",
+        ),
+        "largest class": Mistake(
+            lambda model, inputs, target: _gradient_of(lambda s: s.amax(dim=1).sum(), model, inputs),
+            "you took each picture's largest score: the task gives the class, `target`.",
+        ),
+        "absolute": Mistake(
+            lambda *case: _score_gradient(*case).abs(),
+            "you took the absolute value: the task asks for the gradient with its sign.",
+        ),
+        "first picture only": Mistake(
+            lambda model, inputs, target: _gradient_of(lambda s: s[0, target], model, inputs),
+            "only the first picture's score was differentiated: add up the scores of all pictures.",
+        ),
         "probability": Mistake(
             _probability_gradient,
             "you differentiated the softmax: it mixes in the other classes too, and it is flat when the network is sure.",
@@ -365,3 +489,230 @@ score_gradient = Exercise(
         ),
     },
 )
+
+# --- the end of the question: predict, then run -----------------------------------------------------------
+
+end_of_the_question = Question(
+    name="end_of_the_question",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Look at the puzzle of section 1 once more: A and C have different classes.",
+        "A cosine of 1 means: the same picture, only stronger or weaker. How different are A and C?",
+        "Nearly the same picture: a cosine just below 1.",
+    ),
+    expected=lambda cosines: cosines["pixels"],
+    tolerance=0.15,
+    examples=lambda: [({"relu6": 0.0, "relu3": 0.9, "pixels": 0.98},), ({"relu6": 0.1, "pixels": 0.8},)],
+    mistakes={
+        "no cosine": Mistake(
+            lambda answer, cosines: not isinstance(answer, (int, float)) or not -1 <= answer <= 1,
+            "a cosine is one number between −1 and 1.",
+            example=lambda cosines: 98,
+        ),
+        "stays different": Mistake(
+            lambda answer, cosines: answer < cosines["pixels"] - 0.15,
+            "on the way to the pixels the two signals become more alike than that. Look at your figure.",
+            example=lambda cosines: cosines["relu6"],
+        ),
+        "too alike": Mistake(
+            lambda answer, cosines: answer > cosines["pixels"] + 0.15,
+            "they do not become as alike as that. Look at your figure.",
+            example=lambda cosines: min(1.0, cosines["pixels"] + 0.17),
+        ),
+    },
+)
+
+# --- 02b: correspondence ----------------------------------------------------------------------------------
+
+
+def _sign_distance(changes: torch.Tensor) -> torch.Tensor:
+    signs = changes.sign()
+    pairs = [(i, j) for i in range(len(signs)) for j in range(len(signs)) if i != j]
+    return torch.stack([(signs[i] != signs[j]).float().mean() for i, j in pairs]).mean()
+
+
+def _changes() -> list[tuple[torch.Tensor]]:
+    generator = torch.Generator().manual_seed(4)
+    return [(torch.randn(n, k, generator=generator) + 0.3,) for n, k in ((3, 5), (4, 7), (6, 4))] + [
+        (
+            torch.tensor(
+                [[1.0, 0.0, -2.0, 0.0], [3.0, 0.0, 1.0, -1.0], [0.5, 2.0, -0.1, 0.0], [0.0, 0.0, 0.0, 0.0]]
+            ),
+        )
+    ]
+
+
+sign_distance = Exercise(
+    name="sign_distance",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "First the signs: `signs = changes.sign()`. Then compare each picture with each other one.",
+        "`signs[:, None] != signs[None]` compares all pairs at once: shape (N, N, K). Its mean over the last dimension is the table of distances.",
+        "A picture has the distance 0 from itself: leave the N entries on the diagonal out, so divide the sum by N · (N − 1).",
+    ),
+    reference=_sign_distance,
+    cases=_changes,
+    mistakes={
+        "with itself": Mistake(
+            lambda changes: _sign_distance(changes) * (len(changes) - 1) / len(changes),
+            "you compared each picture with itself, too: that adds zeros. Leave the diagonal out.",
+        ),
+        "share of equal signs": Mistake(
+            lambda changes: 1 - _sign_distance(changes),
+            "you counted the signs that agree: the Hamming distance counts those that differ.",
+        ),
+        "count": Mistake(
+            lambda changes: _sign_distance(changes) * changes.shape[1],
+            "you counted the signs that differ: divide by the number of features, so that it is a share.",
+        ),
+        "sum": Mistake(
+            lambda changes: _sign_distance(changes) * len(changes) * (len(changes) - 1),
+            "you added up over the pairs: take their mean.",
+        ),
+        "each pair once, divided as twice": Mistake(
+            lambda changes: _sign_distance(changes) / 2,
+            "your value is half of the right one: either go through all ordered pairs, or divide by the number of unordered ones.",
+        ),
+        "only above zero": Mistake(
+            lambda changes: _sign_distance((changes > 0).float()),
+            "you made two groups, above zero and the rest: the sign has three values, −1, 0 and 1.",
+        ),
+        "zero as positive": Mistake(
+            lambda changes: _sign_distance((changes >= 0).float()),
+            "you made two groups, below zero and the rest: the sign has three values, −1, 0 and 1.",
+        ),
+        "without the sign": Mistake(
+            lambda changes: (
+                (changes[:, None] - changes[None]).abs().mean(dim=2).sum()
+                / (len(changes) * (len(changes) - 1))
+            ),
+            "you compared the changes themselves: compare only their signs.",
+        ),
+    },
+)
+
+# --- 02c: one number of the first layer -------------------------------------------------------------------
+
+
+def _one_activation(
+    picture: torch.Tensor, weights: torch.Tensor, bias: float, row: int, column: int
+) -> torch.Tensor:
+    return _one_number(picture, weights, bias, row, column).clamp(min=0)
+
+
+def _one_number(picture, weights, bias, row, column, stride=2, padding=3) -> torch.Tensor:
+    padded = F.pad(picture, (padding,) * 4)
+    top, left = stride * row, stride * column
+    return (padded[:, top : top + 7, left : left + 7] * weights).sum() + bias
+
+
+def _places_of_a_picture() -> list[tuple]:
+    generator = torch.Generator().manual_seed(5)
+    cases = []
+    for row, column in ((0, 0), (3, 5), (6, 2), (5, 7), (2, 1), (4, 6)):
+        picture = torch.rand(3, 16, 18, generator=generator) * 2 - 0.6
+        weights = torch.randn(3, 7, 7, generator=generator)
+        cases.append((picture, weights, 0.4, row, column))
+    return cases
+
+
+one_activation = Exercise(
+    name="one_activation",
+    difficulty=2,
+    minutes=9,
+    hints=(
+        "`padded = F.pad(picture, (3, 3, 3, 3))` puts three rows and columns of zeros around the picture. In it, the window of place (row, column) starts at the pixel (2 · row, 2 · column).",
+        "Multiply the window `(3, 7, 7)` and the weights element by element and add up all 147 products. Then add the bias.",
+        "The ReLU comes last: `.clamp(min=0)`.",
+    ),
+    reference=_one_activation,
+    cases=_places_of_a_picture,
+    mistakes={
+        "no ReLU": Mistake(_one_number, "the ReLU is missing: a negative sum becomes 0."),
+        "no bias": Mistake(
+            lambda picture, weights, bias, row, column: _one_activation(picture, weights, 0.0, row, column),
+            "the bias is missing.",
+        ),
+        "ReLU before the bias": Mistake(
+            lambda picture, weights, bias, row, column: (
+                _one_activation(picture, weights, 0.0, row, column) + bias
+            ),
+            "you rectified before you added the bias: the bias belongs to the convolution, the ReLU comes after it.",
+        ),
+        "stride 1": Mistake(
+            lambda *case: _one_number(*case, stride=1).clamp(min=0),
+            "you moved one pixel a place: the stride is 2, so the window starts at 2 · row and 2 · column.",
+        ),
+        "flipped": Mistake(
+            lambda picture, weights, *rest: _one_activation(picture, weights.flip(1, 2), *rest),
+            "you turned the filter around, as mathematics does: a network's “convolution” does not turn it.",
+        ),
+        "rows and columns exchanged": Mistake(
+            lambda picture, weights, bias, row, column: (
+                _one_number(picture, weights, bias, column, row).clamp(min=0)
+                if 2 * column + 7 <= 22 and 2 * row + 7 <= 24
+                else _one_activation(picture, weights, bias, row, column)
+            ),
+            "rows and columns are exchanged: the second dimension of the picture is the row.",
+        ),
+        "one colour": Mistake(
+            lambda picture, weights, *rest: _one_activation(picture[:1], weights[:1], *rest),
+            "you used the first colour only: add up over all three.",
+        ),
+        "mean": Mistake(
+            lambda picture, weights, bias, row, column: (
+                _one_number(picture, weights, 0.0, row, column) / 147 + bias
+            ).clamp(min=0),
+            "you took the mean of the products: they are added up.",
+        ),
+        "a ReLU a colour": Mistake(
+            lambda picture, weights, bias, row, column: (
+                sum(
+                    _one_activation(picture[c : c + 1], weights[c : c + 1], 0.0, row, column)
+                    for c in range(3)
+                )
+                + bias
+            ),
+            "you rectified each colour by itself: add up the three colours and the bias first.",
+        ),
+    },
+)
+
+products_of_a_place = Question(
+    name="products_of_a_place",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "One filter of `conv2` has one square of weights for each channel that comes in.",
+        "The shape of the weights says it: `model.conv2.weight.shape` is (filters, channels that come in, rows, columns).",
+        "One filter at one place: channels · rows · columns.",
+    ),
+    expected=lambda model: model.conv2.weight[0].numel(),
+    examples=lambda: [(_two_convolutions(32, 64, 5),), (_two_convolutions(8, 6, 3),)],
+    mistakes={
+        "one channel": Mistake(
+            lambda answer, model: answer == model.conv2.weight[0, 0].numel(),
+            "that is one channel only: a filter of `conv2` looks at all channels that come in.",
+            example=lambda model: model.conv2.weight[0, 0].numel(),
+        ),
+        "all filters": Mistake(
+            lambda answer, model: answer == model.conv2.weight.numel(),
+            "that is all filters together: the question asks for one filter.",
+            example=lambda model: model.conv2.weight.numel(),
+        ),
+        "channels that go out": Mistake(
+            lambda answer, model: answer == model.conv2.weight[:, 0].numel(),
+            "you multiplied with the channels that go out: one filter makes one of them, and looks at all that come in.",
+            example=lambda model: model.conv2.weight[:, 0].numel(),
+        ),
+    },
+)
+
+
+def _two_convolutions(middle: int, out: int, side: int) -> nn.Sequential:
+    network = nn.Sequential()
+    network.add_module("conv1", nn.Conv2d(3, middle, 7))
+    network.add_module("conv2", nn.Conv2d(middle, out, side))
+    return network
