@@ -183,7 +183,8 @@ def load_lab(name: str, **options: Any) -> Any:
     Args:
         name: one of `lab_names()`.
         options: depend on the lab. "scenes": model="resnet" | "zfnet" | "zfnet_robust", n_objects=1 | 2.
-            "watermark", "wolves", "monsters": model="shortcut" | "clean". "designed": network="linear" | ….
+            "watermark", "wolves", "monsters": model="shortcut" | "clean". These four: seed=None, n=None (a
+            seed draws n new pictures with their truth). "designed": network="linear" | ….
             "detective": seed=0. "photos": path=None, model="efficientnet_lite0" or another
             classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
 

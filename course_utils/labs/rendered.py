@@ -1,6 +1,13 @@
-"""The labs of rendered pictures: scenes, and three with a planted shortcut. The course brings all of it."""
+"""The labs of rendered pictures: scenes, and three with a planted shortcut. The course brings all of it.
+
+Each lab has a stored bank of pictures, and draws as many new ones as asked for: `load_lab("scenes", seed=7)`.
+The renderer's own seeds of new pictures begin at a thousand millions, far above those of the banks (2, 3), of
+the training pictures (multiples of 1,000) and of the pictures for measuring (500, 600): so no new picture is
+ever one of the bank, or one that a model was trained on.
+"""
 
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,25 +22,51 @@ SHORTCUT_MODELS = ("shortcut", "clean")
 CHECKPOINTS = "weights/zfnet-steps"
 
 
-def scenes_lab(model: str = "resnet", n_objects: int = 1) -> Lab:
+class Bank(NamedTuple):
+    """Stored pictures of a lab: the file in `data/samples` and how many."""
+
+    file: str
+    n: int
+
+
+BANKS = {  # by lab and number of objects
+    ("scenes", 1): Bank("scenes", 100),
+    ("scenes", 2): Bank("pairs", 60),
+    ("watermark", 1): Bank("watermark", 60),
+    ("wolves", 1): Bank("wolves", 60),
+    ("monsters", 1): Bank("monsters", 60),
+}
+# where the renderer's seeds for new pictures of one and of two objects begin
+FRESH_SEEDS = {1: 1_000_000_000, 2: 2_000_000_000}
+N_SEEDS = 1_000_000_000
+
+
+def scenes_lab(
+    model: str = "resnet", n_objects: int = 1, seed: int | None = None, n: int | None = None
+) -> Lab:
     """Ten kinds of drawn objects on textured grounds; 100 pictures of one object, or 60 of two.
 
     Args:
         model: "resnet", "zfnet", or "zfnet_robust", which was trained on adversarial examples as well.
         n_objects: 1, or 2; then `targets` is `(N, 2)` and `masks` is `(N, 2, H, W)`.
+        seed: None takes the stored pictures. A number draws new ones, of the same kind, with the same truth;
+            no seed gives a stored picture, or one that the models were trained on. Pictures of one object and
+            of two have nothing in common.
+        n: how many new pictures (about 200 a second); as many as are stored if left out.
 
     Raises:
-        ValueError: unknown model or number of objects.
+        ValueError: unknown model or number of objects; a seed that is no whole number of 0 or more; n without
+            a seed, or no whole number of 1 or more.
         DataFileError: a file is missing or altered.
     """
     choose("scenes", "model", model, SCENE_MODELS)
     choose("scenes", "n_objects", n_objects, (1, 2))
-    bank = read_arrays(f"samples/{'scenes' if n_objects == 1 else 'pairs'}.npz")
+    bank = _bank("scenes", n_objects, seed, n)
     network = resnet(len(bank["class_names"])) if model == "resnet" else zfnet(len(bank["class_names"]))
     return _lab("scenes", model, network, bank)
 
 
-def shortcut_lab(name: str, model: str = "shortcut") -> Lab:
+def shortcut_lab(name: str, model: str = "shortcut", seed: int | None = None, n: int | None = None) -> Lab:
     """A lab with a planted shortcut: "watermark", "wolves" or "monsters".
 
     "watermark": 60 horses, all with the caption that no other class bears; the counterfactuals lack it.
@@ -43,14 +76,54 @@ def shortcut_lab(name: str, model: str = "shortcut") -> Lab:
     Args:
         name: one of the three.
         model: "shortcut" was trained on pictures like these, "clean" where the shortcut tells nothing.
+        seed, n: new pictures instead of the stored ones, as in `scenes_lab`, counterfactuals included.
 
     Raises:
-        ValueError: unknown model.
+        ValueError: unknown model; `seed` or `n` as in `scenes_lab`.
         DataFileError: a file is missing or altered.
     """
     choose(name, "model", model, SHORTCUT_MODELS)
-    bank = read_arrays(f"samples/{name}.npz")
+    bank = _bank(name, 1, seed, n)
     return _lab(name, model, resnet(len(bank["class_names"])), bank)
+
+
+def render_bank(lab: str, n: int, seed: int, n_objects: int = 1) -> dict[str, np.ndarray]:
+    """Render pictures with their truth, as the arrays of a bank; `seed` is the renderer's own."""
+    from course_utils.labs.scenes import CLASS_NAMES, MARKED_CLASS, PART_NAMES, render
+
+    only = MARKED_CLASS if lab == "watermark" else None
+    scenes = render(lab, n, seed, n_objects=n_objects, only=only)
+    arrays = {
+        "images": scenes.images,
+        "targets": scenes.targets,
+        "masks": scenes.masks,
+        "parts": scenes.parts,
+        "class_names": np.array(CLASS_NAMES[lab]),
+        "part_names": np.array(PART_NAMES),
+    }
+    if lab != "scenes":
+        swapped = render(lab, n, seed, shortcut="swapped", only=only)
+        arrays["shortcut"] = scenes.shortcut
+        # stored as the difference: nothing to store where both are alike
+        arrays["difference"] = scenes.images ^ swapped.images
+    return arrays
+
+
+def _bank(lab: str, n_objects: int, seed: int | None, n: int | None) -> dict[str, np.ndarray]:
+    """The stored pictures without a seed, new ones with it."""
+    bank = BANKS[lab, n_objects]
+    if seed is None:
+        if n is not None:
+            raise ValueError(f"n={n!r} needs a seed: load_lab({lab!r}, seed=7, n={n!r}) draws new pictures")
+        return read_arrays(f"samples/{bank.file}.npz")
+    n = bank.n if n is None else n
+    for option, value, lowest in (("seed", seed, 0), ("n", n, 1)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or not lowest <= value < N_SEEDS:
+            raise ValueError(
+                f"{option} is a whole number of {lowest} or more (below {N_SEEDS:,}), not {value!r}"
+            )
+    return render_bank(lab, int(n), FRESH_SEEDS[n_objects] + int(seed), n_objects)
 
 
 def zfnet_checkpoints() -> dict[int, nn.Module]:

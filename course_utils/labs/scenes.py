@@ -94,7 +94,13 @@ class Scenes:
 
 
 def render(
-    lab: str = "scenes", n: int = 100, seed: int = 0, *, n_objects: int = 1, shortcut: str = "planted"
+    lab: str = "scenes",
+    n: int = 100,
+    seed: int = 0,
+    *,
+    n_objects: int = 1,
+    shortcut: str = "planted",
+    only: int | None = None,
 ) -> Scenes:
     """Render `n` pictures of a lab. Classes are balanced and shuffled; all is determined by the arguments.
 
@@ -106,9 +112,11 @@ def render(
         shortcut: "planted" as in the biased training set, "swapped" for the same objects with the shortcut
             the other way round, "random" for a shortcut that tells nothing of the class. Without effect on
             "scenes".
+        only: index of a class: the first `n` pictures of it, those of the other classes are not drawn.
 
     Raises:
-        ValueError: for an unknown lab or shortcut, a negative n or seed, or n_objects that is not possible.
+        ValueError: for an unknown lab, shortcut or class, a negative n or seed, or n_objects that is not
+            possible.
     """
     if lab not in CLASS_NAMES:
         raise ValueError(f"unknown lab {lab!r}: choose one of {', '.join(CLASS_NAMES)}")
@@ -119,9 +127,16 @@ def render(
     if n < 0 or seed < 0:
         raise ValueError(f"n and seed are 0 or more, not {n} and {seed}")
 
-    targets = _balanced_targets(n, seed, len(CLASS_NAMES[lab]), n_objects)
+    n_classes = len(CLASS_NAMES[lab])
+    if only is not None and (n_objects != 1 or only not in range(n_classes)):
+        raise ValueError(f"only is one class of 0 to {n_classes - 1} for one object, not {only!r}")
+    numbers = np.arange(n)
+    targets = _balanced_targets(n if only is None else n * n_classes, seed, n_classes, n_objects)
+    if only is not None:  # each block of pictures holds one of that class
+        numbers = np.flatnonzero(targets[:, 0] == only)
+        targets = targets[numbers]
     pictures = _Stack(n, n_objects)
-    for index, classes in enumerate(targets):
+    for place, (index, classes) in enumerate(zip(numbers.tolist(), targets, strict=True)):
         layout, camera = (_generator(seed, index, p) for p in (_Purpose.LAYOUT, _Purpose.CAMERA))
         poses = _pose_pair(layout) if n_objects == 2 else [_pose(layout, RADIUS[lab])]
         looks = [
@@ -141,7 +156,7 @@ def render(
             mark = _generator(seed, index, _Purpose.MARK)
             if _bears_mark(classes[0], shortcut, mark.random()):
                 image, region = _stamp_caption(image, mark)
-        pictures.put(index, image, drawing, region)
+        pictures.put(place, image, drawing, region)
     return pictures.scenes(targets)
 
 

@@ -8,9 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.labs import Lab, lab_names, load_lab
+from course_utils.labs import Lab, files, lab_names, load_lab
 from course_utils.labs.networks import resnet, zfnet
-from course_utils.labs.rendered import SCENE_MODELS, zfnet_checkpoints
+from course_utils.labs.rendered import (
+    BANKS,
+    FRESH_SEEDS,
+    N_SEEDS,
+    SCENE_MODELS,
+    render_bank,
+    zfnet_checkpoints,
+)
 from course_utils.labs.scenes import CLASS_NAMES, PART_NAMES, SCENE_CLASSES, render
 
 HORSE = SCENE_CLASSES.index("horse")
@@ -154,6 +161,74 @@ def test_networks_suit_every_method(network):
     assert len(runs) == sum(isinstance(module, nn.ReLU) for module in model.modules())
 
 
+def fresh(lab: str, n_objects: int, **options) -> Lab:
+    return load_lab(lab, **options, **({"n_objects": 2} if n_objects == 2 else {}))
+
+
+@pytest.mark.parametrize(("name", "n_objects"), BANKS)
+def test_fresh_pictures(name, n_objects):
+    lab = fresh(name, n_objects, seed=7, n=30)
+    check_fields(lab, 30, n_objects)
+    stored = fresh(name, n_objects)
+    again = fresh(name, n_objects, seed=7, n=20)  # the first pictures do not depend on how many there are
+    other = fresh(name, n_objects, seed=8, n=30)
+    np.testing.assert_array_equal(lab.images[:20], again.images)
+    known = {image.tobytes() for image in (*stored.images, *other.images)}
+    assert not known & {image.tobytes() for image in lab.images}
+    if name == "scenes":
+        assert lab.counterfactuals is None
+        answers = lab.predict(lab.images).argmax(axis=1)[:, None]
+        assert (answers == lab.targets.reshape(30, -1).numpy()).any(axis=1).mean() >= 0.9
+    else:
+        assert lab.shortcut.flatten(1).any(dim=1).all() and (lab.counterfactuals != lab.images).any()
+        before, after = (lab.predict(images).argmax(axis=1) for images in (lab.images, lab.counterfactuals))
+        assert (before == lab.targets.numpy()).mean() >= 0.9 and (after == lab.targets.numpy()).mean() <= 0.1
+    if name == "watermark":
+        assert (lab.targets == HORSE).all()
+        np.testing.assert_array_equal(
+            (lab.images != lab.counterfactuals).any(axis=3) & ~lab.shortcut.numpy(), False
+        )
+
+
+def test_the_stored_pictures_are_rendered_as_the_fresh_ones_are():
+    from course_utils.training.pictures import BANK_SEED
+
+    for (name, n_objects), (file, _) in BANKS.items():
+        stored = files.read_arrays(f"samples/{file}.npz")
+        rendered = render_bank(name, 6, BANK_SEED + n_objects - 1, n_objects)
+        assert list(stored) == list(rendered)
+        for key in ("images", "targets", "masks", "parts"):
+            np.testing.assert_array_equal(rendered[key], stored[key][:6], err_msg=f"{file}: {key}")
+
+
+def test_seeds_of_fresh_pictures_are_apart_from_all_others():
+    from course_utils.training import pictures
+
+    steps = max(pictures.N_TRAIN.values()) // pictures.CHUNK
+    trained_on = pictures.TRAIN_SEED * 100_000 + steps  # by a model of the seed 100,000
+    assert max(pictures.BANK_SEED + 1, pictures.TEST_SEED + steps, trained_on) < FRESH_SEEDS[1]
+    assert FRESH_SEEDS[1] + N_SEEDS <= FRESH_SEEDS[2]
+    assert FRESH_SEEDS[2] + N_SEEDS < 2**32  # above, two seeds could mean the same random numbers
+
+
+@pytest.mark.parametrize("name", ["scenes", "watermark", "wolves", "monsters"])
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"n": 20}, "needs a seed"),
+        ({"seed": 7, "n": 0}, "n is a whole number of 1 or more"),
+        ({"seed": 7, "n": 2.0}, "n is a whole number of 1 or more"),
+        ({"seed": 7, "n": True}, "n is a whole number of 1 or more"),
+        ({"seed": -1}, "seed is a whole number of 0 or more"),
+        ({"seed": "7"}, "seed is a whole number of 0 or more"),
+        ({"seed": 10**9, "n": 1}, "seed is a whole number"),
+    ],
+)
+def test_wrong_seeds_and_numbers_of_fresh_pictures(name, options, what):
+    with pytest.raises(ValueError, match=what):
+        load_lab(name, **options)
+
+
 def test_zfnet_is_plain():
     kinds = {type(module) for module in zfnet().children()}
     assert kinds == {nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Linear}
@@ -175,7 +250,7 @@ def test_folding_changes_nothing():
 
 
 def test_importing_labs_imports_no_torchvision():
-    heavy = "{'torchvision', 'sklearn', 'transformers'}"
+    heavy = "{'torchvision', 'timm', 'sklearn', 'transformers'}"
     code = f"import sys, course_utils.labs; assert not {heavy} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -167,19 +167,28 @@ def test_motion():
     assert_same(film, render_motion(6, seed=3))
 
 
+def test_only_one_class():
+    every = render("watermark", 30, seed=4, shortcut="swapped")
+    horses = render("watermark", 3, seed=4, shortcut="swapped", only=1)
+    assert horses.targets.tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(horses.images, every.images[every.targets == 1])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"lab": "cats"},
         {"shortcut": "none"},
         {"n_objects": 3},
+        {"only": 10},
+        {"only": 1, "n_objects": 2},
         {"lab": "wolves", "n_objects": 2},
         {"n": -1},
         {"seed": -1},
     ],
 )
 def test_wrong_arguments_are_named(arguments):
-    with pytest.raises(ValueError, match=r"choose one of|n_objects is|0 or more"):
+    with pytest.raises(ValueError, match=r"choose one of|n_objects is|0 or more|only is"):
         render(**{"n": 2, **arguments})
 
 
