@@ -1,16 +1,15 @@
-"""The scoreboard: every method of the registry on the same pictures, by the same measures.
+"""The scoreboard: every method of the table on the same pictures, by the same measures.
 
     board = scoreboard(lab.model, inputs, targets, masks, lab.layer)
     print(board.to_markdown())
 
-A result is kept in the user's cache folder under a key of all that decides it: the weights, the pictures, the
-masks, the method's code and settings, and the code of the measures. Change any of them, and the method is
-measured again. The files are JSON: numbers and text, nothing that could be run.
+A result of one of the course's methods is kept in the user's cache folder under a key of all that decides it:
+the network, the pictures, the masks, the settings, and the code of all methods and measures as it is loaded.
+Change any of them, and everything is measured again. A method of your own, or a network whose code is neither
+the course's nor a library's, is measured each time. The files are JSON: numbers and text, nothing to run.
 """
 
 import csv
-import hashlib
-import inspect
 import io
 import json
 import math
@@ -24,12 +23,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from course_utils.judge import baselines, localisation, perturbation, statistics
+from course_utils.judge.fingerprint import Fingerprint, NoKey, check_is_the_courses
 from course_utils.judge.localisation import energy_in_mask, mask_iou, pointing_game
+from course_utils.judge.methods_table import Method, count_passes, image_methods
 from course_utils.judge.perturbation import _ranks, blur, sensitivity_max
-from course_utils.judge.registry import Method, count_passes, image_methods
 from course_utils.judge.statistics import bootstrap_interval
-from course_utils.methods import hooks
+from course_utils.judge.tables import Table
 from course_utils.methods.hooks import (
     check_inputs,
     check_target,
@@ -143,13 +142,12 @@ class Scoreboard:
 
     def to_markdown(self) -> str:
         """The table of the means as Markdown text."""
-        head = ["method", *MEASURES, *COSTS]
-        lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        rows = []
         for method in self.values:
             cells = [f"{self.mean(method, measure):.2f}" for measure in MEASURES]
             cells += [f"{self.costs[method]['passes']:.0f}", f"{self.costs[method]['seconds']:.3f}"]
-            lines.append("| " + " | ".join([method, *cells]) + " |")
-        return "\n".join(lines) + "\n"
+            rows.append((method, *cells))
+        return Table(("method", *MEASURES, *COSTS), tuple(rows)).markdown() + "\n"
 
     def save(self, path: Path | str) -> Path:
         """Write the table: `.csv` or `.md` decides the format."""
@@ -185,7 +183,8 @@ def scoreboard(
         layer: the last convolutional layer, for the CAM family.
         methods: None takes all of `image_methods()`.
         settings: None takes the defaults of `Settings`.
-        cache: keep results, and take them from there; `cache_folder()` says where.
+        cache: keep the results of the course's own methods, and take them from there; `cache_folder()` says
+            where.
         progress: show a progress bar.
 
     Raises:
@@ -197,14 +196,15 @@ def scoreboard(
     targets = check_target(targets, inputs)
     if masks.shape != (len(inputs), *inputs.shape[2:]):
         raise ValueError(f"masks must be {(len(inputs), *inputs.shape[2:])}, not {tuple(masks.shape)}")
-    base = _fingerprint(model, inputs, targets, masks, layer, settings)
+    base = _fingerprint(model, inputs, targets, masks, layer, settings) if cache else None
     results, from_cache = {}, []
     shared = None
     bar = _progress(list(methods.values()), progress)
     for method in bar:
         if hasattr(bar, "set_description"):
             bar.set_description(method.name)
-        file = cache_folder() / f"{_key(base, method)}.json" if cache else None
+        key = _key(base, method)
+        file = cache_folder() / f"{key}.json" if key else None
         result = _read(file, len(inputs)) if file else None
         if result is None:
             if shared is None:
@@ -418,39 +418,36 @@ def _fingerprint(
     masks: Tensor,
     layer: nn.Module | str,
     settings: Settings,
-) -> "hashlib._Hash":
-    """All that decides every method's result: weights, structure, pictures, truth, and how it is measured."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        _add(digest, name, tensor)
-    place = (
-        layer
-        if isinstance(layer, str)
-        else next((name for name, module in model.named_modules() if module is layer), "?")
-    )
-    digest.update(repr((str(model), place, settings, torch.__version__)).encode())
-    for name, tensor in (("inputs", inputs), ("targets", targets), ("masks", masks)):
-        _add(digest, name, tensor)
-    for module in (sys.modules[__name__], baselines, localisation, perturbation, statistics, hooks):
-        digest.update(inspect.getsource(module).encode())
-    return digest
+) -> Fingerprint | None:
+    """All that decides every method's result: network, pictures, truth, code, and how it is measured.
+
+    None: some of it cannot be keyed.
+    """
+    names = {id(module): name for name, module in model.named_modules()}
+    base = Fingerprint()
+    try:
+        base.value([inputs, targets, masks, settings, MEASURES])
+        base.value(layer if isinstance(layer, str) else names.get(id(layer)))
+        base.model(model)
+        base.shared_code()
+    except NoKey:
+        return None
+    return base
 
 
-def _key(base: "hashlib._Hash", method: Method) -> str:
-    digest = base.copy()
-    digest.update(repr((method.name, sorted(method.settings.items()))).encode())
-    for source in (method.function, *method.sources):
-        try:
-            digest.update(inspect.getsource(source).encode())
-        except (OSError, TypeError):  # a function without a file, typed into a console
-            digest.update(repr(source).encode())
-    return digest.hexdigest()
-
-
-def _add(digest: "hashlib._Hash", name: str, tensor: Tensor) -> None:
-    tensor = tensor.detach().cpu().contiguous()
-    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-    digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+def _key(base: Fingerprint | None, method: Method) -> str | None:
+    """The name of a result in the cache; None: it cannot be kept."""
+    if base is None or type(method) is not Method:
+        return None
+    key = base.copy()
+    try:
+        for function in (method.function, method.reduce):
+            check_is_the_courses(function)
+            key.text(f"{function.__module__}.{function.__qualname__}")
+        key.value([method.name, method.family, sorted(method.settings.items())])
+    except NoKey:
+        return None
+    return key.hexdigest()
 
 
 def _read(file: Path, n: int) -> dict | None:

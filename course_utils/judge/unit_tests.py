@@ -14,22 +14,21 @@ The networks are those of `load_lab("designed")`. The truth is the Shapley value
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.judge import baselines
+from course_utils.judge import methods_table
 from course_utils.judge.localisation import pointing_game
+from course_utils.judge.methods_table import Method
 from course_utils.labs.designed import NETWORKS
 from course_utils.labs.lab import Lab, load_lab
-from course_utils.methods import cam, deconvnet, gradients, occlusion
-from course_utils.methods.cam import upsample
 
 TOLERANCE = 0.03  # of the largest true value: integrals over a kink are not exact
 N_PICTURES = 6  # of each network of pictures
 STATES = ("exact", "place", "fails", "n/a")
+BASELINES = tuple(method.name for method in methods_table.METHODS if method.is_baseline)
 
 
 @dataclass(frozen=True)
@@ -89,18 +88,21 @@ def explanation_tests(
     """Try methods on the designed networks.
 
     Args:
-        methods: names out of `METHODS`; None takes all.
+        methods: names out of the table of methods (`judge.methods_table.METHODS`); None takes all.
         networks: names out of `course_utils.labs.designed.NETWORKS`.
 
     Returns:
         method → network → `Result`.
     """
-    chosen = list(METHODS) if methods is None else list(methods)
+    table = {method.name: method for method in methods_table.METHODS}
+    chosen = list(table) if methods is None else list(methods)
     for name in chosen:
-        if name not in METHODS:
-            raise ValueError(f"there is no method {name!r} here: choose of {', '.join(METHODS)}")
+        if name not in table:
+            raise ValueError(f"there is no method {name!r} here: choose of {', '.join(table)}")
     cases = [_case(name) for name in networks]
-    return {name: {case.name: judge_map(METHODS[name](case), case) for case in cases} for name in chosen}
+    return {
+        name: {case.name: judge_map(_answer(table[name], case), case) for case in cases} for name in chosen
+    }
 
 
 def try_method(explain: Callable[[nn.Module, Tensor, Tensor], Tensor], network: str) -> Result:
@@ -146,40 +148,23 @@ def _right_place(sizes: Tensor, truth: Tensor, case: _Case) -> bool:
 # ------------------------------------------------------------------------------------- the methods
 
 
-def _saliency(case: _Case) -> Tensor:
-    return gradients.saliency(case.model, case.inputs, case.targets).sum(dim=1)
-
-
-def _smooth_grad(case: _Case) -> Tensor:
-    return gradients.smooth_grad(case.model, case.inputs, case.targets, 25).sum(dim=1)
-
-
-def _input_x_gradient(case: _Case) -> Tensor:
-    return gradients.input_x_gradient(case.model, case.inputs, case.targets).sum(dim=1)
-
-
-def _integrated_gradients(case: _Case) -> Tensor:
-    return gradients.integrated_gradients(
-        case.model, case.inputs, case.targets, n_steps=150, method="riemann_middle"
-    ).sum(dim=1)
-
-
-def _guided_backprop(case: _Case) -> Tensor | None:
-    if not _has_relu(case.model):
+def _answer(method: Method, case: _Case) -> Tensor | None:
+    """What a method of the table says about one network, `(N, H, W)`; None where it has no answer."""
+    if method.game is not None:
+        if case.is_picture:
+            return None  # 576 players
+        n = case.inputs.shape[-1]
+        rows = [method.game(_game(case, row), n) for row in range(len(case.inputs))]
+        return torch.from_numpy(np.stack(rows))[:, None, :]
+    has = {
+        "relu": any(isinstance(module, nn.ReLU) for module in case.model.modules()),
+        "linear": any(isinstance(module, nn.Linear) for module in case.model.modules()),
+        "layer": case.layer is not None,
+    }
+    if not all(has[need] for need in method.needs):
         return None
-    return deconvnet.guided_backprop(case.model, case.inputs, case.targets).sum(dim=1)
-
-
-def _deconvnet(case: _Case) -> Tensor | None:
-    linear = [name for name, module in case.model.named_modules() if isinstance(module, nn.Linear)]
-    if not _has_relu(case.model) or not linear:
-        return None
-    return deconvnet.deconvnet(case.model, case.inputs, linear[-1], case.targets).sum(dim=1)
-
-
-def _occlusion(case: _Case) -> Tensor:
-    """One value or one pixel at a time, set to zero."""
-    return occlusion.occlusion(case.model, case.inputs, case.targets, 1, 1)
+    values = method.attribute(case.model, case.inputs, case.targets, case.layer, **method.tiny)
+    return values.sum(dim=1) if values.ndim == 4 else values
 
 
 def _game(case: _Case, row: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -189,78 +174,3 @@ def _game(case: _Case, row: int) -> Callable[[np.ndarray], np.ndarray]:
             return case.model(shown)[:, int(case.targets[row])].double().cpu().numpy()
 
     return value
-
-
-def _shapley(rule: str) -> Callable[[_Case], Tensor | None]:
-    def explain(case: _Case) -> Tensor | None:
-        from course_utils.methods import shapley
-
-        if case.is_picture:
-            return None  # 576 players
-        n = case.inputs.shape[-1]
-        rows = [getattr(shapley, rule)(_game(case, row), n) for row in range(len(case.inputs))]
-        return torch.from_numpy(np.stack(rows))[:, None, :]
-
-    return explain
-
-
-def _lime(case: _Case) -> Tensor | None:
-    """The surrogate of LIME on all on-off patterns, with its own kernel and ridge."""
-    from course_utils.methods.lime import cosine_distances, exponential_kernel, fit_surrogate
-
-    if case.is_picture:
-        return None
-    masks = np.array(list(product((1, 0), repeat=case.inputs.shape[-1])))
-    weights = exponential_kernel(cosine_distances(masks), 0.25)
-    rows = [
-        fit_surrogate(masks, _game(case, row)(masks), weights).coefficients for row in range(len(case.inputs))
-    ]
-    return torch.from_numpy(np.stack(rows))[:, None, :]
-
-
-def _of_layer(method: Callable) -> Callable[[_Case], Tensor | None]:
-    def explain(case: _Case) -> Tensor | None:
-        if case.layer is None:
-            return None
-        maps = method(case.model, case.inputs, case.targets, case.layer)
-        return upsample(maps, tuple(case.inputs.shape[2:]))
-
-    return explain
-
-
-def _cam(case: _Case) -> Tensor | None:
-    if case.layer is None or not hasattr(case.model, "fc"):
-        return None
-    return _of_layer(lambda model, x, t, layer: cam.cam(model, x, t, layer, model.fc))(case)
-
-
-def _sobel(case: _Case) -> Tensor | None:
-    return baselines.sobel(case.inputs) if case.is_picture else None
-
-
-def _has_relu(model: nn.Module) -> bool:
-    return any(isinstance(module, nn.ReLU) for module in model.modules())
-
-
-METHODS: dict[str, Callable[[_Case], Tensor | None]] = {
-    "saliency": _saliency,
-    "SmoothGrad": _smooth_grad,
-    "gradient × input": _input_x_gradient,
-    "Integrated Gradients": _integrated_gradients,
-    "deconvnet": _deconvnet,
-    "guided backprop": _guided_backprop,
-    "CAM": _cam,
-    "Grad-CAM": _of_layer(cam.grad_cam),
-    "Grad-CAM++": _of_layer(cam.grad_cam_plus_plus),
-    "Layer-CAM": _of_layer(cam.layer_cam),
-    "Score-CAM": _of_layer(cam.score_cam),
-    "occlusion": _occlusion,
-    "LIME": _lime,
-    "Shapley values": _shapley("shapley_values"),
-    "KernelSHAP": _shapley("kernel_shap"),
-    "the input itself": lambda case: case.inputs.sum(dim=1),
-    "edges (Sobel)": _sobel,
-    "constant": lambda case: baselines.constant(case.inputs),
-    "random": lambda case: baselines.random(case.inputs),
-}
-BASELINES = ("the input itself", "edges (Sobel)", "constant", "random")

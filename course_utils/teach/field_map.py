@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
+from course_utils.judge import methods_table
 from course_utils.teach import plots
 
 _SIZE = (100.0, 64.0)  # units of the drawing: 10 inches wide, 6.4 high
@@ -27,10 +28,22 @@ _COLOURS = {
     "judge": "#cc79a7",
 }
 
+_TITLES = {
+    "before": "Before modelling",
+    "in": "In the model",
+    "white box": "After training, with weights and activations",
+    "gradients": "After training, with gradients",
+    "black box": "After training, with answers only",
+    "judge": "Above all",
+}
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a lesson stands: number, name, kinds of input, region; box (left, bottom, width, height)."""
+    """Where a lesson stands: number, name, kinds of input, region; box (left, bottom, width, height).
+
+    The name is that of an idea; the single methods stand in the table of methods with their lesson.
+    """
 
     lesson: int
     name: str
@@ -43,11 +56,11 @@ PLACES = (
     Place(1, "Mean pictures", "pictures", "before", (1.2, 43.3, 15.1, 7)),
     Place(1, "Prototypes", "pictures", "before", (1.2, 35.3, 15.1, 7)),
     Place(1, "One number", "pictures, tables", "before", (1.2, 27.3, 15.1, 7)),
-    Place(1, "Linear, logistic", "tables", "in", (18.9, 43.3, 15.7, 7)),
-    Place(1, "Decision tree", "tables", "in", (18.9, 35.3, 15.7, 7)),
-    Place(1, "Naive Bayes", "tables", "in", (18.9, 27.3, 15.7, 7)),
-    Place(1, "Additive model", "tables", "in", (18.9, 19.3, 15.7, 7)),
-    Place(1, "Rules", "facts", "in", (18.9, 12, 15.7, 6.3)),
+    Place(13, "Linear, logistic", "tables", "in", (18.9, 43.3, 15.7, 7)),
+    Place(13, "Decision tree", "tables", "in", (18.9, 35.3, 15.7, 7)),
+    Place(13, "Naive Bayes", "tables", "in", (18.9, 27.3, 15.7, 7)),
+    Place(13, "Additive model", "tables", "in", (18.9, 19.3, 15.7, 7)),
+    Place(13, "Rules", "facts", "in", (18.9, 12, 15.7, 6.3)),
     Place(2, "Deconvnet", "pictures", "white box", (47.5, 43.3, 12.3, 7)),
     Place(3, "CAM", "pictures", "white box", (60.2, 43.3, 10, 7)),
     Place(10, "Attention", "text", "white box", (70.6, 43.3, 12.4, 7)),
@@ -59,7 +72,7 @@ PLACES = (
     Place(1, "Cover it", "pictures", "black box", (46.2, 13.3, 10.2, 7)),
     Place(6, "LIME", "all", "black box", (56.6, 13.3, 14.6, 7)),
     Place(7, "SHAP", "all", "black box", (71.4, 13.3, 15.2, 7)),
-    Place(1, "Stand-in", "tables", "black box", (86.9, 13.3, 12, 7)),
+    Place(13, "Partial\ndependence,\npermutation", "tables", "black box", (86.9, 12.1, 12, 9.4)),
     Place(12, "Judging explanations: is it true, is it stable, does it tell a good model from a bad one?",
           "", "judge", (1.2, 2, 97.6, 6)),
 )  # fmt: skip
@@ -88,6 +101,38 @@ def show_field_map(highlight: int | Collection[int] | None = None, *, width: flo
     for place in PLACES:
         _chip(ax, place, highlighted=place.lesson in wanted, pale=bool(wanted))
     return figure
+
+
+def describe(lesson: int | None = None) -> str:
+    """The map as text, for readers who do not see it: each region, its lessons, and the methods they teach.
+
+    Args:
+        lesson: only what the map has of this one; None: everything.
+    """
+    parts = []
+    for region, title in _TITLES.items():
+        here = [place for place in PLACES if place.region == region and lesson in (None, place.lesson)]
+        if here:
+            parts.append(f"{title}: {'; '.join(_in_words(place) for place in here).rstrip('?')}.")
+    return " ".join(parts)
+
+
+def methods_of(place: Place) -> list[str]:
+    """The methods for pictures that a lesson teaches in this region, from the table of methods."""
+    regions = {"gradients": "gradients", "cam": "white box", "perturbation": "black box"}
+    mine = {p.region for p in PLACES if p.lesson == place.lesson}
+    return [
+        method.name
+        for method in methods_table.METHODS
+        if method.lesson == place.lesson
+        and (regions.get(method.family) == place.region or regions.get(method.family) not in mine)
+    ]
+
+
+def _in_words(place: Place) -> str:
+    name = " ".join(place.name.split())
+    methods = [m for m in methods_of(place) if m.lower() != name.lower()]
+    return f"{place.lesson:02d} {name}" + (f" ({', '.join(methods)})" if methods else "")
 
 
 def _columns(ax: Axes) -> None:
@@ -156,14 +201,14 @@ def _chip(ax: Axes, place: Place, *, highlighted: bool, pale: bool) -> None:
         )
     )
     label = f"{place.lesson:02d} {place.name}"
-    high = bottom + height * (0.66 if place.inputs else 0.5)
+    high = bottom + height * (0.66 if place.inputs else 0.5) - 0.2 * label.count("\n")
     ax.text(
         left + width / 2, high, label,
-        fontsize=9, weight="bold", color=ink, ha="center", va="center", zorder=3,
+        fontsize=9, weight="bold", color=ink, ha="center", va="center", zorder=3, linespacing=1.05,
     )  # fmt: skip
     if place.inputs:
         kinds = "pictures, text, tables" if place.inputs == "all" else place.inputs
         ax.text(
-            left + width / 2, bottom + height * 0.27, kinds,
+            left + width / 2, bottom + min(1.9, 0.27 * height), kinds,
             fontsize=8, color=ink, ha="center", va="center", zorder=3,
         )  # fmt: skip

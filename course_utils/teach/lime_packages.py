@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from course_utils.judge.agreement.libraries import no_lime_bar
 from course_utils.labs.lab import Lab
 from course_utils.methods.lime import cosine_distances, exponential_kernel, hidden_image
 
@@ -24,27 +25,25 @@ def lime_package_image(
     """
     from lime import lime_image as package
 
-    package.tqdm = iter  # no progress bar
-    found = package.LimeImageExplainer(random_state=0).explain_instance(
-        image,
-        predict,
-        labels=(target,),
-        top_labels=None,
-        num_samples=n_samples,
-        segmentation_fn=lambda _: segments,
-    )
+    with no_lime_bar():
+        found = package.LimeImageExplainer(random_state=0).explain_instance(
+            image,
+            predict,
+            labels=(target,),
+            top_labels=None,
+            num_samples=n_samples,
+            segmentation_fn=lambda _: segments,
+        )
     coefficients = np.zeros(segments.max() + 1)
     for segment, value in found.local_exp[target]:
         coefficients[segment] = value
     return coefficients
 
 
-def captum_image(
-    lab: Lab, picture: int, target: int, segments: np.ndarray, masks: np.ndarray, width: float = 0.25
-) -> np.ndarray:
+def captum_image(lab: Lab, picture: int, target: int, segments: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Coefficients (d,) of `captum.attr.Lime` for one picture of a lab, asked the questions `masks` (n, d).
 
-    By default captum compares pixels and fits a lasso: it is handed the kernel (`width`) and the ridge, too.
+    By default captum compares pixels and fits a lasso: it is handed lime's kernel and ridge, too.
     """
     from captum._utils.models.linear_model import SkLearnRidge
     from captum.attr import Lime
@@ -54,7 +53,7 @@ def captum_image(
         torch.nn.Sequential(lab.model, torch.nn.Softmax(dim=1)),
         interpretable_model=SkLearnRidge(alpha=1.0),
         similarity_func=lambda original, changed, mask, **_: torch.tensor(
-            exponential_kernel(cosine_distances(mask.cpu().numpy()), width)
+            exponential_kernel(cosine_distances(mask.cpu().numpy()), 0.25)
         ),
         perturb_func=lambda original, **_: torch.from_numpy(next(rows).astype(np.int64))[None].to(lab.device),
     )

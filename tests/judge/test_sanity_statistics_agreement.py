@@ -172,7 +172,7 @@ def test_the_agreement_table_prints_powers_of_ten():
         "reference     largest difference  convention",
         "captum        ≤ 1e-06             none",
         "torchcam      ≤ 1e-04             min-max <scaled>",
-        "completeness  ≤ 1e+00             sum = f(x) − f(x′)",
+        "completeness  0.25                sum = f(x) − f(x′)",
     ]
     assert table.largest == 0.25
     html = table._repr_html_()
@@ -181,9 +181,21 @@ def test_the_agreement_table_prints_powers_of_ten():
 
 @pytest.mark.parametrize(
     ("difference", "text"),
-    [(0, "≤ 1e-06"), (1e-6, "≤ 1e-06"), (1.1e-6, "≤ 1e-05"), (1e-3, "≤ 1e-03"), (70, "≤ 1e+02")],
+    [
+        (0, "≤ 1e-06"),
+        (1e-6, "≤ 1e-06"),
+        (1.1e-6, "≤ 1e-05"),
+        (1e-3, "≤ 1e-03"),
+        (0.0051, "≤ 1e-02"),
+        (0.01, "≤ 1e-02"),
+        (0.0101, "0.01"),
+        (0.25, "0.25"),
+        (70, "70.00"),
+        (12345, "1.2e+04"),
+        (float("inf"), "infinite"),
+    ],
 )
-def test_the_bound_is_never_below_the_difference(difference, text):
+def test_small_differences_are_bounds_and_large_ones_numbers(difference, text):
     assert text in str(agreement_table([("a", 0.0, difference, "")]))
 
 

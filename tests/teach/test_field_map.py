@@ -6,7 +6,8 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
 from course_utils.authoring import lesson as lessons
-from course_utils.teach.field_map import LESSONS, show_field_map
+from course_utils.judge import methods_table
+from course_utils.teach.field_map import LESSONS, PLACES, describe, show_field_map
 
 matplotlib.use("agg")
 
@@ -28,11 +29,27 @@ def extents(figure):
 
 def test_every_lesson_of_the_course_is_on_the_map():
     numbers = {int(path.stem[:2]) for path in lessons.sources()} - {0}
-    assert LESSONS == tuple(range(1, 13))
     assert numbers <= set(LESSONS)
+    assert LESSONS == tuple(range(1, max(LESSONS) + 1))
     labels = [text.get_text() for text in show_field_map().axes[0].texts]
     for number in LESSONS:
         assert any(label.startswith(f"{number:02d} ") for label in labels)
+
+
+def test_the_glass_boxes_stand_in_the_model():
+    assert {place.lesson for place in PLACES if place.region == "in"} == {13}
+    assert {place.region for place in PLACES if place.lesson == 13} == {"in", "black box"}
+
+
+def test_the_map_in_words_names_every_place_and_every_method():
+    text = describe()
+    for place in PLACES:
+        assert f"{place.lesson:02d} {' '.join(place.name.split())}".rstrip("?") in text
+    for method in methods_table.METHODS:
+        if method.lesson is not None:
+            assert method.lesson in LESSONS, method.name
+            assert method.name.lower() in describe(method.lesson).lower(), method.name
+    assert "Grad-CAM++" in describe(4) and "LIME" not in describe(4)
 
 
 @pytest.mark.parametrize("highlight", [None, 1, (6, 12)])
@@ -62,7 +79,7 @@ def test_the_lesson_asked_for_stands_out():
     assert filled(show_field_map([6, 7])) == 2
 
 
-@pytest.mark.parametrize("highlight", [0, 13, [4, 99]])
+@pytest.mark.parametrize("highlight", [0, 99, [4, 99]])
 def test_a_lesson_that_does_not_exist_is_an_error(highlight):
-    with pytest.raises(ValueError, match="the map has the lessons 1 to 12"):
+    with pytest.raises(ValueError, match=f"the map has the lessons 1 to {LESSONS[-1]}"):
         show_field_map(highlight)

@@ -1,6 +1,5 @@
 """The agreement table of a lesson: our result beside the libraries', as largest absolute differences."""
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from course_utils.judge.tables import Table
+
+HEAD = ("reference", "largest difference", "convention")
 _SMALLEST = -6  # as a power of ten: below it, processors differ in the last digits
+_AS_NUMBER = 0.01  # from here on a difference is told as a number
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,17 @@ class Agreement:
         """The largest absolute difference in the table."""
         return max(difference for _, difference, _ in self.rows)
 
+    @property
+    def table(self) -> Table:
+        return Table(HEAD, tuple((name, bound(difference), why) for name, difference, why in self.rows))
+
     def __str__(self) -> str:
-        cells = [_HEADER, *((name, bound(difference), why) for name, difference, why in self.rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(2)]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in cells)
+        return self.table.text()
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th style="text-align:left">{cell}</th>' for cell in _HEADER)
-        body = "".join(
-            "<tr>"
-            + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in (a, bound(b), c))
-            + "</tr>"
-            for a, b, c in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-_HEADER = ("reference", "largest difference", "convention")
+        return self.table.html()
 
 
 def agreement_table(rows: Sequence[tuple[str, Tensor, Tensor, str]]) -> Agreement:
@@ -51,8 +46,8 @@ def agreement_table(rows: Sequence[tuple[str, Tensor, Tensor, str]]) -> Agreemen
             results are tensors, arrays or numbers of one shape.
 
     Returns:
-        The table. Differences are shown as the next power of ten and none below 1e-06, so that the text is
-        the same on each processor; `.largest` has the number.
+        The table. Small differences are shown as the next power of ten, none below 1e-06, so that the text is
+        the same on each processor; those above 0.01 as numbers (see `bound`). `.largest` has the number.
 
     Raises:
         ValueError: no rows, shapes that differ, or NaN.
@@ -63,13 +58,33 @@ def agreement_table(rows: Sequence[tuple[str, Tensor, Tensor, str]]) -> Agreemen
 
 
 def bound(difference: float) -> str:
-    """Return "≤ 1e-04" for 0.00007: the next power of ten, at least 1e-06."""
+    """Return "≤ 1e-04" for 0.00007, the next power of ten, at least 1e-06; and "0.25" for 0.2512.
+
+    Above 0.01 a power of ten would hide too much (1 could stand for 0.11): two digits are shown.
+    """
+    if not math.isfinite(difference):
+        return "infinite" if math.isinf(difference) else "not a number"
+    if difference > _AS_NUMBER:
+        return f"{difference:.2f}" if difference < 99.5 else f"{difference:.1e}"
     power = math.ceil(math.log10(difference)) if difference > 10.0**_SMALLEST else _SMALLEST
     return f"≤ 1e{power:+03d}"
 
 
+def largest_share(ours: Tensor, theirs: Tensor) -> float:
+    """Largest absolute difference as a share of our largest value."""
+    ours, theirs = as_array(ours), as_array(theirs)
+    return float(abs(ours - theirs).max() / abs(ours).max())
+
+
+def as_array(values: Tensor | np.ndarray | float) -> np.ndarray:
+    """Double precision, on the CPU."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu().double().numpy()
+    return np.asarray(values, dtype=np.float64)
+
+
 def _difference(name: str, ours: Tensor, theirs: Tensor) -> float:
-    ours, theirs = _array(ours), _array(theirs)
+    ours, theirs = as_array(ours), as_array(theirs)
     if ours.shape != theirs.shape:
         raise ValueError(
             f"{name}: our result is {ours.shape}, the reference {theirs.shape}: compare like with like"
@@ -78,9 +93,3 @@ def _difference(name: str, ours: Tensor, theirs: Tensor) -> float:
     if math.isnan(difference):
         raise ValueError(f"{name}: nothing to compare, or a result contains NaN")
     return difference
-
-
-def _array(values: Tensor | np.ndarray | float) -> np.ndarray:
-    if isinstance(values, Tensor):
-        return values.detach().cpu().double().numpy()
-    return np.asarray(values, dtype=np.float64)

@@ -1,15 +1,21 @@
-"""The registry of methods and the scoreboard: complete, truthful about costs, cached by content."""
+"""The table of methods and the scoreboard: complete, truthful about costs, cached by content."""
 
 import csv
+import dataclasses
+import functools
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from course_utils.judge import baselines, blur, deletion, insertion, scoreboard
-from course_utils.judge.registry import Method, count_passes, image_methods
+from course_utils.judge import baselines, blur, deletion, insertion, methods_table, scoreboard
+from course_utils.judge.methods_table import Method, count_passes, image_methods
 from course_utils.judge.scoreboard import COSTS, MEASURES, Scoreboard, Settings, complexity, square_infidelity
 from course_utils.methods.cam import grad_cam, score_cam
 from course_utils.methods.gradients import saliency
@@ -66,7 +72,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-# ---------------------------------------------------------------- the registry
+# ---------------------------------------------------------------- the table of methods
 
 
 def test_every_method_gives_finite_maps_of_the_pictures_size_and_leaves_the_model_alone():
@@ -234,21 +240,147 @@ def one_way(model, inputs, target, layer, power=1):
     return baselines.sobel(inputs) ** power
 
 
-def other_way(model, inputs, target, layer, power=1):
-    return baselines.center(inputs) ** power
+def measured(method, model=None, settings=SETTINGS):
+    return scoreboard.scoreboard(
+        model or network(), pictures(), torch.zeros(4, dtype=torch.long), masks(), "4",
+        methods={method.name: method}, settings=settings, progress=False,
+    )  # fmt: skip
 
 
-def test_a_methods_code_and_settings_are_part_of_its_key(folder):
-    def measured(method):
-        return scoreboard.scoreboard(
-            network(), pictures(), torch.zeros(4, dtype=torch.long), masks(), "4",
-            methods={"mine": method}, settings=SETTINGS, progress=False,
-        ).from_cache  # fmt: skip
+def test_a_methods_settings_and_name_are_part_of_its_key(folder):
+    course = image_methods()["SmoothGrad"]
+    assert measured(course).from_cache == ()
+    assert measured(course).from_cache == ("SmoothGrad",)
+    for change in ({"settings": {"n_samples": 4}}, {"reduce": methods_table.channel_sum}):
+        changed = dataclasses.replace(course, **change)
+        assert measured(changed).from_cache == ()
+        assert measured(changed).from_cache == ("SmoothGrad",)
 
-    assert measured(Method("mine", "baseline", one_way)) == ()
-    assert measured(Method("mine", "baseline", one_way)) == ("mine",)
-    assert measured(Method("mine", "baseline", other_way)) == ()
-    assert measured(Method("mine", "baseline", one_way, {"power": 2})) == ()
+
+def test_a_changed_helper_is_measured_anew(folder, monkeypatch):
+    """Its code counts as it is loaded: no file has to change, and a helper of a helper counts too."""
+    before = board(methods=["CAM", "saliency"])
+    code = methods_table._last_linear.__code__
+    text = "def _last_linear(model):\n    name = 'fc'\n    return name, list(model.modules())[-1]\n"
+    exec(compile(text, "edited", "exec"), space := {})
+    monkeypatch.setattr(methods_table._last_linear, "__code__", space["_last_linear"].__code__)
+    assert board(methods=["CAM", "saliency"]).from_cache == ()
+    monkeypatch.setattr(methods_table._last_linear, "__code__", code)
+    assert board(methods=["CAM", "saliency"]).from_cache == ("CAM", "saliency")
+
+    weights = scoreboard.complexity.__code__
+    halved = compile(
+        "def complexity(maps):\n    return maps.flatten(1).amax(1) * 0 + 0.5\n", "edited", "exec"
+    )
+    exec(halved, space := {})
+    monkeypatch.setattr(scoreboard.complexity, "__code__", space["complexity"].__code__)
+    after = board(methods=["CAM", "saliency"])
+    assert after.from_cache == () and after.mean("CAM", "complexity") == pytest.approx(0.5)
+    monkeypatch.setattr(scoreboard.complexity, "__code__", weights)
+    assert board(methods=["CAM", "saliency"]).values == before.values
+
+
+@pytest.mark.parametrize("name", ["strongest_channel", "_at_most", "upsample"])
+def test_a_replaced_helper_is_never_kept(folder, monkeypatch, name):
+    original = getattr(methods_table, name)
+    board(methods=QUICK[:1])
+    n_files = len(list(folder.iterdir()))
+    monkeypatch.setattr(methods_table, name, lambda *a, **k: original(*a, **k))
+    assert board(methods=QUICK[:1]).from_cache == ()
+    assert board(methods=QUICK[:1]).from_cache == ()
+    assert len(list(folder.iterdir())) == n_files
+
+
+def test_constants_of_the_modules_count(folder, monkeypatch):
+    board(methods=QUICK[:1])
+    monkeypatch.setattr(methods_table.deconvnet, "A_NEW_CONSTANT", 1, raising=False)
+    assert board(methods=QUICK[:1]).from_cache == ()
+
+
+def corner(k):
+    def mine(model, inputs, target, layer):
+        heat = torch.zeros_like(inputs[:, 0])
+        heat[:, k : k + 8, k : k + 8] = 1
+        return heat
+
+    return mine
+
+
+class Bound:
+    def __init__(self, k):
+        self.explain = corner(k)
+
+    def method(self, model, inputs, target, layer):
+        return self.explain(model, inputs, target, layer)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        corner,
+        lambda k: lambda m, x, t, layer, k=k: corner(k)(m, x, t, layer),
+        lambda k: Bound(k).method,
+        lambda k: functools.partial(lambda m, x, t, layer, k: corner(k)(m, x, t, layer), k=k),
+    ],
+    ids=["closure", "default", "bound method", "partial"],
+)
+def test_a_function_of_ones_own_is_measured_each_time(folder, make):
+    """On the object 8 to 20, then off it: under the same name the numbers are new."""
+    energies = []
+    for k in (9, 24):
+        found = measured(Method("mine", "gradients", make(k)))
+        assert found.from_cache == ()
+        energies.append(found.mean("mine", "energy"))
+    assert energies == [pytest.approx(1), pytest.approx(0)]
+    assert measured(Method("saliency", "gradients", one_way)).from_cache == ()
+    assert not folder.exists(), "nothing of it was kept"
+
+
+class Scaled(nn.Module):
+    """A network of one's own: its weights and its text do not say what `forward` does."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = network()
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def test_a_network_whose_code_is_unknown_is_measured_each_time(folder):
+    for model in (Scaled().eval(), network()):
+        if not isinstance(model, Scaled):
+            model[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+        for _ in range(2):
+            assert measured(image_methods()["edges (Sobel)"], model).from_cache == ()
+    assert not folder.exists()
+
+
+def test_an_attribute_of_a_layer_counts(folder):
+    """`inplace` or a stride is seen in the text of the network, an attribute of one's own is not."""
+    model = network()
+    assert measured(image_methods()["saliency"], model).from_cache == ()
+    model[1].slope = 0.1
+    assert measured(image_methods()["saliency"], model).from_cache == ()
+    del model[1].slope
+    assert measured(image_methods()["saliency"], model).from_cache == ("saliency",)
+
+
+def test_the_key_is_the_same_in_another_process(folder):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_scoreboard as t;"
+        "print(t.board(methods=t.QUICK[:2]).from_cache)"
+    )
+    board(methods=QUICK[:2])
+    for seed in ("1", "2"):
+        found = subprocess.run(
+            [sys.executable, "-c", script, str(Path(__file__).parent)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == str(QUICK[:2])
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"values": {}}', "half", "NaN"])
