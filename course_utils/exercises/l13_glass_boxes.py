@@ -202,6 +202,96 @@ gain_ratio = Exercise(
 # --- partial dependence and importance --------------------------------------------------------------------
 
 
+def _dependence_cases() -> list[tuple[Callable, np.ndarray, int, np.ndarray]]:
+    """A model that is not a sum, a table with columns that move together, a column, a grid."""
+    rng = np.random.default_rng(7)
+    cases = []
+    for n, d, column, m in ((6, 2, 0, 3), (15, 3, 2, 5), (30, 4, 1, 4)):
+        table = rng.normal(size=(n, d)) + rng.normal(size=(n, 1)) + 1
+        cases.append((partial(_wavy, weights=rng.normal(size=d)), table, column, rng.normal(size=m)))
+    return cases
+
+
+def _wavy(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.exp(rows @ weights / 3) + rows[:, 0] * rows[:, -1] ** 2
+
+
+def _curves(predict: Callable, table: np.ndarray, column: int, grid: np.ndarray, change=None) -> np.ndarray:
+    """The answers, (m, n), with the column set to each value (or changed otherwise)."""
+    change = change or (lambda old, value: np.full_like(old, value))
+    rows = np.repeat(table[None], len(grid), axis=0)
+    for changed, value in zip(rows, grid, strict=True):
+        changed[:, column] = change(changed[:, column], value)
+    return np.array([predict(changed) for changed in rows])
+
+
+def _in_place(predict: Callable, table: np.ndarray, column: int, grid: np.ndarray) -> np.ndarray:
+    answers = []
+    for value in grid:
+        table[:, column] = value
+        answers.append(predict(table).mean())
+    return np.array(answers)
+
+
+dependence = Exercise(
+    name="dependence",
+    difficulty=1,
+    minutes=6,
+    hints=(
+        "One value of the grid at a time. Take a copy of the table, and set the whole column to that value.",
+        "Ask the model about all rows of the copy, and take the mean of its answers.",
+        "`changed = table.copy()`, `changed[:, column] = value`, `predict(changed).mean()`, for each value; return them as an array.",
+    ),
+    reference=lambda *case: _curves(*case).mean(axis=1),
+    cases=_dependence_cases,
+    mistakes={
+        "in place": Mistake(
+            _in_place,
+            "you write into `table` itself, which is changed for everybody afterwards: take `table.copy()` first.",
+        ),
+        "one curve a row": Mistake(
+            lambda *case: _curves(*case),
+            "these are the answers of all rows, one curve each (ICE). Take their mean for each value of the grid.",
+        ),
+        "one curve a row, turned": Mistake(
+            lambda *case: _curves(*case).T,
+            "these are the curves of the single rows (ICE), one row each. Take their mean for each value of the grid.",
+        ),
+        "mean row": Mistake(
+            lambda predict, table, column, grid: _curves(
+                predict, table.mean(axis=0, keepdims=True), column, grid
+            )[:, 0],
+            "you asked about *one* row, the mean of all. The answer for the mean is not the mean of the answers: ask about each row, then take the mean.",
+        ),
+        "added": Mistake(
+            lambda *case: _curves(*case, change=lambda old, value: old + value).mean(axis=1),
+            "you *added* the value to the column: set the column to it.",
+        ),
+        "row instead of column": Mistake(
+            lambda predict, table, column, grid: np.array(
+                [
+                    predict(np.where(np.arange(len(table))[:, None] == column, value, table)).mean()
+                    for value in grid
+                ]
+            ),
+            "you set a row to the value, not a column: `changed[:, column] = value`.",
+        ),
+        "sum": Mistake(
+            lambda *case: _curves(*case).sum(axis=1),
+            "you added the answers of all rows: take their mean.",
+        ),
+        "median": Mistake(
+            lambda *case: np.median(_curves(*case), axis=1),
+            "you took the median of the answers: partial dependence is their mean.",
+        ),
+        "centred": Mistake(
+            lambda *case: _curves(*case).mean(axis=1) - _curves(*case).mean(),
+            "you subtracted the mean of the curve. That is good for a drawing, but the formula has no such term.",
+        ),
+    },
+)
+
+
 def _falls_examples() -> list[tuple[np.ndarray]]:
     rng = np.random.default_rng(4)
     return [
@@ -616,16 +706,16 @@ why_or_how = quiz(
 )
 
 trade_off = quiz(
-    "Tumours, thirty columns: a logistic regression (a sum of thirty terms) or a forest of a hundred trees. Which is right more often on unseen tumours?",
+    "Tumours, thirty columns: what does a logistic regression (a sum of thirty terms) lose against a forest of a hundred trees?",
     [
-        "The forest: a hundred trees know more than one sum",
-        "The logistic regression, by a little",
-        "It depends on the split: no difference is left over five of them",
+        "Some right answers in a hundred: the forest knows more than one sum",
+        "Nothing: it is right at least as often",
+        "It cannot be said: one split of the table says this, another that",
     ],
     correct=1,
     explanations=[
-        "On this table it is the other way round. On the digits, further down, the forest is ahead.",
-        "By about one to two tumours in a hundred, over five splits. Nothing has to be paid for reading here.",
-        "Single splits vary, but the mean over five splits shows a difference that chance does not explain.",
+        "On this table the forest does not make use of what it could know more. On the digits, in the other panel, it is ahead.",
+        "In nearly all splits it is even a little ahead. Nothing has to be paid for reading here.",
+        "The size of the difference varies with the split, but the forest is ahead in hardly any.",
     ],
 )

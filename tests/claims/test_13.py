@@ -1,0 +1,371 @@
+"""Claims of lesson 13 and its companions, on other draws, splits, forests and networks than the lesson shows."""
+
+import warnings
+
+import numpy as np
+from replication import claim
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeCV
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import KFold, cross_val_predict, cross_val_score, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from course_utils import judge
+from course_utils.exercises import l13_glass_boxes as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons import l13_glass_boxes as lesson
+from course_utils.methods.dependence import partial_dependence, permutation_importance
+
+PEOPLE = lesson.patients()
+LDL, HDL = PEOPLE.names.index("LDL cholesterol"), PEOPLE.names.index("HDL cholesterol")
+NINE = np.delete(PEOPLE.standardised, LDL, axis=1)
+
+
+@claim(
+    "§2",
+    "The sign of HDL depends on who was drawn, with LDL in the model and without.",
+    shown="above zero in 69 and in 16 of 100 draws",
+    holds=lambda share: (
+        min(share["with"].min(), share["without"].min()) > 0.025
+        and max(share["with"].max(), share["without"].max()) < 0.975
+    ),
+)
+def test_the_table_does_not_tell_the_sign_of_hdl(seed):
+    rng = np.random.default_rng(seed)
+    signs = []
+    for _ in range(400):
+        drawn = rng.integers(442, size=442)
+        b = LinearRegression().fit(PEOPLE.standardised[drawn], PEOPLE.outcome[drawn]).coef_[HDL]
+        c = LinearRegression().fit(NINE[drawn], PEOPLE.outcome[drawn]).coef_[HDL - 1]
+        signs.append((b > 0, c > 0))
+    return dict(zip(("with", "without"), np.mean(signs, axis=0), strict=True))
+
+
+def newton(rows, labels, counts):
+    """Coefficients and standard errors of many logistic regressions: the lesson's function."""
+    p = rows.shape[1]
+    b = np.zeros((max(len(counts), len(labels)), p))
+    squares = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), p * p)
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-np.clip(b @ rows.T, -30, 30)))
+        bend = ((counts * chance * (1 - chance)) @ squares).reshape(-1, p, p) + 1e-9 * np.eye(p)
+        b = b + np.linalg.solve(bend, ((counts * (labels - chance)) @ rows)[..., None])[..., 0]
+    return b, np.sqrt(np.diagonal(np.linalg.inv(bend), axis1=1, axis2=2))
+
+
+@claim(
+    "§3",
+    "Wald's interval holds the true odds ratio nearly as often as promised; the bootstrap's, though wider, less "
+    "often, and it misses nearly always with its lower end.",
+    shown="Wald 0.95, bootstrap 0.83",
+    holds=lambda v: (
+        v["Wald"].min() > 0.92
+        and (v["bootstrap"] < v["Wald"] - 0.04).all()
+        and (v["wider"] > 1).all()
+        and v["misses below"].min() > 0.9
+    ),
+)
+def test_the_wide_interval_is_not_the_honest_one(seed):
+    t = lesson.tumours(seed)
+    rows, n = np.column_stack([np.ones(len(t.train)), t.three[t.train]]), len(t.train)
+    b = newton(rows, t.malignant[t.train][None], np.ones((1, n)))[0][0]
+    chances, rng = 1 / (1 + np.exp(-rows @ b)), np.random.default_rng(seed)
+    hits, held, misses, wider = [], [], [], []
+    for _ in range(60):
+        labels = (rng.random(n) < chances).astype(float)[None]
+        new_b, se = (values[0] for values in newton(rows, labels, np.ones((1, n))))
+        again = rng.multinomial(n, np.ones(n) / n, size=100)
+        low, high = np.quantile(newton(rows, labels, again)[0], [0.025, 0.975], axis=0)
+        hits.append((np.abs(new_b - b) < 2 * se)[1:])
+        held.append(((low < b) & (b < high))[1:])
+        misses += list((b < low)[1:][~held[-1]])
+        wider.append(((high - low) / (4 * se))[1:])
+    return {
+        "Wald": np.mean(hits),
+        "bootstrap": np.mean(held),
+        "misses below": np.mean(misses),
+        "wider": np.median(wider),
+    }
+
+
+@claim(
+    "§5",
+    "Where parks lie at the large flats, the forest's dependence gives the park too little and is far off at "
+    "100 m²; where they lie anywhere, it is close to the truth. The plain difference of means is worse.",
+    shown="park 23.7 against 31.1 (truth 32.5); error 25 against 2; plain difference 130",
+    holds=lambda v: (
+        v["park"].max() < 28
+        and v["park, anywhere"].min() > 29
+        and v["100 m²"].min() > 15
+        and v["worst, anywhere"].max() < 6
+    ),
+)
+def test_dependence_is_wrong_where_there_are_no_rows(seed):
+    areas, values = np.arange(30, 101, 10.0), {}
+    truth = 60 + 3.25 * areas
+    for name, what in (("apartments", ", anywhere"), ("apartments_correlated", "")):
+        town = load_lab("tabular", table=name, model="forest", seed=seed)
+        values["park" + what] = np.diff(
+            partial_dependence(town.predict, town.table, 0, np.array([0.0, 1.0]))
+        )[0]
+        error = partial_dependence(town.predict, town.table, 1, areas) - truth
+        values["worst, anywhere" if what else "100 m²"] = np.abs(error).max() if what else error[-1]
+    return values
+
+
+@claim(
+    "§6",
+    "Shuffled alone, no column costs the forest much, hardly more than noise; the nine columns of size together "
+    "cost a lot.",
+    shown="at most 0.009 alone, noise 0.000, together 0.24",
+    holds=lambda v: (
+        v["best alone"].max() < 0.04 and np.abs(v["noise"]).max() < 0.01 and v["nine together"].min() > 0.15
+    ),
+)
+def test_importance_alone_and_together(seed):
+    t = lesson.tumours(seed)
+    noisy = np.column_stack([t.table, np.random.default_rng(seed).normal(size=len(t.malignant))])
+    forest = RandomForestClassifier(60, random_state=seed).fit(noisy[t.train], t.malignant[t.train])
+    sizes = [j for j, n in enumerate(t.names) if any(w in n for w in ("radius", "perimeter", "area"))]
+    assert len(sizes) == 9
+    groups = [*([j] for j in range(31)), sizes]
+    falls = permutation_importance(
+        forest.predict, noisy[t.test], t.malignant[t.test], accuracy_score, 5, seed, groups=groups
+    ).mean(axis=1)
+    return {"best alone": falls[:30].max(), "noise": falls[30], "nine together": falls[31]}
+
+
+@claim(
+    "§6",
+    "By impurity, and shuffled on the rows that the forest was fitted to, a number drawn by lot beats several "
+    "real columns; shuffled on unseen people it is worth about nothing.",
+    shown="6 real columns behind it by impurity; 0.001 on unseen people",
+    holds=lambda v: (
+        v["behind it by impurity"].min() >= 2
+        and v["behind it on seen people"].min() >= 2
+        and np.abs(v["unseen"]).max() < 0.04
+    ),
+)
+def test_a_number_drawn_by_lot_is_important_by_impurity(seed):
+    rng = np.random.default_rng(seed)
+    numbered = np.column_stack([PEOPLE.table, rng.permutation(442)])
+    seen, unseen = train_test_split(np.arange(442), test_size=0.3, random_state=seed)
+    forest = RandomForestRegressor(60, random_state=seed).fit(numbered[seen], PEOPLE.outcome[seen])
+    impurity = forest.feature_importances_
+    falls = {}
+    for name, rows in (("seen", seen), ("unseen", unseen)):
+        falls[name] = permutation_importance(
+            forest.predict, numbered[rows], PEOPLE.outcome[rows], r2_score, 5, seed
+        ).mean(axis=1)
+    return {
+        "behind it by impurity": (impurity[:10] < impurity[10]).sum(),
+        "behind it on seen people": (falls["seen"][:10] < falls["seen"][10]).sum(),
+        "unseen": falls["unseen"][10],
+    }
+
+
+@claim(
+    "§8",
+    "On the tumours the sum of thirty terms is not behind the forest, and ahead of three questions; on the digits "
+    "the forest is a little ahead.",
+    shown="+0.01, +0.04, -0.01",
+    holds=lambda v: v["tumours"].min() >= 0 and v["small tree"].min() > 0.01 and v["digits"].max() < 0,
+)
+def test_what_reading_costs(seed):
+    from sklearn.datasets import load_digits
+
+    t, digits = lesson.tumours(), load_digits(return_X_y=True)
+    parts = KFold(4, shuffle=True, random_state=seed)
+    models = {
+        "tree": DecisionTreeClassifier(max_depth=3, random_state=seed),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        "forest": RandomForestClassifier(100, random_state=seed),
+    }
+    share = {
+        (what, name): cross_val_score(models[name], rows, labels, cv=parts).mean()
+        for what, (rows, labels) in {"tumours": (t.table, t.malignant), "digits": digits}.items()
+        for name in (models if what == "tumours" else ("logistic", "forest"))
+    }
+    return {
+        "tumours": share["tumours", "logistic"] - share["tumours", "forest"],
+        "small tree": share["tumours", "logistic"] - share["tumours", "tree"],
+        "digits": share["digits", "logistic"] - share["digits", "forest"],
+    }
+
+
+@claim(
+    "13b §2",
+    "Naive Bayes on thirty columns is wrong about twice as often as on three, and then mostly nearly certain.",
+    shown="38 errors, 26 of them sure, against 19 with 2",
+    holds=lambda v: (
+        (v["30: errors"] > 1.5 * v["3: errors"]).all()
+        and (v["30: sure"] > 0.5 * v["30: errors"]).all()
+        and (v["3: sure"] < 0.25 * v["3: errors"]).all()
+    ),
+)
+def test_naive_bayes_is_sure_and_wrong(seed):
+    t = lesson.tumours()
+    pick, values = [t.names.index(name) for name in lesson.THREE.values()], {}
+    for what, rows in (("3", t.table[:, pick]), ("30", t.table)):
+        model = make_pipeline(StandardScaler(), GaussianNB())
+        parts = KFold(10, shuffle=True, random_state=seed)
+        p = cross_val_predict(model, rows, t.malignant, cv=parts, method="predict_proba")
+        wrong = p.argmax(axis=1) != t.malignant
+        values |= {f"{what}: errors": wrong.sum(), f"{what}: sure": (p.max(axis=1)[wrong] > 0.99).sum()}
+    return values
+
+
+@claim(
+    "13b §3",
+    "On the diabetes table curves do not predict better than a line, and the forest is a little worse.",
+    shown="+0.3 points (-1.0 to +1.7), +2.6 points (+0.7 to +4.6)",
+    holds=lambda v: (
+        v["curves, low end"].max() <= 0.5 and v["curves"].min() > -0.7 and v["forest"].min() > 0.5
+    ),
+)
+def test_curves_bring_nothing(seed):
+    models = {
+        "line": LinearRegression(),
+        "curves": make_pipeline(
+            StandardScaler(), SplineTransformer(n_knots=6), RidgeCV(np.logspace(-2, 3, 12))
+        ),
+        "forest": RandomForestRegressor(50, max_depth=6, random_state=seed),
+    }
+    parts = KFold(10, shuffle=True, random_state=seed)
+    off = {
+        name: np.abs(cross_val_predict(model, PEOPLE.table, PEOPLE.outcome, cv=parts) - PEOPLE.outcome)
+        for name, model in models.items()
+    }
+    curves, forest = (judge.paired(off[name], off["line"]) for name in ("curves", "forest"))
+    return {"curves": curves.mean, "curves, low end": curves.low, "forest": forest.mean}
+
+
+@claim(
+    "13b §4",
+    "Two errors of a prediction hold about 95 of 100 outcomes; two errors of the line alone far fewer.",
+    shown="0.96 and 0.25",
+    holds=lambda v: v["prediction"].min() > 0.92 and v["prediction"].max() < 0.99 and v["line"].max() < 0.4,
+)
+def test_the_error_of_a_prediction_keeps_its_promise(seed):
+    inside, on_line = [], []
+    for part, rest in KFold(10, shuffle=True, random_state=seed).split(PEOPLE.table):
+        table, outcome, new = PEOPLE.table[part], PEOPLE.outcome[part], PEOPLE.table[rest]
+        model = LinearRegression().fit(table, outcome)
+        off = np.abs(model.predict(new) - PEOPLE.outcome[rest])
+        se = exercises.outcome_errors.reference(table, outcome, new)
+        s2 = ((outcome - model.predict(table)) ** 2).sum() / (len(part) - 11)
+        inside += list(off < 2 * se)
+        on_line += list(off < 2 * np.sqrt(se**2 - s2))
+    return {"prediction": np.mean(inside), "line": np.mean(on_line)}
+
+
+@claim(
+    "13b §5",
+    "Columns chosen before the split seem to predict noise; chosen within each part they do not.",
+    shown="0.91 against 0.50",
+    holds=lambda v: v["before"].min() > 0.8 and v["within"].max() < 0.6,
+)
+def test_accuracy_from_nothing(seed):
+    before, within = [], []
+    for table in range(8):
+        rng = np.random.default_rng([seed, table])
+        noise, thrown = rng.normal(size=(60, 2000)), rng.permutation(np.repeat([0, 1], 30))
+        best = SelectKBest(k=20).fit_transform(noise, thrown)
+        before.append(cross_val_score(LogisticRegression(), best, thrown, cv=5).mean())
+        inside = make_pipeline(SelectKBest(k=20), LogisticRegression())
+        within.append(cross_val_score(inside, noise, thrown, cv=5).mean())
+    return {"before": np.mean(before), "within": np.mean(within)}
+
+
+def _forced(first, rows, labels, new):
+    stump = DecisionTreeClassifier(max_depth=1, criterion="entropy").fit(rows[:, [first]], labels)
+    border, answers = stump.tree_.threshold[0], np.zeros(len(new), int)
+    for here, there in (
+        (rows[:, first] <= border, new[:, first] <= border),
+        (rows[:, first] > border, new[:, first] > border),
+    ):
+        branch = DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0)
+        branch.fit(rows[here], labels[here])
+        answers[there] = branch.predict(new[there]) if there.any() else 0
+    return answers
+
+
+@claim(
+    "13b §6",
+    "For each cut several forced trees are as good as the best one and say nearly the same; how many changes from "
+    "cut to cut; the tree that is free to choose is behind the best forced one.",
+    shown="5, 11, 8, 8, 10 trees; 0.95 to 0.97 the same; free tree 0.03 behind",
+    holds=lambda v: (
+        v["size"].min() >= 3
+        and len(set(v["size"])) > 1
+        and v["same"].min() > 0.93
+        and v["free minus best"].max() < 0
+    ),
+)
+def test_many_trees_are_equally_good(seed):
+    t = lesson.tumours()
+    forced, free = np.zeros((30, 569), int), np.zeros(569, int)
+    for part, rest in KFold(10, shuffle=True, random_state=seed).split(t.table):
+        seen, labels, new = t.table[part], t.malignant[part], t.table[rest]
+        forced[:, rest] = [_forced(j, seen, labels, new) for j in range(30)]
+        tree = DecisionTreeClassifier(max_depth=3, criterion="entropy", random_state=0).fit(seen, labels)
+        free[rest] = tree.predict(new)
+    right = (forced == t.malignant).astype(float)
+    best = right.mean(axis=1).argmax()
+    members = np.array([judge.bootstrap_interval(right[best] - row)[0] for row in right]) <= 0
+    return {
+        "size": members.sum(),
+        "same": (forced[members] == forced[best]).mean(),
+        "free minus best": (free == t.malignant).mean() - right[best].mean(),
+    }
+
+
+@claim(
+    "13c §2",
+    "Three parts of thirty tell far less than half of a logistic regression, with a penalty and with hardly any.",
+    shown="0.29 and 0.34",
+    holds=lambda v: v["C = 1"].max() < 0.4 and v["C = 10000"].max() < 0.45,
+)
+def test_three_reasons_leave_most_out(seed):
+    t = lesson.tumours(seed)
+    scaled, values = StandardScaler().fit(t.table[t.train]).transform(t.table), {}
+    for C in (1, 10_000):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = LogisticRegression(C=C, solver="newton-cholesky").fit(
+                scaled[t.train], t.malignant[t.train]
+            )
+        sizes = -np.sort(-np.abs(scaled[t.test] * model.coef_[0]), axis=1)
+        values[f"C = {C}"] = (sizes[:, :3].sum(axis=1) / sizes.sum(axis=1)).mean()
+    return values
+
+
+@claim(
+    "13c §5",
+    "From two questions on, extracted rules say what the network says in about nine cases of ten; another network "
+    "says it more often.",
+    shown="0.94 at depth 2, 0.94 at depth 3; another network 1.00",
+    holds=lambda v: (
+        v["depth 2"].min() > 0.86
+        and v["depth 3"].min() > 0.86
+        and (v["another network"] > v["depth 3"]).all()
+    ),
+)
+def test_fidelity_of_extracted_rules(seed):
+    lab = load_lab("tabular", table="breast_cancer", model="network", seed=seed)
+    seen, unseen = lab.table[~lab.unseen], lab.table[lab.unseen]
+    says = [lab.predict(rows).argmax(axis=1) for rows in (seen, unseen)]
+    values = {}
+    for depth in (2, 3):
+        rules = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(seen, says[0])
+        values[f"depth {depth}"] = (rules.predict(unseen) == says[1]).mean()
+    twin = make_pipeline(
+        StandardScaler(),
+        MLPClassifier((16,), alpha=3.0, solver="lbfgs", max_iter=2000, random_state=seed + 1),
+    ).fit(seen, lab.targets[~lab.unseen])
+    return values | {"another network": (twin.predict(unseen) == says[1]).mean()}
