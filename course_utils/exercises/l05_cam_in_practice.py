@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.methods.cam import min_max, upsample
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
 
 
 def _tokens_to_maps(tokens: torch.Tensor, height: int, width: int, n_extra: int) -> torch.Tensor:
@@ -47,6 +47,12 @@ tokens_to_maps = Exercise(
                 torch.cat([tokens[:n_extra], tokens[: len(tokens) - n_extra]]), height, width, n_extra
             ),
             "you left out the last tokens: those without a place are the first ones.",
+        ),
+        "one extra token": Mistake(
+            lambda tokens, height, width, n_extra: _tokens_to_maps(
+                torch.cat([tokens[1 : 1 + height * width]]), height, width, 0
+            ),
+            "you took one token away: all of the first `n_extra` have no place.",
         ),
         "rows and columns": Mistake(
             lambda tokens, height, width, n_extra: _tokens_to_maps(tokens, width, height, n_extra).transpose(
@@ -125,15 +131,18 @@ def _share_in_corner(maps: torch.Tensor, corner: int) -> torch.Tensor:
     return part.sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
 
 
+def _corner(maps: torch.Tensor, corner: int) -> torch.Tensor:
+    height, width = maps.shape[1] // 2, maps.shape[2] // 2
+    row, column = divmod(corner, 2)
+    return maps[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
+
+
 def _columns_first(maps: torch.Tensor, corner: int) -> torch.Tensor:
     return _share_in_corner(maps, {0: 0, 1: 2, 2: 1, 3: 3}[corner])
 
 
 def _with_negative(maps: torch.Tensor, corner: int) -> torch.Tensor:
-    height, width = maps.shape[1] // 2, maps.shape[2] // 2
-    row, column = divmod(corner, 2)
-    part = maps[:, row * height : (row + 1) * height, column * width : (column + 1) * width]
-    return part.sum(dim=(1, 2)) / maps.sum(dim=(1, 2))
+    return _corner(maps, corner).sum(dim=(1, 2)) / maps.sum(dim=(1, 2))
 
 
 def _corner_cases() -> list[tuple[torch.Tensor, int]]:
@@ -161,6 +170,24 @@ share_in_corner = Exercise(
             _columns_first,
             "corners 1 and 2 are exchanged: count along the upper row first, then the lower one.",
         ),
+        "absolute": Mistake(
+            lambda maps, corner: _share_in_corner(maps.abs(), corner),
+            "you took absolute values: what speaks against the class is no evidence for it. Cut it off at zero.",
+        ),
+        "clockwise": Mistake(
+            lambda maps, corner: _share_in_corner(maps, {0: 0, 1: 1, 2: 3, 3: 2}[corner]),
+            "you counted clockwise: corner 2 is bottom left and corner 3 bottom right.",
+        ),
+        "all values below": Mistake(
+            lambda maps, corner: _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)) / maps.sum(dim=(1, 2)),
+            "the denominator still has the negative values: divide by the sum of the positive ones.",
+        ),
+        "absolute below": Mistake(
+            lambda maps, corner: (
+                _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)) / maps.abs().sum(dim=(1, 2))
+            ),
+            "the denominator has absolute values: divide by the sum of the positive values.",
+        ),
         "mean": Mistake(
             lambda maps, corner: _share_in_corner(maps, corner) * 4,
             "you divided by the mean of the map instead of its sum, so the shares add up to four.",
@@ -169,8 +196,8 @@ share_in_corner = Exercise(
 )
 
 
-def _decade(seconds: dict[str, float]) -> int:
-    return 10 ** round(math.log10(seconds["Score-CAM"] / seconds["CAM"]))
+def _decade(passes: dict[str, int]) -> int:
+    return 10 ** round(math.log10(passes["Score-CAM"] / passes["CAM"]))
 
 
 score_cam_cost = Question(
@@ -182,39 +209,40 @@ score_cam_cost = Question(
         "Take the number of the four that is nearest to the number of passes.",
     ),
     expected=_decade,
-    examples=lambda: [
-        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 9.0, "occlusion": 6.0},),
-        ({"CAM": 0.1, "Grad-CAM": 0.2, "Score-CAM": 13.0, "occlusion": 6.0},),
-    ],
+    examples=lambda: [({"CAM": 1, "Score-CAM": 129},), ({"CAM": 1, "Score-CAM": 65},)],
     mistakes={
-        "one pass": Mistake(
-            lambda answer, seconds: answer == 1,
+        "one pass": wrong_answer(
+            lambda passes: 1,
             "that would be so if all channels shared one pass: Score-CAM runs the network once for each of them.",
-            example=lambda seconds: 1,
         ),
-        "few passes": Mistake(
-            lambda answer, seconds: answer == 10,
+        "few passes": wrong_answer(
+            lambda passes: 10,
             "ten would do for about ten channels: look at the number of channels printed above the exercise.",
-            example=lambda seconds: 10,
         ),
-        "a pass for each place": Mistake(
-            lambda answer, seconds: answer == 1000,
+        "a pass for each place": wrong_answer(
+            lambda passes: 1000,
             "that is more than one pass for each channel; the places of a channel go through the network together.",
-            example=lambda seconds: 1000,
         ),
     },
 )
 
 
 def _explain(
-    model: nn.Module, inputs: torch.Tensor, layer: nn.Module, *, softmax: bool, per_batch: bool
+    model: nn.Module,
+    inputs: torch.Tensor,
+    layer: nn.Module,
+    *,
+    softmax: bool = False,
+    per_batch: bool = False,
+    first_class: bool = False,
 ) -> torch.Tensor:
     kept = []
     handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
     scores = model(inputs)
     handle.remove()
     scores = scores.softmax(dim=1) if softmax else scores
-    (gradients,) = torch.autograd.grad(scores.max(dim=1).values.sum(), kept[0])
+    asked = scores[:, scores[0].argmax()] if first_class else scores.max(dim=1).values
+    (gradients,) = torch.autograd.grad(asked.sum(), kept[0])
     maps = torch.relu((gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1))
     top = maps.max() if per_batch else maps.amax(dim=(1, 2), keepdim=True)
     return (maps / top.clamp(min=1e-12)).detach()
@@ -264,6 +292,10 @@ explain_predicted = Exercise(
         "still one scale": Mistake(
             lambda model, inputs, layer: _explain(model, inputs, layer, softmax=False, per_batch=True),
             "the logit is right, but all maps are still divided by the maximum of the whole batch.",
+        ),
+        "first picture's class": Mistake(
+            lambda model, inputs, layer: _explain(model, inputs, layer, first_class=True),
+            "all pictures are explained for the class that the network predicts for the first one: each has its own.",
         ),
     },
 )

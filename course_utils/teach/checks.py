@@ -82,6 +82,13 @@ class Mistake:
     example: Callable | None = None
 
 
+def wrong_answer(example: Callable, diagnosis: str) -> Mistake:
+    """A typical wrong answer to a `Question`, made from the expression that gives it: `example(*context)`."""
+    return Mistake(
+        lambda answer, *context: _difference(answer, example(*context)) is None, diagnosis, example=example
+    )
+
+
 @dataclass
 class _Task:
     """What exercises and questions share: name, rating, hints, typical mistakes."""

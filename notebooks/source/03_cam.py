@@ -529,7 +529,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Both maps point about equally well: if there is a difference, these questions are too few to show it. A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
+# Both maps point well. On these questions the difference is smaller than chance explains; on more scenes the map of the new head comes out a little ahead. A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
 
 # %% [markdown]
 # ## 9 · The real thing

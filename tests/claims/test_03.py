@@ -114,9 +114,9 @@ def test_threshold_curve_is_a_u(seed):
 
 @claim(
     "§8",
-    "On the ZF-Net the new head's CAM and Grad-CAM of the original point about equally well.",
+    "On the ZF-Net the new head's CAM points a little better than Grad-CAM of the original.",
     shown="printed there with its interval",
-    holds=lambda gaps: abs(gaps.mean()) < 0.08 and abs(gaps).max() < 0.15,
+    holds=lambda gaps: gaps.mean() > 0.02 and gaps.min() > -0.05 and gaps.max() < 0.2,
 )
 def test_new_head_points_as_well_as_grad_cam(seed):
     lab, inputs, classes, truth = asked(seed, model="zfnet")
