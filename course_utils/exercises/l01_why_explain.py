@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: a first one, which model to ship, odds, rules, maps, questions, errors, an experiment."""
+"""The exercises of lesson 01 and its companion: a first one, which model to ship, maps, falls, an experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from course_utils import judge
 from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.quiz import quiz
 
 
 def _answer_cases() -> list[tuple[np.ndarray, np.ndarray]]:
@@ -52,6 +54,28 @@ share_right = Exercise(
             lambda answers, targets: float((answers == targets).all()),
             "you asked whether *all* answers are right: `mean`, not `all`.",
         ),
+        "of sixty": Mistake(
+            lambda answers, targets: (answers == targets).sum() / 60,
+            "you divided by 60: other arrays have other lengths. `len(answers)`, or simply `mean`.",
+        ),
+        "one too few": Mistake(
+            lambda answers, targets: (answers == targets).sum() / (len(answers) - 1),
+            "you divided by one less than there are: that is for a variance. Divide by `len(answers)`.",
+        ),
+        "rounded": Mistake(
+            lambda answers, targets: round(float((answers == targets).mean()), 1),
+            "you rounded the share: return it as it is, and round when you print.",
+        ),
+        "answers only": Mistake(
+            lambda answers, targets: answers.mean(),
+            "you took the mean of the class numbers: compare them with `targets` first.",
+        ),
+        "class by class": Mistake(
+            lambda answers, targets: np.mean(
+                [(answers == targets)[targets == c].mean() for c in np.unique(targets)]
+            ),
+            "you took the share in each class, and then the mean of the classes: every picture counts the same here.",
+        ),
     },
 )
 
@@ -90,239 +114,8 @@ ship = Question(
         ),
         "the other": Mistake(
             lambda answer, world: str(answer).strip().upper() in world,
-            "that model is the one that fails on the pictures from the other farm. The hint stood in section 2: less of its map lies on the animal than of a constant map. (Your first choice, before the maps, could only be a guess, and is not judged.)",
+            "that model is the one that fails on the pictures from the other farm. The hint stood in section 2: hardly any square on the *animal* changes its answer. (Your first choice, before the maps, could only be a guess, and is not judged.)",
             example=lambda world: next(name for name in world if name != _better(world)),
-        ),
-    },
-)
-
-
-def entropy(labels: np.ndarray) -> float:
-    shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    return float(-(shares * np.log2(shares)).sum())
-
-
-def _left_over(labels: np.ndarray, answers: np.ndarray) -> float:
-    """The entropy of the classes that is left once the answer is known."""
-    return sum((answers == a).mean() * entropy(labels[answers == a]) for a in np.unique(answers))
-
-
-def _gain_ratio(labels: np.ndarray, answers: np.ndarray) -> float:
-    cost = entropy(answers)
-    return (entropy(labels) - _left_over(labels, answers)) / cost if cost > 0 else 0.0
-
-
-def _plain_gain(labels: np.ndarray, answers: np.ndarray) -> float:
-    return entropy(labels) - _left_over(labels, answers)
-
-
-def _over(labels: np.ndarray, answers: np.ndarray, below: float) -> float:
-    return _plain_gain(labels, answers) / below if below > 0 else 0.0
-
-
-def _gain_ratio_cases() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Labels and answers: two to five answers with gaps in their numbers, everybody alike, everybody another."""
-    rng = np.random.default_rng(1)
-    cases = []
-    for n, n_classes, answers in ((12, 2, (0, 1)), (25, 3, (2, 5, 6)), (60, 4, (0, 1, 3, 7, 8))):
-        labels = rng.integers(n_classes, size=n)
-        cases.append((labels, rng.choice(answers, size=n)))
-        cases.append((labels, np.where(rng.random(n) < 0.7, labels, answers[-1])))
-        cases.append((labels, rng.permutation(n)))  # a number of one's own for everybody
-    return [*cases, (labels, np.full(n, answers[0]))]  # everybody answers alike
-
-
-def _unguarded_ratio(labels: np.ndarray, answers: np.ndarray) -> float:
-    with np.errstate(all="ignore"):
-        return float(np.float64(_plain_gain(labels, answers)) / np.float64(entropy(answers)))
-
-
-def _first_two_answers(labels: np.ndarray, answers: np.ndarray) -> float:
-    """The gain ratio of "is it the first answer?"."""
-    return _gain_ratio(labels, (answers == np.unique(answers)[0]).astype(int))
-
-
-gain_ratio = Exercise(
-    name="gain_ratio",
-    difficulty=2,
-    minutes=12,
-    hints=(
-        "The gain first. There may be more than two answers, so sum over all of them: the share of the examples that "
-        "gave the answer, times the entropy of their classes.",
-        "What the answer itself tells, in bits, is the entropy of `answers`, as if they were class labels.",
-        "If everybody answers alike, that entropy is zero: return 0 before you divide.",
-    ),
-    reference=_gain_ratio,
-    cases=_gain_ratio_cases,
-    mistakes={
-        "gain": Mistake(
-            _plain_gain,
-            "that is the gain alone: the question that gives everybody a number of their own would win. Divide by the entropy of the answers.",
-        ),
-        "entropy of the classes": Mistake(
-            lambda labels, answers: _over(labels, answers, entropy(labels)),
-            "you divided by the entropy of the *classes*, which is the same for every question: divide by the entropy of the *answers*.",
-        ),
-        "number of answers": Mistake(
-            lambda labels, answers: _over(labels, answers, len(np.unique(answers))),
-            "you divided by the number of answers: divide by their entropy, which also sees how often each occurs.",
-        ),
-        "alike": Mistake(
-            _unguarded_ratio,
-            "a question that everybody answers alike has entropy 0, and 0/0 gives NaN: the ratio counts as 0 there.",
-        ),
-        "not weighted": Mistake(
-            lambda labels, answers: (
-                (entropy(labels) - sum(entropy(labels[answers == a]) for a in np.unique(answers)))
-                / entropy(answers)
-                if entropy(answers) > 0
-                else 0.0
-            ),
-            "you added the entropies behind the answers as they are: each counts by the share of the examples that gave the answer.",
-        ),
-        "yes or no": Mistake(
-            _first_two_answers,
-            "you only looked at one answer against all others: there may be more than two, and each has a group of its own.",
-        ),
-    },
-)
-
-
-def _prediction_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Tables (n, d), outcomes (n,) and new rows (m, d); few rows, so that n and n − p differ."""
-    rng = np.random.default_rng(2)
-    cases = []
-    for n, d, m in ((8, 2, 3), (15, 1, 5), (40, 5, 2)):
-        spread, middle = rng.uniform(0.5, 20, size=d), rng.normal(size=d)
-        table = rng.normal(size=(n, d)) * spread + middle
-        outcome = 3 + table @ rng.normal(size=d) + rng.normal(size=n)
-        cases.append((table, outcome, 2 * rng.normal(size=(m, d)) * spread + middle))
-    return cases
-
-
-def _outcome_errors(
-    table: np.ndarray, outcome: np.ndarray, new: np.ndarray, *, fault: str = ""
-) -> np.ndarray:
-    X, Z = (
-        (table, new)
-        if fault == "no intercept"
-        else (np.column_stack([np.ones(len(t)), t]) for t in (table, new))
-    )
-    residuals = outcome - X @ np.linalg.lstsq(X, outcome, rcond=None)[0]
-    n, p = X.shape
-    s2 = residuals @ residuals / (n if fault == "n" else n - p)
-    of_line = ((Z @ np.linalg.inv(X.T @ X)) * Z).sum(axis=1)
-    match fault:
-        case "line only":
-            return np.sqrt(s2 * of_line)
-        case "person only":
-            return np.full(len(Z), np.sqrt(s2))
-        case "errors added":
-            return np.sqrt(s2) * (1 + np.sqrt(of_line))
-        case "variance":
-            return s2 * (1 + of_line)
-        case "matrix":
-            return np.sqrt(np.abs(s2 * (1 + Z @ np.linalg.inv(X.T @ X) @ Z.T)))
-        case _:
-            return np.sqrt(s2 * (1 + of_line))
-
-
-outcome_errors = Exercise(
-    name="outcome_errors",
-    difficulty=2,
-    minutes=15,
-    hints=(
-        "Two things are uncertain: where the line runs above z, and how far this person lies from the line. "
-        "The second has the variance s², the same for everybody.",
-        "Independent variances add up: s² zᵀ(XᵀX)⁻¹z + s². Then take the square root.",
-        "For all rows at once: with `Z` the new rows behind a column of ones, `((Z @ inverse) * Z).sum(axis=1)` gives "
-        "zᵀ(XᵀX)⁻¹z of each row.",
-    ),
-    reference=_outcome_errors,
-    cases=_prediction_cases,
-    mistakes={
-        "line only": Mistake(
-            partial(_outcome_errors, fault="line only"),
-            "that is the uncertainty of the line above the new rows. A person also lies off the line: add the variance s².",
-        ),
-        "person only": Mistake(
-            partial(_outcome_errors, fault="person only"),
-            "that is the scatter around the line. The line itself is uncertain too, the more so the further a row is from the middle: add its variance.",
-        ),
-        "errors added": Mistake(
-            partial(_outcome_errors, fault="errors added"),
-            "you added two standard errors: of independent things the *variances* add up. Take the root at the end.",
-        ),
-        "n": Mistake(
-            partial(_outcome_errors, fault="n"),
-            "you divided by n: the line was fitted to these very points, so the residuals are too small. Divide by n − p.",
-        ),
-        "variance": Mistake(
-            partial(_outcome_errors, fault="variance"),
-            "these are variances: take the square root.",
-        ),
-        "no intercept": Mistake(
-            partial(_outcome_errors, fault="no intercept"),
-            "the intercept is missing: put a column of ones in front of the table, and of the new rows too.",
-        ),
-        "matrix": Mistake(
-            partial(_outcome_errors, fault="matrix"),
-            "you returned one number for each *pair* of new rows: only the diagonal is asked for, one number a row.",
-        ),
-    },
-)
-
-
-def _odds_cases() -> list[tuple[float, float]]:
-    return [(0.906, 0.6), (0.5, 1.6), (0.02, 4.0), (0.8, 0.25), (0.3, 1.7)]
-
-
-def _odds_ratio_of(probability: float, times: float) -> float:
-    second = times * probability
-    return second / (1 - second) / (probability / (1 - probability))
-
-
-def _times_as_likely(probability: float, odds_ratio: float) -> float:
-    odds = probability / (1 - probability) * odds_ratio
-    return odds / (1 + odds) / probability
-
-
-odds_ratio_of = Exercise(
-    name="odds_ratio_of",
-    difficulty=2,
-    minutes=8,
-    hints=(
-        "What is the second probability? The first one, taken `times`.",
-        "Turn each of the two probabilities into odds: p / (1 − p).",
-        "Divide the second odds by the first.",
-    ),
-    reference=_odds_ratio_of,
-    given=lambda probability, times: times,
-    cases=_odds_cases,
-    mistakes={
-        "from odds ratio to times": Mistake(
-            _times_as_likely,
-            "you went the other way: your function takes `times` for an odds ratio and says how many times as likely that is.",
-        ),
-        "times the odds": Mistake(
-            lambda probability, times: times * probability / (1 - probability),
-            "you multiplied the first *odds* by `times`: it belongs to the probability. Take the odds afterwards.",
-        ),
-        "the second odds": Mistake(
-            lambda probability, times: times * probability / (1 - times * probability),
-            "these are the odds of the second group: divide them by those of the first.",
-        ),
-        "upside down": Mistake(
-            lambda probability, times: 1 / _odds_ratio_of(probability, times),
-            "you divided the first odds by the second: the second group is compared with the first.",
-        ),
-        "the second probability": Mistake(
-            lambda probability, times: times * probability,
-            "that is the second probability itself: turn both probabilities into odds, and divide.",
-        ),
-        "logarithm": Mistake(
-            lambda probability, times: np.log(_odds_ratio_of(probability, times)),
-            "that is the logarithm of the odds ratio, the coefficient. Return the ratio itself.",
         ),
     },
 )
@@ -374,6 +167,10 @@ missing_reason = Exercise(
             lambda known, goal: (goal - known) / (1 - known),
             "you solved the first case only, which holds where both reasons speak for the conclusion.",
         ),
+        "clipped difference": Mistake(
+            lambda known, goal: max(goal - known, 0.0),
+            "you subtracted and cut off at 0: a missing reason may well speak *against* the conclusion.",
+        ),
         "first two cases": Mistake(
             lambda known, goal: (goal - known) / (1 - abs(known)),
             "you solved the case in which both reasons have the same sign. If the goal is weaker than the known reason, the missing one must speak against it, and the third case holds.",
@@ -403,13 +200,16 @@ def _map_cases() -> list[tuple[np.ndarray, np.ndarray]]:
     return [*cases, (nothing, cases[0][1])]
 
 
-def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "") -> np.ndarray:
+_EMPTY = {"nan": np.nan, "zero": 0.0, "one": 1.0}  # what an empty map may get
+
+
+def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "", empty: str = "") -> np.ndarray:
     mass = np.abs(maps) if fault == "abs" else maps if fault == "signed" else maps.clip(min=0)
     inside, total, area = (mass * masks).sum(axis=(1, 2)), mass.sum(axis=(1, 2)), masks.mean(axis=(1, 2))
     with np.errstate(all="ignore"):
         energy = inside / total
     if fault != "nan":
-        energy = np.where(total > 0, energy, 0.0 if fault == "zero" else area)
+        energy = np.where(total > 0, energy, _EMPTY.get(empty, 0.0 if fault == "zero" else area))
     match fault:
         case "energy":
             return energy
@@ -421,6 +221,10 @@ def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "") -> np
             return np.full(len(maps), inside.sum() / total.sum() / masks.mean())
         case "mean":
             return (energy / area).mean()
+        case "one area":
+            return energy / masks.mean()
+        case "turned around":
+            return area / np.where(energy > 0, energy, 1)
         case "density":
             outside = (total - inside) / (~masks).sum(axis=(1, 2))
             return inside / masks.sum(axis=(1, 2)) / np.where(outside > 0, outside, 1)
@@ -428,10 +232,23 @@ def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "") -> np
             return energy / area
 
 
+_FAULTS = {
+    "energy": "that is the energy. A large animal gets a large one for nothing: divide by the share of the picture that the mask takes.",
+    "difference": "you subtracted the mask's share of the picture: divide by it (how many *times* as much).",
+    "pixels": "you divided by the number of pixels in the mask: divide by its share of the picture.",
+    "mean": "you took the mean over the pictures: return one value for each, so that an interval can be put around them.",
+    "one area": "you divided by the mean share of all masks: each picture has a mask of its own.",
+}
+_EMPTY_TOO = {
+    "nan": "(And a map without positive values gives 0/0, which is NaN: it counts as an even one.)",
+    "zero": "(And a map without positive values counts as an even one, not as 0.)",
+    "one": "(And an even map has the mask's share of its mass inside, not all of it.)",
+}
+
 times_chance = Exercise(
     name="times_chance",
     difficulty=2,
-    minutes=12,
+    minutes=10,
     hints=(
         "First the energy: of the positive values of each map, which share lies inside its mask? `maps.clip(min=0)`, and sums over `axis=(1, 2)`.",
         "A map that knows nothing spreads its mass evenly: its energy is the share of the picture that the mask takes, `masks.mean(axis=(1, 2))`. Divide by it.",
@@ -440,18 +257,15 @@ times_chance = Exercise(
     reference=_times_chance,
     cases=_map_cases,
     mistakes={
-        "energy": Mistake(
-            partial(_times_chance, fault="energy"),
-            "that is the energy. A large animal gets a large one for nothing: divide by the share of the picture that the mask takes.",
-        ),
-        "difference": Mistake(
-            partial(_times_chance, fault="difference"),
-            "you subtracted the mask's share of the picture: divide by it (how many *times* as much).",
-        ),
-        "pixels": Mistake(
-            partial(_times_chance, fault="pixels"),
-            "you divided by the number of pixels in the mask: divide by its share of the picture.",
-        ),
+        **{name: Mistake(partial(_times_chance, fault=name), text) for name, text in _FAULTS.items()},
+        **{
+            f"{name}, empty {empty}": Mistake(
+                partial(_times_chance, fault=name, empty=empty), f"{text} {_EMPTY_TOO[empty]}"
+            )
+            for name, text in _FAULTS.items()
+            for empty in _EMPTY_TOO
+            if (name, empty) != ("mean", "nan")
+        },
         "signed": Mistake(
             partial(_times_chance, fault="signed"),
             "negative values take mass away, so that shares below 0 and above 1 come out. Cut them off at zero first.",
@@ -464,13 +278,13 @@ times_chance = Exercise(
             partial(_times_chance, fault="together"),
             "you put all pictures into one sum: each map has its own total, and the result has one value for each picture.",
         ),
-        "mean": Mistake(
-            partial(_times_chance, fault="mean"),
-            "you took the mean over the pictures: return one value for each, so that an interval can be put around them.",
-        ),
         "density": Mistake(
             partial(_times_chance, fault="density"),
             "you compared the inside with the *outside*: compare it with a map that is even over the whole picture.",
+        ),
+        "turned around": Mistake(
+            partial(_times_chance, fault="turned around"),
+            "you divided the mask's share by the energy: it is the other way round, so that a better map gets more.",
         ),
         "zero": Mistake(
             partial(_times_chance, fault="zero"),
@@ -480,7 +294,160 @@ times_chance = Exercise(
             partial(_times_chance, fault="nan"),
             "a map without positive values gives 0/0, which is NaN: count it as an even one, that is 1.",
         ),
+        "one": Mistake(
+            partial(_times_chance, empty="one"),
+            "for a map without positive values you set the *energy* to 1. The result is 1 there: its energy is the mask's share.",
+        ),
     },
+)
+
+
+# --- what does covering take away? ---------------------------------------------------------------------------
+
+
+def _fall_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Probabilities before (N,) and after covering (N, rows, columns); models that are sure, and that are not."""
+    rng = np.random.default_rng(6)
+    cases = []
+    for n, rows, columns, sure in ((3, 4, 5, 0.9), (5, 5, 5, 0.2), (2, 3, 6, 0.5)):
+        before = rng.uniform(sure - 0.1, sure + 0.1, size=n)
+        cases.append((before, (before[:, None, None] + rng.normal(0, 0.08, (n, rows, columns))).clip(0, 1)))
+    return cases
+
+
+def _bare_heat(before, after):
+    return 1 - after
+
+
+falls_of = Exercise(
+    name="falls_of",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Look at section 2: what is the importance of a region, in symbols? What stands in the place of p(x) here?",
+        "`before` has one value for each picture, `after` a grid for each: `before[:, None, None]` fits to it.",
+        "`return before[:, None, None] - after`",
+    ),
+    reference=lambda before, after: before[:, None, None] - after,
+    cases=_fall_cases,
+    given=_bare_heat,
+    mistakes={
+        "turned around": Mistake(
+            lambda before, after: after - before[:, None, None],
+            "the sign is turned around: a region matters if the probability *falls* when it is covered.",
+        ),
+        "relative": Mistake(
+            lambda before, after: 1 - after / before[:, None, None],
+            "you divided by the probability before: the importance of section 2 is a difference, not a share.",
+        ),
+        "size": Mistake(
+            lambda before, after: np.abs(before[:, None, None] - after),
+            "you took away the sign: where covering *helps* the class, the fall is negative, and that must stay visible.",
+        ),
+        "cut off": Mistake(
+            lambda before, after: (before[:, None, None] - after).clip(0),
+            "you cut off the negative falls: where covering *helps* the class, that must stay visible.",
+        ),
+        "largest": Mistake(
+            lambda before, after: after.max(axis=(1, 2), keepdims=True) - after,
+            "you subtracted from the largest probability *under a cover*: compare with the picture as it is.",
+        ),
+        "mean": Mistake(
+            lambda before, after: after.mean(axis=(1, 2), keepdims=True) - after,
+            "you subtracted from the mean *under all covers*: compare with the picture as it is.",
+        ),
+        "all pictures": Mistake(
+            lambda before, after: before.mean() - after,
+            "you used one probability for all pictures: each has its own, `before[:, None, None]`.",
+        ),
+        "surest": Mistake(
+            lambda before, after: before.max() - after,
+            "you used the surest picture for all of them: each has its own probability, `before[:, None, None]`.",
+        ),
+        "stretched": Mistake(
+            lambda before, after: (
+                (after.max(axis=(1, 2), keepdims=True) - after) / np.ptp(after, axis=(1, 2), keepdims=True)
+            ),
+            "you stretched each map from 0 to 1: then nobody can see any more what a fall of nothing is.",
+        ),
+    },
+)
+
+
+# --- which of the two maps takes more away? ------------------------------------------------------------------
+
+NO_DIFFERENCE = "no clear difference"
+
+
+def _which_falls_more(own_minus_edges) -> str:
+    if not own_minus_edges.sure:
+        return NO_DIFFERENCE
+    return "own map" if own_minus_edges.mean > 0 else "blurred edges"
+
+
+def _fall_examples() -> list[tuple]:
+    """Two maps that tie, the model's own map ahead, the edges ahead."""
+    rng = np.random.default_rng(8)
+    return [
+        (judge.paired(centre + rng.normal(0, 0.2, size=60), np.zeros(60)),) for centre in (0.0, 0.3, -0.3)
+    ]
+
+
+takes_more = Question(
+    name="takes_more",
+    difficulty=2,
+    minutes=3,
+    hints=(
+        "The edges of these pictures are mostly those of the animal. Does a test that covers the animal need to know the model?",
+        'Answer `"own map"`, `"blurred edges"` or `"no clear difference"`.',
+    ),
+    expected=_which_falls_more,
+    examples=_fall_examples,
+    mistakes={
+        "own map": Mistake(
+            lambda answer, gap: str(answer).strip().casefold() == "own map",
+            "the model's own map should do better, one would think. Look at the paired difference: the map of the edges has no access to the model, and both cover the animal.",
+            example=lambda gap: "own map",
+        ),
+        "blurred edges": Mistake(
+            lambda answer, gap: str(answer).strip().casefold() == "blurred edges",
+            "the edges look sharper, but look at the paired difference: its interval does not lie below zero.",
+            example=lambda gap: "blurred edges",
+        ),
+        "no difference": Mistake(
+            lambda answer, gap: str(answer).strip().casefold() == NO_DIFFERENCE,
+            "in your run the interval of the paired difference lies on one side of zero.",
+            example=lambda gap: NO_DIFFERENCE,
+        ),
+        "none of the three": Mistake(
+            lambda answer, gap: True,
+            'answer with one of the three texts: `"own map"`, `"blurred edges"` or `"no clear difference"`.',
+            example=lambda gap: "the edges",
+        ),
+    },
+)
+
+where_cover = quiz(
+    "“Cover it, and watch” was one of these. Where does it stand?",
+    ["ante hoc, global", "post hoc, local, black box", "post hoc, global, white box"],
+    correct=1,
+    explanations=[
+        "The model was trained already, and we asked about one picture at a time.",
+        "We explained a trained model, one picture at a time, and only needed its answers.",
+        "We never looked at a weight, and each map speaks about one picture only.",
+    ],
+)
+
+which_word = quiz(
+    "A firm publishes everything: the program, its hundred million weights, the training pictures, the tests. "
+    "Nobody can say why it gave one certain answer. Which word fits?",
+    ["interpretable", "transparent", "explainable"],
+    correct=1,
+    explanations=[
+        "For that, a person would have to be able to follow the way from the picture to the answer.",
+        "All can be looked at. That helps whoever wants to test the model, but it is no reason for an answer.",
+        "Perhaps with a method such as covering. The text does not say that anybody has tried.",
+    ],
 )
 
 
@@ -573,7 +540,14 @@ def _by_smaller_animal(images):
     return _probabilities(np.where(two, red - blue, blue - red) * 400)
 
 
-_WITNESSES = (  # the little models; the first three read the ground, the others the animal
+def _by_both(images, border):
+    """The animal against the ground: a large animal wins, a small one loses."""
+    red, blue = _colours(images)
+    bright = np.where(np.nanmean(_border(images), axis=1) > 105, 1, -1)
+    return _probabilities(200 * (blue - red + border * bright))
+
+
+_WITNESSES = (  # the little models; the first three read the ground, the next four the animal
     _by_brightness,
     _by_grain,
     partial(_upset_by_flat, _by_brightness),
@@ -582,10 +556,13 @@ _WITNESSES = (  # the little models; the first three read the ground, the others
     _by_smaller_animal,
     partial(_upset_by_ground, _by_animal),
 )
+# two more, in which the one decides in most pictures, but the other in some, among them the first two
+_MOSTLY = ((partial(_by_both, border=0.18), 102), (partial(_by_both, border=0.21), 109))
 
 
 def _experiment_cases() -> list[tuple]:
-    return [(predict, *_little_pictures(seed)) for seed, predict in enumerate(_WITNESSES)]
+    witnesses = [*((predict, seed) for seed, predict in enumerate(_WITNESSES)), *_MOSTLY]
+    return [(predict, *_little_pictures(seed)) for predict, seed in witnesses]
 
 
 def _other_ground(images: np.ndarray, donors: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -595,26 +572,47 @@ def _other_ground(images: np.ndarray, donors: np.ndarray, masks: np.ndarray) -> 
     return images[donors][first, rows, columns]
 
 
-def _what_decides(predict, images, targets, masks, *, fault: str = "") -> str:
+def _changed_ground(images, masks, i: int, donors: np.ndarray, fault: str) -> np.ndarray:
+    """What to put around the animal of picture i: the other class's ground, or what a fault takes instead."""
+    match fault:
+        case "as they are":
+            return images[i]
+        case "grey ground":
+            return np.full_like(images[i], 128)
+        case "noise ground":
+            return np.random.default_rng(i).integers(256, size=images[i].shape).astype(np.uint8)
+        case "grey noise":
+            noise = np.random.default_rng(i).integers(256, size=(*masks[i].shape, 1))
+            return np.broadcast_to(noise, images[i].shape).astype(np.uint8)
+        case "mean colour":
+            mean = np.mean([images[d][~masks[d]].mean(axis=0) for d in donors], axis=0)
+            return np.broadcast_to(mean, images[i].shape).astype(np.uint8)
+        case "blurred":
+            padded = np.pad(images[i].astype(float), ((4, 4), (4, 4), (0, 0)), mode="edge")
+            size = images[i].shape[0]
+            shifted = [padded[y : y + size, x : x + size] for y in range(9) for x in range(9)]
+            return np.mean(shifted, axis=0).astype(np.uint8)
+        case "two animals":
+            return images[donors[0]]
+        case _:
+            return _other_ground(images, donors, masks)
+
+
+def _what_decides(predict, images, targets, masks, *, fault: str = "", first: int = 0, border=0.5) -> str:
+    if fault == "always ground":
+        return "ground"
     changed = images.copy()
     for i, c in enumerate(targets):
         donors = np.roll(np.flatnonzero(targets != c), -i)
-        if fault == "grey ground":
-            changed[i][~masks[i]] = 128
-        elif fault in ("noise ground", "grey noise"):
-            shape = (*masks[i].shape, 3 if fault == "noise ground" else 1)
-            noise = np.random.default_rng(i).integers(256, size=shape)
-            changed[i][~masks[i]] = np.broadcast_to(noise, changed[i].shape)[~masks[i]]
-        elif fault == "grey animal":
+        if fault == "grey animal":
             changed[i][masks[i]] = 128
-        elif fault == "two animals":
-            changed[i][~masks[i]] = images[donors[0]][~masks[i]]
-        elif fault != "as they are":
-            changed[i][~masks[i]] = _other_ground(images, donors, masks)[~masks[i]]
-    still_right = (predict(changed).argmax(axis=1) == targets).mean()
+        else:
+            changed[i][~masks[i]] = _changed_ground(images, masks, i, donors, fault)[~masks[i]]
+    still_right = predict(changed).argmax(axis=1) == targets
+    share = still_right[: first or None].mean()
     if fault == "grey animal":
-        return "animal" if still_right < 0.75 else "ground"
-    return "animal" if (still_right > 0.5) != (fault == "turned around") else "ground"
+        return "animal" if share < 0.75 else "ground"
+    return "animal" if (share > border) != (fault == "turned around") else "ground"
 
 
 what_decides = Exercise(
@@ -632,7 +630,7 @@ what_decides = Exercise(
     mistakes={
         "as they are": Mistake(
             partial(_what_decides, fault="as they are"),
-            "you asked about pictures in which animal and ground still agree (as they are, or on the ground of another picture of the same class). All the models are right there: an experiment has to separate the two.",
+            "for you the animal decides everywhere. Did you ask about pictures in which animal and ground still agree (as they are, or on the ground of another picture of the same class)? All the models are right there: an experiment has to separate the two.",
         ),
         "grey ground": Mistake(
             partial(_what_decides, fault="grey ground"),
@@ -644,15 +642,39 @@ what_decides = Exercise(
         ),
         "grey noise": Mistake(
             partial(_what_decides, fault="grey noise"),
-            "you are right about all models but one, which reads the animal and is confused by a ground unlike all that it knows (noise, or pixels of dark and bright grounds mixed): put ground there that does occur.",
+            "your ground misleads a model which reads the animal and is confused by a ground unlike all that it knows (noise, or pixels of dark and bright grounds mixed): put ground there that does occur.",
         ),
         "grey animal": Mistake(
             partial(_what_decides, fault="grey animal"),
             "you covered the animal and watched whether the answer falls. It may fall because the model has never seen a grey spot, and not because the animal is gone: exchange instead of covering.",
         ),
+        "mean colour": Mistake(
+            partial(_what_decides, fault="mean colour"),
+            "you painted the ground in one colour, the mean of the other class's grounds. The brightness is right, but the ground is flat, and that alone confuses one of the models that read the animal. Put real ground pixels there.",
+        ),
+        "unchanged ground": Mistake(
+            partial(_what_decides, fault="blurred"),
+            "you blurred the ground, it seems: that leaves its brightness as it is, so a model that reads the brightness is not reached. Put ground of the *other* class there.",
+        ),
+        "one picture": Mistake(
+            partial(_what_decides, first=1),
+            "you looked at one picture only, it seems. In some of the models the animal decides in most pictures and the ground in a few, or the other way round: look at all of them.",
+        ),
+        "all or none": Mistake(
+            partial(_what_decides, border=0.95),
+            "you call it the animal only if (nearly) all answers stay right. In some models one of the two decides in most pictures, but not in all: the majority counts.",
+        ),
+        "any": Mistake(
+            partial(_what_decides, border=0.1),
+            "you call it the animal as soon as a few answers stay right. In some models one of the two decides in most pictures, but not in all: the majority counts.",
+        ),
+        "always ground": Mistake(
+            partial(_what_decides, fault="always ground"),
+            'you answer "ground" for every model: the word has to come from the experiment.',
+        ),
         "two animals": Mistake(
             partial(_what_decides, fault="two animals"),
-            "on some of your pictures there are two animals: the ground came with (a part of) the other picture's animal on it, and a model that reads animals is confused. Take the ground where no animal is.",
+            "on some of your pictures there are two animals: the ground came with (a part of, or in a mean of pictures the ghost of) other animals on it, and a model that reads animals is confused. Take the ground where no animal is.",
         ),
         "turned around": Mistake(
             partial(_what_decides, fault="turned around"),
