@@ -25,11 +25,11 @@ def run(method=None, library=None):
     return measure_rows(method, library)
 
 
-def page():
+def page(progress=False):
     """Measure the whole page; takes some seconds, most of them for importing the libraries."""
     from course_utils.judge.agreement.pages import measure_page
 
-    return measure_page()
+    return measure_page(progress)
 
 
 def versions():

@@ -11,6 +11,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from course_utils.judge import methods_table
 from course_utils.judge.agreement import (
     rows_black_box,
@@ -126,14 +128,18 @@ def without_row() -> tuple[str, ...]:
     return tuple(m.name for m in table if not m.is_baseline and m.name not in proven)
 
 
-def measure_page() -> Page:
+def measure_page(progress: bool = False) -> Page:
     """Run everything; takes some seconds, most of them for importing the libraries.
+
+    Args:
+        progress: show a progress bar.
 
     Raises:
         ImportError: one of the libraries is not installed.
     """
+    bar = tqdm(ROWS, leave=False, disable=not progress)
     return Page(
-        rows=tuple(row.run() for row in ROWS),
+        rows=tuple(row.run() for row in bar),
         defects=tuple(defect.run() for defect in DEFECTS),
         errors=tuple(error.run() for error in ERRORS),
         no_row=without_row(),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from course_utils.judge.agreement.libraries import quiet
-from course_utils.judge.agreement.table import as_array, largest_share
+from course_utils.judge.agreement.table import as_array, bound, largest_share
 
 EXACT, SAMPLED = 2e-4, 0.15  # what rows may differ by; grad-cam computes in single precision
 
@@ -17,6 +17,10 @@ class Measured:
     library: str
     difference: float
     convention: str
+
+    def __str__(self) -> str:
+        shown = bound(self.difference)
+        return f"{self.method} and {self.library} ({self.convention}): largest difference {shown}"
 
 
 @dataclass(frozen=True)
