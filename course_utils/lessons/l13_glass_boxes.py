@@ -117,7 +117,7 @@ def own_table(table: str | Path, model: str = "forest", *, seed: int = 0) -> Own
     else:
         lab = load_lab("tabular", table=str(table), model="tree")
         rows, targets, names = lab.table, lab.targets, lab.feature_names
-    is_classifier = targets.dtype.kind not in "f" or len(np.unique(targets)) <= 2
+    is_classifier = _are_classes(targets)
     if model not in _MODELS:
         raise ValueError(f"there is no model {model!r}: choose one of {', '.join(_MODELS)}")
     train, _ = train_test_split(np.arange(len(rows)), test_size=0.3, random_state=seed)
@@ -125,6 +125,13 @@ def own_table(table: str | Path, model: str = "forest", *, seed: int = 0) -> Own
     unseen = np.ones(len(rows), bool)
     unseen[train] = False
     return OwnTable(rows, targets, names, fitted, unseen, is_classifier)
+
+
+def _are_classes(targets: np.ndarray) -> bool:
+    """Words are classes, and so are up to twenty different whole numbers."""
+    if targets.dtype.kind not in "iuf":
+        return True
+    return len(np.unique(targets)) <= 20 and bool((targets == np.round(targets)).all())
 
 
 _MODELS = {  # for classes, for numbers
@@ -203,8 +210,14 @@ def draw_intervals(
         colour = plots.BASELINE if name in grey else (colours or {}).get(name, plots.ACCENT)
         ax.plot([low, high], [y, y], color=colour, linewidth=2.5, alpha=0.55, solid_capstyle="round")
         ax.plot(value, y, "s" if name in grey else "o", color=colour, markersize=6)
-        ax.annotate(f"{value:.{decimals}f}", (max(value, high), y), xytext=(6, 0), va="center",
-                    textcoords="offset points", fontsize=9)  # fmt: skip
+        ax.annotate(
+            f"{round(value, decimals) + 0.0:.{decimals}f}",  # + 0.0: no "-0.00"
+            (max(value, high), y),
+            xytext=(6, 0),
+            va="center",
+            textcoords="offset points",
+            fontsize=9,
+        )
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.grid(axis="x", color="#d9dde0", linewidth=0.8)

@@ -62,7 +62,7 @@ for label, model, rows in (("ten columns", first, people.standardised), ("withou
           f"correlation with the truth on unseen people {np.corrcoef(guesses, people.outcome)[0, 1]:.2f}")
 
 # %% [markdown]
-# HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better. The two predict equally well. Which one would you believe?
+# HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better. The two predict equally well. Which one do you believe?
 
 # %% tags=["hide-input"]
 exercises.which_story
@@ -115,7 +115,7 @@ plots.show(
 # %% [markdown]
 # On the left sex seems to weigh four times as much as the body mass index, but only because its one unit is the whole way from 1 to 2. After *standardisation* (subtract the mean, divide by the standard deviation) it is the other way round, and the predictions are the same.
 #
-# On the right, three columns have wide intervals: total, LDL and HDL cholesterol. They move together (*collinearity*), so the table hardly shows what one of them does while the others stay fixed. Test it: draw 442 people with repetition from the table (a [*bootstrap*](glossary.md#bootstrap-interval)) and fit again, a thousand times.
+# On the right, total, LDL and HDL cholesterol have wide intervals. They move together (*collinearity*), so the table hardly shows what one of them does while the others stay fixed. Test it: draw 442 people with repetition from the table (a [*bootstrap*](glossary.md#bootstrap-interval)) and fit again, a thousand times.
 
 # %%
 rng = np.random.default_rng(0)
@@ -295,7 +295,7 @@ gain = entropy(kind) - yes.mean() * h_yes - (~yes).mean() * h_no
 print(f"gain = {entropy(kind):.3f} − ({yes.sum()}/16 · {h_yes:.3f} + {(~yes).sum()}/16 · {h_no:.3f}) = {gain:.3f} bits")
 
 # %% [markdown]
-# One bit is one yes-or-no question: with eight of each kind you start with exactly 1. Now do the same for each column of the training tumours and each threshold between two values. A tree does just that, then again in each branch.
+# With eight of each kind you start with exactly 1 bit. Now do the same for each column of the training tumours and each threshold between two values. A tree does just that, then again in each branch.
 
 
 # %% tags=["by-hand"]
@@ -344,7 +344,7 @@ plots.show(
 # %% [markdown]
 # ## 5 · Ask any model: partial dependence
 #
-# A *random forest* lets a hundred deep trees vote, each fitted to another draw of the rows (Breiman, 2001); nobody reads thousands of questions. But you can *ask*. Set column $j$ to the value $v$ **in every row**, leave the rest as it is, and take the mean of the answers (Friedman, 2001):
+# A *random forest* lets many deep trees vote, each fitted to another draw of the rows (Breiman, 2001); nobody reads thousands of questions. But you can *ask*. Set column $j$ to the value $v$ **in every row**, leave the rest as it is, and take the mean of the answers (Friedman, 2001):
 #
 # $$\text{PD}_j(v) = \frac{1}{n} \sum_{i=1}^{n} f(x_{i1}, \dots, x_{i,j-1},\; v,\; x_{i,j+1}, \dots, x_{id}).$$
 #
@@ -490,7 +490,7 @@ widgets.explore(
 # %%
 noisy = np.column_stack([tumours.table, np.random.default_rng(0).normal(size=len(malignant))])
 names = (*tumours.names, "noise (control)")
-forest = RandomForestClassifier(100, random_state=0).fit(noisy[train], malignant[train])
+forest = RandomForestClassifier(60, random_state=0).fit(noisy[train], malignant[train])
 print(f"the forest is right for {forest.score(noisy[test], malignant[test]):.3f} of the unseen tumours")
 
 # %% [markdown]
@@ -525,7 +525,7 @@ falls = shuffle_alone(forest.predict, noisy[test], malignant[test])
 exercises.fall_alone.check(fall_of_the_first, falls)
 
 # %% [markdown]
-# Now shuffle whole groups of columns that measure nearly the same, all in the same order:
+# Now shuffle whole groups of columns that measure nearly the same:
 
 # %%
 groups = {
@@ -554,7 +554,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Alone, hardly a column matters: nearly the same as the noise. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together.
+# Alone, hardly a column matters more than the noise. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (And if the size is *left out* and the forest fitted anew? It loses hardly anything: 13b.)
 #
 # ### The other importance
 #
@@ -565,9 +565,9 @@ rng = np.random.default_rng(0)
 numbered = np.column_stack([people.table, rng.permutation(442)])
 columns = (*people.names, "patient number")
 seen, unseen = np.split(rng.permutation(442), [309])
-grown = RandomForestRegressor(100, random_state=0).fit(numbered[seen], people.outcome[seen])
-on_unseen = permutation_importance(grown.predict, numbered[unseen], people.outcome[unseen], r2_score, 10)
-on_seen = permutation_importance(grown.predict, numbered[seen], people.outcome[seen], r2_score, 10)
+grown = RandomForestRegressor(60, random_state=0).fit(numbered[seen], people.outcome[seen])
+on_unseen = permutation_importance(grown.predict, numbered[unseen], people.outcome[unseen], r2_score, 5)
+on_seen = permutation_importance(grown.predict, numbered[seen], people.outcome[seen], r2_score, 5)
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
@@ -589,7 +589,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A number drawn by lot beats several real columns in the first two lists: deep trees use it to learn their training rows by heart, and a column with many different values offers many thresholds (Strobl and others, 2007). Only on unseen people it falls to about zero. In 2019, when scikit-learn got its permutation importance, the first example of its guide
+# A number drawn by lot beats several real columns in the first two lists: deep trees use it to learn their training rows by heart, and a column with many different values offers many thresholds (Strobl and others, 2007). Only on unseen people it falls to about zero. When scikit-learn got its permutation importance in 2019, the example that came with it
 # showed the same: by impurity, a column of random numbers came out on top.
 #
 # ### Exercise: find the bug
@@ -644,9 +644,9 @@ stump_gain = stump.impurity[0] - stump.n_node_samples[1:] / stump.n_node_samples
 brute = inspection.partial_dependence(readers["forest"], people.table, [2], grid_resolution=20, method="brute")
 fast = inspection.partial_dependence(readers["forest"], people.table, [2], grid_resolution=20, method="recursion")
 ours = partial_dependence(readers["forest"].predict, people.table, 2, brute["grid_values"][0])
-library = inspection.permutation_importance(forest, noisy[test], malignant[test], n_repeats=3, random_state=0)
+library = inspection.permutation_importance(forest, noisy[test], malignant[test], n_repeats=2, random_state=0)
 same_shuffles = permutation_importance(forest.predict, noisy[test], malignant[test], accuracy_score,
-                                       orders=lesson.scikit_learn_orders(len(test), 3, 0))  # fmt: skip
+                                       orders=lesson.scikit_learn_orders(len(test), 2, 0))  # fmt: skip
 bmi = people.table[:, 2]
 basis = curves[:-1].transform(people.table).reshape(442, 10, -1)[:, 2]
 inside = basis @ curves[-1].coef_.reshape(10, -1)[2]
@@ -802,7 +802,7 @@ table, model = "wine", "forest"
 mine = lesson.own_table(table, model)
 rows, truth = mine.table[mine.unseen], mine.targets[mine.unseen]
 score = accuracy_score if mine.is_classifier else r2_score
-needed = permutation_importance(mine.model.predict, rows, truth, score, 20)
+needed = permutation_importance(mine.model.predict, rows, truth, score, 10)
 best = np.argsort(-needed.mean(axis=1))[:3]
 
 

@@ -15,13 +15,14 @@
 #
 # **The question.** You can read the model. Why may its story still be wrong?
 #
-# This companion of [13 · Glass boxes](13_glass_boxes.ipynb) shows six ways in which a readable model tells more than the table knows.
+# This companion of [13 · Glass boxes](13_glass_boxes.ipynb) shows seven ways in which a readable model tells more than the table knows.
 #
 # **After this lesson you can**
 # - say how deep a tree should be, and make a question pay for its answers;
 # - recognise evidence that is counted several times, and a library's silent default that changes answers;
 # - say how far off a single prediction may be, and test whether that is true;
 # - find accuracy that comes from nothing;
+# - tell what a model needs from what the table needs;
 # - count the models that are equally good, and know which part of that count is noise.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson.
@@ -264,6 +265,16 @@ for name, slope in slopes.items():
 # %% [markdown]
 # A *ridge* is a penalty that keeps coefficients small; among columns that move together it shares the weight. All four numbers lie within the two standard errors of the first one (about ±20). Each model fills in a story of its own, and the predictions are no better for it.
 #
+# One more reading of such a curve: for an additive model the SHAP values of [lesson 07](07_shap.ipynb) are the curve, minus its mean over the table. So the partial dependence, the curve inside and SHAP tell the same.
+
+# %% tags=["nbval-check-output"]
+import shap
+
+explainer = shap.explainers.Permutation(additive.predict, shap.maskers.Independent(people.table, max_samples=442), seed=0)
+of_shap = explainer(people.table[:5], max_evals=21, silent=True).values[:, HDL]
+judge.agreement_table([("shap, Permutation", curve[:5] - curve.mean(), of_shap, "the curve minus its mean over all rows")])
+
+# %% [markdown]
 # ## 4 · How far off may a prediction be?
 #
 # The core lesson gave each *coefficient* a standard error. A person wants one for *their own prediction*. Let $z$ be the new row with a 1 in front. The fitted line at $z$ has the variance $s^2\, z^\top (X^\top X)^{-1} z$, since other people would have given another line. The person's own distance from the line has the variance $s^2$. The two are independent. ($X$ is the table with a column of ones
@@ -339,11 +350,87 @@ plots.show(
 # %% [markdown]
 # Chosen before, twenty columns of noise seem to predict nearly everything. This error (*leakage*) was found in well-known studies of gene data (Ambroise and McLachlan, 2002). Everything that looks at the labels belongs *inside* the cross-validation. And an explanation of such a model would be perfectly faithful: it would name twenty columns, with confidence, and all of them are noise.
 #
-# ## 6 · As good, and another tree
+# ## 6 · What the model needs, and what the table needs
+#
+# In the core lesson the nine columns of size were shuffled together, and the forest lost a quarter of its right answers. We had put the group together by the names. Let the table do it: columns whose [rank correlation](glossary.md#rank-correlation) is large belong together. *Hierarchical clustering* joins the two most similar columns, then the next ones, and so on; the figure shows at which distance (1 − correlation) which branches meet.
+
+# %%
+from scipy.cluster.hierarchy import dendrogram, fcluster, linkage
+from scipy.spatial.distance import squareform
+from scipy.stats import spearmanr
+
+distance = 1 - np.abs(spearmanr(tumours.table[train]).statistic)
+joined = linkage(squareform(distance, checks=False), "average")
+cluster = fcluster(joined, 0.4, "distance")
+groups = {}
+for k in np.unique(cluster):
+    inside_it = np.flatnonzero(cluster == k)
+    more = f" and {len(inside_it) - 1} more" if len(inside_it) > 1 else ""
+    groups[tumours.names[inside_it[0]] + more] = [int(j) for j in inside_it]
+print(f"{len(groups)} groups; the two largest:")
+for group in sorted(groups.values(), key=len)[-2:]:
+    print("  ", ", ".join(tumours.names[j] for j in group[:5]), f"… ({len(group)})")
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 5.2))
+with plt.rc_context({"lines.linewidth": 1.2}):
+    dendrogram(joined, labels=list(tumours.names), orientation="right", color_threshold=0.4, ax=ax,
+               above_threshold_color=plots.BASELINE, leaf_font_size=9)  # fmt: skip
+ax.axvline(0.4, color=plots.INK, linestyle=":", linewidth=1)
+ax.set(xlabel="distance: 1 − rank correlation (dotted: where we cut)")
+ax.set_title("Two large families: size, and notches", loc="left")
+plots.show(
+    "A tree that joins similar columns. Radius, perimeter and area, nine columns, meet at small distances; so do "
+    "compactness, concavity and concave points, another nine."
+)
+
+# %% [markdown]
+# Now two questions that sound alike. *How much worse is **this forest** when a group is shuffled?* And: *how much worse is **a new forest** that never had the group?* **Predict** the second number for the nine columns of size, then run. (Five splits of the table, paired.)
+
+# %%
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score
+
+from course_utils.methods.dependence import permutation_importance
+
+shuffled, left_out = [], []
+for seed in tqdm(range(5), desc="splits", leave=False):
+    t = lesson.tumours(seed)
+    seen, labels, new, truth = t.table[t.train], t.malignant[t.train], t.table[t.test], t.malignant[t.test]
+    forest = RandomForestClassifier(40, random_state=seed).fit(seen, labels)
+    shuffled.append(permutation_importance(
+        forest.predict, new, truth, accuracy_score, 5, seed, groups=list(groups.values())
+    ).mean(axis=1))  # fmt: skip
+    left_out.append([])
+    for group in groups.values():
+        rest = np.setdiff1d(np.arange(30), group)
+        refitted = RandomForestClassifier(40, random_state=seed).fit(seen[:, rest], labels)
+        left_out[-1].append(forest.score(new, truth) - refitted.score(new[:, rest], truth))
+shuffled, left_out = np.array(shuffled), np.array(left_out)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), sharey=True, sharex=True)
+panels = ((shuffled, "shuffled: what this forest needs"), (left_out, "left out and fitted anew: what the table needs"))
+for ax, (values, title) in zip(axes, panels, strict=True):
+    rows = {name: (values[:, k].mean(), values[:, k].min(), values[:, k].max()) for k, name in enumerate(groups)}
+    lesson.draw_intervals(ax, rows, decimals=2)
+    ax.axvline(0, color=plots.BASELINE, linewidth=1)
+    ax.set(xlabel="fall of the accuracy (bars: five splits)")
+    ax.set_title(title, loc="left")
+size = int(np.argmax(shuffled.mean(axis=0)))
+plots.show(
+    f"Left: shuffled together, the nine columns of size cost {shuffled[:, size].mean():.2f} of the accuracy. Right: left "
+    f"out, with a new forest, they cost {left_out[:, size].mean():.2f}, hardly more than any other group."
+)
+
+# %% [markdown]
+# The forest relies on size, and a forest without it is nearly as good: other columns tell nearly the same. So the importance of a column is not a property of the disease, and not even of the table: **it says what one fitted model leans on.** Fisher and others (2019) therefore speak of *model reliance*, and ask for its range over all good models.
+#
+# ## 7 · As good, and another tree
 #
 # *Force* the first question of a tree, once for each of the thirty columns, let it choose the rest (three questions in a row), and compare how often such trees are right on unseen tumours. Keep all that are not worse than the best one by more than chance explains: many models, equally good on the same data. Breiman (2001) called this the *Rashomon effect*, and their set is the *Rashomon set*.
 #
-# But is it the same set if the table is cut into other parts? We do it for five ways to cut it.
+# But is it the same set if the table is cut into other parts? We do it for four ways to cut it.
 
 
 # %%
@@ -373,7 +460,7 @@ def answers_when_forced(seed):
 
 # %%
 is_in, same, free_minus_best = [], [], []
-for seed in tqdm(range(5), desc="ways to cut the table", leave=False):
+for seed in tqdm(range(4), desc="ways to cut the table", leave=False):
     forced, free = answers_when_forced(seed)
     right = (forced == malignant).astype(float)
     best = right.mean(axis=1).argmax()
@@ -393,12 +480,12 @@ order = order[times[order] > 0]
 figure, ax = plt.subplots(figsize=(7.5, 0.24 * len(order) + 0.9))
 always = plots.COLOURS[0]
 ax.barh([tumours.names[j] for j in order], times[order],
-        color=[always if times[j] == 5 else plots.BASELINE for j in order])  # fmt: skip
-ax.set(xlabel="in how many of five ways to cut the table (blue: in all)", xlim=(0, 5.2))
+        color=[always if times[j] == 4 else plots.BASELINE for j in order])  # fmt: skip
+ax.set(xlabel="in how many of four ways to cut the table (blue: in all)", xlim=(0, 4.2), xticks=range(5))
 ax.set_title("Who belongs to the set depends on the cut", loc="left")
 plots.show(
-    f"Bars: how often each column, asked first, gives a tree of the set. {int((times == 5).sum())} columns are in it in "
-    f"all five ways, {int(((times > 0) & (times < 5)).sum())} others in some of them."
+    f"Bars: how often each column, asked first, gives a tree of the set. {int((times == 4).sum())} columns are in it in "
+    f"all four ways, {int(((times > 0) & (times < 4)).sum())} others in some of them."
 )
 
 # %% [markdown]
@@ -408,7 +495,7 @@ plots.show(
 #
 # The tree that is free to choose takes the largest gain first, and it is behind the best forced one in each cut (the last line): a greedy first step need not lead to the best tree. (The best of thirty looks a little better than it is.)
 #
-# ## 7 · Recap
+# ## 8 · Recap
 #
 # - A deep tree knows its own rows by heart; a question with many answers must pay for them.
 # - Evidence from columns that say the same is counted several times: sure, and wrong.
@@ -416,6 +503,7 @@ plots.show(
 # - Curves that do not predict better are a story, not a finding.
 # - An error bar of the line is not one of a person. Count how often a promise is kept.
 # - What looks at the labels belongs inside the cross-validation.
+# - What a model leans on is not what the table needs: leave a group out, fit anew, and compare.
 # - Several models are equally good. That is a fact; who exactly is among them is partly noise.
 #
 # **References**

@@ -26,7 +26,7 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson.
 #
-# Tim Miller (2019) went through more than 250 papers from philosophy and psychology to find out what people mean by an explanation. Three of his findings become things to compute here: explanations are **contrastive**, **selective** and **social**. The first cell loads the tumours of the core lesson: 569 rows, thirty columns, three tenths held back as *unseen*; `three` are three of the columns, standardised.
+# Explanations are **contrastive**, **selective** and **social** (Miller, 2019; [lesson 01](01_why_explain.ipynb), section 7). Here all three become things to compute. The first cell loads the tumours of the core lesson: 569 rows, thirty columns, three tenths held back as *unseen*; `three` are three of the columns, standardised.
 
 # %%
 import textwrap
@@ -175,14 +175,9 @@ for case in (int(by_chance[len(test) // 8]), doubtful, int(by_chance[-len(test) 
 #
 # ## 4 · Social: it depends on who asks
 #
-# | who asks | wants to know | good forms |
-# |---|---|---|
-# | **developer** | where does it go wrong, what did it learn? | all parts, errors by group |
-# | **regulator, court** | is it lawful, is it tested, who is affected how? | error rates with intervals, documents |
-# | **user** (doctor, loan officer) | may I rely on it in *this* case? | two or three reasons, similar cases, doubt |
-# | **person affected** | why me, what could I change, whom do I ask? | contrast, the smallest change, a name |
+# [Lesson 01](01_why_explain.ipynb) lists who asks what, field by field, and what the law says. Here are four people who ask about one tumour: a developer, a regulator, a doctor, a patient.
 #
-# One function for each, all from the same numbers. The regulator asks about the model, not about this tumour. (For 0 of 60 errors the true share may still be above zero: `binomtest` gives the exact interval, *Clopper-Pearson's*.)
+# One function for each, all from the same numbers. The regulator asks about the model, not about this tumour. (`binomtest` gives the exact interval of a share, *Clopper-Pearson's*.)
 
 # %%
 WORDS = {  # (more, less) than average
@@ -265,9 +260,6 @@ widgets.explore(
 )
 
 # %% [markdown]
-# What counts as a good answer differs by field. In **finance**, US lenders must name the main reasons for a refusal (Equal Credit Opportunity Act). In **administration**, the European data protection law lets nobody be subject to a decision made by a machine alone, with exceptions (GDPR, article 22), and the AI Act gives a right to an explanation where a high-risk system took part (article 86). In **medicine**, a
-# doctor has to answer for what she follows. In **justice**, the defence has to be able to contest a score. In **industry**, a technician wants the part that fails next, and when. In **science**, the explanation may be the result itself.
-#
 # ## 5 · Rules out of a network
 #
 # A network cannot be read. So ask it for rules: fit a small tree to the *network's answers*, not to the truth (Craven and Shavlik, 1996). The tree is a stand-in (a *surrogate*). Its **fidelity** is the share of unseen rows for which it says what the network says. Fidelity is not accuracy: it is measured against the network. Six networks, each with a split of its own:
@@ -335,4 +327,3 @@ print(f"difference {judge.paired(same_twin.astype(float), same_rules.astype(floa
 # - [Miller, 2019: Explanation in artificial intelligence: insights from the social sciences](https://arxiv.org/abs/1706.07269)
 # - [Craven and Shavlik, 1996: Extracting tree-structured representations of trained networks](https://papers.nips.cc/paper/1152-extracting-tree-structured-representations-of-trained-networks)
 # - [Wachter, Mittelstadt and Russell, 2018: Counterfactual explanations without opening the black box](https://arxiv.org/abs/1711.00399)
-# - The European AI Act, [Regulation (EU) 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj), article 86; GDPR, [Regulation (EU) 2016/679](https://eur-lex.europa.eu/eli/reg/2016/679/oj), article 22
