@@ -49,7 +49,7 @@ malignant, train, test = tumours.malignant, tumours.train, tumours.test
 # %% [markdown]
 # ## 1 · A puzzle: does the good cholesterol make ill?
 #
-# Two models of the same people. Each is a weighted sum of the columns, so anybody can read it. The first one uses all ten columns, the second one all but LDL cholesterol. Both columns of numbers are for one typical step (one standard deviation) of a measurement: plus means that the disease goes on further.
+# Two models of the same people. Each is a weighted sum of the columns, so anybody can read it. The first one uses all ten columns, the second one all but LDL cholesterol. The number is what one typical step (one standard deviation) more of HDL cholesterol does; plus means that the disease goes on further.
 
 # %%
 LDL, HDL = people.names.index("LDL cholesterol"), people.names.index("HDL cholesterol")
@@ -77,7 +77,7 @@ exercises.which_story
 #
 # $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - p} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
 #
-# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - p$, not by $n$: the model was fitted to these very points, so they lie closer to it than new ones would.
+# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - p$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
 
 # %% tags=["by-hand"]
 def least_squares(table, outcome):
@@ -190,7 +190,7 @@ print(f"probability of malignant: odds / (1 + odds) = {odds / (1 + odds):.2f}")
 # %% [markdown]
 # ### How sure are the odds ratios?
 #
-# As in section 2, $b_j \pm 2\,\text{SE}_j$ is an interval (*Wald's*), and $e$ to the power of its ends is one for the odds ratio. Beside it the interval of a bootstrap. They do not agree at all. Which one do you trust? **Decide before you read on.**
+# As in section 2, $b_j \pm 2\,\text{SE}_j$ is an interval (*Wald's*), and $e$ to the power of its ends is one for the odds ratio. Beside it the interval of a bootstrap. They do not agree at all. Which one do you trust? **Decide now.**
 
 # %%
 rng = np.random.default_rng(0)
@@ -214,7 +214,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The three columns nearly *separate* the classes: there is almost a rule without errors. Then the best coefficients run away to infinity, and in many bootstrap draws they do. It is tempting to call the wide interval the honest one. Test that on tables of which you know the truth: keep the rows, and throw new labels with the model's own
+# The three columns nearly *separate* the classes: there is almost a rule without errors. Then the best coefficients run away to infinity, and in many bootstrap draws they do. Is the wide interval the honest one? Test it on tables of which you know the truth: keep the rows, and throw new labels with the model's own
 # probabilities, so that the true coefficients are `b`. How often does each interval hold them?
 
 # %%
@@ -256,13 +256,27 @@ def odds_ratio_of(probability, times):
 exercises.odds_ratio_of.check(odds_ratio_of)
 
 # %% [markdown]
-# With the numbers of the study, found by trying (Schwartz and others took the report apart in the same journal):
+# With the numbers of the study (Schwartz and others took the report apart in the same journal). The figure shows how many times as likely an odds ratio makes something, by how likely it was before:
 
 # %% tags=["hide-input"]
 tried = np.linspace(0.01, 1, 1000)
 found = tried[np.abs(exercises.odds_ratio_of.reference(0.906, tried) - 0.6).argmin()]
 print(f"40 % less likely would be an odds ratio of {exercises.odds_ratio_of.reference(0.906, 0.6):.2f}")
 print(f"an odds ratio of 0.60 is {1 - found:.0%} less likely")
+before = np.linspace(0.01, 0.99, 99)
+figure, ax = plt.subplots(figsize=(6.5, 2.5))
+for ratio, style in ((10, ":"), (4, "--"), (2, "-"), (0.6, "-.")):
+    odds_after = ratio * before / (1 - before)
+    ax.plot(before, odds_after / (1 + odds_after) / before, style, label=f"odds ratio {ratio}")
+ax.set(xlabel="probability before", ylabel="times as likely", yscale="log", yticks=[0.6, 1, 2, 4, 10])
+ax.set_yticks([0.6, 1, 2, 4, 10], ["0.6", "1", "2", "4", "10"])
+ax.minorticks_off()
+ax.set_title("“Ten times the odds” is seldom “ten times as likely”", loc="left")
+ax.legend(fontsize=9)
+plots.show(
+    "Times as likely against the probability before, for odds ratios of 10, 4, 2 and 0.6: nearly the ratio itself where "
+    "the probability was small, and nearly 1 where it was large."
+)
 
 # %% [markdown]
 # ## 4 · A decision tree: ask the question that tells most
@@ -271,7 +285,7 @@ print(f"an odds ratio of 0.60 is {1 - found:.0%} less likely")
 #
 # $$H = -\sum_c q_c \log_2 q_c, \qquad \text{gain} = H_\text{before} - \Big(\frac{n_\text{yes}}{n} H_\text{yes} + \frac{n_\text{no}}{n} H_\text{no}\Big).$$
 #
-# Work it by hand first: sixteen training tumours, eight of each class, and the question "is the worst radius above 17?"
+# First by hand: sixteen training tumours, eight of each class, and the question "is the worst radius above 17?"
 
 
 # %%
@@ -398,7 +412,7 @@ for name, model in readers.items():
         shapes[name, j] = (grid, partial_dependence(model.predict, people.table, j, grid))
 
 # %% [markdown]
-# Look at where the three agree, and at HDL.
+# Where do the three agree?
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 2.9), sharey=True)
@@ -417,7 +431,7 @@ plots.show(
 )
 
 # %% [markdown]
-# On body mass index and triglycerides all three agree, in different shapes. On HDL each says something else, as section 2 made you expect. On unseen people neither curves nor forest predict better than the line (13b).
+# On body mass index and triglycerides all three agree, in different shapes. On HDL each says something else. On unseen people neither curves nor forest predict better than the line (13b).
 #
 # ### The truth, and a trap
 #
@@ -450,7 +464,7 @@ plots.show(
 
 # %% [markdown]
 # In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers with what it knows: the price with one. **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
-# better than the plain difference of means, which credits the park with the large flats.
+# better than the plain difference of means, which counts the price of the large flats as the park's.
 
 # %% tags=["hide-input"]
 def ask(column, model, person):
@@ -468,7 +482,7 @@ def ask(column, model, person):
 
 
 # %% [markdown]
-# **Play.** One thin curve a person (every ninth), their mean, and one person. For the line and the additive model all curves are parallel, so the mean hides nothing. Find a column where the forest's are not.
+# **Play.** One thin curve a person (every ninth), their mean, and one person. For the line and the additive model all curves are parallel, so the mean hides nothing. Find a column where the forest's are not. (Below, a still picture.)
 
 # %% tags=["hide-input"]
 widgets.explore(
@@ -477,6 +491,9 @@ widgets.explore(
     model=widgets.choice("model", list(readers), "forest"),
     person=widgets.slider("person", 0, 441, 10),
 )
+
+# %% tags=["hide-input"]
+ask("body mass index", "forest", 10)  # a still picture of the same
 
 # %% [markdown]
 # ## 6 · Ask any model: permutation importance
@@ -554,7 +571,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Alone, hardly a column matters more than the noise. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (And if the size is *left out* and the forest fitted anew? It loses hardly anything: 13b.)
+# Alone, hardly a column matters more than the noise. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13b.)
 #
 # ### The other importance
 #
@@ -594,7 +611,7 @@ plots.show(
 #
 # ### Exercise: find the bug
 #
-# A colleague's version. On a table with one column it is right, on all others the later columns get too much. (The library eli5 spends one line on what is missing here.) `orders` holds one order of the rows for each repeat.
+# A colleague's version. On a table with one column it is right, on all others the later columns get wrong numbers. (The library eli5 spends one line on what is missing here.) `orders` holds one order of the rows for each repeat.
 
 
 # %% exercise="importances"
@@ -717,7 +734,7 @@ for what in tables:
 
 # %% [markdown]
 # The printed lines are [paired](glossary.md#paired-difference): both models answered the same cases, and each case counts with its mean over five splits. On the tumours the sum of thirty terms is not behind the forest (rather a little ahead), and clearly better than three questions. On the digits the forest is a little ahead, and there "reading" means 650 numbers. So the trade-off is neither a law nor a
-# myth: **measure it on your own table, and begin with the simplest model.** For pictures in full size hardly a glass box keeps up; that is why the rest of this course exists.
+# myth: **measure it on your own table, and begin with the simplest model.** For pictures hardly a glass box keeps up; hence the rest of this course.
 
 # %% [markdown]
 # ## 9 · Rules that answer WHY and HOW
@@ -788,7 +805,7 @@ for goal in ("treat now", "staphylococcus"):
         print(f"   {in_words(name)}\n      known: {known}")
 
 # %% [markdown]
-# WHY looks *up*, to the rules in hand: asked again, it climbs to the goal. HOW looks *down*, to the rules that fired. Neither is an explanation made afterwards: both are the program's own memory. Such systems died of the writing: somebody had to dictate each rule and keep it up to date. And certainties are not probabilities: two rules that say the
+# WHY looks *up*, to the rules in hand: asked again, it climbs to the goal. HOW looks *down*, to the rules that fired. Neither is an explanation made afterwards: both are the program's own memory. Such systems were given up because somebody had to dictate each rule and keep it up to date. And certainties are not probabilities: two rules that say the
 # same thing count twice.
 
 # %% [markdown]
@@ -827,12 +844,12 @@ plots.show(f"Partial dependence of the three columns that a {model} of the table
 #
 # - A coefficient holds *all other columns of its model* fixed. Standardise before you compare, and look at its interval before you tell its story.
 # - An odds ratio is not "times as likely". An interval is a promise that you can test on tables with a known truth.
-# - A tree asks the question with the largest gain first; many others are nearly as good.
+# - A tree asks the question with the largest gain first; several others are nearly as good.
 # - Partial dependence and permutation importance ask any model. They make rows that never occur when columns move together: look at groups, add a column of noise, use unseen rows.
 # - Whether reading costs accuracy is a measurement, not a belief.
 # - A rule program answers WHY (why do you ask?) from the rules in hand and HOW (how did you conclude?) from the rules that fired.
 #
-# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): naive Bayes and its certainty, an additive model without a gain, accuracy from nothing, many trees that are equally good, the error of a prediction. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network.
+# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): how deep a tree, naive Bayes and its certainty, curves without a gain, the error of a prediction, accuracy from nothing, what a model needs and what the table needs, trees that are equally good. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network.
 #
 # <details>
 # <summary>The paper in ten questions</summary>

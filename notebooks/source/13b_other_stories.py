@@ -239,7 +239,7 @@ for name, model in models.items():
     share = 1 - (errors[name] ** 2).sum() / ((people.outcome - people.outcome.mean()) ** 2).sum()
     print(f"{name:<9} mean error {errors[name].mean():.1f} points, R² {share:.2f}")
 for name in ("additive", "forest"):
-    print(f"error of the {name} minus that of the line, in points: {judge.paired(errors[name], errors['line'])}")
+    print(f"{name} minus line, in points: {judge.paired(errors[name], errors['line'])}")
 
 # %% [markdown]
 # ($R^2$ is the share of the outcome's variance that a model accounts for.) The curves' interval holds zero: they bring nothing. The forest's errors are even a little larger. **That is an answer, too**: the straight lines were not too simple.
@@ -369,7 +369,7 @@ for k in np.unique(cluster):
     groups[tumours.names[inside_it[0]] + more] = [int(j) for j in inside_it]
 print(f"{len(groups)} groups; the two largest:")
 for group in sorted(groups.values(), key=len)[-2:]:
-    print("  ", ", ".join(tumours.names[j] for j in group[:5]), f"… ({len(group)})")
+    print("  ", ", ".join(tumours.names[j] for j in group[:4]), f"… ({len(group)} columns)")
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(8, 5.2))
@@ -470,8 +470,9 @@ for seed in tqdm(range(4), desc="ways to cut the table", leave=False):
     same.append((forced[members] == forced[best]).mean())
     free_minus_best.append((free == malignant).mean() - right[best].mean())
 is_in = np.array(is_in)
-print("size of the set:", is_in.sum(axis=1), "| members that say what the best one says:", np.round(same, 2))
-print("tree that is free to choose, minus the best forced one:", np.round(free_minus_best, 3))
+print("size of the set:", is_in.sum(axis=1))
+print("answers of its members that equal those of the best one:", np.round(same, 2))
+print("tree that is free to choose, minus the best forced one: ", np.round(free_minus_best, 3))
 
 # %% tags=["hide-input"]
 times = is_in.sum(axis=0)

@@ -116,8 +116,8 @@ for C in (1, 10_000):
     thirty = LogisticRegression(C=C, solver="newton-cholesky").fit(scaled[train], malignant[train])
     shares[C] = share_told(scaled[test] * thirty.coef_[0])
     mean = shares[C].mean(axis=0)
-    print(f"C = {C:<6} three parts tell {mean[2]:.2f}; it takes {(mean < 0.5).sum() + 1} for a half and "
-          f"{(mean < 0.9).sum() + 1} for nine tenths; radius, perimeter, area "
+    print(f"C = {C:<5}: three parts tell {mean[2]:.2f}; a half takes {(mean < 0.5).sum() + 1}, nine tenths "
+          f"{(mean < 0.9).sum() + 1}; radius, perimeter, area "
           + " ".join(f"{w:+.1f}" for w in thirty.coef_[0, [0, 2, 3]]))  # fmt: skip
 
 # %% tags=["hide-input"]
