@@ -10,12 +10,12 @@ import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
+from scipy.special import betaincinv
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 from tqdm.auto import tqdm
 
 from course_utils import judge
+from course_utils.judge.perturbation import blur
 from course_utils.teach import plots
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -23,8 +23,10 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 def share_and_interval(right: np.ndarray) -> tuple[float, float, float]:
     """The share of True, and all shares with which it is not surprising (95 %, Clopper-Pearson)."""
-    interval = binomtest(int(np.sum(right)), len(right)).proportion_ci()
-    return float(np.mean(right)), interval.low, interval.high
+    hits, n = int(np.sum(right)), len(right)
+    low = float(betaincinv(hits, n - hits + 1, 0.025)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 0.975)) if hits < n else 1.0
+    return hits / n, low, high
 
 
 # --- covering ---------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def cover_strongest(images: np.ndarray, maps: Tensor, share: float = 0.1, grey: 
 
 def blurred_edges(inputs: Tensor, sigma: float = 4.0) -> Tensor:
     """The edges of the pictures (Sobel), blurred until they form closed patches: no model is asked."""
-    return gaussian_blur(judge.baselines.sobel(inputs.cpu())[:, None], 6 * int(sigma) + 1, sigma)[:, 0]
+    return blur(judge.baselines.sobel(inputs.cpu())[:, None], sigma)[:, 0]
 
 
 # --- drawings ---------------------------------------------------------------------------------------------
