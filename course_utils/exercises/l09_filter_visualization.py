@@ -1,4 +1,4 @@
-"""The exercises of lesson 09: a step with jitter, total variation, what helps the outsider, a published bug, a name."""
+"""The exercises of lessons 09 and 09b: a published bug, total variation, the outsider, a step with jitter, a name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
 
 
 class _Slope:
@@ -112,6 +112,28 @@ jittered_step = Exercise(
             lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, decay / 2),
             "the derivative of x² is 2x: a factor 2 is missing in the decay.",
         ),
+        "decay without rate": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * _jittered_slope(x, gradient_of, shift) - 2 * decay * x
+            ).clamp(-1, 1),
+            "the decay is not multiplied by the step size: it belongs to the slope, inside the brackets.",
+        ),
+        "decay pushes": Mistake(
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, -decay),
+            "the penalty's sign is wrong: it is subtracted, so that it pulls pixels to grey.",
+        ),
+        "standard deviation": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x
+                + rate
+                * (
+                    (slope := gradient_of(x.roll(shift, (2, 3))).roll((-shift[0], -shift[1]), (2, 3)))
+                    / slope.flatten(1).std(dim=1, unbiased=False)[:, None, None, None]
+                    - 2 * decay * x
+                )
+            ).clamp(-1, 1),
+            "you divided by the standard deviation, which subtracts the mean first: the root mean square does not.",
+        ),
         "decay forgotten": Mistake(
             lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, 0.0),
             "you climb s(x) alone: the decay pulls back nothing.",
@@ -204,6 +226,20 @@ total_variation = Exercise(
             ),
             "you divided by the number of pixels: there is one row of differences less than rows of pixels, and one column less. Take `.mean` of the differences.",
         ),
+        "channels and rows": Mistake(
+            lambda x: (
+                (x[:, 1:] - x[:, :-1]).abs().sum(dim=(1, 2, 3)) / max(1, (x[:, 1:] - x[:, :-1])[0].numel())
+                + (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3))
+            ),
+            "you compared neighbouring channels (dimension 1): rows are dimension 2, columns are dimension 3.",
+        ),
+        "common crop": Mistake(
+            lambda x: (
+                (x[:, :, 1:, :-1] - x[:, :, :-1, :-1]).abs().mean(dim=(1, 2, 3))
+                + (x[:, :, :-1, 1:] - x[:, :, :-1, :-1]).abs().mean(dim=(1, 2, 3))
+            ),
+            "you left out the last row and the last column in both directions: they have neighbours too.",
+        ),
         "wrap around": Mistake(
             lambda x: (
                 (x - x.roll(1, 2)).abs().mean(dim=(1, 2, 3)) + (x - x.roll(1, 3)).abs().mean(dim=(1, 2, 3))
@@ -214,39 +250,47 @@ total_variation = Exercise(
 )
 
 
-def _what_helps(read: dict[str, torch.Tensor]) -> str:
-    mean = {name: float(values.mean()) for name, values in read.items()}
-    method = mean["careful"] + mean["robust, careful"] - mean["plain"] - mean["robust"]
-    training = mean["robust"] + mean["robust, careful"] - mean["plain"] - mean["careful"]
-    return "method" if method > training else "training"
+_ROWS = ("plain", "careful", "robust", "robust, careful")
 
 
-def _outsiders() -> list[tuple[dict[str, torch.Tensor]]]:
-    kinds = ("plain", "careful", "robust", "robust, careful")
-    numbers = ((0.1, 0.7, 0.2, 0.9), (0.1, 0.3, 0.8, 0.9))
-    return [({kind: torch.tensor([n, n]) for kind, n in zip(kinds, row, strict=True)},) for row in numbers]
+def _read_best(read: dict[str, torch.Tensor]) -> str:
+    return max(read, key=lambda name: float(read[name].mean()))
 
 
-what_helps = Question(
-    name="what_helps",
+read_best = Question(
+    name="read_best",
     difficulty=1,
-    minutes=4,
+    minutes=3,
     hints=(
-        "Compare pictures that differ in one thing only: plain with careful on the same network, and the same kind on the two networks.",
-        'Answer "training" or "method".',
+        "The outsider has another architecture: it cannot read what only one network has learnt to like.",
+        "Two things make a picture less of a quirk: the training of the network, and the way of climbing.",
+        f"Answer with one of the names of the rows: {', '.join(_ROWS)}.",
     ),
-    expected=_what_helps,
-    examples=_outsiders,
+    expected=_read_best,
+    examples=lambda: [
+        ({name: torch.tensor([n, n]) for name, n in zip(_ROWS, numbers, strict=True)},)
+        for numbers in ((0.1, 0.5, 0.3, 0.9), (0.1, 0.8, 0.3, 0.7))
+    ],
     mistakes={
-        "the other": Mistake(
-            lambda answer, read: answer in ("training", "method") and answer != _what_helps(read),
-            "your own run measured it the other way: compare the two upper rows on the right with the two lower ones.",
-            example=lambda read: "training" if _what_helps(read) == "method" else "method",
+        "not a row": Mistake(
+            lambda answer, read: answer not in read,
+            f"that is not one of the rows: answer with one of {', '.join(_ROWS)}.",
+            example=lambda read: "outsider",
         ),
-        "not a word": Mistake(
-            lambda answer, read: answer not in ("training", "method"),
-            'answer with one of the two words, "training" or "method".',
-            example=lambda read: "both",
+        "plain": wrong_answer(
+            lambda read: "plain",
+            "the plain pictures convince the network that they were made for, and hardly anybody else: they are grain.",
+        ),
+        "robust": wrong_answer(
+            lambda read: "robust",
+            "the robust twin's plain pictures are still mostly grain: compare with the careful ascents in your run.",
+        ),
+        "another": Mistake(
+            lambda answer, read: answer in read and answer != _read_best(read),
+            "your own run has another row with a higher mean probability: print `read` and compare.",
+            example=lambda read: sorted(
+                ("careful", "robust, careful"), key=lambda name: float(read[name].mean())
+            )[0],
         ),
     },
 )
@@ -288,6 +332,14 @@ def _clamped_at_the_end(photograph: torch.Tensor, gradient_of: Callable, n_steps
     return _climb(_noise_like(photograph), gradient_of, n_steps, clamp=False).clamp(-1, 1)
 
 
+def _clamp_first(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) -> torch.Tensor:
+    x = _noise_like(photograph)
+    for _ in range(n_steps):
+        x = x.clamp(-1, 1)
+        x = x + 0.1 * gradient_of(x)
+    return x
+
+
 climb_from_noise = Exercise(
     name="climb_from_noise",
     difficulty=2,
@@ -314,6 +366,10 @@ climb_from_noise = Exercise(
         "clamp at the end": Mistake(
             _clamped_at_the_end,
             "you clamp once at the end: then the steps before were climbed at places where no picture is. Clamp in every step.",
+        ),
+        "clamp before the step": Mistake(
+            lambda photograph, gradient_of, n_steps: _clamp_first(photograph, gradient_of, n_steps),
+            "you clamp before the step, so the last step leaves −1 … 1: clamp what the step gives.",
         ),
         "downhill": Mistake(
             lambda photograph, gradient_of, n_steps: _climb(
@@ -357,7 +413,9 @@ def _reactions() -> list[tuple[torch.Tensor, torch.Tensor, int]]:
         mask = torch.zeros(shape, dtype=torch.bool)
         mask[:, 1:4, 2:6] = True
         cases.append((heat + 0.8 * mask, mask, n_kept))
-    return cases
+    heat = torch.tensor([[[3.0, 2.0, 2.0, 2.0], [2.0, 1.0, 0.0, -4.0]]])  # four places share the second value
+    mask = torch.tensor([[[True, True, False, False], [False, False, False, True]]])
+    return [*cases, (heat, mask, 2)]
 
 
 def _kept(heat: torch.Tensor, n_kept: int) -> torch.Tensor:
@@ -391,6 +449,13 @@ def _dice(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
 
 def _one_too_few(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
     kept = heat > heat.flatten().topk(n_kept).values[-1]
+    return (kept & mask).sum() / (kept | mask).sum()
+
+
+def _without_ties(heat: torch.Tensor, mask: torch.Tensor, n_kept: int) -> torch.Tensor:
+    kept = torch.zeros(heat.numel(), dtype=torch.bool)
+    kept[heat.flatten().argsort(descending=True, stable=True)[:n_kept]] = True
+    kept = kept.view_as(mask)
     return (kept & mask).sum() / (kept | mask).sum()
 
 
@@ -436,6 +501,15 @@ name_score = Exercise(
         "everything for each picture": Mistake(
             _per_picture_mean,
             "you did it for each picture and took the mean: there is one threshold and one ratio, for all pictures together.",
+        ),
+        "ties dropped": Mistake(
+            _without_ties,
+            "you kept exactly `n_kept` places: where several share the value of the last one, keep them all. Compare with the "
+            "threshold instead of taking indices.",
+        ),
+        "absolute": Mistake(
+            lambda heat, mask, n_kept: _overlap(heat.abs(), mask, n_kept),
+            "you took absolute values: a strongly negative place is one that the filter does *not* react to.",
         ),
         "one too few": Mistake(
             _one_too_few,

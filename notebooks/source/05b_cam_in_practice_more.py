@@ -172,7 +172,7 @@ for seed in range(1, 7):
     print(f"film {seed}: maximum of the map {with_peak:+.2f}, difference of the logits {with_gap:+.2f}")
 
 # %% [markdown]
-# The maximum of the map does not rise with the probability: the connection is weak, and more often negative than positive. The difference of the logits goes with it nearly perfectly. Two reasons. The maximum is one place, while the logit is made of all places, also of the negative ones that the ReLU cuts away. And the probability depends on the other object's logit too. When a probability and its map disagree, look at the logits.
+# The maximum of the map has no steady connection with the probability: in these films it is weak and mostly negative, in others it is positive (change the seeds). The difference of the logits goes with it nearly perfectly. Two reasons. The maximum is one place, while the logit is made of all places, also of the negative ones that the ReLU cuts away. And the probability depends on the other object's logit too. When a probability and its map disagree, look at the logits.
 
 # %% [markdown]
 # ## 5 · Other transformers

@@ -1,0 +1,77 @@
+"""What lessons 09 and 09b share: grain, the careful ascent, pictures of digits, the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.labs.lab import Lab
+from course_utils.methods.filters import class_maximization
+from course_utils.teach import plots
+
+# the careful ascent: waves instead of pixels, and a picture that is moved before each look
+CAREFUL = {
+    "parametrization": "fourier",
+    "learning_rate": 0.2,
+    "jitter": 6,
+    "scale": 0.1,
+    "rotate": 8.0,
+    "n_steps": 24,
+}
+DIGIT_PICTURES = {"shape": (1, 28, 28), "value_range": (0.0, 1.0)}  # one channel, 0 is paper and 1 is ink
+
+
+def fine_share(pictures: Tensor) -> Tensor:
+    """Share (N,) of the variance of pictures (N, C, S, S) that lies in waves shorter than four pixels."""
+    frequencies = torch.fft.fftfreq(pictures.shape[-1])
+    short = torch.hypot(frequencies[:, None], frequencies[None]) > 0.25
+    waves = torch.fft.fft2(pictures - pictures.mean(dim=(2, 3), keepdim=True))
+    power = waves.abs().square().sum(dim=1)
+    return (power[:, short].sum(dim=1) / power.sum(dim=(1, 2))).cpu()
+
+
+def show_digits(lab: Lab, rows: Mapping[str, Tensor], alt: str) -> None:
+    """Rows of ten pictures of digits (10, 1, 28, 28), a name at each row, ink on white."""
+    _, axes = plots.grid(len(rows), 10, ratio=1.0)
+    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for ax, picture in zip(row, 255 - lab.to_images(pictures), strict=True):
+            ax.imshow(picture)
+        row[0].set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+    for c, ax in enumerate(axes[0]):
+        ax.set_title(str(c), fontsize=10)
+    plots.show(alt)
+
+
+def random_reader(reader: nn.Module, seed: int = 0) -> nn.Module:
+    """A reader of digits with random weights, and with opinions: its last layer is multiplied by 200."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = type(reader)().to(next(reader.parameters()).device).eval()
+    with torch.no_grad():
+        network[-1].weight *= 200
+    return network
+
+
+def dream(network: nn.Module, decode: nn.Module, starts: int = 6, n_steps: int = 60) -> tuple[Tensor, Tensor]:
+    """X* = G(z*) for the ten digits, by ascent in the generator's code z (Nguyen and others, 2016).
+
+    Returns:
+        The best start of each class by the score (10, 1, 28, 28), and all of them (10 · starts, 1, 28, 28).
+    """
+    seen = {}
+    found = class_maximization(
+        network,
+        list(range(10)),
+        objective="log_probability",
+        generator=decode,
+        code_l2=0.05,
+        n_pictures=starts,
+        n_steps=n_steps,
+        learning_rate=0.1,
+        value_range=(0.0, 1.0),
+        on_step=lambda step, pictures, scores: seen.update(last=scores),
+    )
+    best = seen["last"].view(10, starts).argmax(dim=1)
+    return found.view(10, starts, 1, 28, 28)[torch.arange(10), best], found
