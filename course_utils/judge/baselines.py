@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.methods.hooks import check_pictures
+from course_utils.methods.arguments import check_pictures
 
 
 def center(inputs: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_utils.methods.arguments import check_maps
+
 
 def part_iou(maps: Tensor, parts: Tensor, n_parts: int, share: float = 0.01) -> Tensor:
     """Overlap of each filter's strongest places with each part (Bau et al. 2017, equation 1).
@@ -26,16 +28,13 @@ def part_iou(maps: Tensor, parts: Tensor, n_parts: int, share: float = 0.01) -> 
         ValueError: shapes that do not fit, NaN, a part out of range, or a share outside 0 … 1.
         TypeError: maps are not float or parts are not integers.
     """
-    if not isinstance(maps, Tensor) or not maps.is_floating_point():
-        raise TypeError("maps must be a float tensor (N, K, h, w)")
+    maps = check_maps(maps, dims=(4,), form="(N, K, h, w)")
     if not isinstance(parts, Tensor) or parts.is_floating_point() or parts.dtype == torch.bool:
         raise TypeError("parts must be a tensor of integers (N, H, W)")
-    if maps.ndim != 4 or parts.ndim != 3 or len(maps) != len(parts) or maps.numel() == 0:
+    if parts.ndim != 3 or len(maps) != len(parts):
         raise ValueError(
             f"maps must be (N, K, h, w) and parts (N, H, W), not {tuple(maps.shape)} and {tuple(parts.shape)}"
         )
-    if not maps.isfinite().all():
-        raise ValueError("maps contain NaN or infinite values")
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, not {share}")
     labels = parts.to(maps.device).long().flatten()

@@ -25,8 +25,11 @@ OURS = "course_utils"
 _PINNED = ("torch", "torchvision", "timm", "numpy", "scipy", "skimage", "sklearn")  # their versions are keyed
 _DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-image", "scikit-learn")
 _SHARED = (  # the modules whose code can take part in a method or a measure
-    *(f"{OURS}.methods.{name}" for name in ("cam", "deconvnet", "gradients", "hooks", "lime", "occlusion")),
-    f"{OURS}.methods.shapley",
+    *(
+        f"{OURS}.methods.{name}"
+        for name in ("arguments", "blurring", "cam", "deconvnet", "gradients", "hooks")
+    ),
+    *(f"{OURS}.methods.{name}" for name in ("lime", "occlusion", "shapley")),
     *(f"{OURS}.judge.{name}" for name in ("baselines", "localisation", "methods_table", "perturbation")),
     *(f"{OURS}.judge.{name}" for name in ("scoreboard", "statistics", "fingerprint")),
 )

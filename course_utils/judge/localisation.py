@@ -8,6 +8,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from course_utils.methods import arguments
+
 
 def pointing_game(maps: Tensor, masks: Tensor, tolerance: float = 0) -> Tensor:
     """Is the map's maximum on the object? (Zhang et al. 2018, section 4.2)
@@ -122,22 +124,22 @@ def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
 
 def check_maps(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Return maps and masks on one device, or say what is wrong with them."""
-    if not isinstance(maps, Tensor) or not maps.is_floating_point():
-        raise TypeError(f"maps must be a float tensor, not {getattr(maps, 'dtype', type(maps).__name__)}")
+    if isinstance(maps, Tensor) and maps.ndim != 3:
+        raise ValueError(
+            f"maps must be (N, H, W), not {tuple(maps.shape)}: upsample them, or sum over the colour channels"
+        )
+    maps = arguments.check_maps(maps)
     if not isinstance(masks, Tensor) or masks.dtype != torch.bool:
         raise TypeError(f"masks must be a bool tensor, not {getattr(masks, 'dtype', type(masks).__name__)}")
-    if maps.ndim != 3 or maps.shape != masks.shape:
+    if maps.shape != masks.shape:
         raise ValueError(
             f"maps {tuple(maps.shape)} and masks {tuple(masks.shape)} must both be (N, H, W): upsample the "
             "maps, or sum a map over its colour channels"
         )
-    if not maps.isfinite().all():
-        bad = (~maps.isfinite()).flatten(1).any(dim=1).nonzero()[0].item()
-        raise ValueError(f"map {bad} contains NaN or infinite values")
     empty = (~masks.flatten(1).any(dim=1)).nonzero()
     if len(empty):
         raise ValueError(f"mask {empty[0].item()} is empty: leave that picture out")
-    return maps.detach(), masks.to(maps.device)
+    return maps, masks.to(maps.device)
 
 
 def _regions(regions: Tensor) -> Tensor:

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from course_utils.judge import baselines
 from course_utils.methods import cam, deconvnet, gradients, occlusion
+from course_utils.methods.arguments import check_inputs, check_target
 from course_utils.methods.cam import upsample
-from course_utils.methods.hooks import check_inputs, check_target, evaluation, layer_outputs
+from course_utils.methods.hooks import evaluation, layer_outputs
 
 FAMILIES = ("gradients", "cam", "perturbation", "baseline")
 

@@ -1,22 +1,21 @@
 """Does the map say what the model uses? Change the picture where the map points, and watch the model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from course_utils.methods.hooks import (
+from course_utils.methods.arguments import (
+    check_count,
     check_inputs,
+    check_like,
+    check_maps,
     check_range,
     check_target,
-    class_scores,
-    evaluation,
-    fast_chunk,
-    fast_layout,
-    target_scores,
 )
+from course_utils.methods.blurring import gaussian_blur
+from course_utils.methods.hooks import class_scores, evaluation, fast_chunk, fast_layout, target_scores
 
 
 class Curves(NamedTuple):
@@ -35,6 +34,8 @@ def deletion(
     n_steps: int = 32,
     substrate: str | Tensor = "zero",
     *,
+    fractions: Sequence[float] | None = None,
+    ends: Tensor | None = None,
     chunk_size: int | None = None,
 ) -> Curves:
     """Delete pixels, the most important first: with a good map the class soon vanishes.
@@ -50,6 +51,10 @@ def deletion(
         n_steps: steps from the whole picture to none of it.
         substrate: what deleted pixels become: "zero" (in preprocessed units, so usually mid-grey), "blur"
             (see `blur`), or a tensor that can be broadcast to `inputs`.
+        fractions: of the pixels, ascending: take the curve there, besides 0 and 1, instead of at `n_steps`
+            even steps.
+        ends: `(N, 2)`, the probabilities at the start and at the end where they are known: they are the same
+            for every map.
         chunk_size: pictures in one forward pass; None chooses.
 
     Returns:
@@ -60,7 +65,9 @@ def deletion(
         TypeError: `inputs` or `maps` are not float tensors or `target` not an integer.
     """
     inputs = check_inputs(model, inputs)
-    return _curves(model, inputs, _substrate(substrate, inputs), target, maps, n_steps, chunk_size)
+    return _curves(
+        model, inputs, _substrate(substrate, inputs), target, maps, n_steps, fractions, ends, chunk_size
+    )
 
 
 def insertion(
@@ -71,6 +78,8 @@ def insertion(
     n_steps: int = 32,
     substrate: str | Tensor = "blur",
     *,
+    fractions: Sequence[float] | None = None,
+    ends: Tensor | None = None,
     chunk_size: int | None = None,
 ) -> Curves:
     """Insert pixels into the substrate, the most important first (Petsiuk et al. 2018, section 4.1).
@@ -78,20 +87,15 @@ def insertion(
     Args, Raises: as `deletion`. Returns `Curves`; a larger `area` is better.
     """
     inputs = check_inputs(model, inputs)
-    return _curves(model, _substrate(substrate, inputs), inputs, target, maps, n_steps, chunk_size)
+    return _curves(
+        model, _substrate(substrate, inputs), inputs, target, maps, n_steps, fractions, ends, chunk_size
+    )
 
 
 def blur(inputs: Tensor, sigma: float | None = None) -> Tensor:
     """Blur pictures `(N, C, H, W)` with a Gaussian of σ pixels; None is 1/16 of the shorter side."""
     sigma = min(inputs.shape[2:]) / 16 if sigma is None else sigma
-    if not sigma > 0:
-        raise ValueError(f"sigma must be > 0, not {sigma}")
-    radius = max(1, round(3 * sigma))
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(inputs)
-    planes = F.pad(inputs.flatten(0, 1)[:, None], (radius,) * 4, mode="replicate")
-    planes = F.conv2d(F.conv2d(planes, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
-    return planes.view_as(inputs)
+    return gaussian_blur(inputs, sigma)
 
 
 def infidelity(
@@ -126,7 +130,7 @@ def infidelity(
     """
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    attributions = _like(attributions, inputs, "attributions")
+    attributions = check_like(attributions, inputs, "attributions")
     if perturbations is None:
         sigma = noise_level * (inputs.amax(dim=(1, 2, 3)) - inputs.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1)
         perturbations = (sigma * noise for noise in _draws(torch.randn, inputs, n_samples, generator))
@@ -135,7 +139,7 @@ def infidelity(
         inputs = inputs.contiguous(memory_format=fast_layout(model, inputs))
         full = _scores(model, inputs, targets, chunk_size)
         for perturbation in perturbations:
-            perturbation = _like(perturbation, inputs, "each perturbation")
+            perturbation = check_like(perturbation, inputs, "each perturbation")
             predicted.append((perturbation * attributions).sum(dim=(1, 2, 3)))
             observed.append(full - _scores(model, inputs - perturbation, targets, chunk_size))
     if not predicted:
@@ -178,7 +182,9 @@ def sensitivity_max(
     norm = reference.norm(dim=1)
     norm = torch.where(norm > 0, norm, 1)
     changes = [
-        (explain(inputs + _like(p, inputs, "each perturbation")).detach().flatten(1) - reference).norm(dim=1)
+        (explain(inputs + check_like(p, inputs, "each perturbation")).detach().flatten(1) - reference).norm(
+            dim=1
+        )
         / norm
         for p in perturbations
     ]
@@ -194,42 +200,57 @@ def _curves(
     target: int | Tensor,
     maps: Tensor,
     n_steps: int,
+    fractions: Sequence[float] | None,
+    ends: Tensor | None,
     chunk_size: int | None,
 ) -> Curves:
     """Go from `start` to `end`, the most important pixels first."""
     targets = check_target(target, start)
     n, n_pixels = len(start), start.shape[2] * start.shape[3]
-    if not isinstance(n_steps, int) or not 1 <= n_steps <= n_pixels:
-        raise ValueError(f"n_steps must be a whole number from 1 to the {n_pixels} pixels, not {n_steps!r}")
+    counts = _counts(n_steps, fractions, n_pixels).to(start.device)
     ranks = _ranks(maps, start)
-    fractions = torch.linspace(0, 1, n_steps + 1, dtype=torch.float64)
-    counts = (fractions * n_pixels).round().long().to(start.device)
+    shares = counts / n_pixels
+    if ends is not None:
+        counts = counts[1:-1]
     probabilities = []
     chunk_size = chunk_size or fast_chunk(start)
     with evaluation(model), torch.no_grad():
         layout = fast_layout(model, start)
         start, end = (pictures.contiguous(memory_format=layout) for pictures in (start, end))
-        for index in torch.arange(n * (n_steps + 1), device=start.device).split(chunk_size):
-            picture, step = index // (n_steps + 1), index % (n_steps + 1)
+        for index in torch.arange(n * len(counts), device=start.device).split(chunk_size):
+            picture, step = index // len(counts), index % len(counts)
             changed = (ranks[picture] < counts[step].view(-1, 1, 1))[:, None]
             scores = class_scores(model, torch.where(changed, end[picture], start[picture]))
+            if scores.shape[1] == 1:
+                raise ValueError(
+                    "the model has one score, so the softmax is 1 for any picture: make two classes of it, "
+                    "torch.cat([-scores, scores], dim=1)"
+                )
             check_range(targets, scores.shape[1])
             probabilities.append(scores.softmax(dim=1).gather(1, targets[picture, None])[:, 0])
-    probabilities = torch.cat(probabilities).view(n, n_steps + 1)
-    fractions = (counts / n_pixels).to(probabilities)
+    probabilities = torch.cat(probabilities).view(n, len(counts))
+    if ends is not None:
+        probabilities = torch.cat([ends[:, :1], probabilities, ends[:, 1:]], dim=1)
+    fractions = shares.to(probabilities)
     return Curves(fractions, probabilities, torch.trapezoid(probabilities, fractions))
+
+
+def _counts(n_steps: int, fractions: Sequence[float] | None, n_pixels: int) -> Tensor:
+    """How many pixels are changed at each point of the curve, from none to all."""
+    if fractions is None:
+        n_steps = check_count(n_steps, "n_steps", at_most=n_pixels)
+        shares = torch.linspace(0, 1, n_steps + 1, dtype=torch.float64)
+    else:
+        shares = torch.tensor([0, *fractions, 1], dtype=torch.float64)
+        if not (shares.diff() > 0).all():
+            raise ValueError(f"fractions must ascend between 0 and 1, both left out, not {list(fractions)}")
+    return (shares * n_pixels).round().long()
 
 
 def _ranks(maps: Tensor, inputs: Tensor) -> Tensor:
     """Return each pixel's place in the order of importance, `(N, H, W)`, 0 for the most important."""
-    if not isinstance(maps, Tensor) or not maps.is_floating_point():
-        raise TypeError(f"maps must be a float tensor, not {getattr(maps, 'dtype', type(maps).__name__)}")
     shape = (len(inputs), *inputs.shape[2:])
-    if maps.shape != shape:
-        raise ValueError(f"maps must have the shape {shape}, not {tuple(maps.shape)}: upsample them first")
-    if not maps.isfinite().all():
-        raise ValueError("maps contain NaN or infinite values")
-    maps = maps.detach().to(inputs.device).flatten(1)
+    maps = check_maps(maps, shape=shape).to(inputs.device).flatten(1)
     shuffled = torch.randperm(maps.shape[1], generator=torch.Generator().manual_seed(0)).to(maps.device)
     order = shuffled[maps[:, shuffled].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(dim=1).view(shape)
@@ -237,22 +258,12 @@ def _ranks(maps: Tensor, inputs: Tensor) -> Tensor:
 
 def _substrate(substrate: str | Tensor, inputs: Tensor) -> Tensor:
     if isinstance(substrate, Tensor):
-        return _like(substrate, inputs, "substrate")
+        return check_like(substrate, inputs, "substrate")
     if substrate == "zero":
         return torch.zeros_like(inputs)
     if substrate == "blur":
         return blur(inputs)
     raise ValueError(f'substrate must be "zero", "blur" or a tensor, not {substrate!r}')
-
-
-def _like(values: Tensor, inputs: Tensor, name: str) -> Tensor:
-    try:
-        values = values.detach().to(inputs).expand_as(inputs)
-    except RuntimeError as error:
-        raise ValueError(f"{name} {tuple(values.shape)} must fit inputs {tuple(inputs.shape)}") from error
-    if not values.isfinite().all():
-        raise ValueError(f"{name} must not contain NaN or infinite values")
-    return values
 
 
 def _draws(

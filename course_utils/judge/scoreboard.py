@@ -26,18 +26,11 @@ from torch import Tensor, nn
 from course_utils.judge.fingerprint import Fingerprint, NoKey, check_is_the_courses
 from course_utils.judge.localisation import energy_in_mask, mask_iou, pointing_game
 from course_utils.judge.methods_table import Method, count_passes, image_methods
-from course_utils.judge.perturbation import _ranks, blur, sensitivity_max
+from course_utils.judge.perturbation import blur, deletion, insertion, sensitivity_max
 from course_utils.judge.statistics import bootstrap_interval
 from course_utils.judge.tables import Table
-from course_utils.methods.hooks import (
-    check_inputs,
-    check_target,
-    class_scores,
-    evaluation,
-    fast_chunk,
-    fast_layout,
-    target_scores,
-)
+from course_utils.methods.arguments import check_inputs, check_target
+from course_utils.methods.hooks import evaluation, target_scores
 
 # measure: (does a larger value mean a better map?, what it is in a few words); None: neither is better
 MEASURES: dict[str, tuple[bool | None, str]] = {
@@ -298,7 +291,7 @@ class _Shared:
 
     squares: Tensor  # (S, N, H, W) bool
     falls: Tensor  # (S, N): how far the score falls when a square is blurred
-    ends: Tensor  # (2, N): probability of the class in the whole picture, and in the blurred one
+    ends: Tensor  # (N, 2): probability of the class in the whole picture, and in the blurred one
 
 
 def _share(model: nn.Module, inputs: Tensor, targets: Tensor, settings: Settings) -> _Shared:
@@ -310,57 +303,9 @@ def _share(model: nn.Module, inputs: Tensor, targets: Tensor, settings: Settings
             full - target_scores(model, torch.where(square[:, None], soft, inputs), targets)
             for square in squares
         ]
-        ends = [_probability(model, x, targets) for x in (inputs, blur(inputs))]
-    return _Shared(squares, torch.stack(falls), torch.stack(ends))
-
-
-def curve_areas(
-    model: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    maps: Tensor,
-    fractions: Sequence[float],
-    ends: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Areas under the deletion and the insertion curve, both with the blurred picture as substrate.
-
-    The same as `judge.deletion(…, substrate="blur").area` and `judge.insertion(…).area`, but at any
-    fractions, and the ends of the curves, which are the same for every map, can be handed in.
-
-    Args:
-        model, inputs, targets, maps: as for `judge.deletion`.
-        fractions: of the pixels, ascending, between 0 and 1 exclusive.
-        ends: `(2, N)`, the probability in the whole picture and in the blurred one; None computes them.
-
-    Returns:
-        Two tensors `(N,)`.
-    """
-    soft, ranks = blur(inputs), _ranks(maps, inputs)
-    n_pixels = ranks[0].numel()
-    with evaluation(model), torch.no_grad():
-        if ends is None:
-            ends = torch.stack([_probability(model, x, targets) for x in (inputs, soft)])
-        deleted, inserted = [ends[0]], [ends[1]]
-        for fraction in fractions:
-            strongest = (ranks < round(fraction * n_pixels))[:, None]
-            deleted.append(_probability(model, torch.where(strongest, soft, inputs), targets))
-            inserted.append(_probability(model, torch.where(strongest, inputs, soft), targets))
-    steps = torch.tensor([0, *(round(f * n_pixels) / n_pixels for f in fractions), 1]).to(ends)[:, None]
-    return (
-        torch.trapezoid(torch.stack([*deleted, ends[1]]), steps, dim=0),
-        torch.trapezoid(torch.stack([*inserted, ends[0]]), steps, dim=0),
-    )
-
-
-def _probability(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    inputs = inputs.contiguous(memory_format=fast_layout(model, inputs))
-    chunk = fast_chunk(inputs)
-    return torch.cat(
-        [
-            class_scores(model, x).softmax(dim=1).gather(1, t[:, None])[:, 0]
-            for x, t in zip(inputs.split(chunk), targets.split(chunk), strict=True)
-        ]
-    )
+    any_map = torch.zeros_like(inputs[:, 0])
+    ends = deletion(model, inputs, targets, any_map, substrate="blur", fractions=()).probabilities
+    return _Shared(squares, torch.stack(falls), ends)
 
 
 def _measure(
@@ -383,13 +328,13 @@ def _measure(
         lambda x: method.explain(model, x, few_targets, layer), few, settings.radius, n_samples=1
     )
     masks = masks.to(maps.device)
-    deleted, inserted = curve_areas(model, inputs, targets, maps, settings.fractions, shared.ends)
+    curve = {"substrate": "blur", "fractions": settings.fractions}
     values = {
         "pointing": pointing_game(maps, masks, settings.tolerance),
         "energy": energy_in_mask(maps, masks),
         "IoU": mask_iou(maps, masks),
-        "deletion": deleted,
-        "insertion": inserted,
+        "deletion": deletion(model, inputs, targets, maps, ends=shared.ends, **curve).area,
+        "insertion": insertion(model, inputs, targets, maps, ends=shared.ends.flip(1), **curve).area,
         "infidelity": square_infidelity(maps, shared.squares, shared.falls),
         "sensitivity": sensitivity,
         "complexity": complexity(maps),

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.methods.arguments import check_maps
+
 
 def bootstrap_interval(
     values: Tensor | np.ndarray, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
@@ -119,12 +121,12 @@ def ssim(maps: Tensor, others: Tensor) -> Tensor:
 
 
 def _pair(maps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    if maps.shape != others.shape or maps.ndim < 2:
+    for values in (maps, others):
+        check_maps(values, dims=range(2, 9), form="(N, …)")
+    if maps.shape != others.shape:
         raise ValueError(
             f"maps must have one shape (N, …), not {tuple(maps.shape)} and {tuple(others.shape)}"
         )
-    if not (maps.isfinite().all() and others.isfinite().all()):
-        raise ValueError("maps contain NaN or infinite values")
     return maps, others
 
 

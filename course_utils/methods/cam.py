@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils.methods.arguments import check_inputs, check_maps, check_range, check_target
 from course_utils.methods.hooks import (
     activations_and_gradients,
-    check_inputs,
-    check_range,
-    check_target,
     class_scores,
     evaluation,
     fast_chunk,
@@ -175,7 +173,7 @@ def upsample(maps: Tensor, size: int | tuple[int, int]) -> Tensor:
 
     Pixels are small squares (`align_corners=False`), so that a map's corner lies in the picture's corner.
     """
-    _check_maps(maps)
+    check_maps(maps, dims=range(2, 9), form="(N, h, w)")
     if maps.ndim != 3:
         raise ValueError(f"maps must have the shape (N, h, w), not {tuple(maps.shape)}")
     return _resize(maps, (size, size) if isinstance(size, int) else size, align_corners=False)
@@ -186,7 +184,7 @@ def min_max(maps: Tensor) -> Tensor:
 
     Scaling hides how strong a map was, and turns an all-negative map into a confident one: for display only.
     """
-    _check_maps(maps)
+    check_maps(maps, dims=range(2, 9), form="(N, h, w)")
     low = maps.amin(dim=(-2, -1), keepdim=True)
     span = maps.amax(dim=(-2, -1), keepdim=True) - low
     return (maps - low) / torch.where(span > 0, span, 1)
@@ -221,12 +219,3 @@ def _weighted_sum(weights: Tensor, activations: Tensor, relu: bool) -> Tensor:
 
 def _resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
     return F.interpolate(maps[:, None], size=tuple(size), mode="bilinear", align_corners=align_corners)[:, 0]
-
-
-def _check_maps(maps: Tensor) -> None:
-    if not isinstance(maps, Tensor) or not maps.is_floating_point():
-        raise TypeError(f"maps must be a float tensor, not {getattr(maps, 'dtype', type(maps).__name__)}")
-    if maps.ndim < 2 or maps.numel() == 0:
-        raise ValueError(f"maps must have the shape (N, h, w), not {tuple(maps.shape)}")
-    if not maps.isfinite().all():
-        raise ValueError("maps contain NaN or infinite values")

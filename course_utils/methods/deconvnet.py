@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils.methods.arguments import check_inputs, check_range, check_target
 from course_utils.methods.hooks import (
-    check_inputs,
-    check_range,
-    check_target,
     class_scores,
     evaluation,
     find_layer,

@@ -22,16 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from course_utils.methods.hooks import (
-    check_inputs,
-    check_range,
-    class_scores,
-    evaluation,
-    find_layer,
-    gradients_on,
-    layer_outputs,
-    only,
-)
+from course_utils.methods.arguments import check_count, check_inputs, check_range
+from course_utils.methods.blurring import gaussian_blur
+from course_utils.methods.hooks import class_scores, evaluation, find_layer, gradients_on, layer_outputs, only
 
 # Square root of the covariance of red, green and blue (0 … 1) in six photographs that come with scikit-image
 # and scikit-learn (chelsea, coffee, astronaut, rocket, china, flower), measured by `colour_basis`.
@@ -261,7 +254,7 @@ def ascend(
                 variable -= step_of(gradient)
                 if generator is None and parametrization == "pixel":
                     if blur and step % 4 == 3:
-                        variable.copy_(_blurred(variable, blur))
+                        variable.copy_(gaussian_blur(variable, blur, padding="reflect"))
                     variable.clamp_(-1, 1)
         return picture_of(variable).detach()
 
@@ -408,17 +401,6 @@ def _moved(pictures: Tensor, jitter: int, scale: float, rotate: float, random: t
     return F.grid_sample(pictures, places, padding_mode="reflection", align_corners=False)
 
 
-def _blurred(pictures: Tensor, sigma: float) -> Tensor:
-    radius = max(1, round(3 * sigma))
-    radius = min(radius, *(side - 1 for side in pictures.shape[2:]))
-    steps = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
-    weights = torch.exp(-0.5 * (steps / sigma) ** 2)
-    weights = (weights / weights.sum()).expand(pictures.shape[1], 1, -1)
-    padded = F.pad(pictures, (radius,) * 4, mode="reflect")
-    down = F.conv2d(padded, weights[..., None], groups=pictures.shape[1])
-    return F.conv2d(down, weights[:, :, None], groups=pictures.shape[1])
-
-
 def _likeness(outputs: Tensor, n_pictures: int) -> Tensor:
     """Cosine of the Gram matrices of each two pictures of a channel: mean over pairs, sum over channels."""
     features = outputs.flatten(2) if outputs.ndim == 4 else outputs[..., None]
@@ -477,8 +459,7 @@ def _check_options(
             raise ValueError(f"{name} must be a number ≥ 0, not {options[name]!r}")
     if options["scale"] >= 1:
         raise ValueError(f"scale is a share of the size, below 1, not {options['scale']}")
-    if not isinstance(n_steps, int) or n_steps < 1:
-        raise ValueError(f"n_steps must be a whole number ≥ 1, not {n_steps!r}")
+    check_count(n_steps, "n_steps")
     if generator is not None and parametrization != "pixel":
         raise ValueError("a generator makes the pictures: leave parametrization out")
     if blur and (generator is not None or parametrization == "fourier"):
@@ -489,8 +470,7 @@ def _check_options(
 
 def _indices(values: int | Sequence[int] | Tensor, name: str, repeats: int) -> Tensor:
     """Return the indices, each `repeats` times in a row."""
-    if not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"n_pictures must be a whole number ≥ 1, not {repeats!r}")
+    repeats = check_count(repeats, "n_pictures")
     with torch.inference_mode(False):
         indices = torch.as_tensor(values).detach().cpu().reshape(-1).clone()
         if indices.numel() == 0 or indices.is_floating_point() or indices.dtype == torch.bool:

@@ -10,14 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.hooks import (
-    check_inputs,
-    check_target,
-    evaluation,
-    fast_chunk,
-    input_gradients,
-    target_scores,
-)
+from course_utils.methods.arguments import check_count, check_finite, check_inputs, check_target
+from course_utils.methods.hooks import evaluation, fast_chunk, input_gradients, target_scores
 
 _METHODS = ("gausslegendre", "riemann_middle", "riemann_left", "riemann_right", "riemann_trapezoid")
 
@@ -172,7 +166,7 @@ def integration_rule(method: str, n_steps: int) -> tuple[np.ndarray, np.ndarray]
     """Return the points in 0 … 1 and their weights, which add up to 1, of a rule with `n_steps` points."""
     if method not in _METHODS:
         raise ValueError(f"unknown method {method!r}: choose one of {', '.join(_METHODS)}")
-    _check_count(n_steps, "n_steps", at_least=2 if method == "riemann_trapezoid" else 1)
+    check_count(n_steps, "n_steps", at_least=2 if method == "riemann_trapezoid" else 1)
     if method == "gausslegendre":
         points, weights = np.polynomial.legendre.leggauss(n_steps)  # for −1 … 1
         return (points + 1) / 2, weights / 2
@@ -196,7 +190,7 @@ def _noisy_gradients(
     """Yield the gradients `(N, C, H, W)` at one noisy copy of all pictures after the other."""
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    _check_count(n_samples, "n_samples")
+    check_count(n_samples, "n_samples")
     if not 0 <= noise_level < float("inf"):
         raise ValueError(f"noise_level must be ≥ 0, not {noise_level}")
     generator = generator or torch.Generator().manual_seed(0)
@@ -228,11 +222,4 @@ def _baselines(baselines: float | Tensor | None, inputs: Tensor) -> Tensor:
         raise ValueError(
             f"baselines of the shape {tuple(baselines.shape)} do not fit inputs {tuple(inputs.shape)}"
         ) from error
-    if not baselines.isfinite().all():
-        raise ValueError("baselines contain NaN or infinite values")
-    return baselines
-
-
-def _check_count(value: int, name: str, at_least: int = 1) -> None:
-    if not isinstance(value, int) or value < at_least:
-        raise ValueError(f"{name} must be a whole number ≥ {at_least}, not {value!r}")
+    return check_finite(baselines, "baselines")

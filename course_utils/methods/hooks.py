@@ -1,4 +1,4 @@
-"""What all methods share: checking arguments, eval mode for the length of a call, one layer's output.
+"""What all methods share: eval mode for the length of a call, one layer's output, scores and gradients.
 
 A method must leave the model as it found it. So hooks and the eval mode live in context managers, which
 tidy up after an exception too, and gradients come from `torch.autograd.grad`, which never writes to `.grad`.
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from course_utils.methods.arguments import check_inputs, check_range, check_target
 
 
 @contextmanager
@@ -90,50 +92,6 @@ def only(outputs: list[Tensor]) -> Tensor:
     return outputs[0]
 
 
-def check_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Return a copy of the pictures `(N, C, H, W)` in the model's device and dtype.
-
-    Raises:
-        TypeError: `inputs` is not a floating-point tensor.
-        ValueError: wrong number of dimensions, no picture, or NaN or infinite values.
-    """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, not a {type(model).__name__}")
-    check_pictures(inputs)
-    with torch.inference_mode(False):
-        for tensor in (*model.parameters(), *model.buffers()):
-            if tensor.is_floating_point():
-                return inputs.detach().to(tensor.device, tensor.dtype, copy=True)
-        return inputs.detach().clone()
-
-
-def check_pictures(inputs: Tensor) -> None:
-    """Raise unless `inputs` is a floating-point tensor `(N, C, H, W)` with a picture in it, all finite."""
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
-        kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
-        raise TypeError(f"inputs must be a float tensor, not {kind}: preprocess the pictures first")
-    if inputs.ndim != 4 or inputs.numel() == 0:
-        hint = ": add the batch dimension with inputs[None]" if inputs.ndim == 3 else ""
-        raise ValueError(f"inputs must have the shape (N, C, H, W), not {tuple(inputs.shape)}{hint}")
-    if not inputs.isfinite().all():
-        raise ValueError("inputs contain NaN or infinite values: check the preprocessing")
-
-
-def check_target(target: int | Tensor, inputs: Tensor, name: str = "target") -> Tensor:
-    """Return one class index a picture, `(N,)` long, from an int or a `(N,)` tensor of integers."""
-    with torch.inference_mode(False):
-        targets = torch.as_tensor(target, device=inputs.device).clone()
-    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        raise TypeError(f"{name} must be an int or a tensor of integers, not {targets.dtype}")
-    if targets.ndim == 0:
-        targets = targets.expand(len(inputs))
-    if targets.shape != (len(inputs),):
-        raise ValueError(
-            f"{name} must be one int or one a picture ({len(inputs)}), not the shape {tuple(targets.shape)}"
-        )
-    return targets.long()
-
-
 def class_scores(model: nn.Module, inputs: Tensor) -> Tensor:
     """Run the model and return its scores (logits) `(N, n_classes)`."""
     scores = model(inputs)
@@ -150,13 +108,6 @@ def target_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     scores = class_scores(model, inputs)
     check_range(targets, scores.shape[1])
     return scores.gather(1, targets[:, None])[:, 0]
-
-
-def check_range(targets: Tensor, n_classes: int, name: str = "target") -> None:
-    """Raise unless every index is one of 0 … n_classes − 1."""
-    wrong = targets[(targets < 0) | (targets >= n_classes)]
-    if len(wrong):
-        raise ValueError(f"{name} {wrong[0].item()} is out of range: the model has 0 … {n_classes - 1}")
 
 
 def fast_chunk(inputs: Tensor) -> int:

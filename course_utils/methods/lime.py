@@ -20,6 +20,8 @@ from statistics import NormalDist
 import numpy as np
 from tqdm.auto import tqdm
 
+from course_utils.methods.arguments import check_count
+
 Predict = Callable[..., np.ndarray]
 Seed = int | np.random.RandomState | None
 SELECTIONS = ("auto", "forward", "highest_weights", "lasso_path")
@@ -705,5 +707,4 @@ def _generator(random_state: Seed) -> np.random.RandomState:
 
 def _positive(**values: int) -> None:
     for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, not {value}")
+        check_count(value, name)

@@ -3,14 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.hooks import (
-    check_inputs,
-    check_target,
-    evaluation,
-    fast_chunk,
-    fast_layout,
-    target_scores,
-)
+from course_utils.methods.arguments import check_count, check_finite, check_inputs, check_target
+from course_utils.methods.hooks import evaluation, fast_chunk, fast_layout, target_scores
 
 
 def occlusion(
@@ -89,16 +83,15 @@ def _intervals(length: int, size: int, step: int) -> Tensor:
 
 def _pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     pair = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
+    if len(pair) != 2:
         raise ValueError(f"{name} must be a whole number ≥ 1, or two of them (height, width), not {value!r}")
-    return tuple(pair)
+    return tuple(check_count(v, name) for v in pair)
 
 
 def _cover(baseline: float | Tensor, inputs: Tensor) -> Tensor:
     """Return what windows show, with four dimensions, each as long as that of `inputs` or 1."""
     baseline = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device).detach()
-    if not baseline.isfinite().all():
-        raise ValueError("baseline contains NaN or infinite values")
+    check_finite(baseline, "baseline", ": give a number, or a picture")
     try:
         baseline.expand_as(inputs)
     except RuntimeError as error:

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .hooks import check_inputs, check_target, evaluation, input_gradients
+from .arguments import check_count, check_inputs, check_target
+from .hooks import evaluation, input_gradients
 from .lime import Predict, hide_words, masked_images, split_words, target_outputs
 
 Game = Callable[[np.ndarray], np.ndarray]
@@ -582,5 +583,4 @@ def _row_and_table(x: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _positive(**values: int) -> None:
     for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, not {value}")
+        check_count(value, name)

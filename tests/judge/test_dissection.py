@@ -40,7 +40,13 @@ def test_coarse_maps_are_enlarged():
     ("maps", "parts", "share", "error", "message"),
     [
         (torch.zeros(2, 1, 4, 4), torch.zeros(3, 8, 8, dtype=torch.uint8), 0.1, ValueError, "must be"),
-        (torch.zeros(2, 4, 4), torch.zeros(2, 8, 8, dtype=torch.uint8), 0.1, ValueError, "must be"),
+        (
+            torch.zeros(2, 4, 4),
+            torch.zeros(2, 8, 8, dtype=torch.uint8),
+            0.1,
+            ValueError,
+            "must have the shape",
+        ),
         (torch.zeros(2, 1, 4, 4), torch.full((2, 8, 8), 3), 0.1, ValueError, "parts must be 0 … 2"),
         (torch.zeros(2, 1, 4, 4), torch.zeros(2, 8, 8), 0.1, TypeError, "integers"),
         (torch.zeros(2, 1, 4, 4, dtype=torch.int), torch.zeros(2, 8, 8).int(), 0.1, TypeError, "float"),

@@ -204,7 +204,7 @@ def test_bad_arguments_of_the_curves_are_named(measure):
         ({"maps": maps * torch.nan}, ValueError, "NaN"),
         ({"maps": maps > 0}, TypeError, "float"),
         ({"n_steps": 0}, ValueError, "n_steps"),
-        ({"n_steps": 100}, ValueError, "99 pixels"),
+        ({"n_steps": 100}, ValueError, "from 1 to 99"),
         ({"substrate": "mean"}, ValueError, '"blur"'),
         ({"substrate": torch.zeros(2, 9, 9)}, ValueError, "substrate"),
         ({"target": 4}, ValueError, "out of range"),
@@ -238,3 +238,27 @@ def test_the_model_and_the_inputs_stay_as_they_were():
     assert all(module.training for module in model.modules())
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
     assert torch.equal(inputs, copy)
+
+
+def test_the_curve_is_taken_at_the_fractions_asked_for():
+    model, inputs = small_network(), noise(2, 3, 16, 16)
+    maps = noise(2, 16, 16, seed=1)
+    for measure in (deletion, insertion):
+        whole = measure(model, inputs, 1, maps, n_steps=4, substrate="blur")
+        some = measure(model, inputs, 1, maps, substrate="blur", fractions=(0.25, 0.5, 0.75))
+        assert torch.equal(some.fractions, whole.fractions) and torch.allclose(some.area, whole.area)
+        one = measure(model, inputs, 1, maps, substrate="blur", fractions=[0.25])
+        assert one.fractions.tolist() == [0, 0.25, 1]
+        assert torch.allclose(one.probabilities, whole.probabilities[:, [0, 1, 4]])
+        known = whole.probabilities[:, [0, -1]]
+        again = measure(model, inputs, 1, maps, substrate="blur", fractions=[0.25], ends=known)
+        assert torch.allclose(again.probabilities, one.probabilities)
+        for wrong in ([0, 0.5], [0.5, 0.25], [1.0], [float("nan")]):
+            with pytest.raises(ValueError, match="fractions must ascend"):
+                measure(model, inputs, 1, maps, fractions=wrong)
+
+
+def test_a_model_with_one_score_is_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(48, 1)).double()
+    with pytest.raises(ValueError, match="one score, so the softmax is 1"):
+        deletion(model, noise(2, 3, 4, 4), 0, noise(2, 4, 4), n_steps=2)

@@ -14,11 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.judge import baselines, blur, deletion, insertion, methods_table, scoreboard
+from course_utils.judge import baselines, blur, methods_table, scoreboard
 from course_utils.judge.methods_table import Method, count_passes, image_methods
 from course_utils.judge.scoreboard import COSTS, MEASURES, Scoreboard, Settings, complexity, square_infidelity
 from course_utils.methods.cam import grad_cam, score_cam
-from course_utils.methods.gradients import saliency
 
 QUICK = ("saliency", "Grad-CAM", "CAM", "edges (Sobel)", "constant")
 SETTINGS = Settings(tolerance=1, fractions=(0.1, 0.5), n_squares=4, n_sensitivity=2)
@@ -131,15 +130,6 @@ def test_score_cam_with_the_most_active_channels():
 
 
 # ---------------------------------------------------------------- the measures
-
-
-def test_curve_areas_equal_deletion_and_insertion():
-    model, inputs, targets = network(), pictures(3), torch.tensor([0, 3, 1])
-    maps = saliency(model, inputs, targets).sum(dim=1)
-    areas = scoreboard.curve_areas(model, inputs, targets, maps, (0.25, 0.5, 0.75))
-    for ours, measure in zip(areas, (deletion, insertion), strict=True):
-        theirs = measure(model, inputs, targets, maps, n_steps=4, substrate="blur").area
-        assert torch.allclose(ours, theirs, atol=1e-6)
 
 
 def test_complexity_by_hand():
