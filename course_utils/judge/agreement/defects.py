@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.judge.agreement.libraries import import_shap
 from course_utils.judge.agreement.row import Defect
 from course_utils.judge.agreement.subjects import asked
 from course_utils.methods.cam import grad_cam_plus_plus
@@ -34,7 +35,7 @@ def _trapezoid() -> float:
 
 
 def _sixteen_players() -> float:
-    import shap
+    shap = import_shap()
 
     explainer = shap.KernelExplainer(lambda rows: rows.sum(axis=1), np.zeros((1, 16)))
     values = explainer.shap_values(np.ones((1, 16)), silent=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +32,14 @@ def versions() -> str:
         except PackageNotFoundError:
             found.append(f"{name} (not installed)")
     return ", ".join(found)
+
+
+def import_shap():
+    """shap, without compiling when it is loaded first: here all is small, and compiling takes ten seconds."""
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # read when numba is loaded
+    import shap
+
+    return shap
 
 
 @contextlib.contextmanager

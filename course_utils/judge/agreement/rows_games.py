@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.judge.agreement.libraries import import_shap
 from course_utils.judge.agreement.row import Row
 from course_utils.judge.agreement.subjects import table_model
 from course_utils.methods import shapley
@@ -22,7 +23,7 @@ def _ours(method):
 
 
 def _shap_kernel() -> np.ndarray:
-    import shap
+    shap = import_shap()
 
     case = table_model()
     explainer = shap.KernelExplainer(case.model, case.background)
@@ -30,7 +31,7 @@ def _shap_kernel() -> np.ndarray:
 
 
 def _shap_exact() -> np.ndarray:
-    import shap
+    shap = import_shap()
 
     case = table_model()
     everyone = shap.maskers.Independent(case.background, max_samples=len(case.background))
@@ -63,7 +64,7 @@ def _tree(name: str) -> Row:
         return shapley.tree_shap(forest(case), case.table[:4], given(case), method=name.replace("-", "_"))
 
     def theirs() -> np.ndarray:
-        import shap
+        shap = import_shap()
 
         case = table_model()
         kind = "interventional" if name == "interventional" else "auto"
@@ -85,7 +86,7 @@ def _our_linear() -> np.ndarray:
 
 
 def _shap_linear() -> np.ndarray:
-    import shap
+    shap = import_shap()
 
     case = table_model()
     return shap.LinearExplainer(_line(case), case.table).shap_values(case.table[:4])
