@@ -212,6 +212,9 @@ ax.plot(COUNTS, errors.mean(axis=0), "o-", color="#0072b2", label="mean of 8 see
 line = errors.mean(axis=0)[0] * np.sqrt(COUNTS[0] / np.array(COUNTS))
 ax.plot(COUNTS, line, "--", color=plots.BASELINE, label="four times the samples: half the error")
 ax.set(xscale="log", yscale="log", xlabel="coalitions drawn", ylabel="largest error")
+ax.minorticks_off()
+ax.set_xticks(COUNTS, COUNTS)
+ax.set_yticks([0.02, 0.05, 0.1, 0.2], ["0.02", "0.05", "0.10", "0.20"])
 ax.set_title("More samples bring KernelSHAP to the exact values", loc="left")
 ax.legend()
 plots.show(
@@ -454,8 +457,8 @@ for row, label in enumerate(("as defined", "as published")):
         plots.show_pixels(ax, strongest(pairs[name][row])[1])
         ax.set_title(name if row else name.split(",")[0].split(" with")[0], fontsize=9)
 plots.show(
-    "One scene, three errors: the maps of the definitions above, the published ones below. The SmoothGrad map of the wrong formula is the "
-    "clearer one of the two; the two lower IG maps look as plausible as the upper one."
+    "One scene, three errors: the maps of the definitions above, the published ones below. The two SmoothGrad maps differ, and the wrong "
+    "one is darker away from the object; the wrong IG maps look as plausible as the right one."
 )
 
 # %% [markdown]
