@@ -1,10 +1,45 @@
-"""The exercises of lesson 10: padding, width, what heads hand over, a prediction, a published rollout bug."""
+"""The exercises of lesson 10 and its companions: a padded batch, a published rollout bug, two predictions;
+how wide a head looks, and what all heads of a layer hand over together."""
 
 from __future__ import annotations
 
 import torch
 
 from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.quiz import quiz
+
+# --- questions that open and close without a kernel -------------------------------------------------------
+
+mask_joy = quiz(
+    "“joy” is the friendliest word of the text. It is masked. What happens?",
+    [
+        "Where “made” looks changes, and the answer changes.",
+        "Where “made” looks changes, and the answer stays.",
+        "Neither changes: the other words are still there.",
+    ],
+    0,
+    [
+        "Both change. That they change together does not say that this look made the answer: every other head "
+        "and every other layer has met the mask, too.",
+        "The answer changes as well: only “joy” made the review a friendly one.",
+        "In this model both change. Look at the grey and the blue bars of the figure below.",
+    ],
+)
+
+what_follows = quiz(
+    "For nearly every review there is other attention with the same answer. What follows?",
+    [
+        "The model's own attention is wrong.",
+        "The weights of this layer are not the only ones that lead to the answer.",
+        "The model does not need attention.",
+    ],
+    1,
+    [
+        "That does not follow: of two explanations that fit, each may be true.",
+        "Yes. So a picture of weights alone cannot prove that these words made the answer.",
+        "Shuffling all layers moved many answers: it does.",
+    ],
+)
 
 # --- heads of a padded batch -----------------------------------------------------------------------------
 
@@ -26,17 +61,36 @@ def _padded_with(make_weights):
     return head
 
 
-def _not_scaled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
-    return _padded_head(query * query.shape[-1] ** 0.5, key, value, is_token)
+def _times(factor):
+    """The right head with its scores multiplied by `factor(T, d)`."""
+
+    def head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+        return _padded_head(query * factor(query.shape[1], query.shape[2]), key, value, is_token)
+
+    return head
+
+
+def _transposed(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+    return _padded_head(key, query, value, is_token)
+
+
+def _values_hidden(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
+    weights = _scores(query, key).softmax(dim=-1)
+    return weights, weights @ (value * is_token[..., None])
 
 
 def _padded_cases() -> list[tuple[torch.Tensor, ...]]:
+    """Batches of varied lengths; in the last one all scores are so low that a mask of −100 is high."""
     generator = torch.Generator().manual_seed(0)
     cases = []
-    for lengths, n_tokens, d in (((4, 2, 3), 4, 6), ((7, 5), 7, 3), ((3, 6, 4, 5), 6, 16)):
+    for lengths, n_tokens, d in (((4, 2, 3), 4, 6), ((7, 5), 7, 3), ((3, 6, 4, 5), 6, 16), ((2, 4), 4, 5)):
         three = [torch.randn(len(lengths), n_tokens, d, generator=generator) for _ in range(3)]
-        cases.append((*three, torch.arange(n_tokens)[None] < torch.tensor(lengths)[:, None]))
-    return cases
+        cases.append([*three, torch.arange(n_tokens)[None] < torch.tensor(lengths)[:, None]])
+    query, key, *_ = cases[-1]
+    # all scores lie near −270, those of the padding near +270
+    cases[-1][0] = 11 + 0.05 * query
+    cases[-1][1] = torch.where(cases[-1][3][..., None], -1.0, 1.0) * (11 + 0.05 * key)
+    return [tuple(case) for case in cases]
 
 
 padded_head = Exercise(
@@ -75,9 +129,44 @@ padded_head = Exercise(
             ),
             "the softmax runs down the columns: each row (one token that looks) must sum to one.",
         ),
+        "finite mask": Mistake(
+            _padded_with(lambda scores, t: scores.masked_fill(~t[:, None], -100.0).softmax(dim=-1)),
+            "a low score such as −100 is not −∞: where all other scores are lower still, the padding wins.",
+        ),
+        "subtracted": Mistake(
+            _padded_with(lambda scores, t: (scores - 100.0 * ~t[:, None]).softmax(dim=-1)),
+            "you subtract a finite number from the scores of the padding: a high score survives that. Use −∞.",
+        ),
+        "zero rows": Mistake(
+            _padded_with(
+                lambda scores, t: scores.masked_fill(~t[:, None], -torch.inf).softmax(dim=-1) * t[:, :, None]
+            ),
+            "you set the rows of the padding to zero: they must sum to one as well (nobody reads them).",
+        ),
+        "no weights on padding rows": Mistake(
+            _padded_with(
+                lambda scores, t: scores.masked_fill(~(t[:, None] & t[:, :, None]), -torch.inf).softmax(-1)
+            ),
+            "the rows of the padding are NaN: you mask them whole, and a softmax of nothing but −∞ is 0/0.",
+        ),
+        "values hidden": Mistake(
+            _values_hidden,
+            "you hide the *values* of the padding: its weights are still there, and the rest sum to less than one.",
+        ),
         "not scaled": Mistake(
-            _not_scaled,
+            _times(lambda t, d: d**0.5),
             "the scores are not divided by √d: with many dimensions the softmax becomes too sharp.",
+        ),
+        "divided by d": Mistake(
+            _times(lambda t, d: d**-0.5), "you divide by d: the formula divides by its square root."
+        ),
+        "root of T": Mistake(
+            _times(lambda t, d: (d / t) ** 0.5),
+            "you divide by √T: it is the number of *dimensions*, `query.shape[-1]`, that counts.",
+        ),
+        "transposed": Mistake(
+            _transposed,
+            "query and key have changed places: rows are the tokens that look, and they bring the query.",
         ),
     },
 )
@@ -140,6 +229,18 @@ head_width = Exercise(
         "padding counted": Mistake(
             lambda a, t: _row_entropy(a).mean(dim=-1) / t.sum(dim=1).to(a).log()[:, None],
             "the rows of the padding are averaged too: only tokens of the text look.",
+        ),
+        "padding ignored": Mistake(
+            lambda a, t: _row_entropy(a).mean(dim=-1) / torch.tensor(float(a.shape[-1])).log(),
+            "you treat padding as text, in the mean and in the logarithm: use `is_token` for both.",
+        ),
+        "base 2": Mistake(
+            lambda a, t: _head_width(a, t) / torch.tensor(2.0).log(),
+            "one logarithm has the base 2 and the other the base e: take the same for both.",
+        ),
+        "rows added": Mistake(
+            lambda a, t: _head_width(a, t) * t.sum(dim=1).to(a)[:, None],
+            "you add the rows' entropies up: the *mean* over the real tokens is asked for.",
         ),
         "padded length": Mistake(
             lambda a, t: _mean_of_rows(_row_entropy(a), t) / torch.tensor(float(a.shape[-1])).log(),
@@ -240,6 +341,18 @@ handed_over = Exercise(
             lambda attention, value, matrix: _handed_over(attention, value, matrix).T,
             "rows and columns are exchanged: row i is the token that looks, column j the one that hands over.",
         ),
+        "squared": Mistake(
+            lambda a, v, m: _handed_over(a, v, m) ** 2,
+            "that is the squared length: take the square root of the sum of squares.",
+        ),
+        "cut along rows": Mistake(
+            lambda a, v, m: torch.einsum("hij,hjd,hdo->ijo", a, v, m.unflatten(0, (len(v), -1))).norm(dim=-1),
+            "you cut the *rows* of the matrix into heads: a head's part is a block of its columns.",
+        ),
+        "absolute sum": Mistake(
+            lambda a, v, m: torch.einsum("hij,hjd,ohd->ijo", a, v, _by_head(m, len(v))).abs().sum(dim=-1),
+            "you add absolute values up: the length is the root of the sum of squares.",
+        ),
         "cut wrongly": Mistake(
             _cut_wrongly,
             "the matrix is cut wrongly: the columns of head h are hd … (h+1)d − 1, beside one another.",
@@ -282,6 +395,11 @@ strongest_change = Question(
         ),
     ],
     mistakes={
+        "several": Mistake(
+            lambda answer, moved: not isinstance(answer, str),
+            'one name is asked for, as text in quotation marks: write `answer = "shuffle, last layer"`.',
+            example=lambda moved: list(moved)[:2],
+        ),
         "no such change": Mistake(
             lambda answer, moved: answer not in moved,
             "that is not one of the changes: take a name out of `moved`, as a string.",
@@ -300,11 +418,61 @@ strongest_change = Question(
     },
 )
 
+# --- how many methods find the planted word? --------------------------------------------------------------
+
+
+def _finders(hits: dict[str, list[float]]) -> int:
+    return sum(float(torch.as_tensor(found).float().mean()) >= 0.5 for found in hits.values())
+
+
+def _five(*shares: float) -> tuple[dict[str, torch.Tensor]]:
+    names = ("last layer's attention", "rollout", "attention × gradient", "Integrated Gradients", "LIME")
+    return ({name: torch.tensor([share]) for name, share in zip(names, shares, strict=True)},)
+
+
+finders = Question(
+    name="finders",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Which of the five know that you ask about “positive”? The others give one answer for both classes.",
+        "A method that does not know the class can find the word only if the model also *looks* at it a lot.",
+    ),
+    expected=_finders,
+    examples=lambda: [_five(0.3, 0.3, 0.8, 0.9, 0.9), _five(0.6, 0.3, 0.8, 0.9, 0.9)],
+    mistakes={
+        "no number": Mistake(
+            lambda answer, hits: not isinstance(answer, int) or isinstance(answer, bool),
+            "one whole number is asked for, from 0 to 5.",
+            example=lambda hits: "three",
+        ),
+        "out of range": Mistake(
+            lambda answer, hits: not 0 <= answer <= len(hits),
+            "there are five methods: the answer is a whole number from 0 to 5.",
+            example=lambda hits: 50,
+        ),
+        "too many": Mistake(
+            lambda answer, hits: answer > _finders(hits),
+            "fewer do. Some methods only add up where the model looks, and never hear the question “why positive?”.",
+            example=lambda hits: _finders(hits) + 1,
+        ),
+        "too few": Mistake(
+            lambda answer, hits: answer < _finders(hits),
+            "more do: to ask for the class, by gradient or by deletion, is enough to find a word that decides.",
+            example=lambda hits: 0,
+        ),
+    },
+)
+
 # --- find the bug -----------------------------------------------------------------------------------------
 
 
+def _mixed(fused: torch.Tensor) -> torch.Tensor:
+    return (fused + torch.eye(fused.shape[-1])) / 2
+
+
 def _rollout_step(fused: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
-    mixed = (fused + torch.eye(fused.shape[-1])) / 2
+    mixed = _mixed(fused)
     return mixed / mixed.sum(dim=-1, keepdim=True) @ below
 
 
@@ -350,7 +518,7 @@ def _normalised_before(fused: torch.Tensor, below: torch.Tensor) -> torch.Tensor
 rollout_step = Exercise(
     name="rollout_step",
     difficulty=2,
-    minutes=12,
+    minutes=10,
     hints=(
         "Take one layer: after the division, print `mixed.sum(dim=-1)`. What should every row sum to?",
         "`mixed` has the shape (1, T, T), its row sums (1, T). Broadcasting aligns them with the *columns*.",
@@ -375,6 +543,22 @@ rollout_step = Exercise(
         "order": Mistake(
             _wrong_order,
             "the order of the product is turned around: the upper layer stands on the left.",
+        ),
+        "whole matrix": Mistake(
+            lambda fused, below: _mixed(fused) / _mixed(fused).sum() @ below,
+            "you divide by the sum of the whole matrix: each row needs its own sum.",
+        ),
+        "by the largest": Mistake(
+            lambda fused, below: _mixed(fused) / _mixed(fused).amax(dim=-1, keepdim=True) @ below,
+            "you divide each row by its largest entry: shares need the row's *sum*.",
+        ),
+        "softmax": Mistake(
+            lambda fused, below: _mixed(fused).softmax(dim=-1) @ below,
+            "a softmax changes the ratios: the weights are shares already, divide them by their sum.",
+        ),
+        "element by element": Mistake(
+            lambda fused, below: _mixed(fused) / _mixed(fused).sum(dim=-1, keepdim=True) * below,
+            "you multiply entry by entry: layers are combined by the *matrix* product.",
         ),
         "too early": Mistake(
             _normalised_before,
