@@ -46,6 +46,11 @@ lab = load_lab("scenes", model="zfnet")
 model, scene = lab.model, 1  # picture number 1 shows a cat
 x = lab.inputs[scene : scene + 1]
 
+# %% tags=["hide-input"]
+import warnings
+
+warnings.filterwarnings("ignore", module="captum")  # it announces each hook that it sets
+
 # %% [markdown]
 # ## 1 · A puzzle: three clear explanations
 #
@@ -464,12 +469,12 @@ exercises.score_gradient.check(score_gradient)
 #
 # Now the experiment that made the paper famous. For one channel, go through many pictures and take those in which it is strongest. Bring each of these activations back to the pixels, and put the patch that the place looks at beside it.
 #
-# For this we draw 600 new pictures, which the network has never seen. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels a layer, those whose nine strongest pictures agree best in their class.
+# For this we draw 400 new pictures, which the network has never seen. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels a layer, those whose nine strongest pictures agree best in their class.
 
 # %%
 from course_utils.lessons.l02_zfnet_deconvnet import draw_features, favourite_class, maxima, purest
 
-new = load_lab("scenes", model="zfnet", seed=300, n=600)
+new = load_lab("scenes", model="zfnet", seed=300, n=400)
 found = maxima(model, new.inputs, RELUS)  # {layer: (values, places)} of each picture and channel
 chosen = {name: purest(found[name][0], new.targets, 3) for name in ("relu2", "relu5")}
 
@@ -522,7 +527,7 @@ from tqdm.auto import tqdm
 from course_utils.lessons.l02_zfnet_deconvnet import most_harmful, share_in_square
 
 torch.manual_seed(0)
-shares = []  # a row a picture: the channel, another one at the same place, another one at its own place
+rows = []  # of each picture: the channel, another one at the same place, another one at its own place
 for x1 in tqdm(new.inputs[:20].split(1), desc="pictures"):
     with torch.no_grad():
         maps = run_to(model, x1, "relu5")[0]
@@ -533,10 +538,10 @@ for x1 in tqdm(new.inputs[:20].split(1), desc="pictures"):
     corner = most_harmful(model, x1, "relu5", k, size=24, stride=16)
     starts = ((k, place), (j, place), (j, None))
     backs = torch.cat([deconvnet(model, x1, "relu5", c, at) for c, at in starts])
-    shares.append(share_in_square(backs, corner, 24))
+    rows.append((share_in_square(backs, corner, 24), backs, corner, k, j))
 
 # %% tags=["hide-input"]
-own, same_place, elsewhere = torch.stack(shares).T
+own, same_place, elsewhere = torch.stack([row[0] for row in rows]).T
 print(f"share under the square, mean of {len(own)} pictures:")
 print(f"  the channel itself                  {own.mean():.2f}")
 print(
@@ -547,22 +552,23 @@ print(
 )
 
 figure, axes = plots.grid(1, 4, ratio=1.05)
+n = int((same_place - elsewhere).argmax())
+_, backs, corner, k, j = rows[n]
 titles = (
     "the square that hurts most",
     f"channel {k}",
     f"channel {j}, same place",
     f"channel {j}, its own place",
 )
-for ax, title, picture in zip(
-    axes[0], titles, (new.images[19], *(inside.as_picture(b) for b in backs)), strict=True
-):
+drawn = (new.images[n], *(inside.as_picture(back) for back in backs))
+for ax, title, picture in zip(axes[0], titles, drawn, strict=True):
     ax.imshow(picture)
     plots.draw_box(ax, (corner[1], corner[0], corner[1] + 24, corner[0] + 24), color="#e69f00")
     ax.set_title(title, fontsize=10)
-figure.suptitle("The last of the pictures: three reconstructions, and the same square in each")
+figure.suptitle("One of the pictures: three reconstructions, and the same square in each")
 plots.show(
     "A picture with the most harmful square, and three reconstructions with the same square: the channel's "
-    "own and another one at the same place lie at the square alike."
+    "own and another one at the same place both lie at the square, the third lies elsewhere."
 )
 
 # %% [markdown]
@@ -773,10 +779,12 @@ ax.legend()
 ax.set_title("With the changed rules, two questions become one signal", loc="left")
 plots.show(
     "Cosine of the signals of two classes. At relu6 all three rules are near 0. At the pixels: gradient "
-    f"{cosines['gradient']['pixels']:.2f}, deconvnet {cosines['deconvnet']['pixels']:.2f}, guided "
+    f"{abs(cosines['gradient']['pixels']):.2f}, deconvnet {cosines['deconvnet']['pixels']:.2f}, guided "
     f"{cosines['guided']['pixels']:.2f}."
 )
-print("at the pixels: " + ", ".join(f"{rule} {values['pixels']:.2f}" for rule, values in cosines.items()))
+print(
+    "at the pixels: " + ", ".join(f"{rule} {abs(values['pixels']):.2f}" for rule, values in cosines.items())
+)
 
 # %% [markdown]
 # With the plain gradient, two questions stay two signals. With the changed rules, the negative part of the signal is cut off at each ReLU, so what is added up below it cancels less and less. After a few layers the signals of all classes are nearly the same one; what is left is set by the picture and by the lower layers.
@@ -831,7 +839,7 @@ for name in ("goldfish", "random last layer"):
 # %% [markdown]
 # ## 11 · Your turn
 #
-# Put the path of a picture (or of a folder with pictures) in place of `None`, or another model's name: a classifier of torchvision or timm, which needs the internet once. You see the network's five best answers, what the strongest channel of an early and of a middle stage reacts to, and guided backpropagation.
+# Put the path of a picture (or of a folder with pictures) in place of `None`, or another model's name: a classifier of torchvision or timm, which needs the internet once. You see the network's five best answers, what the strongest channel of an early stage reacts to, and guided backpropagation.
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
@@ -840,25 +848,31 @@ mine = load_lab("photos", path=None, model="efficientnet_lite0")
 chances = mine.predict(mine.images[:1])[0]
 five = [f"{mine.class_names[c]} {chances[c]:.2f}" for c in chances.argsort()[::-1][:5]]
 print(", ".join(five))
-kept, stages = [], list(mine.layers)
-stages = stages[1], stages[len(stages) // 2]  # an early one and a middle one
-handles = [mine.layers[s].register_forward_hook(lambda m, a, out: kept.append(out)) for s in stages]
+kept, stage = [], list(mine.layers)[len(mine.layers) // 3]
+handle = mine.layers[stage].register_forward_hook(lambda module, arguments, out: kept.append(out))
 with torch.no_grad():
     mine.model(mine.inputs[:1])
-for handle in handles:
-    handle.remove()
-drawn = {}
-for stage, maps in zip(stages, kept, strict=True):
-    k = int(maps[0].amax(dim=(1, 2)).argmax())
-    back = deconvnet(mine.model, mine.inputs[:1], mine.layers[stage], k)[0]
-    drawn[f"{stage}, channel {k}"] = inside.as_picture(back)
-drawn["guided backprop, best answer"] = inside.as_picture(
-    guided_backprop(mine.model, mine.inputs[:1], int(chances.argmax()))[0]
-)
-plots.show_images([mine.images[0] / 255, *drawn.values()], ["picture", *drawn], columns=4)
+handle.remove()
+k = int(kept[0][0].amax(dim=(1, 2)).argmax())
+back = deconvnet(mine.model, mine.inputs[:1], mine.layers[stage], k)[0]
+strong = back.abs().sum(dim=0)
+r, c = (strong > 0.02 * strong.max()).nonzero(as_tuple=True)
+part = slice(int(r.min()), int(r.max()) + 1), slice(int(c.min()), int(c.max()) + 1)
+whole = guided_backprop(mine.model, mine.inputs[:1], int(chances.argmax()))[0]
+panels = {
+    "your picture": mine.images[0],
+    f"what channel {k} of {stage} looks at": mine.images[0][part],
+    "its deconvnet": inside.as_picture(back)[part],
+    "guided backprop, best answer": inside.as_picture(whole),
+}
+figure, axes = plots.grid(1, 4, ratio=1.1)
+for ax, (title, picture) in zip(axes[0], panels.items(), strict=True):
+    ax.imshow(picture)
+    ax.set_title(title, fontsize=10)
+plots.draw_box(axes[0, 0], (part[1].start, part[0].start, part[1].stop, part[0].stop), color="#e69f00")
 plots.show(
-    f"The picture, answered {five[0]}; the deconvnet of the strongest channel of an early stage (a small "
-    "spot) and of a middle stage (a larger one); guided backpropagation, a drawing of the whole object."
+    f"The picture, answered {five[0]}; the part that the strongest channel of {stage} looks at, enlarged; its "
+    "deconvnet; and guided backpropagation, a drawing of the whole object."
 )
 
 # %% [markdown]
