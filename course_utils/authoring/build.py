@@ -1,6 +1,7 @@
 """Execute lessons and store them, the same bytes at every build on one machine."""
 
 import base64
+import html
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from course_utils.authoring import lesson as lessons
 from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, processor_seconds, table
 from course_utils.authoring.contents import LINKS, update_readme
+from course_utils.authoring.glossary import write_glossary
 from course_utils.authoring.lesson import Lesson, LessonError
 from course_utils.authoring.sitting import over_limits, sitting_table
 
@@ -26,6 +28,7 @@ WIDGET_TEXT = "An interactive view: run this cell in Jupyter to use it."
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|opt|usr|var)/[\w.-]+|\b[A-Z]:\\\\?\w")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
+FIGURE = re.compile(r'<img alt="([^"]+)" src="data:(image/\w+);base64,([A-Za-z0-9+/=]+)">')  # of plots.show
 PROGRESS_BAR = re.compile(r"\d+/\d+ \[\d\d:\d\d|\d+it \[\d\d:\d\d")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -60,6 +63,7 @@ def build(
             costs.append(cost)
     if not names:
         update_readme(folder.parent / "README.md", lessons.sources(folder))
+        write_glossary(folder, lessons.sources(folder))
     print(table(costs))
     print(sitting_table(read))
     for lesson in read:
@@ -94,6 +98,7 @@ def build_text(names: list[str] | None = None, folder: Path = lessons.NOTEBOOKS)
         write(made, path)
     if not names:
         update_readme(folder.parent / "README.md", lessons.sources(folder))
+        write_glossary(folder, lessons.sources(folder))
 
 
 def execute(
@@ -113,9 +118,7 @@ def execute(
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}  # the same sums at every build
 
     def executed(cell: NotebookNode, **_) -> None:
-        if cost.first_figure is None and any(
-            "image/" in key for out in cell.outputs for key in out.get("data", ())
-        ):
+        if cost.first_figure is None and any(_has_picture(output) for output in cell.outputs):
             cost.first_figure = time.perf_counter() - start
         on_cell()
 
@@ -209,7 +212,17 @@ def _clean(output: NotebookNode) -> NotebookNode:
         output.traceback = [f"{output.ename}: {output.evalue}"]
     if WIDGET in output.get("data", {}):
         output.data = nbformat.from_dict({"text/plain": WIDGET_TEXT})
+    figure = FIGURE.fullmatch(output.get("data", {}).get("text/html", ""))
+    if figure:  # a picture proper, which every viewer shows
+        alt, kind, picture = html.unescape(figure[1]), figure[2], figure[3]
+        output.data = nbformat.from_dict({kind: picture, "text/plain": alt})
+        output.metadata = nbformat.from_dict({kind: {"alt": alt}})
     return output
+
+
+def _has_picture(output: NotebookNode) -> bool:
+    data = output.get("data", {})
+    return any(key.startswith("image/") for key in data) or bool(FIGURE.match(data.get("text/html", "")))
 
 
 def _is_progress_bar(output: NotebookNode) -> bool:

@@ -7,6 +7,7 @@ on a diverging one. Both colour maps stay readable for colour-blind eyes.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,8 @@ def show(alt: str) -> None:
     """Show the figure that has just been drawn, with a text that says what it shows, and close it.
 
     ``alt`` is one or two sentences for readers who cannot see the figure: what is drawn, and what to see.
+    JupyterLab reads alt text in HTML only, so the figure is shown as an ``<img alt>``. The builder stores it
+    as a picture with ``alt`` in its metadata: GitHub shows no data: pictures of HTML, and there is no copy.
 
     Raises:
         ValueError: no text, or not exactly one figure is open.
@@ -91,7 +94,8 @@ def show(alt: str) -> None:
 
         picture = print_figure(figure, fmt="jpeg", base64=True, pil_kwargs=_jpeg)
         alt = " ".join(alt.split())
-        display({"image/jpeg": picture, "text/plain": alt}, metadata={"image/jpeg": {"alt": alt}}, raw=True)
+        image = f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{picture.strip()}">'
+        display({"text/html": image, "text/plain": alt}, raw=True)
     else:
         plt.show()
     plt.close(figure)

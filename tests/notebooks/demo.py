@@ -71,13 +71,14 @@ import matplotlib.pyplot as plt
 import torch
 from demo_exercises_{key} import channel_means
 import demo_exercises_{key} as exercises
+from course_utils.teach import plots
 
 values = torch.tensor([1.0, 3.0, 2.0])
 print(values)
 
 # %%
 plt.plot([1, 2, 3])
-plt.show()
+plots.show('A "rising" line, from 1 to 3 & no further.')
 
 # %% [markdown]
 # ### Exercise: average every channel

@@ -1,8 +1,11 @@
 """The builder, on a tiny lesson of its own: what it makes, and what it refuses."""
 
+import base64
+
 import nbformat
 import pytest
 from demo import write_demo
+from nbconvert import HTMLExporter
 
 from course_utils.authoring import lesson as lessons
 from course_utils.authoring.budgets import Cost, table
@@ -57,8 +60,21 @@ class TestLearnersEdition:
         stored = nbformat.read(built[0] / "01_demo.ipynb", as_version=4)
         assert stored.metadata == lessons.METADATA
         assert len({cell.id for cell in stored.cells}) == len(stored.cells)
-        assert stored.cells[-1].outputs[-1].data == {"text/plain": WIDGET_TEXT}
+        explorer = [cell for cell in stored.cells if cell.cell_type == "code"][-1]
+        assert explorer.outputs[-1].data == {"text/plain": WIDGET_TEXT}
         assert all(not cell.metadata.get("execution") for cell in stored.cells)
+
+    def test_a_figure_is_stored_once_as_a_picture_with_its_alt_text(self, built):
+        cells = nbformat.read(built[0] / "01_demo.ipynb", as_version=4).cells
+        (figure,) = next(cell for cell in cells if "plots.show(" in cell.source).outputs
+        alt = 'A "rising" line, from 1 to 3 & no further.'
+        assert set(figure.data) == {"image/jpeg", "text/plain"}
+        assert figure.data["text/plain"] == alt
+        assert figure.metadata == {"image/jpeg": {"alt": alt}}
+        assert base64.b64decode(figure.data["image/jpeg"], validate=True).startswith(b"\xff\xd8")
+
+        page, _ = HTMLExporter(template_name="classic").from_filename(built[0] / "01_demo.ipynb")
+        assert " alt=" in page and "rising" in page and "No description" not in page
 
     def test_costs_are_measured_and_stored(self, built):
         folder, (cost,) = built

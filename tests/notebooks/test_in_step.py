@@ -64,6 +64,16 @@ class TestNotebook:
                 if not re.match(r"https?://|#|attachment:|mailto:", target):
                     assert (path.parent / target.split("#")[0]).exists(), target
 
+    def test_every_picture_has_alt_text(self, path):
+        without = []
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", ()):
+                kinds = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+                without += [cell.source for kind in kinds if not output.metadata.get(kind, {}).get("alt")]
+                html = output.get("data", {}).get("text/html", "")
+                without += [cell.source for tag in re.findall(r"<img\b[^>]*>", html) if " alt=" not in tag]
+        assert not without, f"end with plots.show(…) instead of plt.show(): {without[0]}"
+
     def test_it_is_small(self, path):
         size = path.stat().st_size / 1e6
         assert size < MEGABYTES, f"{size:.1f} MB"
