@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.teach.checks import NOT_ATTEMPTED, RIGHT, WRONG, Exercise, Mistake, Question
+from course_utils.teach.checks import NOT_ATTEMPTED, RIGHT, WRONG, Exercise, Mistake, Question, wrong_answer
 from course_utils.teach.quiz import quiz
 
 
@@ -264,3 +264,28 @@ def test_quiz_unfolds_without_a_kernel():
         quiz("?", ["a", "b"], 0, ["only one"])
     with pytest.raises(ValueError, match="correct is 2"):
         quiz("?", ["a", "b"], 2, ["x", "y"])
+
+
+def number_question() -> Question:
+    mistakes = {
+        "from one": wrong_answer(lambda values: int(values.argmax()) + 1, "you counted from one."),
+        "set": Mistake(lambda answer, values: answer in {7}, "seven.", example=lambda values: 7),
+    }
+    return Question(
+        "task", 1, 1, ("look",), mistakes, lambda values: int(values.argmax()), lambda: [(torch.eye(3)[1],)]
+    )
+
+
+def test_a_wrong_answer_is_made_from_one_expression():
+    task, values = number_question(), torch.eye(3)[1]
+    assert task.problems() == []
+    assert task.check(1, values).state == RIGHT
+    assert task.check(torch.tensor(2.0), values).mistake == "from one"
+    assert task.mistakes["from one"].example(values) == 2
+
+
+@pytest.mark.parametrize("answer", [[1], [1, [2]], {1: 2}, np.arange(3), "1", {1}, (), object()])
+def test_an_answer_of_another_type_is_wrong_and_never_an_error(answer):
+    verdict = number_question().check(answer, torch.eye(3)[1])
+    assert verdict.state == WRONG
+    assert verdict.mistake is None
