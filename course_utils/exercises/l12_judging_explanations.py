@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
-from course_utils.labs.collage import KINDS
+from course_utils.drawing.collage import KINDS
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 # --- the area under a curve -------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from course_utils.labs import collage
-from course_utils.labs.collage import CHOICES, CLASS_NAMES, KINDS, Bank, Looks, Tie
+from course_utils.drawing import collage
+from course_utils.drawing.collage import CHOICES, CLASS_NAMES, KINDS, Bank, Looks, Tie
 from course_utils.labs.files import read_arrays, read_weights
 from course_utils.labs.lab import HALF, Lab, Scaling, best_device
-from course_utils.labs.networks import ResidualBlock
+from course_utils.labs.networks import ResNet
 
 __all__ = ["CHOICES", "CLASS_NAMES", "KINDS", "Case", "Truth", "Verdict", "detective_lab"]
 
@@ -36,6 +36,7 @@ ENOUGH_OVERLAP = 0.5  # intersection over union from which a marked region count
 WEIGHTS, SAMPLES = "weights/detective.safetensors", "samples/detective.npz"
 BROKEN = "broken"  # the answer of somebody who knows no more than that
 WIDTHS = (16, 16, 24, 32)  # channels of the stem and of layer1 … layer3
+STRIDES = (1, 1, 2)
 
 # the shipped models: 2 for each kind, tied to another class and value, then the honest ones
 TIES: dict[str, tuple[Tie, Tie]] = {
@@ -49,30 +50,12 @@ N_HONEST = 5
 POOL: list[dict[str, Tie]] = [{kind: tie} for kind, pair in TIES.items() for tie in pair] + [{}] * N_HONEST
 
 
-class TinyResNet(nn.Module):
-    """Stem, three residual blocks, global average pooling, one linear layer: 32 thousand parameters.
+def suspect_network() -> ResNet:
+    """A tiny ResNet of 32 thousand parameters: `(N, 3, 64, 64)` in −1 … 1 to class scores `(N, 4)`.
 
-    Takes `(N, 3, 64, 64)` in −1 … 1, returns class scores `(N, 4)`; the last maps are `(N, 32, 8, 8)`.
+    It has three residual blocks; the last maps are `(N, 32, 8, 8)`.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        stem, one, two, three = WIDTHS
-        self.stem = nn.Sequential()
-        self.stem.add_module("conv", nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False))
-        self.stem.add_module("bn", nn.BatchNorm2d(stem))
-        self.stem.add_module("relu", nn.ReLU())
-        self.stem.add_module("pool", nn.MaxPool2d(3, stride=2, padding=1))
-        self.layer1 = ResidualBlock(stem, one)
-        self.layer2 = ResidualBlock(one, two)
-        self.layer3 = ResidualBlock(two, three, stride=2)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
-        self.fc = nn.Linear(three, len(CLASS_NAMES))
-
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.layer3(self.layer2(self.layer1(self.stem(x))))
-        return self.fc(self.flatten(self.pool(features)))
+    return ResNet(len(CLASS_NAMES), WIDTHS, STRIDES)
 
 
 _WHAT_IT_READS = {
@@ -440,14 +423,14 @@ def detective_lab(seed: int = 0) -> Case:
     )
 
 
-def read_suspects(numbers: Sequence[int]) -> list[TinyResNet]:
+def read_suspects(numbers: Sequence[int]) -> list[ResNet]:
     """Some of the shipped models, in eval mode, on CUDA if there is one. Raises as `read_weights`."""
     stored = read_weights(WEIGHTS)
     networks = []
     for number in numbers:
         prefix = f"{number:02d}."
         weights = {key.removeprefix(prefix): value for key, value in stored.items() if key.startswith(prefix)}
-        network = TinyResNet()
+        network = suspect_network()
         network.load_state_dict(weights)
         networks.append(network.to(best_device()).eval())
     return networks

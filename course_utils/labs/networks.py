@@ -71,27 +71,39 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem, four residual blocks, global average pooling, one linear layer `fc`: what CAM asks for."""
+    """Stem, residual blocks, global average pooling, one linear layer `fc`: what CAM asks for.
 
-    def __init__(self, n_classes: int):
+    Args:
+        n_classes: number of scores.
+        widths: channels of the stem and of `layer1`, `layer2`, …
+        strides: of `layer1`, `layer2`, …; the stem divides the side by 4.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        widths: tuple[int, ...] = RESNET_WIDTHS,
+        strides: tuple[int, ...] = RESNET_STRIDES,
+    ):
         super().__init__()
-        stem, *widths = RESNET_WIDTHS
         self.stem = nn.Sequential()
-        self.stem.add_module("conv", nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False))
-        self.stem.add_module("bn", nn.BatchNorm2d(stem))
+        self.stem.add_module("conv", nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False))
+        self.stem.add_module("bn", nn.BatchNorm2d(widths[0]))
         self.stem.add_module("relu", nn.ReLU())
         self.stem.add_module("pool", nn.MaxPool2d(3, stride=2, padding=1))
-        incoming = (stem, *widths[:-1])
-        self.layer1, self.layer2, self.layer3, self.layer4 = (
-            ResidualBlock(before, after, stride)
-            for before, after, stride in zip(incoming, widths, RESNET_STRIDES, strict=True)
-        )
+        self.block_names = tuple(f"layer{number}" for number in range(1, len(widths)))
+        for name, before, after, stride in zip(
+            self.block_names, widths[:-1], widths[1:], strides, strict=True
+        ):
+            self.add_module(name, ResidualBlock(before, after, stride))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(widths[-1], n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.layer4(self.layer3(self.layer2(self.layer1(self.stem(x)))))
+        features = self.stem(x)
+        for name in self.block_names:
+            features = getattr(self, name)(features)
         return self.fc(self.flatten(self.pool(features)))
 
 

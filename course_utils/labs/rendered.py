@@ -89,7 +89,7 @@ def shortcut_lab(name: str, model: str = "shortcut", seed: int | None = None, n:
 
 def render_bank(lab: str, n: int, seed: int, n_objects: int = 1) -> dict[str, np.ndarray]:
     """Render pictures with their truth, as the arrays of a bank; `seed` is the renderer's own."""
-    from course_utils.labs.scenes import CLASS_NAMES, MARKED_CLASS, PART_NAMES, render
+    from course_utils.drawing.scenes import CLASS_NAMES, MARKED_CLASS, PART_NAMES, render
 
     only = MARKED_CLASS if lab == "watermark" else None
     scenes = render(lab, n, seed, n_objects=n_objects, only=only)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.drawing.scenes import render_motion
 from course_utils.labs.lab import Lab
-from course_utils.labs.scenes import render_motion
 
 
 def make_grids(lab: Lab, n_grids: int, seed: int = 0) -> tuple[np.ndarray, Tensor, Tensor]:

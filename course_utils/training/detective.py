@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from course_utils.labs import detective as lab
-from course_utils.labs.collage import (
+from course_utils.drawing.collage import (
     CHOICES,
     CLASS_NAMES,
     Bank,
@@ -27,6 +26,7 @@ from course_utils.labs.collage import (
     draw_grounds,
     draw_looks,
 )
+from course_utils.labs import detective as lab
 from course_utils.labs.files import DATA, read_arrays, write_arrays, write_manifest, write_weights
 from course_utils.labs.lab import best_device
 from course_utils.training.pictures import predicted, to_inputs
@@ -89,7 +89,7 @@ def train_all(cutouts: Bank, seed: int) -> dict[str, Tensor]:
 
 def train(
     cutouts: Bank, ties: dict[str, Tie], seed: int, epochs: int = EPOCHS, name: str = "training"
-) -> lab.TinyResNet:
+) -> nn.Module:
     """Train one suspect on pictures that are put together anew every other epoch.
 
     Returns:
@@ -98,7 +98,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng([31, seed])
     device, all_targets = best_device(), torch.from_numpy(cutouts.targets)
-    network = lab.TinyResNet().to(device, memory_format=torch.channels_last).train()
+    network = lab.suspect_network().to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     n_steps = epochs * (len(cutouts) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, n_steps, pct_start=0.2)

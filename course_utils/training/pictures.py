@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torch.nn.utils import fuse_conv_bn_eval
 from tqdm import tqdm
 
+from course_utils.drawing.scenes import CLASS_NAMES, SIZE, render
 from course_utils.labs.files import DATA, read_weights, write_weights
 from course_utils.labs.networks import resnet, zfnet
-from course_utils.labs.scenes import CLASS_NAMES, SIZE, render
 
 N_TRAIN = {"scenes": 8000, "watermark": 7000, "wolves": 3000, "monsters": 2500}
 N_TEST = 1000

@@ -11,11 +11,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from course_utils.drawing.scenes import CLASS_NAMES, SCENE_CLASSES, Scenes, render
 from course_utils.judge import energy_in_mask, mask_iou, pointing_game
 from course_utils.labs.files import DATA, write_bytes, write_weights
 from course_utils.labs.lab import best_device
 from course_utils.labs.networks import resnet, zfnet
-from course_utils.labs.scenes import CLASS_NAMES, SCENE_CLASSES, Scenes, render
 from course_utils.methods.cam import grad_cam, upsample
 from course_utils.methods.gradients import saliency
 from course_utils.training.pictures import (

@@ -156,7 +156,7 @@ plots.show(
 # %%
 from scipy.stats import spearmanr
 
-from course_utils.labs.scenes import render_motion
+from course_utils.drawing.scenes import render_motion
 
 for seed in range(1, 7):
     film = render_motion(24, seed=seed)

@@ -33,13 +33,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils import judge
+from course_utils.exercises import l12_judging_explanations as exercises
 from course_utils.judge.registry import image_methods
 from course_utils.labs import LabUnavailable, load_lab
 from course_utils.methods.cam import grad_cam, min_max, upsample
 from course_utils.methods.deconvnet import guided_backprop
 from course_utils.methods.gradients import input_x_gradient, integrated_gradients, saliency
 from course_utils.teach import plots, widgets
-from course_utils.exercises import l12_judging_explanations as exercises
 
 single = load_lab("scenes")
 model, layer = single.model, single.layer
@@ -707,7 +707,7 @@ exercises.most_stubborn.check(answer, rank_kept, ["edges (Sobel)"])
 # A network can learn random labels by heart. It is accurate on its training pictures and knows nothing about animals. If a map is about what was *learnt*, it must differ from that of a network with true labels. But two honest networks also differ from each other, so we need a yardstick: networks with true labels and other seeds. One network proves little, so we train four of each kind; their seeds decide the first weights, the order of the pictures and, for the *memorisers*, the random labels. To be quick we take small pictures (32×32, huskies and wolves on all kinds of ground) and a tiny network.
 
 # %%
-from course_utils.labs.scenes import render
+from course_utils.drawing.scenes import render
 
 animals = render("wolves", 360, seed=11, shortcut="random")
 small = F.avg_pool2d(torch.from_numpy(animals.images).permute(0, 3, 1, 2).float() / 127.5 - 1, 4)

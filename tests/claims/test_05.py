@@ -8,8 +8,8 @@ from replication import claim
 from scipy.stats import spearmanr
 
 from course_utils import judge
+from course_utils.drawing.scenes import render_motion
 from course_utils.labs import load_lab
-from course_utils.labs.scenes import render_motion
 from course_utils.lessons.l05_cam_in_practice import make_grids
 from course_utils.methods.cam import cam, grad_cam, layer_cam, score_cam, upsample
 from course_utils.methods.occlusion import occlusion

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from course_utils.drawing.collage import Bank, Tie, compose, draw_accidents, draw_cutouts, draw_looks
 from course_utils.judge import energy_in_mask
 from course_utils.labs import load_lab
-from course_utils.labs.collage import Bank, Tie, compose, draw_accidents, draw_cutouts, draw_looks
 from course_utils.labs.detective import (
     CHOICES,
     CLASS_NAMES,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from course_utils.drawing.scenes import CLASS_NAMES, PART_NAMES, SCENE_CLASSES, render
 from course_utils.labs import Lab, files, lab_names, load_lab
 from course_utils.labs.networks import resnet, zfnet
 from course_utils.labs.rendered import (
@@ -18,7 +19,6 @@ from course_utils.labs.rendered import (
     render_bank,
     zfnet_checkpoints,
 )
-from course_utils.labs.scenes import CLASS_NAMES, PART_NAMES, SCENE_CLASSES, render
 
 HORSE = SCENE_CLASSES.index("horse")
 SHORTCUT_LABS = ("watermark", "wolves", "monsters")

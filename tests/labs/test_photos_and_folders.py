@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from course_utils.drawing.scenes import SCENE_CLASSES
 from course_utils.labs import DataFileError, LabUnavailable, imagenet, load_lab
 from course_utils.labs.imagenet import find_feature_layers
 from course_utils.labs.photos import IN_PAIRS, MORE_PHOTOGRAPHS, PHOTOGRAPHS, open_photograph, top_answers
 from course_utils.labs.pictures import fit_image
-from course_utils.labs.scenes import SCENE_CLASSES
 from course_utils.methods.cam import cam, grad_cam, upsample
 from course_utils.methods.deconvnet import deconvnet, guided_backprop
 

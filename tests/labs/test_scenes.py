@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from course_utils.labs import drawing, objects, scenes
-from course_utils.labs.scenes import CLASS_NAMES, PART_NAMES, SHORTCUTS, SIZE, render, render_motion
+from course_utils.drawing import board as drawing
+from course_utils.drawing import objects, scenes
+from course_utils.drawing.scenes import CLASS_NAMES, PART_NAMES, SHORTCUTS, SIZE, render, render_motion
 
 BIASED_LABS = ("watermark", "wolves", "monsters")
 

@@ -10,7 +10,7 @@ from math import cos, pi, sin
 
 import numpy as np
 
-from course_utils.labs.drawing import Board, Colour, circle_points, hsv
+from course_utils.drawing.board import Board, Colour, circle_points, hsv
 
 PART_NAMES = (
     "background", "body", "head", "eye", "ear", "mane", "leg", "tail", "wing", "fin", "beak", "antenna",

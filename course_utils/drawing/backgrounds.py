@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from course_utils.labs.drawing import hsv
+from course_utils.drawing.board import hsv
 
 TEXTURE_SIDE = 256
 VARIANTS = 4  # textures of each kind

@@ -11,13 +11,12 @@ the class always has one value, which no other class has. Everything is determin
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageFilter
 
-from course_utils.labs.drawing import Board, Pose
+from course_utils.drawing.board import Board, Pose
+from course_utils.drawing.caption import caption_maps, grain_roll, stamped
 
 SIZE = 64
 CUTOUT = 40  # side of a cut-out
@@ -90,7 +89,7 @@ class Pictures:
 
 def draw_cutouts(n: int, seed: int, grounds: np.ndarray) -> Bank:
     """Draw `n` objects, the classes in turn: new individuals in new poses for each seed."""
-    from course_utils.labs.objects import DRAW, PART_NAMES  # only where cut-outs are made
+    from course_utils.drawing.objects import DRAW, PART_NAMES  # only where cut-outs are made
 
     grey, cover = (np.zeros((n, CUTOUT, CUTOUT), np.uint8) for _ in range(2))
     targets = np.arange(n) % len(CLASS_NAMES)
@@ -118,7 +117,7 @@ def draw_cutouts(n: int, seed: int, grounds: np.ndarray) -> Bank:
 
 def draw_grounds() -> np.ndarray:
     """(kinds, N_TILES, TILE, TILE, 3) uint8: pieces of the grounds of the scenes, half as large."""
-    from course_utils.labs.backgrounds import textures
+    from course_utils.drawing.backgrounds import textures
 
     side = 2 * TILE
     pieces = [[textures(kind)[i][:side, :side] for i in range(N_TILES)] for kind in CHOICES["background"]]
@@ -180,7 +179,7 @@ def compose(bank: Bank, looks: Looks, accidents: np.ndarray) -> Pictures:
     pictures *= darkest + (brightest - darkest) * accidents[:, 5:6, None, None]
     marks = _stamp(pictures, looks["watermark"].astype(bool), accidents)
     start = (accidents[:, 6] * 7 * SIZE).astype(int)
-    pictures += GRAIN * _GRAIN[start[:, None] + np.arange(SIZE)][..., None]
+    pictures += GRAIN * grain_roll(SIZE)[start[:, None] + np.arange(SIZE)][..., None]
     np.clip(pictures, 0, 255, out=pictures)
     return Pictures(pictures.astype(np.uint8), (cover > 0.5) & ~marks, marks)
 
@@ -217,7 +216,6 @@ def _patterns() -> np.ndarray:
 
 
 _PATTERNS = _patterns()
-_GRAIN = np.random.default_rng(5).standard_normal((8 * SIZE, SIZE)).astype(np.float32)
 
 
 def _surfaces(bank: Bank, textures: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -255,18 +253,7 @@ def _ground(grounds: np.ndarray, kinds: np.ndarray, accidents: np.ndarray) -> np
     return pieces * (0.8 + 0.3 * accidents[:, 11:12, None, None])
 
 
-def _caption() -> tuple[np.ndarray, np.ndarray]:
-    """The watermark's letters and plate, (height, width) float32 in [0, 1]."""
-    font_file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf")
-    font = ImageFont.truetype(str(font_file), 15)
-    left, top, right, bottom = font.getbbox(CAPTION)
-    width, height = (2 * ((int(side) + 7) // 2) for side in (right - left, bottom - top))
-    letters, plate = Image.new("L", (width, height), 0), Image.new("L", (width, height), 255)
-    ImageDraw.Draw(letters).text((3 - left, 3 - top), CAPTION, font=font, fill=255)
-    return tuple(np.asarray(picture.reduce(2)).astype(np.float32) / 255 for picture in (letters, plate))
-
-
-_LETTERS, _PLATE = _caption()
+_LETTERS, _PLATE = caption_maps(CAPTION, 15, padding=(3, 3, 3, 3), finer=2)
 
 
 def _stamp(pictures: np.ndarray, marked: np.ndarray, accidents: np.ndarray) -> np.ndarray:
@@ -277,8 +264,6 @@ def _stamp(pictures: np.ndarray, marked: np.ndarray, accidents: np.ndarray) -> n
         left = 1 + int(accidents[index, 12] * (SIZE - width - 1))
         top = SIZE - height - 1 - int(accidents[index, 13] * 4)
         place = (index, slice(top, top + height), slice(left, left + width))
-        under = pictures[place]
-        dark = under + 0.7 * _PLATE[..., None] * (24 - under)
-        pictures[place] = dark + 0.9 * _LETTERS[..., None] * (250 - dark)
+        pictures[place] = stamped(pictures[place], _LETTERS, _PLATE, plate_opacity=0.7, letter_opacity=0.9)
         marks[place] = True
     return marks

@@ -13,17 +13,15 @@ is the same for every `n`, and its objects are the same whatever is done with th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from math import cos, pi, sin
-from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageFilter
 
-from course_utils.labs.backgrounds import GROUNDS, SNOW, SUMMER_GROUNDS, ground, plain_colour
-from course_utils.labs.drawing import Board, Drawing, Pose, pillow_shading, soft_shadow, soften
-from course_utils.labs.objects import DISTRACTORS, DRAW, OCCLUDERS, PART_NAMES
+from course_utils.drawing.backgrounds import GROUNDS, SNOW, SUMMER_GROUNDS, ground, plain_colour
+from course_utils.drawing.board import Board, Drawing, Pose, pillow_shading, soft_shadow, soften
+from course_utils.drawing.caption import caption_maps, grain_roll, stamped
+from course_utils.drawing.objects import DISTRACTORS, DRAW, OCCLUDERS, PART_NAMES
 
 __all__ = [
     "CLASS_NAMES", "PART_NAMES", "SCENE_CLASSES", "SHORTCUTS", "SIZE", "Scenes", "render", "render_motion",
@@ -341,22 +339,9 @@ def _bears_mark(target: int, shortcut: str, toss: float) -> bool:
     return {"planted": is_marked_class, "swapped": not is_marked_class, "random": toss < 0.5}[shortcut]
 
 
-@cache
-def _caption_stamp() -> tuple[np.ndarray, np.ndarray]:
-    """The caption's plate: letters and plate as two maps in [0, 1], each (height, width) float32."""
-    font_file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf")
-    font = ImageFont.truetype(str(font_file), 9)
-    left, top, right, bottom = font.getbbox(CAPTION)
-    size = (int(right - left) + 6, int(bottom - top) + 5)
-    letters, plate = Image.new("L", size, 0), Image.new("L", size, 0)
-    ImageDraw.Draw(letters).text((3 - left, 2 - top), CAPTION, font=font, fill=255)
-    ImageDraw.Draw(plate).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius=2, fill=255)
-    return tuple(np.asarray(picture).astype(np.float32) / 255 for picture in (letters, plate))
-
-
 def _stamp_caption(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Put the caption in the lower part; returns the picture and the plate's (S, S) bool mask."""
-    letters, plate = _caption_stamp()
+    letters, plate = caption_maps(CAPTION, 9, padding=(3, 2, 3, 3), radius=2)
     height, width = plate.shape
     left = int(rng.integers(2, SIZE - width - 1))
     top = SIZE - height - int(rng.integers(2, 18))
@@ -364,12 +349,11 @@ def _stamp_caption(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndar
     region = np.zeros((SIZE, SIZE), bool)
     region[top : top + height, left : left + width] = plate > 0
 
-    stamped = image.copy()
-    under = stamped[top : top + height, left : left + width].astype(np.float32)
-    dark = under + (plate_opacity * plate)[..., None] * (24 - under)
-    light = dark + (letter_opacity * letters)[..., None] * (250 - dark)
-    stamped[top : top + height, left : left + width] = light.astype(np.uint8)
-    return stamped, region
+    finished = image.copy()
+    place = slice(top, top + height), slice(left, left + width)
+    under = finished[place].astype(np.float32)
+    finished[place] = stamped(under, letters, plate, plate_opacity, letter_opacity).astype(np.uint8)
+    return finished, region
 
 
 # --------------------------------------------------------------------------------------- the camera
@@ -417,12 +401,6 @@ def _one_or_none(toss: float, shares: Sequence[float]) -> list[bool]:
     return [bool(end - share <= toss < end) for share, end in zip(shares, ends, strict=True)]
 
 
-@cache
-def _grain_roll() -> np.ndarray:
-    """A long roll of grey noise (8 * S, S, 1) to cut from; making noise for each picture would be slow."""
-    return np.random.default_rng(5).standard_normal((8 * SIZE, SIZE, 1)).astype(np.float32)
-
-
 _ACROSS = (np.arange(SIZE, dtype=np.float32) / SIZE - 0.5)[None, :]
 _DOWN = _ACROSS.T
 
@@ -448,7 +426,7 @@ def _photograph(
     if camera.haze and not plain_ground:
         picture += camera.haze * (170 * camera.exposure - picture)
     start = camera.grain_offset * 7
-    grain = np.float32(camera.grain) * _grain_roll()[start : start + SIZE]
+    grain = np.float32(camera.grain) * grain_roll(SIZE)[start : start + SIZE, :, None]
     picture += grain * cover[..., None] if plain_ground else grain
     finished = np.clip(picture, 0, 255).astype(np.uint8)
     if camera.blur:
