@@ -1,0 +1,271 @@
+"""What lesson 02 and its companions claim about the deconvnet, measured on scenes that they never show."""
+
+from functools import partial
+
+import torch
+from replication import claim
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils import judge
+from course_utils.labs import load_lab
+from course_utils.labs.rendered import zfnet_checkpoints
+from course_utils.lessons import l02_zfnet_deconvnet as shared
+from course_utils.lessons.l02_zfnet_deconvnet import RELUS, magnitude, maxima, run_to
+from course_utils.methods.deconvnet import deconvnet, guided_backprop
+from course_utils.methods.gradients import saliency
+
+RULES = {
+    "gradient": lambda old, signal: old,
+    "deconvnet": lambda old, signal: signal.clamp(min=0),
+    "guided": lambda old, signal: old.clamp(min=0),
+}
+
+
+def fresh(seed: int, n: int, n_objects: int = 1):
+    return load_lab("scenes", model="zfnet", seed=seed, n=n, n_objects=n_objects)
+
+
+def signals(model, x, target, rule):
+    """What arrives at relu6 and at the pixels, from the class scores back."""
+    seen, handles, x = {}, [], x.clone().requires_grad_()
+
+    def note(name, module, old, signal):
+        seen[name] = signal[0]
+        return (RULES[rule](old[0], signal[0]),)
+
+    for name, module in model.named_children():
+        if isinstance(module, nn.ReLU):
+            handles.append(module.register_full_backward_hook(partial(note, name)))
+    seen["pixels"] = torch.autograd.grad(model(x).gather(1, target[:, None]).sum(), x)[0]
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@claim(
+    "§9",
+    "Two classes start as two signals; with the changed rules they become nearly one, with the gradient not.",
+    shown="at the pixels 0.98, 0.85, 0.00; at relu6 0.0",
+    holds=lambda v: (
+        abs(v["relu6"]).max() < 0.3
+        and v["guided"].min() > 0.95
+        and v["deconvnet"].min() > 0.7
+        and abs(v["gradient"]).max() < 0.3
+    ),
+)
+def test_two_questions_become_one_signal(seed):
+    lab = fresh(seed, 12)
+    other = (lab.targets + 1 + torch.arange(len(lab)) % 9) % 10
+    found = {}
+    for rule in RULES:
+        one, two = (signals(lab.model, lab.inputs, classes, rule) for classes in (lab.targets, other))
+        for name in ("relu6", "pixels"):
+            cosine = F.cosine_similarity(one[name].flatten(1), two[name].flatten(1)).mean().item()
+            found[rule if name == "pixels" else "relu6"] = cosine
+    return found
+
+
+@claim(
+    "§7",
+    "Guided backpropagation is better than the edge filter by both measures; the deconvnet is below it by energy.",
+    shown="energy +0.22, pointing +0.10; −0.06",
+    holds=lambda v: v["energy"].min() > 0.1 and v["pointing"].min() > 0 and v["deconvnet"].max() < 0,
+)
+def test_guided_finds_the_object(seed):
+    lab = fresh(seed, 60)
+    parts = list(zip(lab.inputs.split(20), lab.targets.split(20), strict=True))
+    guided = torch.cat([magnitude(guided_backprop(lab.model, *part)) for part in parts])
+    drawn = torch.cat([magnitude(deconvnet(lab.model, x, "fc7", target)) for x, target in parts])
+    edges = judge.baselines.sobel(lab.inputs)
+    energy = [judge.energy_in_mask(maps, lab.masks) for maps in (guided, edges, drawn)]
+    points = [judge.pointing_game(maps, lab.masks, tolerance=5) for maps in (guided, edges)]
+    return {
+        "energy": judge.paired(energy[0], energy[1]).mean,
+        "pointing": judge.paired(points[0], points[1]).mean,
+        "deconvnet": judge.paired(energy[2], energy[1]).mean,
+    }
+
+
+@claim(
+    "§8",
+    "With the two last layers random, guided backpropagation draws nearly the same map; the gradient does not.",
+    shown="0.95 against 0.58",
+    holds=lambda v: v["guided"].min() > 0.9 and v["gradient"].max() < 0.75,
+)
+def test_random_upper_layers(seed):
+    lab = fresh(seed, 8)
+    cascade = judge.randomize_cascade(lab.model, seed=seed)
+    next(cascade)
+    _, half_random = next(cascade)
+    methods = {"guided": guided_backprop, "gradient": saliency}
+    return {
+        name: judge.rank_correlation(
+            *(magnitude(method(network, lab.inputs, lab.targets)) for network in (lab.model, half_random))
+        )
+        .mean()
+        .item()
+        for name, method in methods.items()
+    }
+
+
+@claim(
+    "§8",
+    "Asked for one of two objects, no map has much more on it than on the other; the two guided maps are nearly one.",
+    shown="shares 0.57, 0.59, 0.61; likeness 0.95",
+    holds=lambda v: (
+        max(v[name].max() for name in ("gradient", "deconvnet", "guided")) < 0.7 and v["likeness"].min() > 0.9
+    ),
+)
+def test_the_maps_hardly_hear_the_question(seed):
+    pairs = fresh(seed, 15, n_objects=2)
+    both, questions = pairs.inputs.repeat_interleave(2, dim=0), pairs.targets.flatten()
+    asked, other = pairs.masks.flatten(0, 1), pairs.masks.flip(1).flatten(0, 1)
+    maps = {
+        "gradient": saliency(pairs.model, both, questions).amax(dim=1),
+        "deconvnet": magnitude(deconvnet(pairs.model, both, "fc7", questions)),
+        "guided": magnitude(guided_backprop(pairs.model, both, questions)),
+    }
+    found = {}
+    for name, heat in maps.items():
+        here, there = judge.energy_in_mask(heat, asked), judge.energy_in_mask(heat, other)
+        found[name] = (here / (here + there)).mean().item()
+    guided = maps["guided"]
+    return found | {"likeness": judge.rank_correlation(guided[0::2], guided[1::2]).mean().item()}
+
+
+@claim(
+    "§6",
+    "Another channel at the same place lies under the most harmful square as well as the channel itself.",
+    shown="0.42, 0.42, 0.30",
+    holds=lambda v: abs(v["same place"]).max() < 0.06 and v["elsewhere"].max() < 0,
+)
+def test_the_square_proves_the_place_only(seed):
+    lab, model = fresh(seed, 16), None
+    model, shares = lab.model, []
+    torch.manual_seed(seed)
+    for x in lab.inputs.split(1):
+        with torch.no_grad():
+            maps = run_to(model, x, "relu5")[0]
+        k = int(maps.amax(dim=(1, 2)).argmax())
+        place = divmod(int(maps[k].argmax()), 16)
+        active = [c for c in range(len(maps)) if c != k and maps[c][place] > 0]
+        j = active[torch.randint(len(active), ())]
+        corner = shared.most_harmful(model, x, "relu5", k, size=24, stride=16)
+        starts = ((k, place), (j, place), (j, None))
+        backs = torch.cat([deconvnet(model, x, "relu5", c, at) for c, at in starts])
+        shares.append(shared.share_in_square(backs, corner, 24))
+    own, same_place, elsewhere = torch.stack(shares).mean(dim=0).tolist()
+    return {"same place": same_place - own, "elsewhere": elsewhere - own}
+
+
+@claim(
+    "§6",
+    "With crossed switches, a reconstruction resembles the picture of the activations more than that of the switches.",
+    shown="0.72 against 0.34",
+    holds=lambda gaps: gaps.min() > 0.1,
+)
+def test_the_activations_draw_more_than_the_switches(seed):
+    lab = fresh(seed, 40)
+    first, second = lab.inputs[:20], lab.inputs[20:]
+
+    def back(pictures, signal):
+        leaf = pictures.clone().requires_grad_()
+        handles = [
+            module.register_full_backward_hook(lambda m, old, g: (g[0].clamp(min=0),))
+            for module in lab.model
+            if isinstance(module, nn.ReLU)
+        ]
+        result = torch.autograd.grad(run_to(lab.model, leaf, "relu5"), leaf, signal)[0]
+        for handle in handles:
+            handle.remove()
+        return magnitude(result)
+
+    with torch.no_grad():
+        maps_1, maps_2 = (run_to(lab.model, x, "relu5") for x in (first, second))
+    crossed = back(second, maps_1)
+    like_one = judge.rank_correlation(crossed, back(first, maps_1))
+    return judge.paired(like_one, judge.rank_correlation(crossed, back(second, maps_2))).mean
+
+
+@claim(
+    "§5",
+    "The deeper the layer, the more a channel belongs to one class, on pictures that did not choose the class.",
+    shown="0.27, 0.45, 0.58, 0.62, 0.70",
+    holds=lambda v: (
+        (v["relu1"] < v["relu2"]).all()
+        and (v["relu2"] < v["relu3"]).all()
+        and (v["relu3"] < v["relu5"]).all()
+    ),
+)
+def test_deeper_channels_belong_to_one_class(seed):
+    lab = fresh(seed, 400)
+    shares = {}
+    for name, (values, _) in maxima(lab.model, lab.inputs, RELUS).items():
+        favourite, _ = shared.favourite_class(values[:200], lab.targets[:200])
+        nine = lab.targets[200:][values[200:].topk(9, dim=0).indices]
+        alive = values[:200].amax(dim=0) > 0
+        shares[name] = (nine == favourite).float().mean(dim=0)[alive].mean().item()
+    return shares
+
+
+@claim(
+    "§10",
+    "In the real network, guided backpropagation draws the same map for another class and for a random last layer.",
+    shown="0.99, 0.99; the gradient 0.42, 0.41",
+    holds=lambda v: min(v["class"].min(), v["head"].min()) > 0.97 and v["gradient"].max() < 0.75,
+)
+def test_the_real_network_agrees(seed):
+    photos = load_lab("photos", only=["astronaut", "grace_hopper", "rocket"])
+    torch.manual_seed(seed)
+    other = torch.randint(0, 1000, (3,))
+    _, random_head = next(judge.randomize_cascade(photos.model, seed=seed))
+    right = magnitude(guided_backprop(photos.model, photos.inputs, photos.targets))
+    another = magnitude(guided_backprop(photos.model, photos.inputs, other))
+    headless = magnitude(guided_backprop(random_head, photos.inputs, photos.targets))
+    plain = [magnitude(saliency(photos.model, photos.inputs, target)) for target in (photos.targets, other)]
+    return {
+        "class": judge.rank_correlation(right, another).mean().item(),
+        "head": judge.rank_correlation(right, headless).mean().item(),
+        "gradient": judge.rank_correlation(*plain).mean().item(),
+    }
+
+
+@claim(
+    "02b §2",
+    "After a shift of 8 pixels relu6 changes least and relu1 most.",
+    shown="1.00 … 0.13",
+    holds=lambda v: all(
+        (v["relu6"] < v[name]).all() and (v["relu1"] >= v[name]).all() for name in (*RELUS, "relu6")[1:5]
+    ),
+)
+def test_upper_layers_change_less(seed):
+    lab = fresh(seed, 20)
+    before, after, found = lab.inputs, shared.transformed(lab.inputs, shift=8), {}
+    with torch.no_grad():
+        for name, module in lab.model.named_children():
+            before, after = module(before), module(after)
+            if name.startswith("relu"):
+                one, two = before.flatten(1), after.flatten(1)
+                found[name] = ((two - one).norm(dim=1) / one.norm(dim=1)).mean().item()
+    return found
+
+
+@claim(
+    "02b §1",
+    "Early in training, the channels of relu1 react more as they will in the end than those of relu5.",
+    shown="0.68 against 0.13",
+    holds=lambda gaps: gaps.min() > 0.2,
+)
+def test_lower_layers_settle_first(seed):
+    lab, checkpoints = fresh(seed, 60), zfnet_checkpoints()
+    steps = sorted(checkpoints)
+
+    def settled(now, final):
+        now, final = now - now.mean(dim=0), final - final.mean(dim=0)
+        norm = now.norm(dim=0) * final.norm(dim=0)
+        alive = norm > 1e-6 * norm.max()
+        return float(((now * final).sum(dim=0)[alive] / norm[alive]).mean())
+
+    early, last = (maxima(checkpoints[step], lab.inputs, RELUS) for step in (steps[1], steps[-1]))
+    return settled(early["relu1"][0], last["relu1"][0]) - settled(early["relu5"][0], last["relu5"][0])
