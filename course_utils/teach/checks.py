@@ -216,7 +216,7 @@ class Question(_Task):
         if difference is None:
             return Verdict(RIGHT)
         for name, mistake in self.mistakes.items():
-            if mistake.function(answer, *context):
+            if _shows(mistake, answer, context):
                 return Verdict(WRONG, mistake.diagnosis, name)
         if isinstance(expected, str) != isinstance(answer, str):
             return Verdict(WRONG, f"{_kind(expected)} is expected, and your answer is {_kind(answer)}.")
@@ -367,7 +367,7 @@ def _difference(answer: Any, expected: Any, tolerance: float = 0.0) -> str | Non
         return _first(_difference(a, e, tolerance) for a, e in zip(answer, expected, strict=True))
     given, wanted = _numbers(answer), _numbers(expected)
     if wanted is None:
-        return None if answer == expected else "it gives another value than expected."
+        return None if _equal(answer, expected) else "it gives another value than expected."
     if given is None:
         return f"it gives {_kind(answer)} instead of {_kind(expected)}."
     if given.shape != wanted.shape:
@@ -400,6 +400,21 @@ def _numbers(value: Any) -> np.ndarray | None:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         return None
+
+
+def _shows(mistake: Mistake, answer: Any, context: tuple) -> bool:
+    """Whether an answer to a question shows this mistake; an answer of another type does not."""
+    try:
+        return bool(mistake.function(answer, *context))
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError):
+        return False
+
+
+def _equal(answer: Any, expected: Any) -> bool:
+    try:
+        return bool(answer == expected)
+    except (TypeError, ValueError, RuntimeError):  # such as an array's truth value
+        return False
 
 
 def _kind(value: Any) -> str:
