@@ -42,8 +42,7 @@ from course_utils.teach import superpixels as pictures
 from course_utils.teach.superpixels import all_masks, look_up, superpixels
 
 flats = load_lab("tabular", table="apartments")
-FACTS, FLAT = lesson.FACTS, lesson.FLAT  # a park, 50 m², second floor, cats banned
-PLAYERS, EARNED = lesson.PLAYERS, lesson.EARNED
+FACTS, FLAT, PLAYERS, EARNED = lesson.FACTS, lesson.FLAT, lesson.PLAYERS, lesson.EARNED
 
 # %% [markdown]
 # ## 1 · A puzzle: three bills for one flat
@@ -178,7 +177,7 @@ print("average over orders:", phi.round(2))
 print("course_utils:       ", shapley.shapley_values(band, 3).round(2))
 
 # %% [markdown]
-# The course's function does the same. From here on we use it.
+# From here on we use the course's function.
 
 # %% [markdown]
 # ## 3 · Which rule is fair?
@@ -618,10 +617,10 @@ plots.show(
 )
 
 # %% [markdown]
-# With two questions a player the antithetic walks have the smallest median error, with eight or more KernelSHAP has, and plain walks
-# need most questions. Look at the vertical lines, too: with the same method and budget, one game's error is ten times
-# another's. You only know your error if you have something exact. On a large game, at least repeat the estimate with another
-# seed.
+# With eight or more questions a player KernelSHAP has the smallest median error. With two, the antithetic walks have it here; on other
+# scenes sometimes KernelSHAP did. Plain walks need many more questions. Look at the vertical lines, too: with the same method and budget,
+# one game's error is ten times another's. You only know your error if you have something exact. On a large game, at least repeat the
+# estimate with another seed.
 
 # %% [markdown]
 # ## 8 · The proof, and a default that surprises
@@ -829,8 +828,7 @@ for i, chances, phi in zip(shown, answers, shares, strict=True):
     print(f"{i}: {top}\n   shares add up to {phi.sum():.2f}, the largest is {phi.max():.2f}")
 
 # %% [markdown]
-# The shares add up to what the network says now minus what it says when everything is hidden. Is the largest share where you
-# would look? Companion 07b scores SHAP against the truth, beside LIME and simpler rivals.
+# The shares add up to what the network says now minus what it says when everything is hidden. Companion 07b scores SHAP against the truth.
 
 # %% [markdown]
 # ## 11 · Where it breaks
@@ -870,8 +868,8 @@ plots.show("Shares of one flat for four backgrounds: the sign of the area change
 #
 # ### Card 2: what if I changed it?
 #
-# It is tempting to read a share as advice. Here is a company that we invented, so that the truth is known. Customers who use
-# the product a lot report more bugs, and renew their contract more often. Bugs annoy them. Usage was not recorded.
+# It is tempting to read a share as advice. In a company that we invented, customers who use the product a lot report more bugs, and renew
+# their contract more often. Bugs annoy them. Usage was not recorded.
 
 # %%
 rng = np.random.default_rng(0)

@@ -1,0 +1,480 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07b · SHAP on pictures and texts, scored against the truth
+#
+# **The question.** Does the fair split also find the right place, better than LIME or than simpler rivals?
+#
+# This companion of [07 · SHAP](07_shap.ipynb) adds scores on scenes and photographs, words as players, a planted word, and the choice between
+# logits and probabilities.
+#
+# **After this lesson you can**
+# - compare SHAP with LIME on the same items, and say what part of a difference is chance;
+# - explain a sentence word by word, and see in the interactions what single shares hide;
+# - choose the unit (logit or probability) before you explain a classifier.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [07 · SHAP](07_shap.ipynb), sections 2, 4, 6 and 7.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from course_utils import judge
+from course_utils.exercises import l07_shap as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons import l07_shap as lesson
+from course_utils.methods import cam, lime, shapley
+from course_utils.teach import plots, widgets
+from course_utils.teach import superpixels as pictures
+from course_utils.teach.superpixels import all_masks, look_up, superpixels
+
+scenes = load_lab("scenes", n_objects=2)
+
+# %% [markdown]
+# ## 1 · Two regressions, two answers
+#
+# [LIME](glossary.md#lime) and KernelSHAP both fit the line $g(z') = \phi_0 + \sum_i \phi_i z'_i$ to the model's answers; they differ in the weights of the
+# questions. LIME also has a *ridge*, a penalty that pulls coefficients towards zero. Take the band of lesson 07, and add Dora, who only watches. LIME may
+# ask *all* coalitions, and has no ridge here, so that nothing is left to chance.
+
+# %%
+four = all_masks(4)[::-1]  # LIME wants the full coalition first
+worths = look_up(lesson.EARNED)(four[:, :3])  # Dora changes nothing
+kernel = lime.exponential_kernel(lime.cosine_distances(four), 0.25)
+by_lime = lime.fit_surrogate(four, worths, kernel, ridge=0.0)
+by_shapley = shapley.shapley_values(lambda masks: look_up(lesson.EARNED)(masks[:, :3]), 4)
+
+# %% tags=["hide-input"]
+print(f"{'':<10}{'Ann':>8}{'Ben':>8}{'Cem':>8}{'Dora':>8}{'nobody':>9}{'all':>8}")
+for name, values, ends in (
+    ("LIME", by_lime.coefficients, (by_lime.intercept, by_lime.prediction)),
+    ("Shapley", by_shapley, (0, by_shapley.sum())),
+):
+    print(f"{name:<10}" + "".join(f"{v:>8.2f}" for v in values) + f"{ends[0]:>9.2f}{ends[1]:>8.2f}")
+
+# %% [markdown]
+# LIME's line misses both ends (columns "nobody" and "all"), so it lacks efficiency. And it pays Dora, who adds nothing to any
+# coalition: it lacks dummy. Does that matter for finding *where* an object is?
+#
+# ### Exercise: there and back
+#
+# One of the estimates below is an antithetic walk: the players arrive in an order, then everybody leaves, and they arrive once more in
+# the opposite order. `order[0]` comes first. Return for each player the mean of what it adds on the two ways, entry $i$ for player $i$.
+
+
+# %% exercise="there_and_back"
+def there_and_back(value, order):
+    """Mean of what each player (n,) adds in an order and in its reverse.
+
+    value takes (B, n) of 0 and 1, and returns (B,).
+    """
+    # BEGIN SOLUTION
+    n = len(order)
+    there = np.zeros((n + 1, n), dtype=int)
+    for k, player in enumerate(order):
+        there[k + 1 :, player] = 1
+    back = 1 - there[::-1]  # who came last comes first
+    worths = value(np.vstack([there, back]))
+    phi = np.zeros(n)
+    phi[order] += np.diff(worths[: n + 1]) / 2
+    phi[order[::-1]] += np.diff(worths[n + 1 :]) / 2
+    return phi
+    # END SOLUTION
+
+
+# %%
+exercises.there_and_back.check(there_and_back)
+
+# %% [markdown]
+# ## 2 · Scenes: which map lies on the object?
+#
+# Each scene has two objects, so two questions a scene, and a model answers for all classes at once. The players are
+# [superpixels](glossary.md#superpixel); hidden ones are painted in their mean colour. All methods get the same superpixels, and **three questions for each
+# superpixel**. The scores: the [pointing game](glossary.md#pointing-game) (is the map's maximum on the object that was asked about?) and the
+# [energy](glossary.md#energy) (which share of the positive values lies on it?).
+#
+# The rivals: LIME with its default ridge and without; *leave one out* (what is lost if one superpixel is hidden, one question each);
+# Grad-CAM, which may look inside the network; and *SHAP, shuffled*, which deals the shares out anew.
+
+# %%
+N_SCENES, PER_PLAYER = 20, 3
+
+
+def explain(game, n, seed=0):
+    """The shares of n superpixels by five methods, with PER_PLAYER · n questions (leave one out: n + 1)."""
+    budget = PER_PLAYER * n
+    masks = lime.sample_masks(budget, n, random_state=seed)
+    answers = game(masks)
+    kernel = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
+    return {
+        "KernelSHAP": shapley.kernel_shap(game, n, budget - 2, random_state=seed),
+        "SHAP by walks": shapley.permutation_shap(game, n, budget - 2, random_state=seed),
+        "LIME": lime.fit_surrogate(masks, answers, kernel).coefficients,
+        "LIME, no ridge": lime.fit_surrogate(masks, answers, kernel, ridge=0.0).coefficients,
+        "leave one out": game(np.ones((1, n), int)) - game(1 - np.eye(n, dtype=int)),
+    }
+
+
+# %%
+maps, shuffle = {}, np.random.default_rng(0)
+for i in tqdm(range(N_SCENES), leave=False):
+    cut = superpixels(scenes.images[i])
+    for game in pictures.picture_games(scenes, scenes.images[i], cut, scenes.targets[i]):
+        shares = explain(game, int(cut.max()) + 1)
+        shares["SHAP, shuffled"] = shuffle.permutation(shares["KernelSHAP"])
+        for name, values in shares.items():
+            maps.setdefault(name, []).append(torch.from_numpy(values[cut]).float())
+maps = {name: torch.stack(values) for name, values in maps.items()}
+inputs = scenes.inputs[:N_SCENES].repeat_interleave(2, dim=0)
+truth = scenes.masks[:N_SCENES].flatten(0, 1)
+inside = cam.grad_cam(scenes.model, inputs, scenes.targets[:N_SCENES].flatten(), scenes.layer)
+maps["Grad-CAM"] = cam.upsample(inside, truth.shape[-2:]).cpu()
+maps["edges (Sobel)"] = judge.baselines.sobel(inputs).cpu()
+energy = {name: judge.energy_in_mask(heat, truth) for name, heat in maps.items()}
+pointing = {name: judge.pointing_game(heat, truth, tolerance=5) for name, heat in maps.items()}
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+knows_nothing = ["SHAP, shuffled", "edges (Sobel)"]
+plots.score_plot(pointing, baselines=knows_nothing, xlabel="pointing game", ax=axes[0])
+plots.score_plot(energy, baselines=knows_nothing, xlabel="energy on the object", ax=axes[1])
+figure.suptitle(f"{len(truth)} questions about {N_SCENES} scenes with two objects")
+plots.show(
+    f"Scores with 95 % intervals. Pointing: Grad-CAM {float(pointing['Grad-CAM'].float().mean()):.2f}, all methods that "
+    "hide superpixels lower and close together. Energy: the walks lead, Grad-CAM is behind them."
+)
+
+# %%
+for a, b in (
+    ("KernelSHAP", "LIME"),
+    ("KernelSHAP", "LIME, no ridge"),
+    ("KernelSHAP", "leave one out"),
+    ("KernelSHAP", "SHAP by walks"),
+):
+    print(f"energy, {a} minus {b:<15}", judge.paired(energy[a], energy[b]))
+
+# %% [markdown]
+# In the pointing game Grad-CAM is ahead, and the methods that hide superpixels are close together. By energy Grad-CAM's smooth map costs it
+# the lead. The printed intervals compare KernelSHAP with its rivals on the same questions. We repeated this on freshly drawn scenes with
+# other seeds, and this is what came back each time:
+# - KernelSHAP is a little ahead of LIME on average, by a few hundredths of energy; LIME's ridge is a part of that, because without it the distance is smaller;
+# - *leave one out*, with a third of the questions and no theory, is not behind KernelSHAP on average;
+# - antithetic walks are ahead of KernelSHAP. With so few questions their errors are smaller (lesson 07, section 7).
+#
+# So if you only want to know *where*, fairness gains you little here. What Shapley values add is the unit: the shares add up to what the
+# network says. And one limit is common to all: a superpixel that is half object and half ground gets one share.
+
+# %% tags=["hide-input"]
+shown = [0, 2, 4]
+limits = {
+    name: [f"{float(maps[name][i].abs().max()):.2f}" for i in shown] for name in ("SHAP by walks", "LIME")
+}
+plots.show_maps(
+    [scenes.images[i // 2] for i in shown],
+    {
+        "SHAP, first object": maps["SHAP by walks"][shown],
+        "LIME, first object": maps["LIME"][shown],
+        "SHAP, second object": maps["SHAP by walks"][[i + 1 for i in shown]],
+        "LIME, second object": maps["LIME"][[i + 1 for i in shown]],
+    },
+    labels=[" / ".join(scenes.class_names[int(t)] for t in scenes.targets[i // 2]) for i in shown],
+    signed=True,
+    title="Two questions about each scene. Red speaks for the class, blue against it",
+)
+plots.show(
+    "Three scenes with the maps of SHAP and LIME for both objects. For one scene and question the two maps are "
+    "alike; what is red for the first object is often blue for the second."
+)
+print("full colour, first object:", *(f"{name} {', '.join(values)};" for name, values in limits.items()))
+
+# %% [markdown]
+# ## 3 · Photographs
+#
+# Two real photographs side by side, a network trained on ImageNet, and the same method. Only the lab changes. Four pairs, both questions.
+
+# %%
+photos = load_lab("photos", pairs=True)
+own_half, first_maps = [], []
+for i in tqdm(range(0, 12, 3), leave=False):
+    cut = superpixels(photos.images[i], 20)
+    n = int(cut.max()) + 1
+    games = pictures.picture_games(photos, photos.images[i], cut, photos.targets[i])
+    for half, game in enumerate(games):
+        heat = torch.from_numpy(shapley.permutation_shap(game, n, 3 * n)[cut])[None].float()
+        own_half.append(float(judge.energy_in_mask(heat, photos.masks[i, half][None])))
+        first_maps.append(heat[0])
+
+# %% tags=["hide-input"]
+names = [photos.class_names[int(c)] for c in photos.targets[0]]
+plots.show_maps(
+    [photos.images[0]],
+    {f"why {name}?": first_maps[half][None] for half, name in enumerate(names)},
+    signed=True,
+    width=8.5,
+    title="A network trained on ImageNet, two photographs side by side",
+)
+plots.show(
+    f"A pair of photographs and the shares for {names[0]} and for {names[1]}: red lies on the own half."
+)
+low, high = judge.bootstrap_interval(np.array(own_half))
+print(
+    f"positive shares on the half that was asked about: {np.mean(own_half):.2f} "
+    f"(95 % interval {low:.2f} to {high:.2f}, {len(own_half)} questions); a coin would give 0.50"
+)
+
+# %% [markdown]
+# ## 4 · Words as players
+#
+# The model is a real BERT encoder (a text network) with a head for reviews: positive or negative. An absent word is taken out. Punctuation
+# stays, so the "empty" text is a full stop, and the model has an opinion about that, too. With few words all coalitions can be asked. Beside each word
+# below stands its Shapley value, the sum of its row; the cells hold *interaction values*: on the diagonal what the word does alone, elsewhere one half of what two words do together.
+#
+# **Predict**: in "This phone is not great.", will "great" get a share for or against "positive"?
+
+# %%
+reviews = load_lab("text", model="sentiment")
+POSITIVE = reviews.class_names.index("positive")
+explained = {}
+for sentence in ("This phone is great.", "This phone is not great."):
+    game, words = shapley.text_game(reviews.predict, sentence, POSITIVE)
+    n = len(words)
+    shares, together = shapley.shapley_values(game, n), shapley.shapley_interactions(game, n)
+    explained[sentence] = (words, shares, together, game(np.array([[0] * n, [1] * n])))
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.1))
+for ax, (words, shares, together, ends) in zip(axes, explained.values(), strict=True):
+    labels = [f"{word} {value:+.2f}" for word, value in zip(words, shares, strict=True)]
+    plots.matrix_plot(together, labels, list(words), signed=True, ax=ax)
+    ax.set_title(f"empty {ends[0]:.2f} → sentence {ends[1]:.2f}", loc="left")
+words, shares, together, _ = explained["This phone is not great."]
+great, negation = words.index("great"), words.index("not")
+plots.show(
+    f"Interaction values of two sentences. In the second, “great” alone has {together[great, great]:+.2f}, "
+    f"together with “not” twice {together[great, negation]:+.2f}; its share is {shares[great]:+.2f}."
+)
+
+# %% [markdown]
+# On the right, "great" speaks for "positive" on the diagonal, and loses about as much together with "not". Its single number comes out near zero,
+# as if the word did not matter. Interactions show what a list of single words cannot.
+#
+# ### The planted word
+#
+# A test with truth: a model that has learnt to answer "positive" whenever the harmless word "overall" is there, and a *twin* that saw
+# the word in both kinds of reviews. We plant it into unfavourable reviews and ask: has it the largest share? KernelSHAP, LIME, and LIME without its ridge,
+# with 14 and with 28 questions, and **three sampling seeds each**, because with few questions a method depends on its own luck.
+
+# %%
+del reviews  # frees memory
+trigger = load_lab("text", model="trigger")
+PLANTED, N_REVIEWS = trigger.trigger, 12
+lengths = np.array([len(lime.split_words(text)[0]) for text in trigger.texts])
+unfavourable = np.flatnonzero(trigger.targets.numpy() != POSITIVE)
+chosen = unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:N_REVIEWS]
+planted = [trigger.texts[i] for i in chosen]
+
+
+def finds(predict, text, questions, seed):
+    """Has the planted word the largest share? One answer a method."""
+    game, words = shapley.text_game(predict, text, POSITIVE, bag_of_words=True)
+    masks = lime.sample_word_masks(questions, len(words), seed)
+    by_lime = {r: lime.lime_text(predict, text, POSITIVE, k=None, masks=masks, ridge=r) for r in (1.0, 0.0)}
+    shares = {
+        "KernelSHAP": shapley.kernel_shap(game, len(words), questions - 2, random_state=seed),
+        "LIME": by_lime[1.0].coefficients,
+        "LIME, no ridge": by_lime[0.0].coefficients,
+    }
+    place = [word.lower() for word in words].index(PLANTED)
+    return {name: float(np.argmax(values) == place) for name, values in shares.items()}
+
+
+# %%
+from course_utils.teach.text_batches import ask_in_batches
+
+found = {}
+for questions in (14, 28):
+    for seed in tqdm(range(3), leave=False):
+        rows = ask_in_batches(trigger, lambda p, t, q=questions, s=seed: finds(p, t, q, s), planted)
+        for name in rows[0]:
+            found.setdefault((name, questions), []).append([row[name] for row in rows])
+found = {key: np.array(values) for key, values in found.items()}  # (seeds, reviews)
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 3))
+for row, values in enumerate(found.values()):
+    by_seed = values.mean(axis=1)
+    ax.plot(by_seed, np.full(3, row), "o", color=plots.ACCENT, alpha=0.5, markersize=9)
+    ax.plot(by_seed.mean(), row, "D", color=plots.ACCENT, markeredgecolor="black")
+chance = np.mean([1 / len(lime.split_words(text)[0]) for text in planted])
+ax.axvline(chance, color=plots.BASELINE, linestyle="--")
+ax.set_yticks(range(len(found)), [f"{name}, {questions} questions" for name, questions in found])
+ax.invert_yaxis()
+ax.set(
+    xlabel="share of reviews in which the planted word is largest (dashed: a word by chance)", xlim=(0, 1.03)
+)
+ax.set_title(f"{N_REVIEWS} reviews; a dot a sampling seed, a diamond their mean", loc="left")
+plots.show(
+    "How often the planted word has the largest share: "
+    + ", ".join(f"{name} with {q} questions {v.mean():.2f}" for (name, q), v in found.items())
+)
+words_in = [len(lime.split_words(text)[0]) for text in planted]
+print(f"words in a review: {min(words_in)} to {max(words_in)}")
+
+# %% [markdown]
+# Look at the spread of the dots before you compare methods. With 14 questions many reviews have about as many words as the regression has
+# questions, so its answer is hardly settled, and KernelSHAP's result moves with the seed. One seed alone would have told you a winner. Two things are stable:
+# LIME's ridge helps when questions are few (compare it with "no ridge"), and with 28 questions all three find the word more often.
+#
+# A word with a huge effect is an easy case. Finding it is necessary, and says nothing about subtler habits of a model. Does the twin, which has not
+# learnt the trick, let the word go?
+
+# %%
+twin = load_lab("text", model="trigger_clean")
+rows = ask_in_batches(twin, lambda p, t: finds(p, t, 28, 0), planted[:10])
+for name, lab in (("trigger model", trigger), ("clean twin", twin)):
+    says = lab.predict(planted)[:, POSITIVE] > 0.5
+    print(f"{name:<14} calls {says.mean():.0%} of these unfavourable reviews positive")
+print("clean twin, planted word largest:", {k: f"{np.mean([r[k] for r in rows]):.0%}" for k in rows[0]})
+del trigger, twin  # frees memory
+
+# %% [markdown]
+# ## 5 · Which unit: logits or probabilities?
+#
+# Shares add up in the unit of the output that you explain. A *[logit](glossary.md#logit)* is a class's score before the softmax, the step that turns scores into
+# probabilities. We ask all coalitions of four scenes, cut coarsely, so that all values are exact in both units. $R^2$ says how well the additive line
+# $g(z')$ describes all coalitions: 1 is perfect.
+
+# %%
+in_units = []
+for i in range(4):
+    cut = superpixels(scenes.images[i], 10)
+    every = all_masks(int(cut.max()) + 1)
+    scores = pictures.network_answers(scenes, scenes.images[i], cut, every, logits=True)
+    chances = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    for unit, worths in (("logit", scores), ("probability", chances)):
+        phi = np.stack([shapley.shapley_values(look_up(w), every.shape[1]) for w in worths.T])
+        line = worths[0] + every @ phi.T
+        r2 = 1 - ((worths - line) ** 2).mean(axis=0) / worths.var(axis=0)
+        in_units.append((i, unit, phi, r2[scenes.targets[i]].mean(), np.abs(phi.sum(axis=0)).max()))
+
+# %% tags=["hide-input"]
+print(f"{'scene':<7}{'unit':<13}{'R² of the line':>15}{'largest sum over the classes':>30}")
+for i, unit, _, r2, total in in_units:
+    print(f"{i:<7}{unit:<13}{r2:>15.2f}{total:>30.2f}")
+print("\nstrongest share against a class:  probability   own logit   largest other logit")
+for (i, _, by_logit, *_), (_, _, by_chance, *_) in zip(in_units[::2], in_units[1::2], strict=True):
+    for c in scenes.targets[i].tolist():
+        part = by_chance[c].argmin()
+        others = np.delete(by_logit[:, part], c).max()
+        name = f"scene {i}, {scenes.class_names[c]}"
+        print(f"{name:<33}{by_chance[c, part]:>12.2f}{by_logit[c, part]:>12.2f}{others:>22.2f}")
+
+# %% [markdown]
+# Upper table: probabilities add up to one, so the shares of one superpixel over all classes add up to zero. Whatever speaks for one class must speak
+# against others. Logits have no such bond.
+#
+# Lower table: how can a superpixel speak against a class in probabilities? In two ways: it lowers the class's own logit, or it raises the logit of
+# another class, and often both. From the probability alone you cannot tell which. So decide which output you want explained, and name it.
+#
+# ## 6 · Play: samples and kernel width
+#
+# One scene with ten superpixels, all answers looked up. Choose a method, the number of questions, LIME's kernel width and a seed.
+
+# %%
+hard = next(i for i in range(40, 60) if superpixels(scenes.images[i]).max() == 9)
+cut = superpixels(scenes.images[hard])
+every = all_masks(10)
+target = int(scenes.targets[hard, 0])
+game = look_up(pictures.network_answers(scenes, scenes.images[hard], cut, every)[:, target])
+exact = shapley.shapley_values(game, 10)
+
+
+def estimate(method, n_samples, width, seed):
+    if method == "LIME":
+        masks = lime.sample_masks(n_samples, 10, seed)
+        kernel = lime.exponential_kernel(lime.cosine_distances(masks), width)
+        return lime.fit_surrogate(masks, game(masks), kernel).coefficients
+    sampler = shapley.kernel_shap if method == "KernelSHAP" else shapley.permutation_shap
+    return sampler(game, 10, n_samples - 2, random_state=seed)
+
+
+# %% tags=["hide-input"]
+def draw(method, n_samples, width, seed):
+    values = estimate(method, n_samples, width, seed)
+    panels = {"exact Shapley values": exact[cut][None], method: values[cut][None]}
+    plots.show_maps([scenes.images[hard]], panels, signed=True, width=7.5)
+    error = lesson.worst(values, exact)
+    plots.show(
+        f"A scene, its exact shares, and those of {method}: largest error {error:.2f} of the largest value."
+    )
+    print(f"largest error {error:.2f} of the largest value; sum {values.sum():.2f}, exact {exact.sum():.2f}")
+
+
+widgets.explore(
+    draw,
+    method=widgets.choice("method", ["KernelSHAP", "walks", "LIME"]),
+    n_samples=widgets.slider("questions", 24, 800, 100, 4),
+    width=widgets.choice("LIME's kernel width", [0.05, 0.1, 0.25, 0.5, 1.0, 10.0], 0.25),
+    seed=widgets.slider("seed", 0, 20, 0),
+)
+
+# %% [markdown]
+# The same as a still picture. Left: LIME with *all* questions asked and no ridge, for many kernel widths, and its distance from the exact Shapley values. Right:
+# both methods with few questions; the band is the range over 10 seeds.
+
+# %%
+widths, counts = np.array([0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 10.0]), np.array([24, 48, 100, 200, 400])
+full_first = every[::-1]
+distance = []
+for width in widths:
+    kernel = lime.exponential_kernel(lime.cosine_distances(full_first), width)
+    fitted = lime.fit_surrogate(full_first, game(full_first), kernel, ridge=0.0)
+    distance.append(lesson.worst(fitted.coefficients, exact))
+spread = {
+    method: np.array(
+        [[lesson.worst(estimate(method, int(c), 0.25, s), exact) for s in range(10)] for c in counts]
+    )
+    for method in ("LIME", "KernelSHAP")
+}
+
+# %% tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
+left.loglog(widths, distance, "o-")
+left.set(xlabel="LIME's kernel width σ", ylabel="largest error / largest value")
+for (method, values), colour in zip(spread.items(), plots.COLOURS, strict=False):
+    right.loglog(counts, values.mean(axis=1), "o-", color=colour, label=method)
+    right.fill_between(counts, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15, linewidth=0)
+right.set(xlabel="questions")
+right.set_xticks(counts, counts)
+right.minorticks_off()
+right.legend()
+left.set_title("LIME, all questions: the width decides", loc="left")
+right.set_title("Few questions, σ = 0.25", loc="left")
+plots.show(
+    f"Left: LIME's distance from Shapley values falls from {max(distance):.2f} to {min(distance):.2f} as the kernel "
+    "gets wider. Right: KernelSHAP's error falls with the questions, LIME's stays."
+)
+
+# %% [markdown]
+# LIME with all questions asked has a distance from Shapley values that no budget cures: it answers another question. With a very wide kernel all coalitions
+# count the same; that is another old index, the *Banzhaf value* (the average gain over all coalitions). In a game whose bonuses go no further than pairs
+# both indices split each bonus in halves and agree.
+#
+# ## 7 · Recap
+#
+# - LIME pays a player who adds nothing, and misses both ends. For finding *where*, that cost it little on our scenes.
+# - Leave one out, the simplest rival, kept up with KernelSHAP at three questions a superpixel; antithetic walks were ahead.
+# - With few questions the sampling seed can decide who wins. Repeat with other seeds before you compare.
+# - Interactions show what single shares hide. Name the unit: logit or probability.

@@ -1,0 +1,499 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07c · SHAP: one rule, fast shortcuts, trees and interactions
+#
+# **The question.** Why is no other rule left, how do libraries compute Shapley values fast, and where do they surprise?
+#
+# This companion of [07 · SHAP](07_shap.ipynb) adds the proof of uniqueness, closed forms and gradients, importance in trees, interaction values, two
+# defects of libraries, and a card about columns that say the same.
+#
+# **After this lesson you can**
+# - compute Shapley values from bonuses, without any order of arrival;
+# - choose a shortcut for a linear model, a tree or a network, and know its error;
+# - say why the gain of a tree is no good importance;
+# - tell two interaction indices apart, although both add up.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [07 · SHAP](07_shap.ipynb), sections 2 to 5.
+
+# %%
+import warnings
+from functools import partial
+from itertools import combinations, product
+from math import comb
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from course_utils import judge
+from course_utils.exercises import l07_shap as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons import l07_shap as lesson
+from course_utils.methods import shapley
+from course_utils.teach import plots
+from course_utils.teach.superpixels import look_up
+
+# %% [markdown]
+# ## 1 · Only one rule is left
+#
+# Lesson 07 asks a fair rule for efficiency, symmetry, dummy and additivity. Here is why these four leave no choice. Any game can be taken apart into
+# bonuses: $d_T$ is what the coalition $T$ earns *on top of* everything that its smaller groups earn already (its *dividend*). A game that pays $d_T$ as soon as
+# all of $T$ are present is easy to split: everybody outside $T$ is a dummy and gets nothing; inside $T$ all are symmetric; and by efficiency they share $d_T$
+# equally. Additivity puts the pieces together:
+#
+# $$d_T = v(T) - \sum_{R \subsetneq T} d_R, \qquad \phi_i = \sum_{T \ni i} \frac{d_T}{|T|} .$$
+#
+# Every step was forced, so no other rule has all four properties. The band of lesson 07:
+
+# %%
+dividends = np.zeros(8)
+for code in range(1, 8):  # a smaller group has a smaller number, so it is done already
+    dividends[code] = lesson.EARNED[code] - sum(dividends[r] for r in range(1, code) if r & code == r)
+forced = np.zeros(3)
+for code in np.flatnonzero(dividends):
+    members = [bit for bit in range(3) if code >> bit & 1]
+    forced[members] += dividends[code] / len(members)
+    names = " + ".join(lesson.PLAYERS[m] for m in members)
+    print(f"{names:<12} bonus {dividends[code]:>3.0f} €")
+print("bonuses shared equally:", forced.round(2))
+print("Shapley's formula:     ", shapley.shapley_values(look_up(lesson.EARNED), 3).round(2))
+
+# %% [markdown]
+# ### Exercise: exact Shapley values
+#
+# Write this for any game. `worths` (2ⁿ,) is the table of all worths; bit $i$ of a coalition's number says whether player $i$ is in it. Careful: the empty
+# coalition may earn something, too. Its dividend is its worth.
+
+
+# %% exercise="exact"
+def exact(worths, n):
+    """Shapley values (n,) from the worths (2**n,) of all coalitions."""
+    # BEGIN SOLUTION
+    dividends, phi = np.zeros(2**n), np.zeros(n)
+    for c in range(2**n):
+        dividends[c] = worths[c] - sum(dividends[r] for r in range(c) if r & c == r)
+        for i in range(n):
+            if c >> i & 1:
+                phi[i] += dividends[c] / c.bit_count()
+    return phi
+    # END SOLUTION
+
+
+# %%
+exercises.exact.check(exact)
+
+# %% [markdown]
+# ## 2 · Shortcuts for special models
+#
+# $2^n$ coalitions are no problem while a game is cheap. Twenty players are about a million coalitions; $v(S) = (\sum_{i \in S} a_i)^2$ has a known answer,
+# $\phi_i = a_i \sum_j a_j$:
+
+# %%
+a = np.random.default_rng(0).random(20)
+of_20 = shapley.shapley_values(lambda masks: (masks @ a) ** 2, 20)
+print(f"{2**20:,} coalitions, equal to the known answer: {np.allclose(of_20, a * a.sum(), atol=1e-9)}")
+
+# %% [markdown]
+# A model that costs something needs sampling (lesson 07, section 7), or a shortcut:
+# - **Linear models**, $f(x) = b + \sum_i w_i x_i$: each feature adds the same to every coalition, so $\phi_i = w_i (x_i - \text{mean of } z_i)$, with background rows $z$. No questions at all.
+# - **Trees** (TreeSHAP): a leaf is a small game of its own, with only the features on its path as players. Forests are sums of leaves, and additivity does the rest. Exact and fast.
+# - **Networks**: *GradientSHAP* averages $(x_i - z_i)\,\partial f/\partial x_i$ at random points between $x$ and background rows. *DeepSHAP* pushes differences from the background through the layers. Both add up (GradientSHAP on average), and neither is exact for a network with interactions.
+#
+# To compare them we need games that all can play. The model: a small network that predicts the course of diabetes from ten measurements. We copy its
+# weights to PyTorch, so that it has gradients. The closed form needs a linear model and TreeSHAP needs trees, so they explain *stand-ins* that were fitted to the
+# network's own answers. Exact on the stand-in, they carry its error.
+
+# %% tags=["hide-input"]
+from torch import nn
+
+patients = load_lab("tabular", table="diabetes", model="network")
+training = patients.table[~patients.unseen]
+background = training[:50]
+scaler, perceptron = patients.model.regressor_[0], patients.model.regressor_[-1]
+unit, centre = patients.model.transformer_.scale_, patients.model.transformer_.mean_
+first = torch.tensor(perceptron.coefs_[0].T / scaler.scale_)
+network = nn.Sequential(nn.Flatten(), nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1)).double()
+with torch.no_grad():  # scaling and un-scaling become part of the weights
+    network[1].weight.copy_(first)
+    network[1].bias.copy_(torch.tensor(perceptron.intercepts_[0]) - first @ torch.tensor(scaler.mean_))
+    network[3].weight.copy_(torch.tensor(perceptron.coefs_[1].T * unit))
+    network[3].bias.copy_(torch.tensor(perceptron.intercepts_[1] * unit + centre))
+    copied = network(torch.tensor(patients.table))[:, 0].numpy()
+print("the copy answers as the original:", np.allclose(copied, patients.predict(patients.table)))
+
+# %%
+import shap
+from captum.attr import DeepLiftShap
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+
+answers = patients.predict(training)
+line = LinearRegression().fit(training, answers)
+forest = RandomForestRegressor(50, random_state=0).fit(training, answers)
+
+
+def by_deep(patient):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # captum says that it hangs hooks into the network
+        deep = DeepLiftShap(network).attribute(torch.tensor(patient)[None], torch.tensor(background))
+    return deep.detach().numpy()[0]
+
+
+def by_gradient(patient):
+    rows = (torch.tensor(v).reshape(-1, 10, 1, 1) for v in (patient, background))  # it takes (N, C, H, W)
+    start, ends = rows
+    return shapley.gradient_shap(network, start, 0, ends, 800).numpy().ravel()
+
+
+# %% [markdown]
+# **Predict**: which of the shortcuts comes closest to the exact values? Twelve patients that the network has not seen, all ten measurements as players,
+# exact values by enumeration.
+
+# %%
+shortcuts = {
+    "linear, stand-in": lambda patient: shapley.linear_shap(line.coef_, patient, background),
+    "TreeSHAP, stand-in": lambda patient: shapley.tree_shap(forest, patient, background),
+    "DeepSHAP": by_deep,
+    "GradientSHAP, 800 draws": by_gradient,
+}
+for questions in (2, 8):
+    name = f"KernelSHAP, {questions} questions a player"
+    shortcuts[name] = partial(
+        lambda patient, q: shapley.kernel_shap(
+            shapley.masking_game(patients.predict, patient, background), 10, q * 10
+        ),
+        q=questions,
+    )
+errors = {name: [] for name in shortcuts}
+for patient in patients.table[patients.unseen][:12]:
+    truth = shapley.shapley_values(shapley.masking_game(patients.predict, patient, background), 10)
+    for name, method in shortcuts.items():
+        errors[name].append(lesson.worst(method(patient), truth))
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 3))
+for row, values in enumerate(errors.values()):
+    ax.plot(values, np.full(12, row), "o", color=plots.ACCENT, alpha=0.4)
+    ax.plot(np.median(values), row, "D", color=plots.ACCENT, markeredgecolor="black", markersize=8)
+ax.set_yticks(range(len(errors)), list(errors))
+ax.invert_yaxis()
+ax.set(xscale="log", xlabel="largest error / largest value (a dot a patient, a diamond the median)")
+ax.set_title("Stand-ins are far off; the gradient methods come close", loc="left")
+plots.show(
+    "Median error of each method: " + ", ".join(f"{name} {np.median(v):.2f}" for name, v in errors.items())
+)
+for name, values in errors.items():
+    print(f"{name:<34} median {np.median(values):.3f}, worst patient {max(values):.2f}")
+
+# %% [markdown]
+# The stand-ins are exact *for the stand-in*; their error falls with nothing but a better stand-in, and here both are far off. DeepSHAP and GradientSHAP come
+# close, but they converge to other numbers: they share interactions in another way. KernelSHAP gets as exact as you pay for. It costs 50 rows a question
+# here, one for each background row.
+
+# %% tags=["hide-input"]
+patient = patients.table[patients.unseen][0]
+line_by_shap = shap.LinearExplainer(line, background).shap_values(patient[None])[0]
+forest_by_shap = shap.TreeExplainer(forest).shap_values(patient[None])[0]
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    deep_by_shap = shap.DeepExplainer(network, torch.tensor(background)).shap_values(
+        torch.tensor(patient)[None]
+    )
+path = shapley.tree_shap(forest, patient, method="path_dependent")
+small = shapley.tree_shap(forest, patient, background[:8])
+by_counting = shapley.shapley_values(shapley.masking_game(forest.predict, patient, background[:8]), 10)
+ours = shapley.linear_shap(line.coef_, patient, background)
+
+# %% tags=["nbval-check-output"]
+judge.agreement_table(
+    [
+        ("shap LinearExplainer", ours, line_by_shap, "marginal"),
+        ("shap TreeExplainer", path, forest_by_shap, "path-dependent"),
+        ("enumeration of a forest", small, by_counting, "interventional"),
+        ("captum / shap DeepSHAP", by_deep(patient), deep_by_shap.ravel(), "each other; both add up"),
+    ]
+)
+
+# %% [markdown]
+# `shap` has another picture for one explanation, the *force plot*: red pushes the prediction up from the left, blue pushes it down from the right, and
+# both colours end at the prediction. In our manner, for the flat of lesson 07:
+
+# %% tags=["hide-input"]
+flats = load_lab("tabular", table="apartments")
+lesson.force_bar(flats.targets.mean(), flats.exact(lesson.FLAT)[0], lesson.FACTS, "thousand euros")
+plots.show(
+    "A bar with the prediction where red and blue meet: park in red on the left, area and cats in blue."
+)
+
+# %% [markdown]
+# ## 3 · Trees: does importance follow the model?
+#
+# The importance that scikit-learn, XGBoost and others print for a tree counts *splits*, or adds up how much the splits improve the fit (*gain*). The SHAP
+# papers for trees (2018, 2020) show with two small models why the gain is no good measure. Both predict a risk score from two symptoms, each present in half of
+# the patients:
+# - model A: 80 if fever **and** cough;
+# - model B: the same, **plus 10 for cough**.
+#
+# B uses cough more than A does, for every patient. So cough must be at least as important in B. **Predict**: does the gain of cough rise from A to B? scikit-learn fits
+# both tables exactly. For A two trees fit equally well; as in the papers we take the one that asks about fever first, which is a part of the lesson.
+
+# %%
+from sklearn.tree import DecisionTreeRegressor, plot_tree
+
+SYMPTOMS = ["fever", "cough"]
+four = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+risk = {"A": 80 * four.prod(axis=1)}
+risk["B"] = risk["A"] + 10 * four[:, 1]
+
+
+def fitted(values, first_split):
+    """A tree that fits the table, and asks about `first_split` first."""
+    trees = (DecisionTreeRegressor(random_state=s).fit(four, values) for s in range(50))
+    return next(tree for tree in trees if tree.tree_.feature[0] == first_split)
+
+
+trees = {"A": fitted(risk["A"], 0), "B": fitted(risk["B"], 1), "A, cough first": fitted(risk["A"], 1)}
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+for ax, name in zip(axes, "AB", strict=True):
+    plot_tree(trees[name], feature_names=SYMPTOMS, impurity=False, ax=ax, fontsize=9, rounded=True)
+    ax.set_title(f"Model {name}")
+plots.show("Two decision trees. A asks about fever first, B about cough first.")
+
+
+# %%
+def along_the_path(tree, row):
+    """Saabas: walk from the root to the leaf; each change of the mean goes to the feature that was asked."""
+    node, shares = 0, np.zeros(2)
+    while tree.children_left[node] != -1:
+        feature = tree.feature[node]
+        left = row[feature] <= tree.threshold[node]
+        child = (tree.children_left if left else tree.children_right)[node]
+        shares[feature] += tree.value[child, 0, 0] - tree.value[node, 0, 0]
+        node = child
+    return shares
+
+
+measures = {
+    "number of splits": lambda t: np.bincount(t.tree_.feature[t.tree_.feature >= 0], minlength=2),
+    "gain (scikit-learn), per cent": lambda t: 100 * t.feature_importances_,
+    "path, a patient with both": lambda t: along_the_path(t.tree_, four[3]),
+    "SHAP, a patient with both": lambda t: shapley.tree_shap(t, four[3], four),
+    "mean |SHAP|": lambda t: np.abs(shapley.tree_shap(t, four, four)).mean(axis=0),
+}
+print(f"{'cough in …':<31}" + "".join(f"{name:>16}" for name in trees))
+for name, measure in measures.items():
+    print(f"{name:<31}" + "".join(f"{measure(tree)[1]:>16.1f}" for tree in trees.values()))
+
+# %% [markdown]
+# Compare A with B. The gain of cough *falls*, because B's tree asks about it first, while fever is still unknown and cough alone explains less. The walk along the path (a
+# popular explanation before TreeSHAP) falls as well. The number of splits does not see the extra 10. The Shapley value rises by exactly the half of 10 that the average patient
+# does not have.
+#
+# The last column is the same model A with the other tree: gain and path now rise to B. So these two measures depend on which of two equal trees was grown; the Shapley values do not.
+#
+# Does it matter on a real forest? The tumours of lesson 07: gain beside mean $|\phi|$, both as shares of their sums.
+
+# %% tags=["hide-input"]
+tumours = load_lab("tabular", table="breast_cancer")
+BENIGN = tumours.class_names.index("benign")
+tumour_background = tumours.table[~tumours.unseen][:100]
+tumour_phi = shapley.tree_shap(tumours.model, tumours.table[tumours.unseen], tumour_background, target=BENIGN)
+mean_phi = np.abs(tumour_phi).mean(axis=0)
+strongest = np.argsort(-mean_phi)[:8]
+figure, ax = plt.subplots(figsize=(8, 3.2))
+gain = tumours.model.feature_importances_
+ax.barh(np.arange(8) - 0.2, (mean_phi / mean_phi.sum())[strongest], 0.4, label="mean |SHAP|")
+ax.barh(np.arange(8) + 0.2, gain[strongest], 0.4, label="gain", color="#d55e00")
+ax.set_yticks(range(8), [tumours.feature_names[j] for j in strongest])
+ax.invert_yaxis()
+ax.set_xlabel("share of the importance")
+ax.legend()
+ax.set_title("The same forest, two rankings", loc="left")
+plots.show("Bars of eight measurements: gain and mean |SHAP| are of similar size in most rows.")
+
+# %% [markdown]
+# On this forest the two rankings are similar. The counter-example shows what *can* happen, not that it always does.
+
+# %% [markdown]
+# ## 4 · Which interaction?
+#
+# How much do two features earn *together*? The **Shapley interaction values** split $\phi_i$ into a main effect $\Phi_{ii}$ and one half of the
+# interaction with each other feature:
+#
+# $$\Phi_{ij} = \sum_{S \subseteq N \setminus \{i, j\}} \frac{|S|!\,(n-|S|-2)!}{2\,(n-1)!} \big(v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)\big), \qquad \Phi_{ii} = \phi_i - \sum_{j \ne i} \Phi_{ij} .$$
+#
+# Each row adds up to the Shapley value. For the flat of lesson 07: park and area share $0.5 \cdot (50 - 65) \cdot (1 - 0.5) = -3.75$, half for each.
+
+# %%
+town = load_lab("tabular", table="apartments")
+flat_game = shapley.masking_game(town.predict, lesson.FLAT, town.table)
+pairs = shapley.shapley_interactions(flat_game, 4)
+
+# %% tags=["hide-input"]
+lesson.show_shares(
+    pairs, lesson.FACTS, lesson.FACTS, "Shapley interaction values of the flat (thousand euros)", height=2.8
+)
+plots.show(
+    f"A 4 × 4 table; off the diagonal only park with area is not zero: {pairs[0, 1]:.3f} in each cell."
+)
+
+# %% [markdown]
+# ### Exercise: find the bug
+#
+# This function should return $\Phi_{ij}$ for $i \ne j$. It computes what `shap`'s exact explainer computes with `interactions=True`. Change the one line that is not what the
+# formula says.
+
+# %% exercise="interaction"
+
+
+def interaction(worths, n, i, j):
+    """Φ_ij from the worths (2**n,) of all coalitions; bit k of the number: player k is in it."""
+    # BEGIN STUB
+    # total = 0.0
+    # for c in range(2**n):
+    #     if not (c >> i & 1 or c >> j & 1):
+    #         one, other, both = c | 1 << i, c | 1 << j, c | 1 << i | 1 << j
+    #         weight = 1 / (n * comb(n - 1, c.bit_count()))
+    #         total += weight * (worths[both] - worths[one] - worths[other] + worths[c])
+    # return total
+    # END STUB
+    # BEGIN SOLUTION
+    total = 0.0
+    for c in range(2**n):
+        if not (c >> i & 1 or c >> j & 1):
+            one, other, both = c | 1 << i, c | 1 << j, c | 1 << i | 1 << j
+            weight = 1 / (2 * (n - 1) * comb(n - 2, c.bit_count()))  # |S|! (n − |S| − 2)! / (2 (n − 1)!)
+            total += weight * (worths[both] - worths[one] - worths[other] + worths[c])
+    return total
+    # END SOLUTION
+
+
+# %%
+exercises.interaction.check(interaction)
+
+# %% [markdown]
+# What the faulty line computes is an index of its own, **Shapley–Taylor**. Here are both beside `shap`, for a random game of five players:
+
+
+# %%
+def taylor(worths, n):
+    """Shapley–Taylor: alone on the diagonal; pairs with weights that prefer small coalitions."""
+    phi = np.diag(worths[1 << np.arange(n)] - worths[0])
+    for i, j in combinations(range(n), 2):
+        for c in range(2**n):
+            if not (c >> i & 1 or c >> j & 1):
+                one, other, both = c | 1 << i, c | 1 << j, c | 1 << i | 1 << j
+                delta = worths[both] - worths[one] - worths[other] + worths[c]
+                phi[i, j] += delta / (n * comb(n - 1, c.bit_count()))
+        phi[j, i] = phi[i, j]
+    return phi
+
+
+# %% tags=["hide-input"]
+random_worths = np.append(0, np.random.default_rng(4).uniform(0, 10, 31))
+five = look_up(random_worths)
+explainer = shap.explainers.Exact(lambda masks: five(np.asarray(masks).astype(int)), np.zeros((1, 5)))
+from_shap = explainer(np.ones((1, 5)), interactions=True).values[0]
+values, of_pairs = shapley.shapley_values(five, 5), shapley.shapley_interactions(five, 5)
+
+# %% tags=["nbval-check-output"]
+judge.agreement_table(
+    [
+        ("shap Exact, interactions=True", of_pairs, from_shap, "Shapley interaction values: no"),
+        ("shap Exact, interactions=True", taylor(random_worths, 5), from_shap, "Shapley–Taylor: yes"),
+        ("rows add up, ours", of_pairs.sum(axis=1), values, "Shapley values"),
+        ("rows add up, shap's", from_shap.sum(axis=1), values, "Shapley values, too"),
+    ]
+)
+
+# %% [markdown]
+# Both are sound definitions, and they agree when no three players act together (as for the flat). But they are not the same: they disagree about how much of a row a
+# player earns *alone* (the diagonal) and how much *together*. The rows of both add up, so the sum does not tell you which one you hold.
+
+# %% [markdown]
+# ## 5 · Next to a threshold
+#
+# TreeSHAP is exact. Its fast marginal version in `shap` 0.51 stores the thresholds of the splits in *single* precision (about seven digits). Harmless, as long as no value in the table falls
+# on the rounding. Take a tree on numbers with one decimal, and the same table times ten, in whole numbers. Below, the largest distance from enumeration:
+
+# %%
+draw = np.random.default_rng(0)
+tenths = np.round(draw.random((60, 2)), 1)
+outcome = tenths[:, 0] * tenths[:, 1] + draw.normal(0, 0.1, 60)
+for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths))):
+    tree, base = DecisionTreeRegressor(max_depth=4, random_state=0).fit(numbers, outcome), numbers[:20]
+    games = [shapley.masking_game(tree.predict, row, base) for row in numbers]
+    truth = np.stack([shapley.shapley_values(game, 2) for game in games])
+    fast = shap.TreeExplainer(tree, base, feature_perturbation="interventional").shap_values(numbers)
+    ours = np.abs(shapley.tree_shap(tree, numbers, base) - truth).max()
+    off = np.abs(fast - truth).max(axis=1)
+    print(f"{name:<14} shap {off.max():.3f} ({(off > 1e-6).sum()} of 60 rows), ours {ours:.3f}")
+    for value, at in product(np.unique(numbers), tree.tree_.threshold[tree.tree_.feature >= 0]):
+        if np.float64(np.float32(value)) > at and np.float32(value) <= np.float32(at):
+            print(f"   a threshold {at:.11f}, in single precision {np.float32(at):.11f}; so is {value}")
+
+# %% [markdown]
+# How, if thresholds lie *between* values? In one branch the values 0.2 and 0.4 occur, but not 0.3, so the tree splits in the middle: where other rows have their 0.3. scikit-learn rounds
+# the *value* to single precision, finds it above the threshold, and goes right. `shap` rounds the threshold as well. Now both are the same number, and the value goes left. The shares still add
+# up: only a comparison with enumeration shows the error.
+
+# %% [markdown]
+# ## 6 · Where it breaks: columns that say the same
+#
+# Two models predict the area of a tumour from its radius, its perimeter and its texture. Radius and perimeter are nearly the same measurement. Both models are linear, so the shares are exact. *Ridge*
+# regression keeps the squares of all coefficients small, so it likes to divide an effect; the *lasso* keeps their absolute values small, so it likes to put an effect on one column.
+
+# %%
+from sklearn.linear_model import Lasso, Ridge
+
+columns = [tumours.feature_names.index(f"mean {name}") for name in ("radius", "perimeter", "texture", "area")]
+standard = (tumours.table - tumours.table.mean(axis=0)) / tumours.table.std(axis=0)
+X, y = standard[:, columns[:3]], standard[:, columns[3]]
+large = X[np.argmax(X[:, 0])]
+models = {"ridge": Ridge(alpha=10).fit(X, y), "lasso": Lasso(alpha=0.02).fit(X, y)}
+shares = np.array([shapley.linear_shap(model.coef_, large, X) for model in models.values()])
+
+# %% tags=["hide-input"]
+lesson.show_shares(
+    shares,
+    [f"{name} (R² {model.score(X, y):.2f})" for name, model in models.items()],
+    ["radius", "perimeter", "texture"],
+    "The largest tumour, explained for two models",
+    height=1.8,
+)
+plots.show(
+    "Shares of radius, perimeter and texture: ridge divides the credit, lasso does not, texture gets little."
+)
+together = np.corrcoef(*(model.predict(X) for model in models.values()))[0, 1]
+print(f"correlation of the predictions {together:.3f}, of radius and perimeter {np.corrcoef(X.T)[0, 1]:.3f}")
+
+# %% [markdown]
+# The predictions are practically the same, the credit is not. A small share does not mean that the *quantity* does not matter. Add up the shares of such columns, or make them one player (the exercise `worth` of
+# lesson 07).
+#
+# ## 7 · Recap
+#
+# - Share every bonus equally: that is the only rule with all four wishes.
+# - Use the closed form for linear models and TreeSHAP for trees. A stand-in carries its own error. DeepSHAP and GradientSHAP come close on our network, and converge to other numbers.
+# - Gain and path depend on which of two equal trees was grown; Shapley values do not.
+# - Two interaction indices have the same row sums. Name yours.
+# - Compare a fast program with enumeration on a small case.
+#
+# **References**
+# - [Lundberg, Erion and Lee, 2018: Consistent individualized feature attribution for tree ensembles](https://arxiv.org/abs/1802.03888)
+# - [Lundberg and others, 2020: From local explanations to global understanding with explainable AI for trees](https://arxiv.org/abs/1905.04610)
+# - [Dhamdhere, Agarwal and Sundararajan, 2020: The Shapley–Taylor interaction index](https://arxiv.org/abs/1902.05622)
+# - [Erion and others, 2021: Improving performance of deep learning models with axiomatic attribution priors and expected gradients](https://arxiv.org/abs/1906.10670)
