@@ -17,7 +17,7 @@ from course_utils.drawing.scenes import SCENE_CLASSES
 from course_utils.labs import DataFileError, LabUnavailable, imagenet, load_lab
 from course_utils.labs.imagenet import find_feature_layers
 from course_utils.labs.photos import IN_PAIRS, MORE_PHOTOGRAPHS, PHOTOGRAPHS, open_photograph, top_answers
-from course_utils.labs.pictures import fit_image
+from course_utils.labs.pictures import fit_image, read_picture
 from course_utils.methods.cam import cam, grad_cam, upsample
 from course_utils.methods.deconvnet import deconvnet, guided_backprop
 
@@ -389,3 +389,139 @@ def test_own_pictures_and_an_imagenet_network(tmp_path):
     with pytest.warns(UserWarning, match="my drinks"):
         lab = load_lab("folder", path=tmp_path)
     assert [lab.class_names[target] for target in lab.targets] == ["Egyptian cat", "espresso"]
+
+
+# ------------------------------------------------------------------------------- modes and bad inputs
+
+
+def write_sixteen_bits(path):
+    Image.fromarray(np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (64, 1))).save(path)
+
+
+def write_hidden_colour(path):
+    sprite = np.full((64, 64, 4), (7, 200, 13, 0), np.uint8)
+    sprite[20:40, 20:40] = (250, 0, 0, 255)
+    Image.fromarray(sprite).save(path)
+
+
+def write_palette(path):
+    image = Image.new("P", (64, 64), 1)
+    image.putpalette([9, 9, 9, 0, 0, 250])
+    image.save(path, transparency=0)
+
+
+def test_sixteen_bits_stay_a_ramp(tmp_path):
+    write_sixteen_bits(tmp_path / "a.png")
+    pixels = np.asarray(read_picture(tmp_path / "a.png"))
+    np.testing.assert_array_equal(pixels[0], np.arange(256)[:, None].repeat(3, axis=1))
+
+
+def test_behind_transparent_pixels_is_white(tmp_path):
+    write_hidden_colour(tmp_path / "a.png")
+    pixels = np.asarray(read_picture(tmp_path / "a.png"))
+    assert pixels[0, 0].tolist() == [255, 255, 255] and pixels[30, 30].tolist() == [250, 0, 0]
+    write_palette(tmp_path / "b.png")
+    assert np.asarray(read_picture(tmp_path / "b.png"))[0, 0].tolist() == [0, 0, 250]
+
+
+def test_cmyk_is_converted_and_pixels_without_a_range_are_refused(tmp_path):
+    Image.new("CMYK", (40, 40), (255, 0, 0, 0)).save(tmp_path / "a.jpg", quality=95)
+    red, green, blue = np.asarray(read_picture(tmp_path / "a.jpg"))[20, 20]
+    assert red < 20 and green > 235 and blue > 235
+    Image.fromarray(np.full((40, 40), 0.5, np.float32)).save(tmp_path / "b.tif")
+    with pytest.raises(ValueError, match="8 or 16 bits"):
+        read_picture(tmp_path / "b.tif")
+    with pytest.warns(UserWarning, match=r"b\.tif"):
+        assert len(load_lab("photos", path=tmp_path)) == 1
+
+
+def test_hidden_folders_are_no_classes(pictures):
+    for hidden in (".ipynb_checkpoints", ".git"):
+        (pictures / hidden).mkdir()
+        Image.new("RGB", (30, 30)).save(pictures / hidden / "a.png")
+    lab = load_lab("folder", path=pictures, model=small_network(2), size=32)
+    assert lab.class_names == ("horse", "ice_cream") and lab.targets.tolist() == [0, 0, 1, 1]
+
+
+def test_an_empty_folder_is_a_class_too(pictures):
+    (pictures / "apple").mkdir()
+    lab = load_lab("folder", path=pictures, model=small_network(3), size=32)
+    assert lab.class_names == ("apple", "horse", "ice_cream") and lab.targets.tolist() == [1, 1, 2, 2]
+
+
+def test_names_like_those_of_food_11(tmp_path):
+    for label in range(11):
+        for index in range(2):
+            Image.new("RGB", (20, 20), (20 * label, index, 0)).save(tmp_path / f"{label}_{index}.jpg")
+    lab = load_lab("folder", path=tmp_path, model=small_network(11), size=32)
+    assert lab.targets.tolist() == [label for label in range(11) for _ in range(2)]
+    foods = tuple("Bread Dairy Dessert Egg Fried Meat Noodles Rice Seafood Soup Vegetable".split())
+    lab = load_lab("folder", path=tmp_path, model=small_network(11), size=32, class_names=foods, per_class=1)
+    assert lab.class_names == foods and lab.targets.tolist() == list(range(11))
+    (tmp_path / "readme.txt").write_text("?")
+    with pytest.warns(UserWarning, match=r"label_index\.jpg: readme\.txt"):
+        load_lab("folder", path=tmp_path, model=small_network(11), size=32)
+
+
+class Returns(nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x):
+        return self.answer(x)
+
+
+BAD_FOLDERS = [
+    ({"path": "nowhere"}, ValueError, "path: there is no folder"),
+    ({"size": 0}, ValueError, "size is a whole number of 1 or more"),
+    ({"size": 64.0}, ValueError, "size is a whole number"),
+    ({"per_class": True}, ValueError, "per_class is a whole number"),
+    ({"model": None}, TypeError, "model is a classifier's name or a network"),
+    ({"model": "resnet_18"}, ValueError, "did you mean 'resnet18'"),
+    (
+        {"model": "efficientnet_lite0", "class_names": ("a",)},
+        ValueError,
+        "class_names: efficientnet_lite0 has",
+    ),
+    (
+        {"model": small_network(2), "class_names": ("a", "b", "c")},
+        ValueError,
+        "class_names: the network has 2",
+    ),
+    ({"model": small_network(1)}, ValueError, "model: the network returns one score"),
+    ({"model": small_network(2).half()}, ValueError, "model: the network does not take .* in float32"),
+    ({"model": nn.Sequential(nn.Flatten(), nn.Linear(5, 2))}, ValueError, "size and the preprocess"),
+    ({"model": Returns(lambda x: (x, x))}, ValueError, r"scores of the shape \(N, n_classes\), not tuple"),
+    ({"model": Returns(lambda x: {"logits": x})}, ValueError, "not dict: wrap it"),
+    ({"model": Returns(lambda x: x.mean(dim=(1, 2, 3)))}, ValueError, r"not \(1,\): wrap it"),
+    ({"folder": 1}, ValueError, "no option 'folder': it takes path"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "what"), BAD_FOLDERS, ids=lambda value: str(value)[:30])
+def test_bad_input_of_the_folder_lab(pictures, options, kind, what):
+    with pytest.raises(kind, match=what):
+        load_lab("folder", **({"path": pictures, "model": small_network(2)} | options))
+
+
+BAD_PHOTOS = [
+    ({"path": "nowhere.jpg"}, ValueError, "path: there is no file or folder nowhere.jpg"),
+    ({"path": "text.jpg"}, ValueError, r"path: .*text\.jpg is not readable as a picture"),
+    ({"path": "."}, ValueError, r'load_lab\("folder", path='),
+    ({"path": "horse/a.png", "pairs": True}, ValueError, "exclude each other"),
+    ({"path": "horse/a.png", "only": "horse"}, ValueError, "exclude each other"),
+    ({"only": "unicorn"}, ValueError, "only: there is no photograph 'unicorn': choose from chelsea"),
+    ({"only": ()}, ValueError, "only is empty"),
+    ({"model": "mobilenet_v9"}, ValueError, "did you mean 'mobilenet_v"),
+    ({"model": 3}, TypeError, "model is the name of a classifier, not a int"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "what"), BAD_PHOTOS, ids=lambda value: str(value)[:30])
+def test_bad_input_of_the_photographs(pictures, monkeypatch, options, kind, what):
+    monkeypatch.chdir(pictures)
+    if options.get("path") == "text.jpg":
+        Path("text.jpg").write_text("no picture")
+    with pytest.raises(kind, match=what):
+        load_lab("photos", **options)
