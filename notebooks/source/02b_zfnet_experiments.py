@@ -36,16 +36,8 @@ from torch.nn import functional as F
 from course_utils import judge
 from course_utils.exercises import l02_zfnet_deconvnet as exercises
 from course_utils.labs import load_lab
-from course_utils.lessons.l02_zfnet_deconvnet import (
-    RELUS,
-    channels_inside,
-    covered,
-    maxima,
-    run_to,
-    transformed,
-)
-from course_utils.methods.deconvnet import deconvnet, guided_backprop
-from course_utils.methods.occlusion import occlusion
+from course_utils.lessons.l02_zfnet_deconvnet import RELUS, channels_inside, maxima, run_to
+from course_utils.methods.deconvnet import deconvnet
 from course_utils.teach import inside, plots
 
 lab = load_lab("scenes", model="zfnet")
@@ -83,9 +75,9 @@ for row, (name, k) in zip(axes, followed.items(), strict=True):
         place = places[i, k]
         back = deconvnet(network, sixty[i : i + 1], name, k, tuple(place.tolist()))
         ax.imshow(inside.patch(inside.as_picture(back[0]), place.tolist(), size, jump))
-        if row is axes[0]:
-            ax.set_title(f"{step} steps", fontsize=10)
     row[0].set_ylabel(f"{name}, channel {k}", fontsize=10)
+for ax, step in zip(axes[0], checkpoints, strict=True):
+    ax.set_title(f"{step} steps", fontsize=10)
 figure.suptitle("The strongest activation of one channel of three layers, while the network learns")
 plots.show(
     "Reconstructions of three channels at several training steps: noise or simple edges at first, patterns of "
@@ -144,6 +136,9 @@ answer = "relu6"
 
 
 # %%
+from course_utils.lessons.l02_zfnet_deconvnet import transformed
+
+
 def layer_changes(inputs, moved):
     """Mean relative change of each ReLU's output, and the scores of the moved pictures."""
     before, after, found = channels_inside(inputs), channels_inside(moved), {}
@@ -236,6 +231,8 @@ exercises.occlusion_scores.check(occlusion_scores)
 # As in the paper's figure 7, watch two things at once: the strongest channel of `relu5` (its map, added up) and the probability of the right class. Black: the value is low when the square is centred there.
 
 # %%
+from course_utils.lessons.l02_zfnet_deconvnet import covered
+
 shown = [1, 9, 3]  # a cat, a horse, a car
 watched = []
 for i in shown:
@@ -262,11 +259,11 @@ for ax, title in zip(axes[0], titles, strict=True):
 figure.suptitle("A grey square at each of 81 places (9 × 9)")
 plots.show(
     "Three pictures: where the square makes the strongest channel fall, the deconvnet had drawn its pattern; "
-    "the probability of the class falls at other places or hardly at all."
+    "the probability of the class falls there too, for the horse at more places."
 )
 
 # %% [markdown]
-# The channel falls where the deconvnet had drawn. (The core shows that this proves the place, not the pattern.) The probability is another matter: a network that has several features for a class can lose one.
+# The channel falls where the deconvnet had drawn. (The core shows that this proves the place, not the pattern.) Then compare with the last column. For some pictures the probability falls at about the same place; for others also at places that this channel does not need.
 #
 # ### The square is a thing, too
 #
@@ -274,6 +271,8 @@ plots.show(
 
 # %% tags=["nbval-check-output"]
 from captum.attr import Occlusion
+
+from course_utils.methods.occlusion import occlusion
 
 batch, target = lab.inputs[shown], lab.targets[shown]
 ours = occlusion(model, batch, target, 40, 22)
@@ -453,6 +452,8 @@ small = torch.from_numpy(digits.images[order]).float()[:, None] / 8 - 1
 images = F.interpolate(small, size=(128, 128), mode="bilinear").expand(-1, 3, -1, -1)
 digit = torch.from_numpy(digits.target[order])
 train = torch.arange(350) % 35 < 20
+
+# %%
 *_, (_, all_random) = judge.randomize_cascade(model)  # all weights new
 tasks = {
     "our objects, new head": (model, new.inputs, new.targets, torch.arange(400) < 300),
@@ -472,14 +473,15 @@ for task in tasks:
 ax.set_xticks(range(6), (*RELUS, "relu6"))
 ax.set(xlabel="layers kept up to …", ylabel="error on unseen pictures", ylim=(0, None))
 ax.legend()
-ax.set_title("Depth pays for our objects; for other data the middle layers are best", loc="left")
+ax.set_title("Depth pays for our objects, not for the digits", loc="left")
 plots.show("Error of a new head by depth. For our objects it falls with each layer; for digits it does not.")
 for name in ("relu2", "relu3", "relu5", "relu6"):
     gap = judge.paired(errors["digits, random layers", name], errors["digits, trained layers", name])
     print(f"digits, {name}: error with random layers minus with trained ones {gap}")
 
 # %% [markdown]
-# For our own objects each layer helps. For the digits, the last layers are the worst place to take features from: they were made for ten other classes. The paper found that ImageNet features transfer well to other photographs. Whether *ours* help for digits, compared with random layers, is what the printed differences say: only an interval off zero is an answer.
+# For our own objects, depth pays. For the digits it does not: features that were trained on drawn objects are no better here than those of layers with random weights, and those of the last layer are clearly worse. They were made for ten other classes.
+# The paper found that ImageNet features transfer well to other *photographs*. How far features carry depends on how near the two data sets are, and random layers are the control to have.
 #
 # **Take something out and do not train again.** Remove one layer (`conv4` keeps the shape of its maps, so we can leave it out).
 
@@ -536,7 +538,7 @@ plots.show(
 )
 
 # %% [markdown]
-# At stride 4 broad stripes appear that are not there: that is aliasing, and no later layer can undo it. A stride of $s$ can keep waves of at least $2s$ pixels. How much of the answers of our trained filters would be too fine for a stride?
+# At stride 2 the fine stripes are just kept: near the border there are so few samples a wave that they look like broad circles to the eye. At stride 4 broad stripes appear that are not there: that is aliasing, and no later layer can undo it. A stride of $s$ can keep waves of at least $2s$ pixels. How much of the answers of our trained filters would be too fine for a stride?
 
 
 # %%
@@ -585,6 +587,8 @@ with torch.no_grad():
 import warnings
 
 from captum.attr import GuidedBackprop
+
+from course_utils.methods.deconvnet import guided_backprop
 
 
 class WithFunction(nn.Module):

@@ -54,7 +54,7 @@ with torch.no_grad():
     z = model.conv1(x)[0]  # (32, 64, 64): before the ReLU
 number = int(z.amax(dim=(1, 2)).argmax())
 row, column = divmod(int(z[number].argmax()), z.shape[2])
-weights, bias = model.conv1.weight[number].detach(), float(model.conv1.bias[number])
+weights, bias = model.conv1.weight[number].detach(), model.conv1.bias[number].item()
 print(f"filter {number}, place ({row}, {column}): z = {z[number, row, column]:.3f}")
 
 # %% [markdown]
@@ -155,10 +155,12 @@ def show_pooling(z, pooled, switches, up, left):
     )
 
 
-show_pooling(z[number], pooled[number], switches[number], up, left)
+lowest = F.max_pool2d(-z[number][None], 3, 2, 1)[0]  # a window with large and with negative numbers
+mixed = divmod(int((lowest * (pooled[number] > 2)).argmax()), pooled.shape[2])
+show_pooling(z[number], pooled[number], switches[number], *mixed)
 
 # %% [markdown]
-# At the border of the map, the window reaches outside; these places are shown as 0 and never win, unless all are 0.
+# The figure shows another window of the same filter, one with negative numbers: after the ReLU they are 0. At the border of the map, the window reaches outside; these places are shown as 0 and never win, unless all are 0.
 #
 # ## 3 · What the network costs
 #
@@ -189,13 +191,11 @@ with torch.no_grad():
 print("layer   places  weights  multiplications for a picture")
 for name, places, n_weights, n_products in costs:
     print(f"{name:>5} {places:8,} {n_weights:8,} {n_products:12,}")
-share = {name: n_products / sum(line[3] for line in costs) for name, *_, n_products in costs}
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), sharey=True)
 names = [line[0] for line in costs]
-for ax, column_number, title in zip(
-    axes, (2, 3), ("weights", "multiplications for one picture"), strict=True
-):
-    ax.barh(names, [line[column_number] for line in costs], color=plots.ACCENT)
+columns = {"weights (thousands)": (2, 1e3), "multiplications for one picture (millions)": (3, 1e6)}
+for ax, (title, (place, unit)) in zip(axes, columns.items(), strict=True):
+    ax.barh(names, [line[place] / unit for line in costs], color=plots.ACCENT)
     ax.set_title(title)
 axes[0].invert_yaxis()
 plots.show(
@@ -217,7 +217,8 @@ def explore_convolution(picture, filter_number, row, column, colour):
     """The numbers behind one place of the first layer."""
     padded = F.pad(lab.inputs[picture], (3, 3, 3, 3))
     window = padded[:, 2 * row : 2 * row + 7, 2 * column : 2 * column + 7]
-    weights, bias = model.conv1.weight[filter_number].detach(), float(model.conv1.bias[filter_number])
+    weights = model.conv1.weight[filter_number].detach()
+    bias = model.conv1.bias[filter_number].item()
     red, green, blue = (window * weights).sum(dim=(1, 2)).tolist()
     total = red + green + blue + bias
     text = f"red {red:+.2f}, green {green:+.2f}, blue {blue:+.2f}, bias {bias:+.2f}: z = {total:+.2f}"
