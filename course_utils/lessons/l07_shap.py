@@ -73,7 +73,7 @@ def force_bar(base: float, phi: np.ndarray, names: Sequence[str], unit: str) -> 
                 fontsize=9,
             )
     for x, label in ((answer, f"prediction {answer:.1f}"), (base, f"average {base:.1f}")):
-        ax.plot([x, x], [-0.55, 0.55], color=plots.INK, linewidth=1.5)
+        ax.plot([x, x], [0.42, 0.58], color=plots.INK, linewidth=1.5)
         ax.text(x, 0.6, label, ha="center", va="bottom", fontsize=10)
     room = 0.08 * (max(ends) - min(ends))
     ax.set(yticks=[], ylim=(-0.6, 1.0), xlim=(min(ends) - room, max(ends) + room), xlabel=unit)

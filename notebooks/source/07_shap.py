@@ -193,21 +193,21 @@ print("course_utils:       ", shapley.shapley_values(band, 3).round(2))
 # lost if a player stays at home; the last rule rescales that, so that it adds up.
 
 # %%
-n = 4
-CODES = np.arange(2**n)  # a game is now simply the table of its 16 worths
+FOUR = 4
+CODES = np.arange(2**FOUR)  # a game is now simply the table of its 16 worths
 
 rules = {
-    "Shapley": lambda w: shapley.shapley_values(look_up(w), n),
-    "equal shares": lambda w: np.full(n, w[-1] / n),
-    "first come": lambda w: np.diff(w[2 ** np.arange(n + 1) - 1]),  # nobody, {0}, {0, 1}, …
-    "leave one out": lambda w: w[-1] - w[2**n - 1 - 2 ** np.arange(n)],
+    "Shapley": lambda w: shapley.shapley_values(look_up(w), FOUR),
+    "equal shares": lambda w: np.full(FOUR, w[-1] / FOUR),
+    "first come": lambda w: np.diff(w[2 ** np.arange(FOUR + 1) - 1]),  # nobody, {0}, {0, 1}, …
+    "leave one out": lambda w: w[-1] - w[2**FOUR - 1 - 2 ** np.arange(FOUR)],
 }
 left_out = rules["leave one out"]
 rules["… rescaled"] = lambda w: left_out(w) / left_out(w).sum() * w[-1]
 
 
 def random_game(rng):
-    return np.append(0, rng.uniform(0, 10, 2**n - 1))
+    return np.append(0, rng.uniform(0, 10, 2**FOUR - 1))
 
 
 # %% tags=["hide-input"]
@@ -423,7 +423,7 @@ for name, values in four_readings.items():
 # %% [markdown]
 # All four rows add up, and no two agree. The path-dependent row is neither the marginal nor the conditional one. And compare the
 # first row with the last: tree and formula agree on all flats that exist, but the marginal reading also asks about flats that do
-# not. So say which reading you show. With `shap`, pass the background.
+# not. Say which reading you show. With `shap`, pass the background.
 
 # %% [markdown]
 # ## 6 · SHAP is a regression
@@ -484,7 +484,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Nearly empty and nearly full coalitions say most about single players, and there the Shapley kernel is high.
+# Nearly empty and nearly full coalitions say most about single players. There the Shapley kernel is high.
 #
 # ### KernelSHAP by hand
 #
@@ -699,7 +699,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Symmetry is broken, silently: the ten share what belongs to the others, and which ten it is, is chance. Pass `l1_reg=0`.
+# The ten share what belongs to the others, and which ten it is, is chance. Pass `l1_reg=0`.
 
 # %% [markdown]
 # ## 9 · Many explanations at once
@@ -759,12 +759,11 @@ from sklearn.preprocessing import SplineTransformer
 
 diabetes = load_lab("tabular", table="diabetes")
 columns = [diabetes.feature_names.index(name) for name in ("bmi", "bp", "s5")]
-patients, people = diabetes.table[:, columns], diabetes.table[:60, columns]
+patients, people, curve_phi = diabetes.table[:, columns], diabetes.table[:60, columns], {}
 curve_models = {
     "a sum of curves": make_pipeline(SplineTransformer(5), LinearRegression()),
     "a forest": RandomForestRegressor(50, min_samples_leaf=10, random_state=0),
 }
-curve_phi = {}
 for name, model in curve_models.items():
     model.fit(patients, diabetes.targets)
     worths = [shapley.masking_game(model.predict, person, people) for person in people]

@@ -140,7 +140,7 @@ from sklearn.linear_model import LinearRegression
 
 answers = patients.predict(training)
 line = LinearRegression().fit(training, answers)
-forest = RandomForestRegressor(50, random_state=0).fit(training, answers)
+forest = RandomForestRegressor(30, min_samples_leaf=5, random_state=0).fit(training, answers)
 
 
 def by_deep(patient):
@@ -403,6 +403,8 @@ def taylor(worths, n):
 
 
 # %% tags=["hide-input"]
+import shap
+
 random_worths = np.append(0, np.random.default_rng(4).uniform(0, 10, 31))
 five = look_up(random_worths)
 explainer = shap.explainers.Exact(lambda masks: five(np.asarray(masks).astype(int)), np.zeros((1, 5)))
@@ -475,7 +477,7 @@ lesson.show_shares(
     height=1.8,
 )
 plots.show(
-    "Shares of radius, perimeter and texture: ridge divides the credit, lasso does not, texture gets little."
+    "Shares of radius, perimeter and texture: ridge divides the credit, lasso gives most of it to the radius."
 )
 together = np.corrcoef(*(model.predict(X) for model in models.values()))[0, 1]
 print(f"correlation of the predictions {together:.3f}, of radius and perimeter {np.corrcoef(X.T)[0, 1]:.3f}")
