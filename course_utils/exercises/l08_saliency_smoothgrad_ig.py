@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: a contrast, a prediction, two published bugs, a baseline that hides, expected gradients."""
+"""The exercises of lessons 08 and 08b: a prediction, two published bugs, a contrast, hiding, expected gradients."""
 
 from __future__ import annotations
 
@@ -83,6 +83,18 @@ contrast_gradient = Exercise(
             ),
             "you took absolute values of the two gradients before you subtracted: subtract the scores instead.",
         ),
+        "all pictures' targets": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model, inputs, lambda logits: (logits[:, target] - logits[:, other]).sum()
+            ),
+            "`logits[:, target]` picks *every* target for every picture: use `gather(1, target[:, None])` for each picture's own.",
+        ),
+        "absolute": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model, inputs, lambda logits: _contrast(logits, target, other)
+            ).abs(),
+            "you took absolute values: the sign says whether a pixel speaks for `target` or for `other`.",
+        ),
         "mean": Mistake(
             lambda model, inputs, target, other: (
                 _gradient(model, inputs, lambda logits: _contrast(logits, target, other)) / len(inputs)
@@ -118,7 +130,7 @@ much_noise = Question(
         ),
         "not a word": Mistake(
             lambda answer, values: answer not in ("higher", "lower"),
-            'answer with one of the two words, "higher" or "lower".',
+            'that is neither of the two words: answer "higher" or "lower".',
             example=lambda values: "equal",
         ),
     },
@@ -140,6 +152,24 @@ def _noise_cases() -> list[tuple[torch.Tensor, torch.Tensor, float]]:
     return cases
 
 
+def _noisy(
+    inputs: torch.Tensor,
+    noise: torch.Tensor,
+    noise_level: float,
+    *,
+    divide: bool = False,
+    square: bool = False,
+    dims: tuple[int, ...] | None = (1, 2, 3),
+) -> torch.Tensor:
+    spread = (
+        inputs.amax(dim=dims, keepdim=True) - inputs.amin(dim=dims, keepdim=True)
+        if dims
+        else inputs.max() - inputs.min()
+    )
+    sigma = noise_level / spread if divide else noise_level * spread
+    return inputs + (sigma**2 if square else sigma) * noise
+
+
 noisy_copies = Exercise(
     name="noisy_copies",
     difficulty=2,
@@ -156,29 +186,42 @@ noisy_copies = Exercise(
     cases=_noise_cases,
     mistakes={
         "divided": Mistake(
-            lambda inputs, noise, noise_level: (
-                inputs
-                + noise_level
-                / (inputs.amax(dim=(1, 2, 3), keepdim=True) - inputs.amin(dim=(1, 2, 3), keepdim=True))
-                * noise
-            ),
+            lambda *case: _noisy(*case, divide=True),
             "you still divide by the range: a picture with a wide range would get less noise.",
         ),
         "variance": Mistake(
-            lambda inputs, noise, noise_level: (
-                inputs
-                + (
-                    noise_level
-                    * (inputs.amax(dim=(1, 2, 3), keepdim=True) - inputs.amin(dim=(1, 2, 3), keepdim=True))
-                )
-                ** 2
-                * noise
-            ),
+            lambda *case: _noisy(*case, square=True),
             "you still square: that is the variance, and the factor before the noise is the standard deviation.",
         ),
         "whole batch": Mistake(
-            lambda inputs, noise, noise_level: inputs + noise_level * (inputs.max() - inputs.min()) * noise,
+            lambda *case: _noisy(*case, dims=None),
             "you took the range of the whole batch: each picture has its own.",
+        ),
+        "divided, whole batch": Mistake(
+            lambda *case: _noisy(*case, divide=True, dims=None),
+            "the square is gone, which is right. Two errors are left: the division by the range, and the range of the whole batch.",
+        ),
+        "variance, whole batch": Mistake(
+            lambda *case: _noisy(*case, square=True, dims=None),
+            "you multiply by the range now, which is right. Two errors are left: the square, and the range of the whole batch.",
+        ),
+        "divided and squared": Mistake(
+            lambda *case: _noisy(*case, divide=True, square=True),
+            "each picture has its own range now, which is right. Two errors are left: the division and the square.",
+        ),
+        "per channel": Mistake(
+            lambda *case: _noisy(*case, dims=(2, 3)),
+            "you took the range of each colour: a picture has one range, over all its colours.",
+        ),
+        "standard deviation": Mistake(
+            lambda inputs, noise, noise_level: (
+                inputs + noise_level * inputs.std(dim=(1, 2, 3), keepdim=True) * noise
+            ),
+            "you took the standard deviation of the picture: the definition takes its largest minus its smallest value.",
+        ),
+        "no range": Mistake(
+            lambda inputs, noise, noise_level: inputs + noise_level * noise,
+            "the range is missing: the noise level is a share of the picture's range.",
         ),
     },
 )
@@ -241,6 +284,18 @@ complete_attributions = Exercise(
             ),
             "the factor is there, but the points are the left ends of the steps: the task asks for their middles.",
         ),
+        "right ends": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 1.0)
+            ),
+            "the factor is there, but the points are the right ends of the steps: the task asks for their middles.",
+        ),
+        "path from zero": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines) * _integrated(model, inputs, torch.zeros_like(inputs), n_steps, 0.5)
+            ),
+            "your way starts at zero instead of the baseline: the points are x′ + α (x − x′).",
+        ),
         "times input": Mistake(
             lambda model, inputs, baselines, n_steps: (
                 inputs * _integrated(model, inputs, baselines, n_steps, 0.5)
@@ -278,6 +333,12 @@ hiding_baseline = Exercise(
         "grey": Mistake(
             lambda inputs, mask: torch.zeros_like(inputs),
             "a grey baseline everywhere hides only what is grey in the picture.",
+        ),
+        "mean outside": Mistake(
+            lambda inputs, mask: torch.where(
+                mask[:, None], inputs, inputs.mean(dim=(2, 3), keepdim=True).expand_as(inputs)
+            ),
+            "inside the mask it is right. Outside, the task asks for grey (0), not for the mean colour.",
         ),
         "the picture": Mistake(
             lambda inputs, mask: inputs.clone(),
@@ -336,6 +397,35 @@ expected_gradients = Exercise(
                 lambda logits: logits[:, target].sum(),
             ).mean(dim=0),
             "the factor (x − x′) is missing: this is an average gradient, and it does not add up to a change.",
+        ),
+        "all pairs": Mistake(
+            lambda model, picture, target, baselines, alphas: torch.stack(
+                [_expected(model, picture, target, baselines, alphas.roll(k)) for k in range(len(alphas))]
+            ).mean(dim=0),
+            "you combined every baseline with every place: draw number k has its own place `alphas[k]`.",
+        ),
+        "probability": Mistake(
+            lambda model, picture, target, baselines, alphas: _expected(
+                nn.Sequential(model, nn.Softmax(dim=1)), picture, target, baselines, alphas
+            ),
+            "you took the gradient of the probability: the task asks for the logit.",
+        ),
+        "times picture": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                picture
+                * _gradient(
+                    model,
+                    baselines + alphas[:, None, None, None] * (picture - baselines),
+                    lambda logits: logits[:, target].sum(),
+                ).mean(dim=0)
+            ),
+            "you multiplied by the picture instead of the way (x − x′).",
+        ),
+        "mean twice": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                _expected(model, picture, target, baselines, alphas) / len(alphas)
+            ),
+            "you divided by the number of draws twice: the gradient of the *sum* of the scores has each draw's own gradient.",
         ),
         "other way": Mistake(
             lambda model, picture, target, baselines, alphas: _expected(

@@ -1,0 +1,164 @@
+"""What lesson 08 claims about gradients, measured on scenes and creatures that it never shows."""
+
+import torch
+from replication import claim
+from torch.nn import functional as F
+
+from course_utils import judge
+from course_utils.labs import load_lab
+from course_utils.methods.cam import grad_cam, upsample
+from course_utils.methods.gradients import integrated_gradients, saliency, smooth_grad
+
+
+@claim(
+    "§2",
+    "For the predicted class the maps of score and loss are nearly the same, for the second class they are not.",
+    shown="rank correlation 0.98 and 0.78",
+    holds=lambda v: v["predicted"].min() > 0.9 and (v["second"] < v["predicted"] - 0.05).all(),
+)
+def test_score_and_loss(seed):
+    lab = load_lab("scenes", seed=seed, n=40)
+    with torch.no_grad():
+        two = lab.model(lab.inputs).topk(2, dim=1).indices
+    result = {}
+    for name, classes in (("predicted", two[:, 0]), ("second", two[:, 1])):
+        leaf = lab.inputs.clone().requires_grad_()
+        logits = lab.model(leaf)
+        (score,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), leaf, retain_graph=True)
+        (loss,) = torch.autograd.grad(F.cross_entropy(logits, classes, reduction="sum"), leaf)
+        result[name] = judge.rank_correlation(score.abs().amax(dim=1), loss.abs().amax(dim=1)).median().item()
+    return result
+
+
+@claim(
+    "§4",
+    "A little noise gains a few hundredths of IoU at most; strong noise costs the ResNet a lot.",
+    shown="+0.01 at level 0.02; −0.20 at level 0.2",
+    holds=lambda v: (
+        v["ResNet, 0.02"].max() < 0.06
+        and v["ZF-Net, 0.02"].max() < 0.06
+        and v["ResNet, 0.02"].min() > -0.03
+        and v["ResNet, 0.2"].max() < -0.08
+    ),
+)
+def test_smooth_grad(seed):
+    result = {}
+    for name, model in (("ResNet", "resnet"), ("ZF-Net", "zfnet")):
+        lab = load_lab("scenes", model=model, seed=seed, n=16)
+        plain = judge.mask_iou(saliency(lab.model, lab.inputs, lab.targets).amax(dim=1), lab.masks)
+        for level in (0.02, 0.2) if name == "ResNet" else (0.02,):
+            maps = smooth_grad(lab.model, lab.inputs, lab.targets, 8, level).abs().amax(dim=1)
+            result[f"{name}, {level}"] = judge.paired(judge.mask_iou(maps, lab.masks), plain).mean
+    return result
+
+
+@claim(
+    "§5",
+    "With 2 steps the gap in completeness is a large share of the change; with 32 it is a few per cent, for each rule.",
+    shown="0.3 to 1.0; below 0.01",
+    holds=lambda v: v["2 steps, best rule"].min() > 0.1 and v["32 steps, worst rule"].max() < 0.06,
+)
+def test_convergence(seed):
+    lab = load_lab("scenes", seed=seed, n=5)
+    with torch.no_grad():
+        both = lab.model(lab.inputs) - lab.model(0 * lab.inputs)
+    change = both.gather(1, lab.targets[:, None])[:, 0].abs()
+    gaps = {steps: [] for steps in (2, 32)}
+    for rule in ("riemann_left", "riemann_middle", "riemann_trapezoid", "gausslegendre"):
+        for steps in gaps:
+            _, delta = integrated_gradients(
+                lab.model, lab.inputs, lab.targets, n_steps=steps, method=rule, return_convergence_delta=True
+            )
+            gaps[steps].append((delta.abs() / change).median().item())
+    return {"2 steps, best rule": min(gaps[2]), "32 steps, worst rule": max(gaps[32])}
+
+
+@claim(
+    "§7",
+    "With one object the edge filter is about as good as saliency; with two, IG is far ahead of it.",
+    shown="IoU −0.01; pointing +0.32",
+    holds=lambda v: abs(v["one object"].mean()) < 0.05 and v["two objects"].min() > 0.05,
+)
+def test_edges(seed):
+    one, two = load_lab("scenes", seed=seed, n=40), load_lab("scenes", seed=seed, n=15, n_objects=2)
+    plain = judge.mask_iou(saliency(one.model, one.inputs, one.targets).amax(dim=1), one.masks)
+    edges = judge.mask_iou(judge.baselines.sobel(one.inputs), one.masks)
+    inputs, classes = two.inputs.repeat_interleave(2, dim=0), two.targets.flatten()
+    truth = two.masks.flatten(0, 1)
+    ig = integrated_gradients(two.model, inputs, classes, n_steps=8).sum(dim=1).abs()
+    hits = [judge.pointing_game(m, truth, tolerance=5) for m in (ig, judge.baselines.sobel(inputs))]
+    return {"one object": judge.paired(plain, edges).mean, "two objects": judge.paired(*hits).mean}
+
+
+@claim(
+    "§8",
+    "The maps tell the two networks apart; IG with a black, white or blurred baseline does so least.",
+    shown="+0.42, +0.35 against +0.16, +0.17, +0.22",
+    holds=lambda v: (
+        min(row.min() for row in v.values()) > 0
+        and all(
+            (v["grey"] > v[name]).all() and (v["saliency"] > v[name]).all()
+            for name in ("black", "white", "blurred")
+        )
+    ),
+)
+def test_creatures(seed):
+    outside = {}
+    for model in ("shortcut", "clean"):
+        lab = load_lab("monsters", model=model, seed=seed, n=16)
+        x, t = lab.inputs, lab.targets
+        maps = {"saliency": saliency(lab.model, x, t).amax(dim=1)}
+        for name, start in {
+            "grey": 0 * x,
+            "black": 0 * x - 1,
+            "white": 0 * x + 1,
+            "blurred": judge.blur(x),
+        }.items():
+            maps[name] = integrated_gradients(lab.model, x, t, baselines=start, n_steps=6).sum(dim=1).abs()
+        outside[model] = {name: judge.energy_in_mask(m, ~lab.masks) for name, m in maps.items()}
+    return {n: judge.paired(outside["shortcut"][n], outside["clean"][n]).mean for n in outside["clean"]}
+
+
+@claim(
+    "§10",
+    "With a random last layer the map changes, and something remains when all layers are random.",
+    shown="0.64 and 0.25",
+    holds=lambda v: (
+        (v["last layer"] < 0.8).all()
+        and (v["all layers"] > 0.05).all()
+        and (v["all layers"] < v["last layer"]).all()
+    ),
+)
+def test_random_weights(seed):
+    lab = load_lab("scenes", seed=seed, n=16)
+    cascade = list(judge.randomize_cascade(lab.model, seed=seed))
+    before, last, every = (
+        saliency(network, lab.inputs, lab.targets).amax(dim=1)
+        for network in (lab.model, cascade[0][1], cascade[-1][1])
+    )
+    return {
+        "last layer": judge.rank_correlation(last, before).mean().item(),
+        "all layers": judge.rank_correlation(every, before).mean().item(),
+    }
+
+
+@claim(
+    "§7",
+    "Asked for one of two objects, Grad-CAM points better than saliency and Integrated Gradients.",
+    shown="0.96 against 0.70 and 0.80",
+    holds=lambda v: v["− saliency"].min() > 0 and v["− IG"].mean() > 0,
+)
+def test_grad_cam_points_best(seed):
+    lab = load_lab("scenes", seed=seed, n=15, n_objects=2)
+    inputs, classes, truth = (
+        lab.inputs.repeat_interleave(2, dim=0),
+        lab.targets.flatten(),
+        lab.masks.flatten(0, 1),
+    )
+    maps = (
+        upsample(grad_cam(lab.model, inputs, classes, lab.layer), truth.shape[-2:]),
+        saliency(lab.model, inputs, classes).amax(dim=1),
+        integrated_gradients(lab.model, inputs, classes, n_steps=8).sum(dim=1).abs(),
+    )
+    cam, plain, ig = (judge.pointing_game(m, truth, tolerance=5) for m in maps)
+    return {"− saliency": judge.paired(cam, plain).mean, "− IG": judge.paired(cam, ig).mean}
