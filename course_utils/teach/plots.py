@@ -164,6 +164,11 @@ def bare(ax: Axes) -> None:
     ax.spines[:].set_visible(False)
 
 
+def framed(ax: Axes) -> None:
+    """A thin frame, so that a picture on white does not run into the page."""
+    ax.spines[:].set(visible=True, color="#c9cfd4", linewidth=0.6)
+
+
 def show_images(
     images: Sequence[np.ndarray],
     titles: Sequence[str] | None = None,
@@ -182,6 +187,7 @@ def show_images(
             ax.remove()
             continue
         ax.imshow(images[i])
+        framed(ax)
         if titles:
             ax.set_title(titles[i], fontsize=10)
     if title:
@@ -254,6 +260,7 @@ def show_maps(
     figure, axes = grid(len(images), len(maps) + 1, width=width, ratio=height / breadth)
     for i, image in enumerate(images):
         axes[i, 0].imshow(image)
+        framed(axes[i, 0])
         if labels:
             axes[i, 0].set_ylabel(labels[i], fontsize=10)
         for ax, (name, heat) in zip(axes[i, 1:], maps.items(), strict=True):
