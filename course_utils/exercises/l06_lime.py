@@ -1,5 +1,5 @@
-"""The exercises of lesson 06: a kernel, fidelity on new questions, how answers settle, a published bug, stability,
-SP-LIME.
+"""The exercises of lesson 06 and its companions: the lime package's colours, how answers settle, stability, a
+published bug; a kernel, fidelity on new questions; SP-LIME.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def _closeness(pictures: np.ndarray, width: float) -> np.ndarray:
 
 
 def _euclidean_closeness(pictures: np.ndarray, width: float) -> np.ndarray:
+    pictures = np.asarray(pictures, float)
     distance = np.sqrt(((pictures - pictures[0]) ** 2).sum(axis=(1, 2, 3)))
     return np.exp(-(distance**2) / (2 * width**2))
 
@@ -39,14 +40,37 @@ def _centred_closeness(pictures: np.ndarray, width: float) -> np.ndarray:
     return _closeness(pictures - pictures.mean(axis=(1, 2, 3), keepdims=True), width)
 
 
+def _overflowing_closeness(pictures: np.ndarray, width: float) -> np.ndarray:
+    flat = pictures.reshape(len(pictures), -1)
+    lengths = np.linalg.norm(flat, axis=1)
+    return np.exp(-((1 - flat @ flat[0] / (lengths * lengths[0])) ** 2) / (2 * width**2))
+
+
+def _one_length(pictures: np.ndarray, width: float) -> np.ndarray:
+    flat = np.asarray(pictures, float).reshape(len(pictures), -1)
+    return np.exp(-((1 - flat @ flat[0] / (flat[0] @ flat[0])) ** 2) / (2 * width**2))
+
+
+def _pixel_by_pixel(pictures: np.ndarray, width: float) -> np.ndarray:
+    pictures = np.asarray(pictures, float)
+    lengths = np.linalg.norm(pictures, axis=3)
+    cosine = (pictures * pictures[0]).sum(axis=3) / (lengths * lengths[0])
+    return np.exp(-((1 - cosine.mean(axis=(1, 2))) ** 2) / (2 * width**2))
+
+
 def _closeness_cases() -> list[tuple[np.ndarray, float]]:
-    """A picture and copies in which some rows were painted grey."""
+    """A picture and copies in which some rows were painted grey; the last pictures are bytes, as in the lesson."""
     rng = np.random.default_rng(0)
     cases = []
-    for n, size, width in ((6, 5, 0.25), (9, 8, 0.1), (4, 6, 1.0)):
+    for n, size, width, kind in (
+        (6, 5, 0.25, float),
+        (9, 8, 0.1, float),
+        (4, 6, 1.0, float),
+        (7, 6, 0.25, np.uint8),
+    ):
         pictures = np.repeat(rng.random((1, size, size + 1, 3)), n, axis=0)
         pictures[1:][rng.random((n - 1, size)) < 0.5] = 0.5
-        cases.append((pictures, width))
+        cases.append((pictures if kind is float else (1 + 254 * pictures).astype(np.uint8), width))
     return cases
 
 
@@ -55,7 +79,8 @@ closeness = Exercise(
     difficulty=1,
     minutes=8,
     hints=(
-        "Make one long row of each picture: `pictures.reshape(len(pictures), -1)`.",
+        "Make one long row of each picture: `pictures.reshape(len(pictures), -1).astype(float)`. Pictures are often of the type "
+        "uint8, whose numbers end at 255.",
         "The cosine of two rows a and b is `(a @ b) / (norm(a) * norm(b))`, with `np.linalg.norm`. The first row is the picture itself.",
         "The distance is 1 minus that cosine. Then `np.exp(-distance**2 / (2 * width**2))`.",
     ),
@@ -73,6 +98,19 @@ closeness = Exercise(
         "euclidean": Mistake(
             _euclidean_closeness,
             "this is the Euclidean distance, which grows with the number of pixels. The cosine looks at the angle only.",
+        ),
+        "overflow": Mistake(
+            _overflowing_closeness,
+            "your products overflow when the pictures are of the type uint8, whose numbers end at 255. Turn them into "
+            "floats first: `pictures.astype(float)`.",
+        ),
+        "one length": Mistake(
+            _one_length,
+            "you divide by the length of the original twice: each picture has a length of its own.",
+        ),
+        "pixel by pixel": Mistake(
+            _pixel_by_pixel,
+            "you took the cosine of each pixel's colours and averaged. Asked for is one angle between two long rows.",
         ),
         "centred": Mistake(
             _centred_closeness,
@@ -146,6 +184,25 @@ def _old_mean(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: 
     return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:], mean)
 
 
+def _squared_correlation(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    return float(np.corrcoef(outputs[half:], intercept + masks[half:] @ coefficients)[0, 1] ** 2)
+
+
+def _mean_of_all(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    mean = np.average(outputs, weights=weights)
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:], mean)
+
+
+def _halves_swapped(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[half:], outputs[half:], weights[half:])
+    return _r2(outputs[:half], intercept + masks[:half] @ coefficients, weights[:half])
+
+
 def _fresh_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, Fit]]:
     rng = np.random.default_rng(1)
     cases = []
@@ -189,9 +246,92 @@ fresh = Exercise(
             _old_mean,
             "g is compared with the mean of the first half: asked for is the mean of the half that you test on.",
         ),
+        "squared correlation": Mistake(
+            _squared_correlation,
+            "the squared correlation forgives a wrong scale and a wrong intercept; R² counts the errors themselves.",
+        ),
+        "mean of all": Mistake(
+            _mean_of_all,
+            "g is compared with the mean of all questions: asked for is the mean of the half that you test on.",
+        ),
+        "halves swapped": Mistake(
+            _halves_swapped,
+            "you fit on the second half and test on the first: it is the other way round.",
+        ),
         "plain mean": Mistake(
             _plain_mean,
             "g is compared with the plain mean of the outputs: take the weighted mean, `np.average(…, weights=…)`.",
+        ),
+    },
+)
+
+
+def _green_red(coefficients: np.ndarray, num_features: int, min_weight: float) -> np.ndarray:
+    strongest = np.argsort(-np.abs(coefficients), kind="stable")[:num_features]
+    colours = np.zeros(len(coefficients), int)
+    colours[strongest] = np.sign(coefficients[strongest])
+    colours[np.abs(coefficients) < min_weight] = 0
+    return colours
+
+
+def _largest_signed(coefficients: np.ndarray, num_features: int, min_weight: float) -> np.ndarray:
+    chosen = np.zeros(len(coefficients), bool)
+    chosen[np.argsort(-coefficients, kind="stable")[:num_features]] = True
+    return np.where(chosen & (np.abs(coefficients) >= min_weight), np.sign(coefficients), 0).astype(int)
+
+
+def _green_red_cases() -> list[tuple[np.ndarray, int, float]]:
+    """One coefficient is exactly `min_weight` and is kept; in the last case nothing is strong enough."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for d, num_features, min_weight in ((8, 5, 0.05), (30, 11, 0.1), (12, 4, 0.25), (6, 6, 0.0)):
+        coefficients = rng.normal(0, 0.15, d)
+        coefficients[rng.integers(d)] = 2 * coefficients.min()  # the strongest speaks against
+        if min_weight:
+            coefficients[np.argsort(-np.abs(coefficients))[num_features - 2]] = min_weight
+        cases.append((coefficients, num_features, min_weight))
+    return [*cases, (rng.normal(0, 0.001, 9), 5, 0.05)]
+
+
+green_red = Exercise(
+    name="green_red",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "The strongest superpixels are those with the largest *absolute* coefficients: `np.argsort(-np.abs(coefficients))`.",
+        "Start with zeros. Give the first `num_features` of that order the sign of their coefficient (`np.sign`).",
+        "Set back to 0 where `np.abs(coefficients) < min_weight`.",
+    ),
+    reference=_green_red,
+    cases=_green_red_cases,
+    mistakes={
+        "colours of the course": Mistake(
+            lambda c, n, m: -_green_red(c, n, m),
+            "the colours are exchanged: the package's green (+1) speaks for the class, its red (−1) against it.",
+        ),
+        "signed order": Mistake(
+            _largest_signed,
+            "you sort by the signed coefficient, so what speaks against the class is never among the strongest.",
+        ),
+        "no minimum": Mistake(
+            lambda c, n, m: _green_red(c, n, 0.0),
+            "superpixels whose coefficient is smaller than `min_weight` get a colour all the same.",
+        ),
+        "all above": Mistake(
+            lambda c, n, m: _green_red(c, len(c), m),
+            "you colour everything above `min_weight`: at most `num_features` superpixels get a colour.",
+        ),
+        "signed minimum": Mistake(
+            lambda c, n, m: np.maximum(_green_red(c, n, m), 0),
+            "you compare the signed coefficient with `min_weight`, so nothing is ever red: take its absolute value.",
+        ),
+        "strictly above": Mistake(
+            lambda c, n, m: np.where(np.abs(c) > m, _green_red(c, n, m), 0),
+            "a coefficient of exactly `min_weight` is kept: only what is smaller goes.",
+        ),
+        "weights, not signs": Mistake(
+            lambda c, n, m: np.abs(_green_red(c, n, m)) * c,
+            "the superpixels are the right ones, but you give back their coefficients: +1, −1 and 0 are asked for.",
         ),
     },
 )
@@ -223,7 +363,7 @@ settles = Question(
     mistakes={
         "not a word": Mistake(
             lambda answer, spread: answer not in _SHRINKS,
-            'answer with one of the words "unchanged", "half" or "quarter".',
+            'it is not one of the words "unchanged", "half" and "quarter".',
             example=lambda spread: "double",
         ),
         "quarter": Mistake(
@@ -284,12 +424,29 @@ def _grey_instead(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, gre
     return np.where((_hide(image, segments, mask, -1.0) == -1.0).any(axis=2), grey, image.mean(axis=2))
 
 
+def _by_appearance(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float) -> np.ndarray:
+    hidden = image.copy()
+    for value, on in zip(dict.fromkeys(segments.ravel().tolist()), mask, strict=True):
+        if on == 0:
+            hidden[segments == value] = grey
+    return hidden
+
+
+def _by_area(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float) -> np.ndarray:
+    hidden = image.copy()
+    values, counts = np.unique(segments, return_counts=True)
+    for value, on in zip(values[np.argsort(-counts, kind="stable")], mask, strict=True):
+        if on == 0:
+            hidden[segments == value] = grey
+    return hidden
+
+
 def _hide_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-    """Labels that start at 0, at 1, and labels with gaps."""
+    """Labels that start at 0, at 1, and labels with gaps; the stripes stand in any order."""
     rng = np.random.default_rng(2)
     cases = []
-    for size, labels in ((6, [0, 1, 2, 3]), (8, [1, 2, 3, 4, 5]), (10, [2, 5, 6, 9])):
-        stripes = np.sort(np.append(labels, rng.choice(labels, size - len(labels))))
+    for size, labels in ((6, [0, 1, 2, 3]), (8, [1, 2, 3, 4, 5]), (10, [2, 5, 6, 9]), (9, [-3, 0, 4, 12])):
+        stripes = rng.permutation(np.append(labels, rng.choice(labels, size - len(labels))))
         segments = np.tile(stripes[:, None], (1, size + 1))
         mask = np.arange(len(labels)) % 2  # the first is hidden …
         mask[-1] = 0  # … and the last
@@ -300,7 +457,7 @@ def _hide_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
 hide = Exercise(
     name="hide",
     difficulty=2,
-    minutes=10,
+    minutes=8,
     hints=(
         "Try it with `segments` that hold the labels 1, 2, 3 and with the mask [1, 1, 0]. Which pixels change?",
         "The *position* in the mask is 0, 1, 2; the *labels* in the picture are 1, 2, 3. Nothing in the code connects the two.",
@@ -317,6 +474,14 @@ hide = Exercise(
         "gaps": Mistake(
             _gaps_forgotten,
             "labels may have gaps: counting up from the smallest label misses those behind a gap.",
+        ),
+        "order of appearance": Mistake(
+            _by_appearance,
+            "your labels are in the order in which they appear in the picture: the j-th switch belongs to the j-th smallest label.",
+        ),
+        "order of area": Mistake(
+            _by_area,
+            "your labels are sorted by how many pixels they have: the j-th switch belongs to the j-th smallest label.",
         ),
         "in place": Mistake(
             _in_place,
@@ -362,7 +527,7 @@ def _stability_cases() -> list[tuple[np.ndarray]]:
 stability = Exercise(
     name="stability",
     difficulty=2,
-    minutes=10,
+    minutes=8,
     hints=(
         "`itertools.combinations(chosen, 2)` gives every pair of rows once.",
         "What two rows have in common is `(a & b).sum()`. Divide by K, the number of features a row chooses.",
@@ -377,6 +542,14 @@ stability = Exercise(
         ),
         "jaccard": Mistake(
             _jaccard, "you divide by the features that either of the two chose: VSI divides by K."
+        ),
+        "divided by d": Mistake(
+            lambda chosen: _stability(chosen) * chosen.sum(axis=1).max() / chosen.shape[1],
+            "you divide by the number of all features: divide by K, the number that one explanation chooses.",
+        ),
+        "neighbours": Mistake(
+            lambda chosen: float((chosen[1:] & chosen[:-1]).sum(axis=1).mean() / chosen.sum(axis=1).max()),
+            "you compare each explanation only with the next one: take all pairs.",
         ),
         "all features": Mistake(
             _share_of_all,
