@@ -5,14 +5,14 @@ VENV := .venv/Scripts/python.exe
 else
 VENV := .venv/bin/python
 endif
-ENVIRONMENT := $(PYTHON) course_utils/authoring/environment.py
+ENVIRONMENT := $(PYTHON) scripts/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
 .PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench lock environment
 
 help:
-	@echo "make lab        build the environment if needed, then open the lessons in JupyterLab"
+	@echo "make lab        build the environment if needed, then open your copies of the lessons (workbook/)"
 	@echo "make test       every test and every notebook"
 	@echo "make lessons    build all notebooks from their sources, or one: make lessons LESSON=04_grad_cam"
 	@echo "make text       put changed Markdown into the notebooks, without running them"

@@ -1,1 +1,1 @@
-"""For authors: the environment, and the editions of a lesson made from its one source."""
+"""For authors: the editions of a lesson, made from its one source."""

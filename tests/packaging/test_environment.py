@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environment
 import pytest
-
-from course_utils.authoring import environment
+import workbook
 
 
 @pytest.fixture
@@ -149,12 +149,61 @@ def test_an_unknown_word_is_one_line(place, capsys):
     assert "unknown argument labs" in one_line(capsys)
 
 
-def test_lab_opens_the_table_of_lessons(place, monkeypatch):
+@pytest.fixture
+def lab(place, monkeypatch):
+    """The place with one lesson in it, and what would have been started as (command, folder, variables)."""
+    folder, _ = place
+    monkeypatch.setattr(environment, "NOTEBOOKS", str(folder / "notebooks"))
+    monkeypatch.setattr(environment, "WORKBOOK", str(folder / "workbook"))
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "00_contents.ipynb").write_text('{"cells": []}')
     started = []
-    monkeypatch.setattr(environment.subprocess, "call", lambda command, **more: started.append(command) or 0)
+
+    def call(command, cwd, env):
+        started.append((command, cwd, env))
+        return 0
+
+    monkeypatch.setattr(environment.subprocess, "call", call)
+    return folder, started
+
+
+def test_lab_opens_the_table_of_lessons_in_the_learners_own_folder(lab, capsys):
+    folder, started = lab
     assert environment.main(["lab"]) == 0
-    assert started[0][1:4] == ["-m", "jupyter", "lab"]
-    assert started[0][-1].endswith("/lab/tree/notebooks/00_contents.ipynb")
+    ((command, cwd, _),) = started
+    assert command[1:4] == ["-m", "jupyter", "lab"]
+    assert command[-1].endswith("/lab/tree/00_contents.ipynb")
+    assert "--ServerApp.log_level=WARN" in command
+    assert cwd == str(folder / "workbook")
+    assert (folder / "workbook" / "00_contents.ipynb").exists()
+    assert len(capsys.readouterr().out.splitlines()) <= 4
+
+
+def test_lab_here_builds_nothing(lab, place):
+    assert environment.main(["lab", "here"]) == 0
+    assert place[1] == []
+    assert lab[1][0][0][0] == sys.executable
+
+
+def test_a_home_that_is_not_writable_is_replaced(lab, monkeypatch):
+    folder, started = lab
+    monkeypatch.setenv("HOME", str(folder / "nowhere"))
+    monkeypatch.setenv("USERPROFILE", str(folder / "nowhere"))
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    monkeypatch.setenv("IPYTHONDIR", "chosen by the user")
+    environment.main(["lab"])
+    variables = started[0][2]
+    inside = str(folder / "workbook" / ".jupyter")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
+        assert variables[name].startswith(inside)
+        assert Path(variables[name]).is_dir()
+    assert variables["IPYTHONDIR"] == "chosen by the user"
+
+
+def test_a_workbook_that_cannot_be_written_is_one_line(lab, capsys):
+    (lab[0] / "workbook").write_text("a file in its place")
+    assert environment.main(["lab"]) == 1
+    assert "cannot write to the folder workbook" in one_line(capsys)
 
 
 def test_this_python_fits_and_is_found():
@@ -163,11 +212,12 @@ def test_this_python_fits_and_is_found():
     assert environment.fits(version)
 
 
-def test_an_old_python_can_read_the_script():
+@pytest.mark.parametrize("module", [environment, workbook])
+def test_an_old_python_can_read_the_script(module):
     """No syntax that an old Python 3 would stumble over before it can say that it is too old."""
-    tree = ast.parse(Path(environment.__file__).read_text(encoding="utf-8"), feature_version=(3, 7))
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"), feature_version=(3, 7))
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match)
     assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert imported <= set(sys.stdlib_module_names)
+    assert imported <= {*sys.stdlib_module_names, "workbook"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -1,7 +1,8 @@
 """Build the environment `.venv` from requirements.lock, or find that it is there; start what was asked for.
 
-    python3 course_utils/authoring/environment.py          build .venv when it is missing or out of date
-    python3 course_utils/authoring/environment.py lab      and open JupyterLab on the table of lessons
+    python3 scripts/environment.py             build .venv when it is missing or out of date
+    python3 scripts/environment.py lab         and open the learner's copies of the lessons in JupyterLab
+    python3 scripts/environment.py lab here    open them with this Python (conda), and build nothing
 
 Standard library only, and no syntax newer than Python 3.4: an old interpreter must be able to say that it is
 too old. When the environment is up to date, nothing here touches the network.
@@ -13,13 +14,19 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import workbook
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
 STAMP = os.path.join(VENV, "course.stamp")
-CONTENTS = "/lab/tree/notebooks/00_contents.ipynb"
+NOTEBOOKS = os.path.join(ROOT, "notebooks")
+WORKBOOK = os.path.join(ROOT, "workbook")
+CONTENTS = "/lab/tree/00_contents.ipynb"
+SETTINGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab_settings")
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 DISK_BYTES = 8 * 10**9
@@ -35,11 +42,12 @@ class Problem(Exception):
 
 def main(arguments):
     try:
-        python = ensure_environment()
-        if arguments == ["lab"]:
-            return open_lab(python)
+        if arguments not in ([], ["lab"], ["lab", "here"]):
+            unknown = [word for word in arguments if word not in ("lab", "here")] or arguments
+            raise Problem("unknown argument %s: leave it out, or say `lab`" % unknown[0])
+        python = sys.executable if "here" in arguments else ensure_environment()
         if arguments:
-            raise Problem("unknown argument %s: leave it out, or say `lab`" % arguments[0])
+            return open_lab(python)
     except Problem as problem:
         print("error: %s" % problem, file=sys.stderr)
         return 1
@@ -97,14 +105,37 @@ def installer(python, uv):
 
 
 def open_lab(python):
-    """JupyterLab on the table of lessons. Ends when the user ends it."""
-    command = [python, "-m", "jupyter", "lab"]
+    """JupyterLab on the learner's copies of the lessons. Ends when the user ends it."""
+    try:
+        for line in workbook.update(NOTEBOOKS, WORKBOOK):
+            say(line)
+    except OSError as error:
+        raise Problem("cannot write to the folder workbook: %s" % error)
+    command = [python, "-m", "jupyter", "lab", "--ServerApp.log_level=WARN"]
+    command += ["--LabApp.log_level=WARN"]
     command += ["--LabApp.extension_manager=readonly"]  # the other one asks a package index
+    command += ["--LabApp.app_settings_dir=%s" % SETTINGS]
     command += ["--ServerApp.use_redirect_file=False"]  # which some packaged browsers may not read
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]  # in a container
     command += ["--LabApp.default_url=%s" % CONTENTS]
-    return subprocess.call(command, cwd=ROOT, env=environment())
+    say("opening the lessons in a browser; to end, press Control-C here twice")
+    return subprocess.call(command, cwd=WORKBOOK, env=dict(private_folders(), **environment()))
+
+
+def private_folders():
+    """Where Jupyter, IPython and matplotlib may write when the user's own folder is not writable."""
+    try:
+        with tempfile.TemporaryFile(dir=os.path.expanduser("~")):
+            return {}
+    except OSError:
+        say("your home folder is not writable: settings go to workbook/.jupyter")
+    names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR"]
+    names += ["XDG_CACHE_HOME"]
+    folders = {name: os.path.join(WORKBOOK, ".jupyter", name.lower()) for name in names}
+    for folder in folders.values():
+        os.makedirs(folder, exist_ok=True)
+    return folders
 
 
 def find_python():
