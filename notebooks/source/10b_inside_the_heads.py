@@ -66,10 +66,10 @@ figure, axes = plt.subplots(2, 4, figsize=(10, 5.2))
 limit = float(np.quantile(np.abs(stops[2].values), 0.98))
 for number, (ax, stop) in enumerate(zip(axes.flat, stops, strict=False)):
     labels = tokens if number % 4 == 0 else [""] * len(tokens)
-    last = number == len(stops) - 1
-    pictures.show_states(ax, stop.values, labels, limit=limit, colorbar=last)
+    pictures.show_states(ax, stop.values, labels, limit=limit)
     ax.set_title(stop.name.replace(": think, add", ""), fontsize=10)
 axes.flat[-1].axis("off")
+figure.colorbar(axes.flat[0].images[0], ax=axes.flat[-1], fraction=0.1, extend="both")
 figure.supxlabel("the 384 numbers of a state", fontsize=11)
 plots.show(
     "Seven panels of states. The row of [CLS] is blank but for one column in the lower layers, and filled in the last one."

@@ -47,13 +47,15 @@ def drawn(seed, n, name="reviews_heldout"):
     return list(np.random.default_rng(seed).choice(texts[: len(texts) // 2], n, replace=False))
 
 
-def found(seed, model, n=24):
+@functools.cache
+def found(seed, model, n=16):
     """For each method: the share of turned reviews in which the planted word has the largest value."""
     trigger, asked = lab_of("trigger"), lab_of(model)
     random = np.random.default_rng(seed)
-    plain = [t for t in negative_reviews(seed, 3 * n) if trigger.predict([t])[0, 1] < 0.5]
+    made = negative_reviews(seed, 2 * n)
+    plain = [t for t, p in zip(made, trigger.predict(made)[:, 1], strict=True) if p < 0.5]
     planted = [shared.plant(t, trigger.trigger, random.integers(2, len(t.split()) - 1)) for t in plain]
-    turned = [t for t in planted if trigger.predict([t])[0, 1] > 0.5][:n]
+    turned = [t for t, p in zip(planted, trigger.predict(planted)[:, 1], strict=True) if p > 0.5][:n]
     hits = {}
     for text in turned:
         words, values = shared.from_inside(asked, text, 1, n_steps=3)
@@ -100,7 +102,7 @@ def test_asking_for_the_class_finds_the_word(seed):
     holds=lambda v: min(row.min() for row in v.values()) > 0.3,
 )
 def test_the_twin_is_told_apart(seed):
-    ours, twin = found(seed, "trigger", 16), found(seed, "trigger_clean", 16)
+    ours, twin = found(seed, "trigger"), found(seed, "trigger_clean")
     return {name: ours[name] - twin[name] for name in ("attention × gradient", "Integrated Gradients")}
 
 
