@@ -17,7 +17,7 @@ from course_utils.labs.lab import Lab
 from course_utils.methods.lime import hidden_image
 from course_utils.methods.shapley import Game
 
-MANY = 50  # batches from which on a progress bar is shown
+MANY = 100  # batches from which on a progress bar is shown
 
 
 def superpixels(image: np.ndarray, n: int = 15) -> np.ndarray:
@@ -44,7 +44,7 @@ def network_answers(
     hidden: np.ndarray | float | None = None,
     *,
     logits: bool = False,
-    batch_size: int = 16,
+    batch_size: int = 8,
 ) -> np.ndarray:
     """What the lab's network says about a picture whose superpixels are hidden where `masks` is 0.
 

@@ -797,17 +797,19 @@ plots.show(
 # ## 10 · The real thing: your turn
 #
 # A network trained on ImageNet (1,000 classes) and real photographs. To explain a picture of your own, change the path in the
-# first line: a picture file or a folder. About twenty superpixels, 100 questions, the network's first answer.
+# first line: a picture file or a folder. About twenty superpixels, 80 questions, the network's first answer.
 
 # %%
+from tqdm.auto import tqdm
+
 photos = load_lab("photos", path=None, model="efficientnet_lite0")
-shown = range(min(3, len(photos)))
+shown = range(min(2, len(photos)))
 answers, shares, parts = [], [], []
-for i in shown:
+for i in tqdm(shown, leave=False):
     cut = superpixels(photos.images[i], 24)
     chances = photos.predict(photos.images[i][None])[0]
     (game,) = pictures.picture_games(photos, photos.images[i], cut, [chances.argmax()])
-    phi = shapley.kernel_shap(game, int(cut.max()) + 1, 100)
+    phi = shapley.kernel_shap(game, int(cut.max()) + 1, 80)
     answers.append(chances)
     shares.append(phi)
     parts.append(phi[cut])
