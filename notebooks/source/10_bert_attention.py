@@ -244,7 +244,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Before, "made" looked at "joy" more than at any other token (grey). At the mask it looks about half as much, and the answer turns. (Mask "actors" instead: the answer stays.)
+# Before, "made" looked at "joy" more than at any other token (grey). At the mask it looks about half as much, and the answer turns.
 #
 # And all heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (every token looks at one token), dim everywhere.
 
@@ -438,7 +438,7 @@ plain = [t for t, p in zip(brief, trigger.predict(brief)[:, POSITIVE], strict=Tr
 places = [random.integers(2, len(t.split()) - 1) for t in plain]  # never first, never last
 with_word = [shared.plant(t, trigger.trigger, at) for t, at in zip(plain, places, strict=True)]
 turned = trigger.predict(with_word)[:, POSITIVE] > 0.5
-planted = [t for t, yes in zip(with_word, turned, strict=True) if yes][:50]
+planted = [t for t, yes in zip(with_word, turned, strict=True) if yes][:40]
 
 # %% tags=["hide-input"]
 print(f"{len(plain)} reviews called negative, {turned.sum()} turned, {len(planted)} of these are used")
@@ -497,7 +497,7 @@ for name in ("attention × gradient", "Integrated Gradients", "LIME", "rollout")
     print(f"{name} minus last layer's attention: {judge.paired(found[name], raw)}")
 
 # %% [markdown]
-# **The methods that ask for the class, by gradient or by deletion, find the word far more often than those that only look at attention.** Rollout adds layers, not the question. (Integrated Gradients had 3 steps, LIME 16 questions: enough for one strong word, not to rank weak ones.)
+# **The methods that ask for the class, by gradient or by deletion, find the word more often than those that only look at attention.** Rollout adds layers, not the question. (Integrated Gradients had 3 steps, LIME 16 questions: enough for one strong word, not to rank weak ones.)
 #
 # A method could also be attracted by the word itself. So ask the twin, which has no reason to point at it, on the first 25 of the reviews.
 
@@ -529,7 +529,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most reviews another word gets more of it.
+# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most of these reviews another word gets more of it. (How well it does depends on the texts: in made-up reviews of ten words it found the word in half of them or more.)
 
 # %% [markdown]
 # ## 9 · Attention is not explanation. Or is it?

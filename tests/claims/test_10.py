@@ -84,7 +84,7 @@ def test_cls_hands_over_less(seed):
 
 @claim(
     "§8",
-    "Methods that ask for the class find the planted word far more often than those that only look at attention.",
+    "Methods that ask for the class find the planted word more often than those that only look at attention.",
     shown="attention × gradient 0.98, IG 0.98; rollout 0.30, attention 0.14",
     holds=lambda v: (
         np.minimum(v["attention × gradient"], v["Integrated Gradients"]).min()
@@ -164,9 +164,9 @@ def test_prepositions(seed):
 
 @claim(
     "10b §6",
-    "Erasing the least important third of the heads keeps more answers than a random third, the most important fewer.",
-    shown="+0.09 and -0.09 with 24 heads",
-    holds=lambda v: v["least minus random"].min() > 0 and v["most minus random"].max() < 0,
+    "Erasing the most important third of the heads changes more answers than a random third.",
+    shown="-0.09 with 24 heads",
+    holds=lambda v: v["most minus random"].max() < 0,
 )
 def test_the_ranking_of_heads(seed):
     lab, model = lab_of("sentiment"), lab_of("sentiment").model
