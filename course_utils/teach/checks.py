@@ -9,12 +9,15 @@ import html
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+from course_utils.teach import progress
+from course_utils.teach.history import is_old
 
 NOT_ATTEMPTED, WRONG, RIGHT = "not attempted", "wrong", "right"
 
@@ -100,6 +103,23 @@ class _Task:
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     _hints_shown: int = field(default=0, init=False, repr=False)
 
+    def check(self, answer: Any, *context: Any) -> Verdict:
+        """Say whether the learner's answer is not attempted, wrong (and why), or right; note what is solved.
+
+        A function is run beside the reference; a value is compared with what the learner's own run says,
+        where `context` is what `expected` needs of that run.
+        """
+        verdict = self._judge(answer, *context)
+        if is_old(self.name, answer):
+            old = "(Your last cell with this name failed, so this is about the version before it.)"
+            return replace(verdict, message=f"{verdict.message} {old}".strip())
+        if verdict.state == RIGHT:
+            progress.note(self)
+        return verdict
+
+    def _judge(self, answer: Any, *context: Any) -> Verdict:
+        raise NotImplementedError
+
     @property
     def stars(self) -> str:
         """The difficulty as three stars, filled ones first."""
@@ -149,7 +169,7 @@ class Exercise(_Task):
     cases: Callable[[], list[tuple]] | None = None
     given: Callable | None = None
 
-    def check(self, answer: Callable | None) -> Verdict:
+    def _judge(self, answer: Callable | None) -> Verdict:
         """Run the learner's function on every case and say what is wrong with it, if anything."""
         if answer is None or answer is ...:
             return self._not_attempted()
@@ -207,7 +227,7 @@ class Question(_Task):
     examples: Callable[[], list[tuple]] | None = None
     tolerance: float = 0.0
 
-    def check(self, answer: Any, *context: Any) -> Verdict:
+    def _judge(self, answer: Any, *context: Any) -> Verdict:
         """Compare the learner's answer with what the learner's own run says."""
         if answer is None or answer is ...:
             return self._not_attempted()
