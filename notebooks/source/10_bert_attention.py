@@ -71,7 +71,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The tones differ, the answers hardly do. (`##` marks a later piece of a rare word. Of twelve short reviews, this is the one whose two pictures differ most.) Keep your guess. Sections 9 and 10 tell how the other picture was made, which one is real, and what that proves.
+# The tones differ, the answers hardly do. (`##` marks a later piece of a rare word. Of twelve short reviews, this is the one whose two pictures differ most.) Sections 9 and 10 tell how the other picture was made, which one is real, and what that proves.
 
 # %% [markdown]
 # ## 2 · The whole model, from a token to the answer
@@ -232,7 +232,7 @@ exercises.padded_head.check(padded_head)
 shared.attention_explorer(lab, text, layer=3, head=9, follow="made", mask="joy")
 
 # %% [markdown]
-# **Predict**, before you look at the still picture below. (Each option opens with a click.)
+# **Predict**, before you look at the still picture below.
 
 # %% tags=["hide-input"]
 exercises.mask_joy
@@ -497,7 +497,7 @@ for name in ("attention × gradient", "Integrated Gradients", "LIME", "rollout")
     print(f"{name} minus last layer's attention: {judge.paired(found[name], raw)}")
 
 # %% [markdown]
-# **The methods that ask for the class, by gradient or by deletion, find the word more often than those that only look at attention.** Rollout adds layers, not the question. (Integrated Gradients had 3 steps, LIME 16 questions: enough for one strong word, not to rank weak ones.)
+# **The methods that ask for the class, by gradient or by deletion, find the word more often than those that only look at attention.** Rollout adds layers, not the question. (Integrated Gradients had 3 steps, LIME 16 questions.)
 #
 # A method could also be attracted by the word itself. So ask the twin, which has no reason to point at it, on the first 25 of the reviews.
 
