@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
 
+from course_utils.judge.agreement.libraries import no_lime_bar
 from course_utils.labs.lab import Lab
 from course_utils.methods import lime
 from course_utils.teach import plots
@@ -28,7 +29,7 @@ def lime_for_all(
     logits: bool = False,
     random_state: int = 0,
 ) -> list[lime.Explanation]:
-    """LIME for several classes: the same questions serve all, since a network answers for all classes at once.
+    """LIME for several classes from the same questions: a network answers for all classes at once.
 
     Equal to `lime.lime_image` for each class by itself. `hidden` as in `lime.hidden_image`.
     """
@@ -45,6 +46,26 @@ def fill_of(picture: np.ndarray, name: str) -> np.ndarray | float | None:
     return {"mean colours": None, "grey": 127, "black": 0, "white": 255}[name]
 
 
+def package_picture(
+    predict: Callable, image: np.ndarray, target: int, segments: np.ndarray, **options: object
+) -> np.ndarray:
+    """What the `lime` package draws after 200 questions: `get_image_and_mask(target, **options)`."""
+    from lime.lime_image import LimeImageExplainer
+
+    with no_lime_bar():
+        found = LimeImageExplainer(random_state=0).explain_instance(
+            image, predict, labels=(target,), num_samples=200, segmentation_fn=lambda _: segments
+        )
+    return found.get_image_and_mask(target, **options)[0]
+
+
+def after_one_draw() -> np.random.RandomState:
+    """Seed 0, after the one number that the `lime` package draws before its masks."""
+    random_state = np.random.RandomState(0)
+    random_state.randint(0, 1000)
+    return random_state
+
+
 def ever_hidden(labels: np.ndarray) -> list[bool]:
     """Which of these labels the `lime` package ever hides: its own code, and a model that only looks on."""
     from lime.lime_image import LimeImageExplainer
@@ -56,14 +77,10 @@ def ever_hidden(labels: np.ndarray) -> list[bool]:
         np.logical_or(changed, (np.array(batch) != picture).any(axis=(0, 3)), out=changed)
         return np.full((len(batch), 2), 0.5)
 
-    LimeImageExplainer(random_state=0).explain_instance(
-        picture,
-        onlooker,
-        hide_color=0,
-        num_samples=64,
-        segmentation_fn=lambda _: labels,
-        progress_bar=False,
-    )
+    with no_lime_bar():
+        LimeImageExplainer(random_state=0).explain_instance(
+            picture, onlooker, hide_color=0, num_samples=64, segmentation_fn=lambda _: labels
+        )
     return [bool(changed[labels == value].any()) for value in np.unique(labels)]
 
 

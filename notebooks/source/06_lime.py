@@ -24,24 +24,26 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: you know what a linear regression is. The other lessons help, but you do not need them.
 #
-# The first cell loads what the whole lesson uses. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them. Our pictures are drawn, so we know which pixel belongs to which object.
+# The first two cells load what the whole lesson uses. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them. Our pictures are drawn, so we know which pixel belongs to which object.
 # We take a scene with two objects, the one about which the network is least decided, and cut it into about thirty patches of similar colour, called [*superpixels*](glossary.md#superpixel).
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from skimage.segmentation import mark_boundaries
 
 from course_utils import judge
 from course_utils.exercises import l06_lime as exercises
 from course_utils.labs import load_lab
 from course_utils.labs.photos import top_answers
-from course_utils.lessons.l06_lime import FILLS, ever_hidden, fill_of, lime_for_all
+from course_utils.lessons import l06_lime as lesson
+from course_utils.lessons.l06_lime import lime_for_all
 from course_utils.methods import lime
+from course_utils.methods.cam import grad_cam, upsample
 from course_utils.teach import plots
 from course_utils.teach.superpixels import all_masks, network_answers, superpixels
 
+# %%
 lab = load_lab("scenes", n_objects=2)
 both = np.take_along_axis(lab.predict(lab.images), lab.targets.numpy(), axis=1)
 scene = int(both.min(axis=1).argmax())
@@ -53,7 +55,7 @@ segments = superpixels(image, 30)
 #
 # Two models tell huskies from wolves. Which of them is called A and which B was drawn by lot, so the code does not tell you. Here are six of the pictures that they were tested on. Which model would you trust?
 
-# %%
+# %% tags=["hide-input"]
 lot = np.random.RandomState(4).permutation(["clean", "shortcut"])
 model_a, model_b = (load_lab("wolves", model=str(name)) for name in lot)
 animals, shown_class = model_a.images, model_a.targets.numpy()
@@ -126,6 +128,8 @@ print(
 )
 
 # %% tags=["hide-input"]
+from skimage.segmentation import mark_boundaries
+
 plots.show_images(
     [image, mark_boundaries(image, segments, color=(1, 1, 1)), lime.hidden_image(image, segments)],
     ["the picture x", "its superpixels", "all of them hidden"],
@@ -267,25 +271,17 @@ print("equal to the steps above:", np.allclose(by_hand, w, atol=1e-5))
 # %% [markdown]
 # ## 4 · The proof: two libraries
 #
-# LIME is random, so to compare two programs number by number, both must ask the *same* questions. The `lime` package draws one number before the masks, so we draw one number and throw it away. The second library is captum, PyTorch's collection of explanation methods. It gets our masks one by one, with the kernel and the ridge of the `lime` package, because its own
+# LIME is random, so to compare two programs number by number, both must ask the *same* questions. The `lime` package draws one number before the masks, so we draw one number and throw it away (`after_one_draw`). The second library is captum, PyTorch's collection of explanation methods. It gets our masks one by one, with the kernel and the ridge of the `lime` package, because its own
 # choices are others. Both calls stand in `course_utils/teach/lime_packages.py`.
 
-# %%
+# %% tags=["nbval-check-output"]
 from course_utils.teach.lime_packages import captum_image, lime_package_image
 
-
-def after_one_draw():
-    rng = np.random.RandomState(0)
-    rng.randint(0, 1000)
-    return rng
-
-
-ours = lime.lime_image(lab.predict, image, target, segments, 100, random_state=after_one_draw())
-mine = my_lime(lab.predict, image, target, segments, 100, rng=after_one_draw())
-package_w = lime_package_image(lab.predict, image, target, segments, 100)
+same = {"image": image, "target": target, "segments": segments}
+ours = lime.lime_image(lab.predict, n_samples=100, random_state=lesson.after_one_draw(), **same)
+mine = my_lime(lab.predict, n_samples=100, rng=lesson.after_one_draw(), **same)
+package_w = lime_package_image(lab.predict, n_samples=100, **same)
 captum_w = captum_image(lab, scene, target, segments, ours.masks)
-
-# %% tags=["nbval-check-output"]
 judge.agreement_table(
     [
         ("your twenty lines", ours.coefficients, mine, "the same"),
@@ -303,17 +299,8 @@ judge.agreement_table(
 # legend before you read any picture of LIME. With `positive_only=True`, its default, the package shows only what speaks for the class.
 
 # %%
-from lime.lime_image import LimeImageExplainer
-
-package = LimeImageExplainer(random_state=0).explain_instance(
-    image,
-    lab.predict,
-    labels=(target,),
-    num_samples=200,
-    segmentation_fn=lambda _: segments,
-    progress_bar=False,
-)
-as_package, mask = package.get_image_and_mask(target, positive_only=False, num_features=11, min_weight=0.05)
+options = {"positive_only": False, "num_features": 11, "min_weight": 0.05}
+as_package = lesson.package_picture(lab.predict, image, target, segments, **options)
 found = lime_for_all(lab, image, [target], segments)[0].coefficients
 
 # %% tags=["hide-input"]
@@ -355,15 +342,13 @@ exercises.green_red.check(green_red)
 # Before a map is drawn, it is divided by its own largest absolute value. The reason: the sizes of maps differ by orders of magnitude from class to class and from picture to picture. On a common scale most of them would look empty. The price: you cannot compare strengths any more, and the map of a class that is *not there* looks as strong as any other. Below, one set of questions,
 # asked for the four classes with the highest probability.
 
-# %%
+# %% tags=["hide-input"]
 p_of = lab.predict(image[None])[0]
 four = np.argsort(-p_of)[:4]
 fits = lime_for_all(lab, image, four, segments)
 of_class = {int(c): fitted.coefficients for c, fitted in zip(four, fits, strict=True)}
 print("largest |w|:", {lab.class_names[c]: round(float(np.abs(v).max()), 4) for c, v in of_class.items()})
-
-# %% tags=["hide-input"]
-figure, axes = plots.grid(2, 4, ratio=1.1, width=8)
+figure, axes = plots.grid(2, 4, ratio=1.03, width=8)
 largest = max(np.abs(v).max() for v in of_class.values())
 for column, (c, v) in enumerate(of_class.items()):
     for row, own in enumerate((True, False)):
@@ -527,8 +512,6 @@ for picture, targets in zip(lab.images[:40], lab.targets[:40], strict=True):
         unseen.append(lime.unseen_r2(fitted))
 
 # %%
-from course_utils.methods.cam import grad_cam, upsample
-
 twice, truth = lab.inputs[:40].repeat_interleave(2, dim=0), lab.masks[:40].flatten(0, 1)
 asked = lab.targets[:40].flatten()
 maps = {
@@ -599,21 +582,29 @@ plots.show(
 # %% [markdown]
 # On the huskies the two models differ: model B's weight lies on the animal; much of model A's lies on the ground, sometimes also on the animal. Now look at the numbers under the maps, and at the wolf in the last row. The next table counts for all 50 pictures. "All hidden" is the probability of the class when the whole picture is grey.
 
-# %%
+# %% tags=["hide-input"]
+import pandas as pd
+
 background = ~model_a.masks[:50]
 nothing = np.full_like(fifty[:1], 127)
 on_ground = {name: judge.energy_in_mask(heat, background) for name, heat in wolf_maps.items()}
+
+rows = []
 for c, kind in enumerate(model_a.class_names):
     which = kinds == c
-    area = float(background[which].float().mean())
-    print(f"{which.sum()} pictures of class {kind}; the background fills {area:.2f} of a picture")
     for name, lab_of_model in (("model A", model_a), ("model B", model_b)):
-        print(
-            f"   {name}: all hidden {lab_of_model.predict(nothing)[0, c]:.2f}, weight on the background "
-            f"{on_ground[name][which].mean():.2f}, median largest |w| "
-            f"{wolf_maps[name][which].abs().amax(dim=(1, 2)).median():.3f}"
+        rows.append(
+            {
+                "": f"{name}, {which.sum()} × {kind}",
+                "P(class), all hidden": lab_of_model.predict(nothing)[0, c],
+                "median of the largest |w|": wolf_maps[name][which].abs().amax(dim=(1, 2)).median().item(),
+                "weight on the background": on_ground[name][which].mean().item(),
+                "area of the background": background[which].float().mean().item(),
+            }
         )
-    print("   A minus B, on the background:", judge.paired(*(on_ground[n][which] for n in wolf_maps)))
+    gap = judge.paired(*(on_ground[name][which] for name in wolf_maps))
+    print(f"{kind}: weight on the background, A minus B: {gap}")
+pd.DataFrame(rows).set_index("").style.format("{:.2f}")
 
 # %% [markdown]
 # How to read it:
@@ -766,8 +757,8 @@ for what in ("probability", "logit"):
 
 # %% tags=["nbval-check-output"]
 from_one = np.repeat(np.arange(1, 5), 4)[:, None].repeat(16, axis=1)  # four stripes: labels 1, 2, 3, 4
-print("labels from 1: stripes that were ever hidden:", ever_hidden(from_one))
-print("labels from 0: stripes that were ever hidden:", ever_hidden(from_one - 1))
+print("labels from 1: stripes that were ever hidden:", lesson.ever_hidden(from_one))
+print("labels from 0: stripes that were ever hidden:", lesson.ever_hidden(from_one - 1))
 
 # %% [markdown]
 # Pass `start_label=0` to SLIC.
@@ -804,14 +795,14 @@ exercises.hide.check(hide)
 # A network has never seen a scene with flat patches. Hide *everything* in five ways, and look at what the network says about nothing. Then explain six scenes, both objects, with each way to hide, and compare with the mean colours: the correlation of the coefficients. The first row says what chance does: mean colours again, with other questions.
 
 # %%
-agreement = {name: [] for name in FILLS}
+agreement = {name: [] for name in lesson.FILLS}
 for i in (scene, 0, 1, 2, 3, 4):
     picture, objects, cut = lab.images[i], lab.targets[i], superpixels(lab.images[i], 30)
     usual = lime_for_all(lab, picture, objects, cut, 100)
-    for name in FILLS:
+    for name in lesson.FILLS:
         seed = 1 if name == "mean colours" else 0
         others = lime_for_all(
-            lab, picture, objects, cut, 100, hidden=fill_of(picture, name), random_state=seed
+            lab, picture, objects, cut, 100, hidden=lesson.fill_of(picture, name), random_state=seed
         )
         pairs = zip(usual, others, strict=True)
         agreement[name] += [np.corrcoef(a.coefficients, b.coefficients)[0, 1] for a, b in pairs]
@@ -821,13 +812,15 @@ for name, values in agreement.items():
     )
 
 # %% tags=["hide-input"]
-everything = np.stack([lime.hidden_image(image, segments, fill_of(image, name)) for name in FILLS])
+everything = np.stack(
+    [lime.hidden_image(image, segments, lesson.fill_of(image, name)) for name in lesson.FILLS]
+)
 beliefs = lab.predict(everything)
 figure = plots.show_images(
     list(everything),
     [
         f"{name}\nsays {lab.class_names[int(p.argmax())]} {p.max():.2f}"
-        for name, p in zip(FILLS, beliefs, strict=True)
+        for name, p in zip(lesson.FILLS, beliefs, strict=True)
     ],
     title="All superpixels hidden: what the network says about nothing",
 )
