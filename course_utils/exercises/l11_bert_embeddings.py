@@ -10,6 +10,41 @@ import numpy as np
 import torch
 
 from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.quiz import quiz
+
+# --- questions that open and close without a kernel -------------------------------------------------------
+
+when_it_leaves = quiz(
+    "In which layer will the answer “bread” first lie apart from all other words?",
+    [
+        "Already in layer 0: it is the only food in the passage.",
+        "In layer 2, when words of like meaning gather.",
+        "In layer 4, when the question finds its sentence.",
+        "In layer 6, just before the answer is given.",
+    ],
+    3,
+    [
+        "In layer 0 a state knows its word and its position, and nothing of the question.",
+        "In layer 2 it lies with other things, such as bees.",
+        "In layer 4 it still lies with the other things.",
+        "The last states are what the answer is read from, so there the chosen tokens have to differ.",
+    ],
+)
+
+which_span_leaves = quiz(
+    "The model answers a question wrongly. Which tokens lie farthest from the rest in the last layer?",
+    [
+        "Those of the right answer: the states know more than the model says.",
+        "Those of the answer that the model gives.",
+        "Neither: a model that is wrong has found nothing.",
+    ],
+    1,
+    [
+        "The right answer moves a little only. See the figure below.",
+        "The states show the decision of the model, not the truth.",
+        "Something leaves nearly always: the model has to answer, and gives no sign of a doubt here.",
+    ],
+)
 
 # --- Euclidean distances ----------------------------------------------------------------------------------
 

@@ -1,0 +1,411 @@
+"""Lesson 11's common ground: reading many texts, scores of word senses, questions on passages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from course_utils import judge
+from course_utils.labs.text import best_span, read_texts
+from course_utils.methods.embeddings import project
+from course_utils.teach import attention_pictures as pictures
+from course_utils.teach import plots
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One text as a model reads it: states `(layers + 1, T, D)`, what the tokenizer recorded, two rows of
+    logits if the model answers questions."""
+
+    states: Tensor
+    record: Any = field(repr=False)
+    logits: tuple[Tensor, ...] = ()
+
+    @property
+    def tokens(self) -> list[str]:
+        """The names of the tokens, without padding."""
+        return self.record.tokens[: self.states.shape[1]]
+
+
+def read(
+    lab: Any,
+    texts: Sequence[Any],
+    *,
+    model: Any = None,
+    batch: int = 16,
+    say: str | None = None,
+    form: Callable[[Tensor], Tensor] = torch.clone,
+) -> list[Reading]:
+    """Read texts, or (question, context) pairs, in batches of like length.
+
+    Args:
+        model: another model with the same tokenizer; None takes the lab's.
+        say: what a progress bar says; None shows no bar.
+        form: what to keep of each text's states.
+    """
+    model = model or lab.model
+    sizes = lab.tokenize(list(texts))["attention_mask"].sum(dim=1)
+    order = sizes.argsort(stable=True).tolist()  # little padding
+    found: list[Any] = [None] * len(texts)
+    for first in tqdm(range(0, len(order), batch), desc=say, leave=False, disable=say is None):
+        rows = order[first : first + batch]
+        tokens = lab.tokenize([texts[i] for i in rows])
+        with torch.no_grad():
+            outputs = model(**tokens, output_hidden_states=True)
+        states = torch.stack(outputs.hidden_states, dim=1).cpu()
+        for row, i in enumerate(rows):
+            length = int(sizes[i])  # the rest is padding: cut it off
+            logits = tuple(
+                outputs[key][row, :length].cpu() for key in ("start_logits", "end_logits") if key in outputs
+            )
+            found[i] = Reading(form(states[row, :, :length]), tokens.encodings[row], logits)
+    return found
+
+
+def place_of(reading: Reading, start: int) -> int:
+    """The number of the token that holds the character `start` of the text."""
+    return reading.record.char_to_token(start)
+
+
+def states_of_words(readings: Sequence[Reading], starts: Sequence[int]) -> Tensor:
+    """The states `(N, layers + 1, D)` of one word in each text, which begins at the character `start`."""
+    return torch.stack([r.states[:, place_of(r, start)] for r, start in zip(readings, starts, strict=True)])
+
+
+def states_of_my_word(
+    lab: Any, word: str, sentences: Mapping[str, Sequence[str]]
+) -> tuple[Tensor, np.ndarray]:
+    """The states `(N, layers + 1, D)` of a word in sentences of one's own, and the sense of each.
+
+    Args:
+        sentences: sense → sentences, each of which holds the word. A word that is cut into pieces gets the
+            mean of its pieces.
+
+    Raises:
+        ValueError: a sentence without the word, fewer than two senses, or fewer than two sentences of one.
+    """
+    if len(sentences) < 2 or min(len(group) for group in sentences.values()) < 2:
+        raise ValueError("give two senses or more, and two sentences or more for each of them")
+    texts = [text for group in sentences.values() for text in group]
+    found = [re.search(rf"\b{re.escape(word.strip())}\b", text, re.IGNORECASE) for text in texts]
+    for text, place in zip(texts, found, strict=True):
+        if place is None:
+            raise ValueError(f"the word {word!r} does not stand in the sentence {text!r}")
+    states = []
+    for reading, place in zip(read(lab, texts), found, strict=True):
+        there = pictures.tokens_of_span(reading.record.offsets[: len(reading.tokens)], *place.span())
+        states.append(reading.states[:, there].mean(dim=1))
+    return torch.stack(states), np.repeat(list(sentences), [len(group) for group in sentences.values()])
+
+
+def untrained_like(model: Any, *, seed: int) -> Any:
+    """The same network with random weights."""
+    from transformers import BertModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return BertModel(model.config, add_pooling_layer=False).eval().to(model.device)
+
+
+def sentence_vectors(lab: Any, texts: Sequence[str], *, say: str | None = None) -> Tensor:
+    """The mean over the tokens of each text, in all layers: `(N, layers + 1, D)`."""
+    found = read(lab, texts, batch=32, say=say, form=lambda states: states.mean(dim=1))
+    return torch.stack([reading.states for reading in found])
+
+
+# --- scores of word senses --------------------------------------------------------------------------------
+
+
+def similarities(x: Tensor, y: Tensor) -> Tensor:
+    """The cosine similarity of each row of x with each row of y, as one product of matrices."""
+    return (x / x.norm(dim=-1, keepdim=True)) @ (y / y.norm(dim=-1, keepdim=True)).transpose(-1, -2)
+
+
+def separation(x: Tensor, senses: np.ndarray) -> float:
+    """How often is a same-sense pair more alike than a mixed-sense pair? 0.5 is guessing."""
+    alike = similarities(x, x)
+    upper = torch.triu(torch.ones_like(alike), 1).bool()
+    same = torch.from_numpy(senses[:, None] == senses[None])
+    inside, mixed = alike[upper & same], alike[upper & ~same]
+    higher, tie = inside[:, None] > mixed[None], inside[:, None] == mixed[None]
+    return (higher.float() + 0.5 * tie.float()).mean().item()
+
+
+def neighbour_right(x: Tensor, senses: np.ndarray) -> np.ndarray:
+    """For each row: has the most similar other row the same sense?"""
+    alike = similarities(x, x).fill_diagonal_(-torch.inf)
+    return senses[alike.argmax(dim=1).numpy()] == senses
+
+
+def share_of_own_sense(x: Tensor, senses: np.ndarray) -> np.ndarray:
+    """For each row: how often a random other row has the same sense; what guessing gets."""
+    same = senses[:, None] == senses[None]
+    return (same.sum(axis=1) - 1) / (len(senses) - 1)
+
+
+def each_word(function: Callable, x: Tensor, words: np.ndarray, senses: np.ndarray) -> np.ndarray:
+    """`function(states, senses)` on the sentences of each word, one word after the other."""
+    which = [np.flatnonzero(words == w) for w in dict.fromkeys(words)]
+    return np.concatenate([np.atleast_1d(function(x[i], senses[i])) for i in which])
+
+
+def layer_curves(ax: Axes, curves: Mapping[str, Any], *, band: bool = True) -> None:
+    """One line a name over the layers, `(N, layers + 1)` values each, with a 95 % interval of the mean."""
+    for (name, values), colour, marker in zip(curves.items(), plots.COLOURS, "osD^vP*X", strict=False):
+        values = np.asarray(values, dtype=float)
+        ax.plot(values.mean(axis=0), marker=marker, color=colour, label=name, markersize=5)
+        if band:
+            low, high = np.array([judge.bootstrap_interval(column) for column in values.T]).T
+            ax.fill_between(range(values.shape[1]), low, high, color=colour, alpha=0.13, linewidth=0)
+        ax.set_xticks(range(values.shape[1]))
+    ax.set(xlabel="layer")
+    ax.grid(axis="y", color="#d9dde0", linewidth=0.8)
+
+
+def draw_two_rulers(x: Tensor, names: Sequence[str], split: float, title: str) -> None:
+    """All distances and all similarities of some states `(N, D)`, side by side; lines after row `split`."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 0.33 * len(names) + 0.9))
+    distances = (x[:, None] - x[None]).square().sum(dim=-1).sqrt()
+    for ax, matrix, what in (
+        (axes[0], distances, "Euclidean distance (blue: far apart)"),
+        (axes[1], similarities(x, x), "cosine similarity (blue: alike)"),
+    ):
+        short = [f"{name[0]}{name.split()[-1]}" for name in names]
+        plots.matrix_plot(matrix, names, short, title=what, decimals=1 if matrix.max() > 2 else 2, ax=ax)
+        ax.axhline(split, color="white", linewidth=2.5)
+        ax.axvline(split, color="white", linewidth=2.5)
+    axes[1].set_yticks([])
+    figure.suptitle(title)
+
+
+def draw_matrices(x: Tensor, senses: np.ndarray) -> tuple[list[float], list[float]]:
+    """Similarities of some states `(N, layers + 1, D)`, sorted by sense, in all layers, and their means.
+
+    Returns:
+        The mean similarity inside the senses, and between them, a number for each layer.
+    """
+    mixed = senses[:, None] != senses[None]
+    off_diagonal = ~np.eye(len(senses), dtype=bool)
+    matrices = [similarities(x[:, n], x[:, n]).numpy() for n in range(x.shape[1])]
+    inside = [float(m[~mixed & off_diagonal].mean()) for m in matrices]
+    across = [float(m[mixed].mean()) for m in matrices]
+    split = int((senses == senses[0]).sum()) - 0.5
+
+    def draw(ax: Axes, panel: int) -> None:
+        if panel == 0:
+            ax.plot(inside, "o-", color=plots.COLOURS[2], label="inside a sense")
+            ax.plot(across, "s-", color=plots.COLOURS[1], label="between senses")
+            ax.set(xticks=range(len(matrices)), xlabel="layer", ylim=(min(across) - 0.03, 1.12), box_aspect=1)
+            ax.legend(fontsize=9, loc="upper right")
+            ax.set_title("mean similarity", fontsize=10)
+            return
+        n = panel - 1
+        ax.imshow(matrices[n], cmap="Blues", vmin=0.5, vmax=1)
+        plots.bare(ax)
+        ax.axhline(split, color="white", linewidth=1.5)
+        ax.axvline(split, color="white", linewidth=1.5)
+        ax.set_title(f"layer {n}: {inside[n]:.2f}, {across[n]:.2f}", fontsize=10)
+
+    pictures.layer_grid(len(matrices) + 1, draw, height=2.55)
+    return inside, across
+
+
+# --- questions on passages --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question on a passage, as one model reads it.
+
+    Attributes:
+        part: numbers of tokens: "question", "passage", "answer" (the right one), "context" (the passage
+            without it), "other" (answers to other questions on the passage), "given" (the model's answer).
+        answer, given: the right answer, and the fine-tuned model's, as text.
+        probability: of the given answer.
+    """
+
+    question: str
+    context: str
+    reading: Reading = field(repr=False)
+    part: dict[str, np.ndarray] = field(repr=False)
+    answer: str
+    given: str
+    probability: float
+
+    @property
+    def hit(self) -> bool:
+        """Does the given answer overlap the right one?"""
+        return np.intersect1d(self.part["given"], self.part["answer"]).size > 0
+
+    @property
+    def inner(self) -> np.ndarray:
+        """The tokens without [CLS] and [SEP]."""
+        return np.concatenate([self.part["question"], self.part["passage"]])
+
+
+def passage(context: str, *questions: tuple[str, str]) -> dict:
+    """A passage with questions and their answers, in the form of the course's collections.
+
+    Raises:
+        ValueError: an answer that does not stand in the passage.
+    """
+    for _, answer in questions:
+        if answer not in context:
+            raise ValueError(f"the answer {answer!r} does not stand in the passage: copy it from there")
+    return {
+        "context": context,
+        "qas": [
+            {"question": q, "answers": [{"text": a, "answer_start": context.index(a)}]} for q, a in questions
+        ],
+    }
+
+
+def course_passages(n_trained: int = 24) -> tuple[list[dict], np.ndarray]:
+    """The held-out passages and some that the model was trained on; and which of them are held out."""
+    held_out = read_texts("passages_heldout")
+    found = [*held_out, *read_texts("passages")[:n_trained]]
+    return found, np.arange(len(found)) < len(held_out)
+
+
+def ask(
+    qa: Any, passages: Sequence[dict], *, others: Sequence[Any] = (), shift: int = 0, say: str | None = None
+) -> list[list[Case]]:
+    """One question on each passage, read by the fine-tuned model and by other models.
+
+    Args:
+        qa: the lab with the model that answers.
+        others: labs with models that read the same, such as the encoder before fine-tuning.
+        shift: 0 asks question n of passage n, 1 question n + 1, and so on (in a circle).
+
+    Returns:
+        A list of cases for each model, the answering one first. `given` is that model's answer everywhere.
+    """
+    asked = [p["qas"][(n + shift) % len(p["qas"])] for n, p in enumerate(passages)]
+    pairs = [(q["question"], p["context"]) for q, p in zip(asked, passages, strict=True)]
+    readings = [
+        read(lab, pairs, say=None if say is None else f"{say}: {lab.name}", batch=8) for lab in (qa, *others)
+    ]
+    cases: list[list[Case]] = [[] for _ in readings]
+    for n, ((question, context), wanted, p) in enumerate(zip(pairs, asked, passages, strict=True)):
+        reading = readings[0][n]
+        length = reading.states.shape[1]
+        sides = np.array([-1 if side is None else side for side in reading.record.sequence_ids[:length]])
+        inside = np.flatnonzero(sides == 1)
+
+        def tokens_of(some: Sequence[dict], reading=reading, inside=inside) -> np.ndarray:
+            spans = [
+                (a["answer_start"], a["answer_start"] + len(a["text"]))
+                for q in some
+                for a in q["answers"][:1]
+            ]
+            offsets = reading.record.offsets
+            return np.array(
+                [t for t in inside if any(offsets[t][0] < e and offsets[t][1] > s for s, e in spans)], int
+            )
+
+        answer = tokens_of([wanted])
+        start, end, probability = best_span(*reading.logits, torch.from_numpy(sides == 1))
+        part = {
+            "question": np.flatnonzero(sides == 0),
+            "passage": inside,
+            "answer": answer,
+            "context": np.setdiff1d(inside, answer),
+            "other": np.setdiff1d(tokens_of([q for q in p["qas"] if q is not wanted]), answer),
+            "given": np.arange(start, end + 1),
+        }
+        given = context[reading.record.offsets[start][0] : reading.record.offsets[end][1]]
+        for of_model, its_readings in zip(cases, readings, strict=True):
+            of_model.append(
+                Case(
+                    question, context, its_readings[n], part, wanted["answers"][0]["text"], given, probability
+                )
+            )
+    return cases
+
+
+def spread_distances(case: Case) -> Tensor:
+    """All distances of the tokens `(layers + 1, T, T)`; 1 is the mean of two tokens of the passage."""
+    distances = torch.cdist(case.reading.states, case.reading.states)
+    inside = case.part["passage"]
+    n = len(inside)
+    usual = distances[:, inside][:, :, inside].sum(dim=(1, 2)) / (n * (n - 1))
+    return distances / usual[:, None, None]
+
+
+def between(distances: Tensor, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """The mean distance of two groups of tokens in each layer `(layers + 1,)`."""
+    return distances[:, one][:, :, two].mean(dim=(1, 2)).numpy()
+
+
+def leaves(case: Case, tokens: np.ndarray) -> float:
+    """The distance of some tokens to the rest of the passage after the last layer, 1 as above."""
+    rest = np.setdiff1d(case.part["passage"], tokens)
+    return float(between(spread_distances(case), tokens, rest)[-1])
+
+
+def in_the_plane(case: Case, layer: int) -> tuple[np.ndarray, float]:
+    """The tokens (without [CLS] and [SEP]) along two principal directions `(T, 2)`, and the share of the
+    variance that is left."""
+    x = case.reading.states[layer, case.inner]
+    points = project(x).numpy()
+    return points, float(points.var(axis=0).sum() / x.var(dim=0, correction=0).sum())
+
+
+def draw_case(ax: Axes, case: Case, layer: int, *, words: str = "all", title: str = "") -> None:
+    """One layer's tokens in the plane; the right answer is bold, crosses mark the model's.
+
+    `words` says which tokens are named: "all", or "question and answer".
+    """
+    points, left = in_the_plane(case, layer)
+    inner, part = case.inner, case.part
+    groups = np.where(np.isin(inner, part["question"]), "question", "passage").astype(object)
+    groups[np.isin(inner, part["answer"])] = "right answer"
+    order = np.argsort([["passage", "question", "right answer"].index(g) for g in groups], kind="stable")
+    names = [
+        case.reading.tokens[t] if words == "all" or g != "passage" else ""
+        for t, g in zip(inner, groups, strict=True)
+    ]
+    size, named = np.ptp(points, axis=0), {}
+    for i in order[::-1]:  # equal words that lie on one another are named once
+        if any((np.abs(points[i] - points[k]) < 0.06 * size).all() for k in named.get(names[i], ())):
+            names[i] = ""
+        else:
+            named.setdefault(names[i], []).append(i)
+    bold = np.flatnonzero(groups[order] == "right answer")
+    pictures.token_map(
+        ax,
+        points[order],
+        [names[i] for i in order],
+        groups=list(groups[order]),
+        bold=bold.tolist(),
+        fontsize=8.5,
+    )
+    given = np.isin(inner, part["given"])
+    ax.plot(*points[given].T, "x", color=plots.INK, markersize=8, label="the model's answer", zorder=1)
+    ax.set_title(f"{title}layer {layer} ({100 * left:.0f} % of the variance)", fontsize=10)
+
+
+def draw_layers(
+    cases: Mapping[str, Case], layers: Sequence[int], *, words: str = "all", height: float = 3.2
+) -> None:
+    """The planes of some layers, two panels a line; `cases`: a model's name for the title → its case."""
+    panels = [(name, case, layer) for name, case in cases.items() for layer in layers]
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(10, height * rows + 0.5), squeeze=False)
+    for ax, (name, case, layer) in zip(axes.flat, panels, strict=False):
+        draw_case(ax, case, layer, words=words, title=name and f"{name}, ")
+    for ax in axes.flat[len(panels) :]:
+        ax.axis("off")
+    handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=9)
