@@ -1,13 +1,120 @@
-"""The exercises of lesson 12: an area, a rank correlation, a published bug, a stubborn map, the detective."""
+"""The exercises of lesson 12: the strongest pixels, an area, a stubborn map, the detective; and of 12c."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
 from course_utils.drawing.collage import KINDS
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.judge.statistics import paired
+from course_utils.labs.detective import truth_of
+from course_utils.teach.checks import RIGHT, Exercise, Mistake, Question, Verdict
+from course_utils.teach.quiz import quiz
+
+which_question = quiz(
+    "A map lies on the watermark, not on the horse. What do you know?",
+    [
+        "The method is bad: it misses the object.",
+        "The network is bad: it reads the watermark.",
+        "Nothing yet: take the watermark out and ask the network again.",
+    ],
+    2,
+    [
+        "Perhaps, but a faithful map of a network that reads the watermark has to lie there.",
+        "Perhaps, but a method that points at the strongest edges would lie there too.",
+        "The mask cannot tell a wrong explanation from a right explanation of a wrong network. The change of the score can.",
+    ],
+)
+
+# --- the strongest pixels go ------------------------------------------------------------------------------
+
+
+def _strongest_cases() -> list[tuple]:
+    """A picture, a map without ties that has negative values, a share, and what takes the place of pixels."""
+    generator = torch.Generator().manual_seed(3)
+    cases = []
+    for shape, share in (
+        ((3, 6, 5), 0.2),
+        ((3, 4, 8), 0.5),
+        ((1, 7, 7), 0.1),
+        ((3, 5, 5), 1.0),
+        ((2, 4, 4), 0.0),
+    ):
+        x = torch.randn(shape, generator=generator)
+        heat = torch.randn(shape[1:], generator=generator)
+        heat[0, 0] = -4.0  # large, and against the class
+        cases.append((x, heat, share, torch.randn(shape, generator=generator)))
+    return cases
+
+
+def _without_strongest(x, heat, share, substrate, *, ascending=False, key=None, count=None):
+    values = heat if key is None else key(heat)
+    order = values.flatten().argsort(descending=not ascending)
+    gone = order[: round(share * heat.numel()) if count is None else count(share, heat)]
+    changed = x.clone()
+    changed.flatten(1)[:, gone] = substrate.flatten(1)[:, gone]
+    return changed
+
+
+def _at_the_maximum(x, heat, share, substrate):
+    """Threshold at a share of the maximum."""
+    return torch.where(heat > (1 - share) * heat.max(), substrate, x)
+
+
+def _one_channel(x, heat, share, substrate):
+    changed = x.clone()
+    changed[0] = _without_strongest(x, heat, share, substrate)[0]
+    return changed
+
+
+without_strongest = Exercise(
+    name="without_strongest",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "How many pixels are that? `share` of all pixels of the map, rounded.",
+        "`heat.flatten().argsort(descending=True)` gives the numbers of the pixels, the strongest first.",
+        "Copy first (`x.clone()`), then `changed.flatten(1)[:, gone] = substrate.flatten(1)[:, gone]`: all channels of these pixels.",
+    ),
+    reference=_without_strongest,
+    cases=_strongest_cases,
+    mistakes={
+        "weakest": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(x, heat, share, substrate, ascending=True),
+            "you took the *weakest* pixels away: sort in descending order.",
+        ),
+        "absolute": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(x, heat, share, substrate, key=torch.abs),
+            "you sorted by the absolute value: a pixel that speaks against the class must go last.",
+        ),
+        "threshold": Mistake(
+            _at_the_maximum,
+            "you cut at a share of the *maximum*: then each map loses another number of pixels, and their curves cannot be compared.",
+        ),
+        "zero": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(x, heat, share, torch.zeros_like(x)),
+            "you put zeros where the pixels were: put the substrate there.",
+        ),
+        "kept": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(substrate, heat, share, x),
+            "you kept the strongest pixels and took the others away: that is insertion.",
+        ),
+        "one channel": Mistake(
+            _one_channel,
+            "you changed the first colour channel only: a pixel is gone when all its channels are.",
+        ),
+        "too many": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(
+                x, heat, share, substrate, count=lambda q, h: round(q * h.numel()) + 1
+            ),
+            "you took one pixel too many: at the share 0 nothing may change.",
+        ),
+        "all": Mistake(lambda x, heat, share, substrate: substrate, "you replaced the whole picture."),
+    },
+)
 
 # --- the area under a curve -------------------------------------------------------------------------------
 
@@ -20,6 +127,9 @@ def _curve_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
         gaps = 0.1 + torch.rand(steps - 1, generator=generator)
         fractions = torch.cat([torch.zeros(1), gaps.cumsum(0) / gaps.sum()])
         cases.append((torch.rand(n, steps, generator=generator), fractions))
+    for low, high in ((0.04, 0.4), (0.2, 1.0)):  # a part of the curve only: its area is smaller, too
+        n, fractions = 3, low + (high - low) * cases[2][1]
+        cases.append((torch.rand(n, len(fractions), generator=generator), fractions))
     return cases
 
 
@@ -31,7 +141,8 @@ def _curve_area(probabilities: torch.Tensor, fractions: torch.Tensor) -> torch.T
 curve_area = Exercise(
     name="curve_area",
     difficulty=2,
-    minutes=8,
+    minutes=7,
+    given=lambda probabilities, fractions: ((probabilities[:, 1:] + probabilities[:, :-1]) / 2).sum(dim=1),
     hints=(
         "Between two neighbouring fractions the curve is taken as a straight line: what is the area of that strip?",
         "A strip is as wide as the step from one fraction to the next (`fractions.diff()`), and as high as the mean of its two ends.",
@@ -40,9 +151,19 @@ curve_area = Exercise(
     reference=_curve_area,
     cases=_curve_cases,
     mistakes={
-        "steps of one": Mistake(
-            lambda probabilities, fractions: torch.trapezoid(probabilities, dim=1),
-            "you took each strip as 1 wide: then the area grows with the number of steps. A strip is as wide as the step in `fractions`.",
+        "range": Mistake(
+            lambda probabilities, fractions: (
+                _curve_area(probabilities, fractions) / (fractions[-1] - fractions[0])
+            ),
+            "you divided by the range of the fractions: that is the mean height of the curve. Half a curve has a smaller area.",
+        ),
+        "sum": Mistake(
+            lambda probabilities, fractions: probabilities.sum(dim=1),
+            "you added up the heights: each of them has to be multiplied with the width of its strip.",
+        ),
+        "above": Mistake(
+            lambda probabilities, fractions: _curve_area(1 - probabilities, fractions),
+            "you took the area *above* the curve.",
         ),
         "equal steps": Mistake(
             lambda probabilities, fractions: torch.trapezoid(probabilities, dim=1) / (len(fractions) - 1),
@@ -79,6 +200,8 @@ def _map_pairs() -> list[tuple[torch.Tensor, torch.Tensor]]:
         first = torch.randn(shape, generator=generator)
         second = 0.6 * first + torch.randn(shape, generator=generator)
         cases.append((first.exp() - 1.5, second**3))
+    against = torch.randn(4, 5, 5, generator=generator)  # two maps that rather contradict each other
+    cases.append((against, 0.5 * torch.randn(against.shape, generator=generator) - against))
     return cases
 
 
@@ -133,6 +256,22 @@ rank_correlation = Exercise(
             ),
             "you did not take the mean away: that is the cosine of the ranks, and it is large even for unrelated maps.",
         ),
+        "size only": Mistake(
+            lambda maps, others: _rank_correlation(maps, others).abs(),
+            "you lost the sign: two maps in opposite order have −1, not 1.",
+        ),
+        "no less than 0": Mistake(
+            lambda maps, others: _rank_correlation(maps, others).clamp(min=0),
+            "you cut off at 0: two maps in opposite order have −1.",
+        ),
+        "squared": Mistake(
+            lambda maps, others: _rank_correlation(maps, others) ** 2,
+            "you returned the square: the sign is lost, and weak relations look weaker than they are.",
+        ),
+        "descending": Mistake(
+            lambda maps, others: -_rank_correlation(maps, others),
+            "one of your rankings runs from large to small, the other from small to large.",
+        ),
         "all together": Mistake(
             _all_together,
             "you ranked all pictures together: give each picture its own ranks and its own correlation.",
@@ -158,6 +297,7 @@ def _pointing_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
         maps[1] = 0.5  # constant
         maps[2, 0, :3] = 2.0  # three tied maxima
         maps[3] = -maps[3] - 1  # all negative
+        masks[2, 0, :3] = torch.tensor([False, True, True])  # the majority hits, the first one does not
         cases.append((maps, masks))
     return cases
 
@@ -212,6 +352,10 @@ pointing = Exercise(
             ),
             "you counted the maxima that hit: divide by the number of maxima.",
         ),
+        "majority": Mistake(
+            lambda maps, masks: (_pointing(maps, masks) > 0.5).float(),
+            "you let the majority of the maxima decide: return the share itself, so that one maximum more or less does not turn a hit into a miss.",
+        ),
         "share of the object": Mistake(
             lambda maps, masks: (
                 (maps == maps.amax(dim=(1, 2), keepdim=True)).logical_and(masks).sum(dim=(1, 2))
@@ -226,43 +370,67 @@ pointing = Exercise(
 # --- the most stubborn map --------------------------------------------------------------------------------
 
 
-def _most_stubborn(kept: dict[str, list[float]], baselines: list[str]) -> str:
-    real = {name: values for name, values in kept.items() if name not in baselines}
-    return max(real, key=lambda name: real[name][0])
+@dataclass
+class OneOfSeveral(Question):
+    """A question with several right answers: `accepted(*context)` gives all of them, `expected` one."""
+
+    accepted: Any = None
+
+    def check(self, answer: Any, *context: Any) -> Verdict:
+        """Accept each of the right answers; all else as in a `Question`."""
+        if isinstance(answer, str) and context and answer in self.accepted(*context):
+            return Verdict(RIGHT)
+        return super().check(answer, *context)
+
+
+NOISE = 0.05  # a difference of rank correlations that another draw of the weights can turn round
+
+
+def _real(kept: dict[str, torch.Tensor], baselines: list[str]) -> dict[str, torch.Tensor]:
+    return {name: torch.as_tensor(values) for name, values in kept.items() if name not in baselines}
+
+
+def _most_stubborn(kept: dict[str, torch.Tensor], baselines: list[str]) -> str:
+    real = _real(kept, baselines)
+    return max(real, key=lambda name: real[name].mean())
+
+
+def _as_stubborn(kept: dict[str, torch.Tensor], baselines: list[str]) -> set[str]:
+    """All methods that are not behind the first by more than the noise."""
+    real, first = _real(kept, baselines), _most_stubborn(kept, baselines)
+    return {
+        name
+        for name, values in real.items()
+        if values.mean() > real[first].mean() - NOISE or not paired(real[first], values).sure
+    }
+
+
+def _least_stubborn(kept: dict[str, torch.Tensor], baselines: list[str]) -> str:
+    real = _real(kept, baselines)
+    return min(real, key=lambda name: real[name].mean())
 
 
 def _kept_examples() -> list[tuple]:
+    def rows(**means: float) -> dict[str, torch.Tensor]:
+        noise = torch.linspace(-0.04, 0.04, 10)
+        return {name.replace("_", " "): mean + noise for name, mean in means.items()}
+
     return [
-        (
-            {
-                "Grad-CAM": [0.1, 0.1],
-                "guided backprop": [0.9, 0.2],
-                "saliency": [0.6, 0.3],
-                "edges (Sobel)": [1.0, 1.0],
-            },
-            ["edges (Sobel)"],
-        ),
-        (
-            {
-                "saliency": [0.8, 0.1],
-                "guided backprop": [0.7, 0.5],
-                "Grad-CAM": [0.0, -0.1],
-                "edges (Sobel)": [1.0, 1.0],
-            },
-            ["edges (Sobel)"],
-        ),
+        (rows(Grad_CAM=0.1, guided_backprop=0.9, saliency=0.6, edges=1.0), ["edges"]),
+        (rows(saliency=0.83, guided_backprop=0.8, Grad_CAM=0.0, CAM=0.4, edges=1.0), ["edges"]),
     ]
 
 
-most_stubborn = Question(
+most_stubborn = OneOfSeveral(
     name="most_stubborn",
     difficulty=1,
     minutes=3,
     hints=(
-        "New weights in the last layer change which class a unit speaks for. Which maps lose the sign of these weights?",
-        "`rank_kept[name][0]` is what a method keeps when only the last layer is random: answer with the name that has the largest one, as a string.",
+        "The new weights of the last layer change which class a unit speaks for. Which maps hardly use them?",
+        "`kept[name]` is what a method keeps when only the last layer is random, one value a picture and draw: answer with the name that has the largest mean, as a string. Names within 0.05 of it count, too.",
     ),
     expected=_most_stubborn,
+    accepted=_as_stubborn,
     examples=_kept_examples,
     mistakes={
         "a baseline": Mistake(
@@ -271,24 +439,20 @@ most_stubborn = Question(
             example=lambda kept, baselines: baselines[0],
         ),
         "not measured": Mistake(
-            lambda answer, kept, baselines: answer not in kept,
-            "that is not one of the methods in `rank_kept`: take a name from there, as a string.",
-            example=lambda kept, baselines: "tea leaves",
+            lambda answer, kept, baselines: not isinstance(answer, str) or answer not in kept,
+            "one name is wanted, a string, and one of the methods that the cell below measures.",
+            example=lambda kept, baselines: ["saliency", "tea leaves"],
         ),
         "the least": Mistake(
-            lambda answer, kept, baselines: (
-                answer == min((n for n in kept if n not in baselines), key=lambda n: kept[n][0])
-            ),
+            lambda answer, kept, baselines: answer == _least_stubborn(kept, baselines),
             "that one changes most of all: it passes the check. The question is which one stays.",
-            example=lambda kept, baselines: min(
-                (n for n in kept if n not in baselines), key=lambda n: kept[n][0]
-            ),
+            example=_least_stubborn,
         ),
         "another": Mistake(
-            lambda answer, kept, baselines: answer in kept and answer != _most_stubborn(kept, baselines),
-            "another map stays closer to the original when only the last layer is random.",
+            lambda answer, kept, baselines: answer in _real(kept, baselines),
+            "another map stays clearly closer to the original when only the last layer is random.",
             example=lambda kept, baselines: sorted(
-                (n for n in kept if n not in baselines), key=lambda n: kept[n][0]
+                _real(kept, baselines), key=lambda name: float(kept[name].mean())
             )[1],
         ),
     },
@@ -299,7 +463,7 @@ most_stubborn = Question(
 
 
 def _kinds(case) -> dict[str, str | None]:
-    return {name: truth.kind for name, truth in case.reveal().items()}
+    return {name: truth.kind for name, truth in truth_of(case).items()}
 
 
 def _answer_kinds(answers) -> dict:
@@ -308,7 +472,7 @@ def _answer_kinds(answers) -> dict:
 
 def _invented_case(kinds: dict[str, str | None]):
     truth = {name: SimpleNamespace(kind=kind) for name, kind in kinds.items()}
-    return SimpleNamespace(reveal=lambda: truth, names=tuple(kinds))
+    return SimpleNamespace(_truth=truth, names=tuple(kinds), closed=True)
 
 
 def _case_examples() -> list[tuple]:
@@ -319,6 +483,11 @@ def _case_examples() -> list[tuple]:
             ),
         ),
         (_invented_case({"A": "texture", "B": None, "C": "watermark", "D": None, "E": None, "F": None}),),
+        (
+            _invented_case(
+                {"A": "colour", "B": None, "C": "position", "D": None, "E": None, "F": None}, False
+            ),
+        ),
     ]
 
 
@@ -338,14 +507,24 @@ def _one_framed(case) -> dict:
     return kinds | {next(name for name, kind in kinds.items() if not kind): "background"}
 
 
-detective = Question(
+class AfterTheVerdict(Question):
+    """A question about a case of the detective, answered once the case is closed."""
+
+    def check(self, answer: Any, *context: Any) -> Verdict:
+        """As a `Question`; an open case is not judged, or the check would give unlimited verdicts."""
+        if answer is not None and answer is not ... and context and not context[0].closed:
+            return self._not_attempted("The case is still open: ask for the verdict first, there is one.")
+        return super().check(answer, *context)
+
+
+detective = AfterTheVerdict(
     name="detective",
     difficulty=3,
-    minutes=30,
+    minutes=15,
     hints=(
-        "Accuracy says nothing here. Ask each suspect about pictures in which *one* thing is changed: `case.variants[kind]` has them.",
-        "`suspect.predict(case.variants[kind]).argmax(axis=1)` are its answers. How often are they still the targets?",
-        "An honest network hardly cares about any of the five changes. A broken one loses many pictures for one of them: that is its kind.",
+        "Read the two tables of maps first: a suspect whose share on the object is far below that of the others, for one class, looks at something else. The second table says at what.",
+        "A suspect whose maps look honest may read the object's texture or colour: no map of places can tell. Spend its four questions there, on pictures of the class that the table of ties names.",
+        '`case.variants[kind]` are the pictures with this one thing exchanged. `suspect.predict(case.variants["colour"][i])` with the numbers `i` of two pictures costs two questions.',
     ),
     expected=_kinds,
     examples=_case_examples,
@@ -369,14 +548,14 @@ detective = Question(
             lambda answers, case: any(
                 kind and not _answer_kinds(answers)[name] for name, kind in _kinds(case).items()
             ),
-            "at least one broken suspect goes free. Try all five changes on each of them.",
+            "at least one broken suspect goes free. Were its maps like the others', and did you ask it about texture and colour?",
             example=_one_missed,
         ),
         "one framed": Mistake(
             lambda answers, case: any(
                 _answer_kinds(answers)[name] and not kind for name, kind in _kinds(case).items()
             ),
-            "at least one honest suspect is accused. A small loss is no proof: compare it with what the same change costs the others.",
+            "at least one honest suspect is accused. One changed answer is no proof: compare it with what the same change does to the others.",
             example=_one_framed,
         ),
         "wrong kind": Mistake(

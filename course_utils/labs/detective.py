@@ -1,10 +1,13 @@
 """The detective: six unlabelled suspects, some of which read something else than the object.
 
-    case = load_lab("detective", seed=0)
-    case.suspects["A"].predict(case.render(watermark=False))
+    case = load_lab("detective", seed=0, questions=8, verdicts=1)
+    case.suspects["A"].predict(case.render(watermark=False)[:3])  # three of the eight questions to A
     answers = {"A": None, "B": "background", ...}
-    print(case.verdict(answers))  # the score, and which answers are wrong: try again
+    print(case.verdict(answers, before=first_guess))  # the scores of both, side by side; now it is closed
     print(case.verdict(answers, reveal=True))  # the truth as well
+
+Without `questions` and `verdicts` there is no limit to either. A question is a picture that a suspect has not
+answered yet and that is not one of the case's own: looking at these, and making maps of them, is free.
 
 In the pictures of every case each of the five `KINDS` goes together with a class: one class bears a
 watermark, one stands on one background, one has one surface, one lies in one quarter, one has one colour. An
@@ -27,7 +30,17 @@ from course_utils.labs.files import read_arrays, read_weights
 from course_utils.labs.lab import HALF, Lab, Scaling, best_device
 from course_utils.labs.networks import ResNet
 
-__all__ = ["CHOICES", "CLASS_NAMES", "KINDS", "Case", "Truth", "Verdict", "detective_lab"]
+__all__ = [
+    "CHOICES",
+    "CLASS_NAMES",
+    "KINDS",
+    "Case",
+    "NoMoreQuestions",
+    "Suspect",
+    "Truth",
+    "Verdict",
+    "detective_lab",
+]
 
 NAMES = ("A", "B", "C", "D", "E", "F")
 PICTURES_PER_CLASS = 30
@@ -99,6 +112,48 @@ class Truth:
         return f"Truth({self})"
 
 
+class NoMoreQuestions(ValueError):
+    """A suspect has answered as many changed pictures as the case allows, or the case is closed."""
+
+
+@dataclass(frozen=True, repr=False)
+class Suspect(Lab):
+    """A suspect: a `Lab` whose `predict` counts its questions.
+
+    Attributes:
+        questions: how many changed pictures it answers; None for any number.
+    """
+
+    questions: int | None = None
+    _answered: set[bytes] = field(default_factory=set, repr=False)
+
+    @cached_property
+    def _own(self) -> frozenset[bytes]:
+        return frozenset(image.tobytes() for image in self.images)
+
+    @property
+    def questions_left(self) -> int | None:
+        """Changed pictures that it will still answer; None for any number."""
+        return None if self.questions is None else self.questions - len(self._answered)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """As `Lab.predict`. Own pictures and those that it has answered before cost nothing.
+
+        Raises:
+            NoMoreQuestions: more new pictures than it has questions left; then none is answered.
+        """
+        images = np.asarray(images)
+        if self.questions is not None:
+            new = {image.tobytes() for image in images} - self._own - self._answered
+            if len(new) > self.questions_left:
+                raise NoMoreQuestions(
+                    f"{self.name} answers {self.questions_left} more changed pictures, and these are "
+                    f"{len(new)} new ones: choose fewer. (Maps of the case's own pictures are free.)"
+                )
+            self._answered.update(new)
+        return super().predict(images)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The score of a learner's answers; `print` shows a sentence a suspect.
@@ -106,10 +161,12 @@ class Verdict:
     Attributes:
         points: per suspect, 0 to 2.
         sentences: per suspect, what was right or wrong; with `reveal=True` also what is true.
+        before: the verdict on an earlier guess, shown beside it; or None.
     """
 
     points: dict[str, float]
     sentences: dict[str, str]
+    before: "Verdict | None" = None
 
     @property
     def out_of(self) -> int:
@@ -127,8 +184,16 @@ class Verdict:
 
     def __str__(self) -> str:
         head = f"{sum(self.points.values()):.3g} of {self.out_of} points"
-        lines = [f"{name}  {self.points[name]:.2g}/2  {text}" for name, text in self.sentences.items()]
+        if self.before is not None:
+            head = f"before: {sum(self.before.points.values()):.3g} of {self.out_of} points; now: {head}"
+        lines = [f"{self._points(name)}  {text}" for name, text in self.sentences.items()]
         return "\n".join([head + (": case solved" if self.solved else ""), *lines])
+
+    def _points(self, name: str) -> str:
+        now = f"{self.points[name]:.2g}/2"
+        return (
+            f"{name}  {now}" if self.before is None else f"{name}  {self.before.points[name]:.2g}/2 → {now}"
+        )
 
     __repr__ = __str__
 
@@ -139,25 +204,28 @@ class Case:
 
     Attributes:
         seed: of the case.
-        suspects: a `Lab` by its name, "A" to "F".
+        suspects: a `Suspect` by its name, "A" to "F": a `Lab` that counts its questions.
         images, inputs, targets, masks, class_names, preprocess: of the pictures, as in every `Lab`.
         regions: by kind, `(N, S, S)` bool on the CPU: where in each picture this kind of thing is. The mark
             (nothing, where there is none); all but object and mark; the object for "texture" and "colour";
             the quarter of the picture for "position".
+        verdicts: how many different answers will be judged; None for any number.
     """
 
     seed: int
-    suspects: dict[str, Lab]
+    suspects: dict[str, Suspect]
     images: np.ndarray
     targets: Tensor
     masks: Tensor
     regions: dict[str, Tensor]
     class_names: tuple[str, ...]
     preprocess: Scaling
+    verdicts: int | None
     _bank: Bank = field(repr=False)
     _looks: Looks = field(repr=False)
     _accidents: np.ndarray = field(repr=False)
     _truth: dict[str, Truth] = field(repr=False)
+    _judged: list[str] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.suspects)
@@ -165,7 +233,7 @@ class Case:
     def __iter__(self) -> Iterator[str]:
         return iter(self.suspects)
 
-    def __getitem__(self, name: str) -> Lab:
+    def __getitem__(self, name: str) -> Suspect:
         if name not in self.suspects:
             raise KeyError(f"there is no suspect {name!r}: they are called {', '.join(self.names)}")
         return self.suspects[name]
@@ -252,18 +320,39 @@ class Case:
             raise ValueError(f"there is no {kind}={unknown[0]!r}: choose from {valid}")
         return np.array([CHOICES[kind].index(value) for value in given])
 
+    @property
+    def questions_left(self) -> dict[str, int | None]:
+        """By name, how many changed pictures the suspect will still answer."""
+        return {name: suspect.questions_left for name, suspect in self.suspects.items()}
+
+    @property
+    def closed(self) -> bool:
+        """Whether all verdicts are given; a case without a limit is never closed."""
+        return self.verdicts is not None and len(self._judged) >= self.verdicts
+
     def reveal(self) -> dict[str, Truth]:
-        """The truth, by the suspect's name. Ask for the verdict first."""
+        """The truth, by the suspect's name.
+
+        Raises:
+            ValueError: a case with a limit of verdicts that is not closed yet.
+        """
+        if self.verdicts is not None and not self.closed:
+            raise ValueError("the case is open: hand in your answers first, `case.verdict(answers)`")
         return dict(self._truth)
 
-    def verdict(self, answers: Mapping[str, Any], *, reveal: bool = False) -> Verdict:
-        """Judge a learner's answers, one for each suspect; without the truth, so that one can try again.
+    def verdict(
+        self, answers: Mapping[str, Any], *, before: Mapping[str, Any] | None = None, reveal: bool = False
+    ) -> Verdict:
+        """Judge a learner's answers, one for each suspect.
+
+        The same answers can be judged again; other ones take another of the `verdicts`.
 
         Args:
             answers: by name, None for an honest suspect, and for a broken one a kind (`KINDS`), "broken" if
                 nothing more is known, or a dict with one or more of "kind"; "class", the name or number of
                 the class that the suspect has tied it to; "region", what it looks at, `(N, S, S)` bool or a
                 dict from numbers of pictures to `(S, S)` bool.
+            before: an earlier guess, such as that from the maps alone: judged too, and shown beside.
             reveal: True adds the truth about every suspect.
 
         Returns:
@@ -273,7 +362,20 @@ class Case:
 
         Raises:
             ValueError: a suspect is missing or unknown, or an answer is none of the above.
+            NoMoreQuestions: the case is closed, and these are other answers.
         """
+        judged = self._verdict(answers, reveal)
+        earlier = None if before is None else self._verdict(before, reveal)
+        if self.verdicts is not None and repr((answers, before)) not in self._judged:
+            if self.closed:
+                raise NoMoreQuestions(
+                    f"the case is closed: it had {self.verdicts} verdict{'s' * (self.verdicts > 1)}. "
+                    f"A new case has another seed: load_lab('detective', seed={self.seed + 1}, …)"
+                )
+            self._judged.append(repr((answers, before)))
+        return Verdict(judged.points, judged.sentences, earlier)
+
+    def _verdict(self, answers: Mapping[str, Any], reveal: bool) -> Verdict:
         if not isinstance(answers, Mapping):
             raise ValueError('answers are a dict by suspect: {"A": None, "B": "background", …}')
         wrong = [repr(name) for name in answers if name not in self.suspects]
@@ -364,18 +466,28 @@ class Case:
         return points, "; ".join([opening, *said])
 
 
-def detective_lab(seed: int = 0) -> Case:
+def truth_of(case: Case) -> dict[str, Truth]:
+    """The truth about an open case too: for tests and checks."""
+    return dict(case._truth)
+
+
+def detective_lab(seed: int = 0, questions: int | None = None, verdicts: int | None = None) -> Case:
     """A case: six suspects without labels, two to four of them broken, and 120 pictures.
 
     Args:
         seed: 0 or more; decides on the suspects, their order, what is tied to which class, and the pictures.
+        questions: how many changed pictures each suspect answers; None for any number.
+        verdicts: how many times different answers are judged; None for any number.
 
     Raises:
-        ValueError: the seed is not a whole number of 0 or more.
+        ValueError: the seed is not a whole number of 0 or more, or a limit is not one of 1 or more.
         DataFileError: a file is missing or altered.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"the seed of a case is a whole number of 0 or more, not {seed!r}")
+    for name, limit in (("questions", questions), ("verdicts", verdicts)):
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise ValueError(f"{name} is None or a whole number of 1 or more, not {limit!r}")
     rng = np.random.default_rng([41, seed])
     roles, ties = _cast(rng)
     bank = _some_cutouts(rng)
@@ -393,7 +505,7 @@ def detective_lab(seed: int = 0) -> Case:
     targets, preprocess = torch.from_numpy(bank.targets), Scaling(HALF, HALF, best_device())
     suspects, truth = {}, {}
     for name, number, network in zip(NAMES, roles, read_suspects(roles), strict=True):
-        suspects[name] = Lab(
+        suspects[name] = Suspect(
             name=f"suspect {name}",
             model=network,
             images=pictures.images,
@@ -403,6 +515,7 @@ def detective_lab(seed: int = 0) -> Case:
             layers={name: getattr(network, name) for name in ("stem", "layer1", "layer2", "layer3")},
             layer=network.layer3,
             masks=masks,
+            questions=questions,
         )
         truth[name] = Truth(None, None, None, masks)
         for kind, tie in POOL[number].items():
@@ -416,6 +529,7 @@ def detective_lab(seed: int = 0) -> Case:
         regions=regions,
         class_names=CLASS_NAMES,
         preprocess=preprocess,
+        verdicts=verdicts,
         _bank=bank,
         _looks=looks,
         _accidents=accidents,

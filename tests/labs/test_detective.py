@@ -16,7 +16,9 @@ from course_utils.labs.detective import (
     POOL,
     SAMPLES,
     Case,
+    NoMoreQuestions,
     read_suspects,
+    truth_of,
 )
 from course_utils.labs.files import read_arrays
 from course_utils.methods.cam import grad_cam, upsample
@@ -224,6 +226,48 @@ def test_all_six_have_to_be_judged(case):
         case.verdict(dict.fromkeys(NAMES[:5]))
     with pytest.raises(ValueError, match="dict by suspect"):
         case.verdict([None] * 6)
+
+
+def test_a_suspect_answers_only_so_many_changed_pictures():
+    case = load_lab("detective", seed=0, questions=8)
+    suspect, changed = case["A"], case.render(background="snow")
+    assert case.questions_left == dict.fromkeys(NAMES, 8)
+    suspect.predict(case.images)  # free
+    np.testing.assert_array_equal(
+        suspect.predict(changed[:5]), load_lab("detective", seed=0)["A"].predict(changed[:5])
+    )
+    left = suspect.questions_left
+    assert left < 8
+    suspect.predict(changed[:5])  # the same again is free
+    assert suspect.questions_left == left and case["B"].questions_left == 8
+    with pytest.raises(NoMoreQuestions, match="choose fewer"):
+        suspect.predict(changed)
+    assert suspect.questions_left == left, "a refused question costs nothing"
+    assert not any(word in repr(suspect) + repr(case) for word in (*KINDS, "honest", "broken"))
+
+
+def test_a_case_with_one_verdict_is_closed_after_it():
+    case = load_lab("detective", seed=0, verdicts=1)
+    with pytest.raises(ValueError, match="the case is open"):
+        case.reveal()
+    truth = {name: one.kind for name, one in truth_of(case).items()}
+    guess = dict.fromkeys(NAMES)
+    with pytest.raises(ValueError, match="no suspect"):
+        case.verdict({"G": None})  # not judged: costs nothing
+    verdict = case.verdict(truth, before=guess)
+    assert verdict.solved and not verdict.before.solved and case.closed
+    assert str(verdict).startswith("before: ") and "12 of 12 points" in str(verdict)
+    assert case.verdict(truth, before=guess).solved  # the same again
+    with pytest.raises(NoMoreQuestions, match="closed"):
+        case.verdict(guess)
+    assert {name: one.kind for name, one in case.reveal().items()} == truth
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True])
+def test_limits_are_whole_numbers(limit):
+    for name in ("questions", "verdicts"):
+        with pytest.raises(ValueError, match=name):
+            load_lab("detective", **{name: limit})
 
 
 # ------------------------------------------------------------------------------- can it be solved, and how
