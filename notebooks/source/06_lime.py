@@ -580,13 +580,14 @@ plots.show(
 )
 
 # %% [markdown]
-# On the huskies the two models differ: model B's weight lies on the animal; much of model A's lies on the ground, sometimes also on the animal. Now look at the numbers under the maps, and at the wolf in the last row. The next table counts for all 50 pictures. "All hidden" is the probability of the class when the whole picture is grey.
+# On the huskies the two models differ: model B's weight lies on the animal; much of model A's lies on the ground, sometimes also on the animal. Now look at the numbers under the maps, and at the wolf in the last row. The next table counts for all 50 pictures. Its first two columns hide *everything*: what is left of the class?
 
 # %% tags=["hide-input"]
 import pandas as pd
 
 background = ~model_a.masks[:50]
 nothing = np.full_like(fifty[:1], 127)
+flat = np.stack([lime.hidden_image(picture, superpixels(picture, 20)) for picture in fifty])
 on_ground = {name: judge.energy_in_mask(heat, background) for name, heat in wolf_maps.items()}
 
 rows = []
@@ -596,7 +597,8 @@ for c, kind in enumerate(model_a.class_names):
         rows.append(
             {
                 "": f"{name}, {which.sum()} × {kind}",
-                "P(class), all hidden": lab_of_model.predict(nothing)[0, c],
+                "P(class), all mean colours": np.median(lab_of_model.predict(flat[which])[:, c]),
+                "P(class), all grey": lab_of_model.predict(nothing)[0, c],
                 "median of the largest |w|": wolf_maps[name][which].abs().amax(dim=(1, 2)).median().item(),
                 "weight on the background": on_ground[name][which].mean().item(),
                 "area of the background": background[which].float().mean().item(),
@@ -608,6 +610,7 @@ pd.DataFrame(rows).set_index("").style.format("{:.2f}")
 
 # %% [markdown]
 # How to read it:
+# - **The fill matters.** Painted in mean colours only, pictures keep the colour of their ground, and model A stays sure of its class (median): there would be nothing to explain.
 # - **The absolute share proves nothing.** Model A has most of its weight on the background; but the background fills most of the picture, so a map that knows nothing has it there, too. What counts is the comparison with model B.
 # - **A calls a grey picture a wolf.** So for its wolves, hiding changes next to nothing. Those maps are nearly empty: trust the huskies.
 #
@@ -698,11 +701,13 @@ for (name, _), c in zip(wrong_best, wrong_classes, strict=True):
     print(f"{name}: {tested[0, c]:.2f}, without the outlined part {tested[1, c]:.2f}")
 
 # %% [markdown]
-# PROSE-WRONG
+# The strongest part is the same for *bobsled* and for *football helmet*: a piece of the helmet that stands beside her. Without this one piece both answers lose more than half of their probability, and *go-kart* does not fall. So the helmet takes part in the answer "bobsled". Why it does is your guess (the riders of bobsleds wear helmets); what you have shown is that the answer depends on it.
 #
 # ### Your turn
 #
 # Change the path (a picture, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's own photographs. More superpixels need more questions.
+#
+# Look at the $R^2$ on unseen questions first. Near or below 0 it says: a constant would predict as well, so do not read this map. Then ask more questions, or cut the picture in another way.
 
 # %%
 own = load_lab("photos", path=None, model="efficientnet_lite0")
@@ -829,7 +834,8 @@ for ax in figure.axes:
 plots.show("The scene with everything hidden in five ways, and the class that the network names for each.")
 
 # %% [markdown]
-# PROSE-FILLS
+# "Nothing" is never nothing for a network: it names a class for each of the five pictures, and each coefficient is measured against what the network says there. **The ways to hide do not agree in general.** Black and white agree with the mean colours much less than the mean colours agree with themselves, and in some scenes the correlation is below zero: the explanation is turned around.
+# The blurred picture gives nearly the same coefficients as the mean colours, because it has nearly the same colours; that does not make either of them right. So say how parts were hidden, and try a second way. [Lesson 07](07_shap.ipynb) meets the same problem as the question of the *baseline*, the input in which nothing is present.
 
 # %% [markdown]
 # ## 11 · Recap
