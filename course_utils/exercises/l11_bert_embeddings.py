@@ -3,7 +3,7 @@ common part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -97,6 +97,18 @@ euclidean_distances = Exercise(
             lambda a, b: (a[:, None] - b[None]).sum(dim=-1).square().sqrt(),
             "you added the differences up before squaring them: then they cancel out.",
         ),
+        "largest": Mistake(
+            lambda a, b: (a[:, None] - b[None]).abs().amax(dim=-1),
+            "you took the largest difference: the distance adds up the squares of all of them.",
+        ),
+        "lengths": Mistake(
+            lambda a, b: (a.norm(dim=1)[:, None] - b.norm(dim=1)[None]).abs(),
+            "you subtracted the lengths: two vectors of one length can be far apart.",
+        ),
+        "half": Mistake(
+            lambda a, b: (a[:, None] - b[None]).square().mean(dim=-1),
+            "you averaged the squares and took no root: add them up, then take the root.",
+        ),
     },
 )
 
@@ -147,6 +159,23 @@ cosine_similarities = Exercise(
         "minus one": Mistake(
             lambda a, b: _cosine_similarities(a, b) - 1,
             "you turned the sign around, but the 1 is still there: the diagonal of equal vectors must be 1.",
+        ),
+        "exchanged": Mistake(
+            lambda a, b: _cosine_similarities(b, a),
+            "rows and columns are exchanged: row i belongs to a[i], column j to b[j].",
+        ),
+        "angle": Mistake(
+            lambda a, b: torch.acos(_cosine_similarities(a, b).clamp(-1, 1)),
+            "this is the angle: asked for is its cosine.",
+        ),
+        "distance": Mistake(torch.cdist, "this is the Euclidean distance, the other ruler."),
+        "centred": Mistake(
+            lambda a, b: _cosine_similarities(*(x - x.mean(dim=1, keepdim=True) for x in (a, b))),
+            "you subtracted each vector's mean first: that is the correlation.",
+        ),
+        "columns": Mistake(
+            lambda a, b: (a / a.norm(dim=0)) @ (b / b.norm(dim=0)).T,
+            "you divided by the lengths of the columns: each *row* is a vector, so `norm(dim=1)`.",
         ),
         "halved": Mistake(
             lambda a, b: (1 + _cosine_similarities(a, b)) / 2,
@@ -253,6 +282,12 @@ def _ninety(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndar
     return np.array([difference.mean(), *np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])])
 
 
+def _normal(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    difference = second - first
+    half = 1.96 * difference.std() / len(difference) ** 0.5
+    return difference.mean() + np.array([0, -half, half])
+
+
 paired_interval = Exercise(
     name="paired_interval",
     difficulty=2,
@@ -276,6 +311,29 @@ paired_interval = Exercise(
         "spread of items": Mistake(
             _spread_of_items,
             "this is the spread of single items. The interval is that of their *mean*, over the draws.",
+        ),
+        "normal": Mistake(
+            _normal,
+            "these ends come from a formula with the standard error. Take quantiles of the means of the draws.",
+        ),
+        "centre of the draws": Mistake(
+            lambda first, second, draws: np.array(
+                [(second - first)[draws].mean(), *_paired_interval(first, second, draws)[1:]]
+            ),
+            "your first number is the mean over the draws. It is the mean of the items as they are.",
+        ),
+        "wrong axis": Mistake(
+            lambda first, second, draws: np.array(
+                [
+                    (second - first).mean(),
+                    *np.quantile((second - first)[draws].mean(axis=0), [0.025, 0.975]),
+                ]
+            ),
+            "you averaged over the draws. A row of `draws` is one draw: average over its items, axis 1.",
+        ),
+        "ends exchanged": Mistake(
+            lambda first, second, draws: _paired_interval(first, second, draws)[[0, 2, 1]],
+            "the two ends are exchanged: the lower one comes first.",
         ),
         "ninety": Mistake(_ninety, "you cut off 5 % at either end: that is a 90 % interval."),
         "reversed": Mistake(
@@ -314,6 +372,18 @@ def _first_seen(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
     return np.array([drawn[types.index(word)] for word in words])
 
 
+def _with_probabilities(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types, index = np.unique(words, return_inverse=True)
+    classes, counts = np.unique(labels, return_counts=True)
+    rng = np.random.default_rng(seed)
+    return rng.choice(classes, size=len(types), p=counts / counts.sum())[index]
+
+
+def _true_label_of_word(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types, index = np.unique(words, return_inverse=True)
+    return np.array([np.bincount(labels[words == word]).argmax() for word in types])[index]
+
+
 control_task = Exercise(
     name="control_task",
     difficulty=2,
@@ -338,6 +408,27 @@ control_task = Exercise(
             _of_set,
             "you drew from the *set* of labels. Draw from `labels` itself, so that frequent labels stay frequent; else the control is a task of another difficulty.",
         ),
+        "probabilities": Mistake(
+            _with_probabilities,
+            "your task is a good control task, but not the one asked for: `choice(classes, p=…)` draws other numbers "
+            "from the same seed. Draw from the array `labels` itself.",
+        ),
+        "not random": Mistake(
+            _true_label_of_word,
+            "each word got its most frequent true label. A control task must be random: nothing but memory may help.",
+        ),
+        "one label": Mistake(
+            lambda words, labels, seed: np.full(len(words), np.random.default_rng(seed).choice(labels)),
+            "all words got one label: draw one for each different word, `size=` their number.",
+        ),
+        "no repetition": Mistake(
+            lambda words, labels, seed: (
+                lambda types, index: np.random.default_rng(seed).choice(
+                    labels, size=len(types), replace=False
+                )[index]
+            )(*np.unique(words, return_inverse=True)),
+            "you drew without replacement. Each word's label is drawn anew from all labels.",
+        ),
         "order": Mistake(
             _first_seen,
             "each word keeps its label, but the words were taken as they come: take them in ascending order, as the task says.",
@@ -354,10 +445,16 @@ def _padded_batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
     cases = []
     for n, length, d in ((3, 6, 4), (2, 5, 5), (4, 8, 3)):
         states = torch.randn(n, length, d, generator=generator) + 1
-        lengths = torch.randint(2, length, (n,), generator=generator)
-        lengths[0] = length
+        lengths = torch.randint(2, length - 1, (n,), generator=generator)
+        lengths[0] = length - 1  # even the longest text has some padding
         cases.append((states, (torch.arange(length)[None] < lengths[:, None]).long()))
+        if n > 2:  # some tokenizers put the padding in front
+            cases.append((states, (torch.arange(length)[None] >= length - lengths[:, None]).long()))
     return cases
+
+
+def _first_n(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return torch.stack([x[: int(n)].mean(dim=0) for x, n in zip(states, mask.sum(dim=1), strict=True)])
 
 
 def _mean_of_tokens(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -391,6 +488,26 @@ mean_of_tokens = Exercise(
         "first token": Mistake(
             lambda states, mask: states[:, 0],
             "you took the state of [CLS] alone: asked for is the mean of all tokens.",
+        ),
+        "first tokens": Mistake(
+            _first_n,
+            "you took the first tokens, as many as the mask counts: the padding can stand in front. Use the mask itself.",
+        ),
+        "longest": Mistake(
+            lambda states, mask: (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1).max(),
+            "you divided by the number of tokens of the longest text: each text has its own number.",
+        ),
+        "padding instead": Mistake(
+            lambda states, mask: (states * (1 - mask)[..., None]).sum(dim=1) / (1 - mask).sum(dim=1)[:, None],
+            "this is the mean of the padding: the mask is 1 where a token is.",
+        ),
+        "over dimensions": Mistake(
+            lambda states, mask: (states * mask[..., None]).mean(dim=2),
+            "you averaged over the numbers of a state: average over the tokens, dim=1.",
+        ),
+        "without special": Mistake(
+            lambda states, mask: _mean_of_tokens(states[:, 1:], mask[:, 1:]),
+            "you left out the first token: asked for is the mean of all that the mask counts.",
         ),
         "over the batch": Mistake(
             lambda states, mask: (states * mask[..., None]).sum(dim=1) / mask.sum(),
@@ -445,6 +562,18 @@ def _mean_put_back(states: torch.Tensor) -> torch.Tensor:
     return _without_common_part(states) + states.mean(dim=0)
 
 
+def _without_direction(states: torch.Tensor, choose: Callable) -> torch.Tensor:
+    centred = states - states.mean(dim=0)
+    v = choose(torch.linalg.svd(centred, full_matrices=False))
+    return centred - (centred @ v)[:, None] * v
+
+
+def _row_means(states: torch.Tensor) -> torch.Tensor:
+    centred = states - states.mean(dim=1, keepdim=True)
+    v = _direction(centred)
+    return centred - (centred @ v)[:, None] * v
+
+
 without_common_part = Exercise(
     name="without_common_part",
     difficulty=3,
@@ -472,6 +601,30 @@ without_common_part = Exercise(
         "kept": Mistake(
             _kept_direction,
             "you kept the strongest direction and threw the rest away: it has to be subtracted.",
+        ),
+        "column": Mistake(
+            lambda states: _without_direction(states, lambda svd: svd.Vh[:, 0]),
+            "you took a column of Vh: the directions are its *rows*, `Vh[0]`.",
+        ),
+        "weakest": Mistake(
+            lambda states: _without_direction(states, lambda svd: svd.Vh[-1]),
+            "you removed the last direction, the weakest: the first row of Vh is the strongest.",
+        ),
+        "added": Mistake(
+            lambda states: 2 * (states - states.mean(dim=0)) - _without_common_part(states),
+            "you added the part along v: subtract it.",
+        ),
+        "twice": Mistake(
+            lambda states: _without_common_part(_without_common_part(states)),
+            "you removed two directions: only the strongest one goes.",
+        ),
+        "scaled": Mistake(
+            lambda states: _without_direction(states, lambda svd: svd.S[0] * svd.Vh[0]),
+            "your direction has not the length 1: then (x · v) v is not the part along v.",
+        ),
+        "mean of each row": Mistake(
+            lambda states: _row_means(states),
+            "you subtracted each state's own mean: the mean of all states is a vector, `states.mean(dim=0)`.",
         ),
         "mean put back": Mistake(
             _mean_put_back,

@@ -409,3 +409,56 @@ def draw_layers(
         ax.axis("off")
     handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=9)
+
+
+# --- context taken away -----------------------------------------------------------------------------------
+
+
+def states_of_ids(
+    lab: Any, rows: Sequence[Sequence[int]], places: Sequence[int], *, batch: int = 64
+) -> Tensor:
+    """The states `(N, layers + 1, D)` of one token in each list of token numbers."""
+    order = sorted(range(len(rows)), key=lambda n: len(rows[n]))  # little padding
+    found: list[Any] = [None] * len(rows)
+    for first in range(0, len(order), batch):
+        part = order[first : first + batch]
+        ids = torch.zeros(len(part), len(rows[part[-1]]), dtype=torch.long, device=lab.device)
+        mask = torch.zeros_like(ids)
+        for n, i in enumerate(part):
+            ids[n, : len(rows[i])] = torch.as_tensor(list(rows[i]), device=lab.device)
+            mask[n, : len(rows[i])] = 1
+        with torch.no_grad():
+            out = lab.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        states = torch.stack(out.hidden_states, dim=1).cpu()
+        for n, i in enumerate(part):
+            found[i] = states[n, :, places[i]]
+    return torch.stack(found)
+
+
+def mask_context(
+    ids: Sequence[int], place: int, n: int, mask_id: int, *, nearest_first: bool = True
+) -> list[int]:
+    """The token numbers with `n` tokens other than the word at `place` masked (not [CLS] and [SEP])."""
+    ids = list(ids)
+    others = sorted((t for t in range(1, len(ids) - 1) if t != place), key=lambda t: abs(t - place))
+    for t in (others if nearest_first else others[::-1])[:n]:
+        ids[t] = mask_id
+    return ids
+
+
+def sense_scores(
+    h: Tensor, of: Sequence[int], target: Tensor, words: np.ndarray, senses: np.ndarray
+) -> np.ndarray:
+    """For each state `(N, D)`: its similarity with its own sense's mean, less that with the other sense's.
+
+    Args:
+        of: which sentence each state stands for. That sentence is left out of its means.
+        target: the states `(sentences, D)` of the words with their whole context.
+    """
+    found = []
+    for state, sentence in zip(h, of, strict=True):
+        rest = (words == words[sentence]) & (np.arange(len(words)) != sentence)
+        own = target[rest & (senses == senses[sentence])].mean(dim=0)
+        other = target[rest & (senses != senses[sentence])].mean(dim=0)
+        found.append(float(torch.cosine_similarity(state, own, 0) - torch.cosine_similarity(state, other, 0)))
+    return np.array(found)
