@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from course_utils.methods.cam import min_max
 from course_utils.teach.checks import Exercise, Mistake, Question
 
 
@@ -35,6 +36,18 @@ channel_weights = Exercise(
         "sum": Mistake(
             lambda gradients: gradients.sum(dim=(2, 3)),
             "you added the gradients up: the factor 1/Z is missing, α is their average.",
+        ),
+        "always 64": Mistake(
+            lambda gradients: gradients.sum(dim=(2, 3)) / 64,
+            "you divided by 64: that fits maps of 8 × 8 places only. Take the mean.",
+        ),
+        "maximum": Mistake(
+            lambda gradients: gradients.amax(dim=(2, 3)),
+            "you took the largest gradient: α is the average over all places.",
+        ),
+        "copied": Mistake(
+            lambda gradients: gradients.mean(dim=(1, 2)),
+            "you averaged over dimensions 1 and 2, as for a single picture. Here dimension 0 is the picture, so every number moves by one.",
         ),
         "over the batch": Mistake(
             lambda gradients: gradients.mean(dim=(0, 2, 3)),
@@ -90,6 +103,10 @@ class_map = Exercise(
                 / _class_map(activations, weights).amax(dim=(1, 2), keepdim=True)
             ),
             "you scaled the map: return the sum as it is, in its own units.",
+        ),
+        "scaled to 0…1": Mistake(
+            lambda activations, weights: min_max(_class_map(activations, weights)),
+            "you scaled the map to 0…1: return the sum as it is, in its own units.",
         ),
         "mean": Mistake(
             lambda activations, weights: torch.relu((weights[:, :, None, None] * activations).mean(dim=1)),
@@ -252,6 +269,22 @@ plus_plus_alphas = Exercise(
             lambda activations, gradients: 1 / (2 + activations.sum((2, 3), keepdim=True) * gradients),
             "you shortened the fraction by g². Where g is zero that gives 1/2, and where 2 + g ΣA is zero it is infinite: where the "
             "denominator is zero the factor stays g².",
+        ),
+        "zero instead": Mistake(
+            lambda activations, gradients: torch.where(
+                (den := 2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3) != 0,
+                gradients**2 / den,
+                0.0,
+            ),
+            "where the denominator is zero you give 0: there the factor stays g².",
+        ),
+        "positive denominators only": Mistake(
+            lambda activations, gradients: torch.where(
+                (den := 2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3) > 0,
+                gradients**2 / den,
+                gradients**2,
+            ),
+            "you divide only where the denominator is positive: it may be negative. Only a denominator of exactly zero is left out.",
         ),
         "no guard": Mistake(
             lambda activations, gradients: (

@@ -319,7 +319,7 @@ exercises.positive_scaled.check(positive_scaled)
 # ## 6 · The score: does it point at the right thing?
 #
 # Sixty stored scenes hold two objects each, and we ask about both: 120 questions. Does the maximum of the map lie on the object that we asked for
-# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps and a place of the map covers 16 pixels. Beside CAM play the plain gradient (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)) and three maps that know nothing about the network: the edges of the picture (a Sobel filter measures how fast the brightness changes), a blob in the centre, and random noise. The second measure is the *energy*: the share of the map's positive sum that lies on the object.
+# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps and a place of the map covers 16 pixels. Beside CAM we score the plain gradient (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)) and three maps that know nothing about the network: the edges of the picture (a Sobel filter measures how fast the brightness changes), a blob in the centre, and random noise. The second measure is the *energy*: the share of the map's positive sum that lies on the object.
 
 # %%
 pictures = pairs.inputs.repeat_interleave(2, dim=0)  # each scene twice, once for each object
@@ -548,7 +548,7 @@ gap = photo_maps.mean(dim=(1, 2)) + linear.bias.detach()[photo_questions] - phot
 enlarged = upsample(photo_maps, halves.shape[-2:])
 print(f"mean of the map + bias − logit: at most {gap.abs().max():.0e}")
 print(
-    f"maximum in the right half: {int(judge.pointing_game(enlarged, halves).sum())} of {len(halves)} questions"
+    f"maximum in the half asked for: {int(judge.pointing_game(enlarged, halves).sum())} of {len(halves)} questions"
 )
 print(f"share of the positive sum there: {judge.energy_in_mask(enlarged, halves).mean():.2f}")
 

@@ -16,7 +16,7 @@
 # **The question.** A network says "horse". Which part of the picture made it say so?
 #
 # **After this lesson you can**
-# - write Grad-CAM in ten lines, and say what each line is for;
+# - write the two steps of Grad-CAM, and say what each line of the whole method is for;
 # - show that your version equals three libraries, and name the convention behind each difference;
 # - measure how often the map points at the right object, beside maps that know nothing about the network;
 # - find a network that is right for the wrong reason;
@@ -24,8 +24,8 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: you can read a PyTorch module and know what a gradient is. [03 · CAM](03_cam.ipynb) helps, but you do not need it.
 #
-# The first cell loads what the whole lesson uses. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures, so we know which
-# pixel belongs to which object. The names `pictures`, `questions` and `truth` are explained in section 7.
+# The first cell loads what the whole lesson uses. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures (*scenes*), so we know which
+# pixel belongs to which object. `pictures` holds each scene twice, `questions` the class that we ask for, `truth` the pixels of that object (section 7).
 
 # %%
 import matplotlib.pyplot as plt
@@ -49,8 +49,8 @@ questions, truth = lab.targets.flatten(), lab.masks.flatten(0, 1)
 #
 # You are offered two networks. Both were trained to tell ten kinds of drawn objects apart. Both see the same six pictures of horses, and both are sure. Which one would you use?
 
-# %%
-# the names of the two models would give the answer away: look at the pictures first
+# %% tags=["hide-input"]
+# the names of the two models would tell you the answer: look at the pictures first
 model_a, model_b = (load_lab("watermark", model=name) for name in ("shortcut", "clean"))
 horse = model_a.class_names.index("horse")
 sure = (model_a.predict(model_a.images)[:, horse] > 0.9) & (model_b.predict(model_a.images)[:, horse] > 0.9)
@@ -85,9 +85,9 @@ for name, lab_of_model in (("A", model_a), ("B", model_b)):
 # %% [markdown]
 # ## 2 · The idea: ask the last layer that still knows where
 #
-# A convolutional network turns a picture into a stack of small maps. The first maps have much detail and little meaning. The last ones
+# *Gradient-weighted class activation mapping* (Grad-CAM; Selvaraju and others, 2017: here "the paper") rests on one observation. A convolutional network turns a picture into a stack of small maps. The first maps have much detail and little meaning. The last ones
 # are coarse, but each of them reacts to something meaningful. After them, the network throws the *where* away and keeps only the
-# *what*. So ask right before that.
+# *what*. So ask right before that: at the output of `layer4`, the last stage of our network.
 #
 # We need three things:
 # - $A^k$: the $k$-th map of the last convolutional layer, also called a *channel*. It has $h \times w$ places, and $A^k_{ij}$ is its value in row $i$, column $j$.
@@ -143,10 +143,11 @@ print("A", tuple(A.shape), "= channels, rows, columns; the gradient has the same
 alpha = dA.mean(dim=(1, 2))
 adds = alpha * A.sum(dim=(1, 2))  # what each channel adds to the map, all places together
 order = adds.argsort(descending=True)
+print(f"the channel that adds most gives {adds.max() / adds[adds > 0].sum():.0%} of all that is added")
 
 # %% [markdown]
 # Look at the channels before you add them up. Above: the four that add most to the cat's map. Below: the four that take most away. Bright means that the channel is active
-# there; the scale is the same in all eight, and α is in thousandths. No single channel is "the cat channel": only the sum is.
+# there; the scale is the same in all eight. No single channel decides: the printed line says how little the strongest one adds.
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 5, ratio=1.1)
@@ -156,7 +157,7 @@ for row, channels in enumerate((order[:4], order[-4:].flip(0))):
     axes[row, 0].set_title("speaks for the cat" if row == 0 else "speaks against it", fontsize=10)
     for ax, k in zip(axes[row, 1:], channels.tolist(), strict=True):
         ax.imshow(A[k], cmap=plots.SEQUENTIAL, vmin=0, vmax=top)
-        ax.set_title(f"channel {k}: α = {1000 * alpha[k]:+.1f}", fontsize=10)
+        ax.set_title(f"channel {k}: 1000 α = {1000 * alpha[k]:+.1f}", fontsize=9)
 plots.show(
     f"A cat and a {lab.class_names[other]}, and eight channels of 8 × 8 places. Those with positive α are bright near the cat, "
     "those with negative α elsewhere; none has the cat's outline."
@@ -224,7 +225,7 @@ exercises.class_map.check(class_map)
 # %% [markdown]
 # ## 3 · By hand: the whole method
 #
-# Put together, for a batch of pictures, and without leaving anything behind in the model: `torch.autograd.grad` takes the place of the second hook. It returns the gradient at the maps and writes nothing into the model's parameters.
+# Put together, for a batch of pictures, and without changing the model: `torch.autograd.grad` takes the place of the second hook. It returns the gradient at the maps and writes nothing into the model's parameters.
 
 
 # %% tags=["by-hand"]
@@ -264,7 +265,7 @@ plots.show(
 # ## 4 · The proof: three libraries and one identity
 #
 # Do not trust your own code because its pictures look good. Here are three libraries that were written independently. Each makes its own choices after
-# the weighted sum, so we bring ours to theirs one convention at a time. "Ours" is the course's `grad_cam`: your function, with a target of its own for each picture.
+# the weighted sum, so we bring ours to theirs one convention at a time. "Ours" is the course's `grad_cam`: the function above, with a target of its own for each picture. Then an identity shows what the map adds up to.
 #
 # | library | ReLU | scaled to 0…1 | size of the result |
 # |---|---|---|---|
@@ -292,7 +293,7 @@ by_hand = torch.stack([my_grad_cam(model, batch[i : i + 1], int(target[i]), laye
 enlarged = min_max(upsample(min_max(ours), (128, 128)))
 judge.agreement_table(
     [
-        ("your ten lines", ours, by_hand, "the same"),
+        ("the function above", ours, by_hand, "the same"),
         ("captum LayerGradCam", raw, captum_map, "no ReLU, the layer's size"),
         ("torch-cam GradCAM", min_max(ours), torchcam_map, "ReLU, then scaled to 0…1"),
         ("pytorch-grad-cam", enlarged, gradcam_map, "scaled, enlarged, scaled again"),
@@ -329,7 +330,7 @@ judge.agreement_table(
 #
 # Later methods change how a channel gets its weight. Write $g^k_{ij}$ for $\partial y^c / \partial A^k_{ij}$.
 #
-# - **Grad-CAM++** (2018): positive gradients only, weighted by place: $\alpha_k = \sum_{ij} a^k_{ij}\,\text{ReLU}(g^k_{ij})$ with the factors
+# - **Grad-CAM++** (2018): the same weighted sum, with weights from positive gradients only: $\alpha_k = \sum_{ij} a^k_{ij}\,\text{ReLU}(g^k_{ij})$ with the factors
 #   $a^k_{ij} = (g^k_{ij})^2 \,/\, \big(2 (g^k_{ij})^2 + (g^k_{ij})^3 \sum_{pq} A^k_{pq}\big)$, where $p, q$ run over all places.
 # - **Layer-CAM** (2021): each *place* has its own weight: $\text{ReLU}\big(\sum_k \text{ReLU}(g^k_{ij})\, A^k_{ij}\big)$.
 # - **Score-CAM** (2020): no gradient. Each channel is enlarged and used as a mask over the picture; the network's score for what is left is the weight. One forward pass for each channel ([05](05_cam_in_practice.ipynb) measures it).
@@ -346,7 +347,7 @@ plots.show_maps(
     [lab.images[scene]] * 2,
     family_maps,
     labels=[f"why {lab.class_names[int(c)]}?" for c in asked],
-    title="One picture, two questions, three methods: the later two also light up on the other object",
+    title="One picture, two questions, three methods: the later two are also bright on the other object",
     width=7.5,
 )
 plots.show(
@@ -355,15 +356,15 @@ plots.show(
 )
 
 # %% [markdown]
-# Grad-CAM++ and Layer-CAM are nearly the same here, and you can say why. With this head, the gradient of a channel is the same at each place, so both come down to a sum over the channels with a *positive* weight. They never let a
+# Grad-CAM++ and Layer-CAM are nearly the same here, and you can say why. With this head, the gradient of a channel is the same at each place, so both are a sum over the channels with weights that are never negative. They never let a
 # channel speak against the class.
 
 # %% [markdown]
-# ## 6 · A bug that no picture shows
+# ## 6 · A bug that is hard to see
 #
 # ### Exercise: find the bug
 #
-# torch-cam 0.5.0 has Grad-CAM++ too. Its maps look fine, and they are not Grad-CAM++: on these scenes they differ from the formula by up to a quarter of their maximum ([04b](04b_grad_cam_more.ipynb) measures it). The function below computes the factors
+# torch-cam 0.5.0 has Grad-CAM++ too. Its maps are not Grad-CAM++: on these scenes they differ from the formula by up to a quarter of their maximum, and still look fine ([04b](04b_grad_cam_more.ipynb) shows and measures them). The function below computes the factors
 # $a^k_{ij}$ of section 5 with the same error. Change it so that it does what the formula says. Where the denominator is zero, the factor stays $g^2$.
 
 
@@ -397,8 +398,8 @@ exercises.plus_plus_alphas.check(plus_plus_alphas)
 # Take the 60 stored scenes with **two** objects and ask for each object in turn: 120 questions. `pictures` holds each scene twice, `questions` the class we ask for, `truth` the pixels of that object. Does the *maximum* of the map lie on the
 # object we asked for? This is the **pointing game** (Zhang and others, 2016). A miss by 5 pixels or less counts as a hit (the `tolerance`): objects have gaps, and one place of the map covers 16 pixels.
 #
-# A number alone means little. So three maps that know nothing about the network play too: a blob in the *centre*, the *edges* of the picture (a Sobel filter, which measures how fast the brightness changes) and *random* noise. So does the plain gradient
-# of the score (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)). An edge filter cannot know which object you asked for, so about half of its hits should be on the wrong one.
+# A number alone means little. So three maps that know nothing about the network are scored too: a blob in the *centre*, the *edges* of the picture (a Sobel filter, which measures how fast the brightness changes) and *random* noise. So does the plain gradient
+# of the score (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)). An edge filter has the same map for both questions, so of its maxima that lie on an object, half lie on the wrong one.
 
 
 # %%
@@ -433,7 +434,7 @@ plots.show(
 
 # %% [markdown]
 # A [*bootstrap interval*](glossary.md#bootstrap-interval) says how far the mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: that is the *paired difference* printed above.
-# Its interval against saliency is far from zero. The plain gradient has the picture's full resolution and still points worse.
+# Against saliency it is far from zero: the plain gradient has the picture's full resolution and still points worse. Against Layer-CAM the interval contains zero: these questions do not separate the two. (The 120 questions come from 60 scenes, so the intervals are a little too short.)
 #
 # The pointing game looks at *one* pixel. Here are two other numbers. **Energy**: the share of the map's sum that lies on the object. **IoU** (*intersection over union*): keep as many of the strongest pixels as the object has, and divide what both
 # have in common by what either has.
@@ -457,13 +458,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Another measure, another order. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: their maximum is right, and a weak light lies on everything else. By IoU the three CAM methods are close together
-# and far ahead of the rest. One number is never enough.
+# Another measure, another distance. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: their maximum is right, and a weak part of the map lies everywhere else. By IoU the three CAM methods are close together
+# and far ahead of the rest. One number is never enough. (0.31 is not as bad as it looks: even the true outline, drawn with 8 × 8 places, keeps little more than half of its sum on the object, as [lesson 03](03_cam.ipynb) measures.)
 
 # %% [markdown]
 # ## 8 · Which layer?
 #
-# The paper takes the last convolutional layer. Is that a rule or a habit? This network has five stages: `stem`, `layer1`, `layer2`, `layer3`, `layer4`.
+# So far we took the last stage. This network has five: `stem`, `layer1`, `layer2`, `layer3`, `layer4`.
 #
 # ### Exercise: predict, then run
 #
@@ -481,7 +482,11 @@ layer_scores = {
     name: judge.pointing_game(upsample(maps, truth.shape[-2:]), truth, tolerance=5)
     for name, maps in layer_maps.items()
 }
-print({name: round(score.mean().item(), 2) for name, score in layer_scores.items()})
+print("pointing game:", {name: round(score.mean().item(), 2) for name, score in layer_scores.items()})
+energy = {
+    k: judge.energy_in_mask(upsample(layer_maps[k], truth.shape[-2:]), truth) for k in ("layer3", "layer4")
+}
+print("energy, layer3 minus layer4:", judge.paired(energy["layer3"], energy["layer4"]))
 
 # %%
 exercises.best_layer.check(answer, layer_scores)
@@ -492,20 +497,20 @@ plots.show_maps(
     [lab.images[0]] * 2,
     {f"{name} ({maps.shape[-1]}×{maps.shape[-1]})": maps[shown] for name, maps in layer_maps.items()},
     labels=[f"why {lab.class_names[int(c)]}?" for c in questions[shown]],
-    title="Grad-CAM at each stage, with the size of its map: early maps are finer and mix up the objects",
+    title="Grad-CAM at each stage, with the size of its map: early maps are finer and do not separate the objects",
 )
 plots.show(
-    "Grad-CAM at five stages. In the early ones both objects light up for both questions; in layer4 only the asked-for one."
+    "Grad-CAM at five stages. In the early ones the boat is bright for both questions; in layer4 the asked-for object is."
 )
 
 # %% [markdown]
-# Two things change with depth. The map gets coarser, and the channels get more meaning. In early stages the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
-# one object from its neighbour. The order of `layer3` and `layer4` depends on the measure: by energy `layer3` is ahead ([05](05_cam_in_practice.ipynb) compares them).
+# Two things change with depth. The map gets coarser (in two steps), and the channels get more meaning. In early stages the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
+# one object from its neighbour. The paper takes the last convolutional layer. That is a good rule for pointing, and no law: by energy `layer3` is ahead ([05](05_cam_in_practice.ipynb) compares them).
 
 # %% [markdown]
 # ## 9 · The puzzle solved
 #
-# Back to the two horse models. Both get Grad-CAM for "horse". How much of the map's sum lies on the caption? The yardstick is the caption's own area: a map that ignores the caption has about that share on it.
+# Back to the two horse models. Both get Grad-CAM for "horse". How much of the map's sum lies on the caption? Compare it with the caption's own area: an even map has exactly that share on it, and a map that stays on the horse has less. One place of the map covers 16 × 16 pixels, and the caption is no higher than that. So we also count what lies within 16 pixels of it.
 
 # %%
 horse_maps, on_caption = {}, {}
@@ -513,9 +518,15 @@ for name, lab_of_model in (("model A", model_a), ("model B", model_b)):
     all_horse = torch.full((len(lab_of_model),), horse)
     horse_maps[name] = grad_cam(lab_of_model.model, lab_of_model.inputs, all_horse, lab_of_model.layer)
     on_caption[name] = judge.energy_in_mask(full_size(horse_maps[name]), lab_of_model.shortcut)
-on_caption["area of the caption"] = model_a.shortcut.float().mean(dim=(1, 2))
-print({name: round(share.mean().item(), 3) for name, share in on_caption.items()})
-print("A minus B:", judge.paired(on_caption["model A"], on_caption["model B"]))
+caption = model_a.shortcut.float()
+near = torch.nn.functional.max_pool2d(caption[:, None], 33, stride=1, padding=16)[:, 0] > 0
+
+# %%
+for name, maps in horse_maps.items():
+    beside = judge.energy_in_mask(full_size(maps), near).mean()
+    print(f"{name}: {on_caption[name].mean():.2f} on the caption, {beside:.2f} within 16 pixels of it")
+print(f"an even map: {caption.mean():.2f} and {near.float().mean():.2f}")
+print("on the caption, A minus B:", judge.paired(on_caption["model A"], on_caption["model B"]))
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -531,13 +542,12 @@ plots.show(
 )
 
 # %% [markdown]
-# One picture makes you suspicious here. The number over many pictures, beside an honest model and beside the caption's own area, is evidence. Model A does not reach 1,
-# since the map is coarse and spreads over the caption's borders.
+# One picture is only a hint. The number over many pictures, beside an honest model and beside an even map, is evidence. Model A's brightest place is often just below the caption, not on it: the map is too coarse to say more than "around there".
 
 # %% [markdown]
 # ## 10 · The real thing
 #
-# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs: a cat and a cup of coffee, side by side. The code is the code from above; only the lab changes. The truth is the *half* of the picture, since nobody drew outlines on these photographs.
+# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs: a cat and a cup of coffee, side by side, and eleven more pairs of four photographs: 24 questions. The code is the code from above; only the lab changes. The truth is the *half* of the picture, since nobody drew outlines on these photographs.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -550,8 +560,10 @@ photo_maps = {
 photo_maps["edges (Sobel)"] = judge.baselines.sobel(photo_pictures)
 in_half = {name: judge.energy_in_mask(maps, halves) for name, maps in photo_maps.items()}
 right = judge.pointing_game(photo_maps["Grad-CAM"], halves)
-print(f"Grad-CAM's maximum lies in the right half in {int(right.sum())} of {len(right)} questions")
-print("energy in the right half:", {name: round(share.mean().item(), 2) for name, share in in_half.items()})
+print(f"Grad-CAM's maximum lies in the half asked for in {int(right.sum())} of {len(right)} questions")
+print(
+    "energy in the half asked for:", {name: round(share.mean().item(), 2) for name, share in in_half.items()}
+)
 print("Grad-CAM minus Layer-CAM:", judge.paired(in_half["Grad-CAM"], in_half["Layer-CAM"]))
 
 # %% tags=["hide-input"]
@@ -571,7 +583,7 @@ plots.show(
 # %% [markdown]
 # ### A wrong answer, explained
 #
-# What did the network see when it is wrong? This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Ask Grad-CAM where, and ask it for the other four answers too.
+# What did the network look at when it was wrong? This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Ask Grad-CAM where, and ask it for the other four answers too.
 
 # %%
 wrong = load_lab("photos", only="astronaut")
@@ -590,7 +602,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The network has no word for what it sees, so it answers with things that come with a suit and a helmet. For *football helmet* the map is brightest at the helmet in her arm; for *bobsled* it has a second bright place on her shoulder. A map says *where*, not *what*: that the network took the suit for a racing suit is your guess, not the map's message. To test it, you would cover the helmet and ask again ([lesson 01](01_why_explain.ipynb) does such tests).
+# The network has no class for what it sees, so it spreads its probability: no answer gets more than 0.20. For *football helmet* the map is brightest near the helmet under her arm; for *bobsled* it has a second bright place on her shoulder. A map says *where*, not *what*: that the network took the suit for a racing suit is your guess, not the map's message. To test it, you would cover the helmet and ask again ([lesson 01](01_why_explain.ipynb) does).
 #
 # ### Your turn
 #
@@ -612,11 +624,11 @@ plots.show("Pictures down the side, the maps of three methods for the most proba
 # %% [markdown]
 # ## 11 · Where it breaks
 #
-# Three cards. Run each, and remember the symptom: you will meet it in your own work.
+# Three cards: three symptoms that you will meet in your own work.
 #
 # ### Card 1: the softmax instead of the logit
 #
-# When the network is sure, the probability cannot grow any more, and its gradient vanishes. Below, one dot is one scene: the largest value of its map against the probability of the class.
+# When the network is sure, the probability $p$ cannot grow any more: its gradient contains the factor $p\,(1-p)$, which vanishes. Below, one dot is one scene: the largest value of its map against the probability of the class.
 
 # %%
 single = load_lab("scenes")  # 100 scenes with one object
@@ -638,14 +650,15 @@ figure, ax = plt.subplots(figsize=(6.5, 2.8))
 for name, values_of in strength.items():
     ax.plot(probability, values_of, "o", alpha=0.6, label=f"gradient of the {name}")
 ax.set(xlabel="probability of the class", ylabel="largest value of the map")
-ax.set_title("The surer the network, the fainter the map of the softmax", loc="left")
+ax.set(yscale="log")
+ax.set_title("Near probability 1, the map of the softmax fades (logarithmic scale)", loc="left")
 ax.legend()
 plots.show(
     "With the logit the maps stay strong up to probability 1; with the softmax they fall towards zero there."
 )
 
 # %% [markdown]
-# The place of the maximum hardly changes on these scenes, but the strength is lost exactly where the network is surest. Nobody notices when each map is scaled by itself; but maps of different pictures can no longer be compared.
+# The place of the maximum hardly changes on these scenes, but the strength is lost exactly where the network is surest. You cannot see this when each map has its own scale; but maps of different pictures can no longer be compared.
 #
 # ### Card 2: a map that is zero everywhere
 #
@@ -691,7 +704,7 @@ for common, title in ((False, "Each map on its own scale"), (True, "One scale fo
 # %% [markdown]
 # ## 12 · Play
 #
-# Choose a scene, a class, a stage and a method; try a class that is not in the picture. With the keyboard: Tab moves between the controls, the arrow keys change a value. (The figures above are the still pictures of it.)
+# Choose a scene, a class, a stage and a method; try a class that is not in the picture. With the keyboard: Tab moves between the controls, the arrow keys change a value. (The figures above show some of its settings.)
 
 
 # %% tags=["hide-input"]
@@ -732,7 +745,7 @@ widgets.explore(
 # 5. **The key idea?** The gradient of the score, averaged over each channel, replaces the weights of CAM.
 # 6. **Which experiments?** Weakly supervised localisation, the pointing game, human trust, bias in a data set, captioning, visual question answering.
 # 7. **Data and code?** ImageNet, PASCAL VOC, COCO; the code is public.
-# 8. **Do the results support it?** For localisation against earlier gradient methods, yes. That people trust the better model more after seeing maps shows that maps persuade, not that they are right.
+# 8. **Do the results support it?** For localisation against earlier gradient methods, yes. That people trust the better model more after seeing maps shows that people believe maps, not that maps are right.
 # 9. **What did it contribute?** A method that needs no retraining, and that became the usual picture of explainable vision.
 # 10. **What next?** Finer layers (Layer-CAM), no gradients (Score-CAM), axioms (lesson 08), tests of whether maps mean anything (lesson 12).
 #

@@ -64,7 +64,7 @@ def against_map(weighted):
 exercises.against_map.check(against_map)
 
 # %% [markdown]
-# Now the score: the share of the map's sum on the asked-for object and on the other one. The yardstick is the share of the picture that the other object covers.
+# Now the score: the share of the map's sum on the asked-for object and on the other one. Compare it with the share of the picture that the other object covers.
 
 # %%
 weighted = grad_cam(model, pictures, questions, layer, relu=False)

@@ -450,7 +450,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# Now the score. With two objects in a scene, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*, a miss by 5 pixels is forgiven)? Beside the maps of this lesson play Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network.
+# Now the score. With two objects in a scene, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*, a miss by 5 pixels is forgiven)? Beside the maps of this lesson we score Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network.
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
@@ -549,7 +549,7 @@ plots.show(
 # %% [markdown]
 # ## 9 · The real thing
 #
-# EfficientNet-Lite0, trained on ImageNet, on real photographs. First the pictures; then three numbers: how well the maps of score and loss agree here, and whether SmoothGrad or Integrated Gradients find the right half of two photographs side by side better than plain saliency.
+# EfficientNet-Lite0, trained on ImageNet, on real photographs. First the pictures; then three numbers: how well the maps of score and loss agree here, and whether SmoothGrad or Integrated Gradients find the half that was asked for, of two photographs side by side, better than plain saliency.
 
 # %%
 photos = load_lab("photos")
@@ -576,7 +576,9 @@ maps = {
     "Grad-CAM": upsample(grad_cam(two.model, x2, t2, two.layer), x2.shape[-2:]),
 }
 in_half = {name: judge.energy_in_mask(heat, halves) for name, heat in maps.items()}
-print("share in the right half:", {name: round(share.mean().item(), 2) for name, share in in_half.items()})
+print(
+    "share in the half asked for:", {name: round(share.mean().item(), 2) for name, share in in_half.items()}
+)
 for name in list(in_half)[1:]:
     print(f"{name} minus saliency: {judge.paired(in_half[name], in_half['saliency'])}")
 
@@ -593,7 +595,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The three gradient maps look different. By the halves of two photographs, no difference between them can be shown: each puts little more than half of its sum into the right half, far less than Grad-CAM. A calmer picture and a better explanation are two different things. And the loss is a worse stand-in for the score here than on the drawings.
+# The three gradient maps look different. By the halves of two photographs, no difference between them can be shown: each puts little more than half of its sum into the half that was asked for, far less than Grad-CAM. A calmer picture and a better explanation are two different things. And the loss is a worse stand-in for the score here than on the drawings.
 #
 # ### Your turn
 #
