@@ -31,6 +31,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.exercises import l06_lime as exercises
@@ -504,7 +505,7 @@ plots.show(
 
 # %%
 lime_maps, shuffled_maps, unseen, shuffle = [], [], [], np.random.RandomState(0)
-for picture, targets in zip(lab.images[:40], lab.targets[:40], strict=True):
+for picture, targets in tqdm(list(zip(lab.images, lab.targets, strict=True))[:40], leave=False):
     cut = superpixels(picture, 30)
     for fitted in lime_for_all(lab, picture, targets, cut, 48):
         lime_maps.append(lime.paint(fitted.coefficients, cut))
@@ -554,7 +555,7 @@ plots.show(
 # %%
 fifty, kinds = animals[:50], shown_class[:50]
 wolf_maps = {"model A": [], "model B": []}
-for picture, kind in zip(fifty, kinds, strict=True):
+for picture, kind in tqdm(list(zip(fifty, kinds, strict=True)), leave=False):
     cut = superpixels(picture, 20)
     for name, lab_of_model in (("model A", model_a), ("model B", model_b)):
         fitted = lime_for_all(lab_of_model, picture, [kind], cut, 24, hidden=127)[0]
@@ -801,7 +802,7 @@ exercises.hide.check(hide)
 
 # %%
 agreement = {name: [] for name in lesson.FILLS}
-for i in (scene, 0, 1, 2, 3, 4):
+for i in tqdm((scene, 0, 1, 2, 3, 4), leave=False):
     picture, objects, cut = lab.images[i], lab.targets[i], superpixels(lab.images[i], 30)
     usual = lime_for_all(lab, picture, objects, cut, 100)
     for name in lesson.FILLS:
