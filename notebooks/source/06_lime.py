@@ -74,7 +74,7 @@ plots.show("Six drawn animals, huskies and wolves, each standing on a textured g
 
 # %% [markdown]
 # The paper that introduced LIME asked 27 people who knew about machine learning a question like this. They saw ten predictions of a model, two of them wrong. At first, 10 of the 27 trusted the bad model. Then they saw an explanation
-# for each of the ten pictures, and 3 of the 27 still did (section 6.4 of the paper). Our test is harder: no mistake is visible. Write down your choice. In section 8 you make such explanations, and find out.
+# for each of the ten pictures, and 3 of the 27 still did (section 6.4 of the paper). Our test is harder: no mistake is visible. Write down your choice; section 8 finds out.
 
 # %% [markdown]
 # ## 2 · The idea: ask about inputs nearby
@@ -82,7 +82,7 @@ plots.show("Six drawn animals, huskies and wolves, each standing on a textured g
 # A model may be as complicated as it likes: close to one input, a simple model can often imitate it. LIME (*local interpretable model-agnostic explanations*) changes the input a little, many times, and asks the model each time. Then it fits a straight line to
 # the answers, in which near questions count more than far ones. This simple model is called the *surrogate*.
 #
-# Look at it with two numbers in place of a picture. The coloured ground is the model $f$: blue where it answers "no", red where it answers "yes". We explain the cross. Each dot is a question; the larger the dot, the closer to the cross. On the dashed line the fitted surrogate $g$ changes its mind.
+# First with two numbers in place of a picture. The coloured ground is the model $f$: blue where it answers "no", red where it answers "yes". We explain the cross. Each dot is a question; the larger the dot, the closer to the cross. On the dashed line the fitted surrogate $g$ changes its mind.
 
 
 # %%
@@ -178,7 +178,7 @@ print(
 )
 
 # %% [markdown]
-# That is worth a second look. Fair coins hide about half of the picture, so no question is really near. The word "local" in LIME's name promises more than this sampling keeps. [06b](06b_lime_kernels_texts.ipynb) compares the kernels of the paper and of the libraries.
+# Fair coins hide about half of the picture, so no question is really near. The word "local" in LIME's name promises more than this sampling keeps. [06b](06b_lime_kernels_texts.ipynb) compares the kernels of the paper and of the libraries.
 #
 # ### Step 4: fit
 #
@@ -267,12 +267,12 @@ by_hand = my_lime(lab.predict, image, target, segments)
 print("equal to the steps above:", np.allclose(by_hand, w, atol=1e-5))
 
 # %% [markdown]
-# Note what the function does not need: no layer, no gradient, no PyTorch. `predict` could as well be a program on another computer.
+# Note what the function does not need: no layer, no gradient, no PyTorch.
 
 # %% [markdown]
 # ## 4 · The proof: two libraries
 #
-# LIME is random, so to compare two programs number by number, both must ask the *same* questions. The `lime` package draws one number before the masks, so we draw one number and throw it away (`after_one_draw`). The second library is captum, PyTorch's collection of explanation methods. It gets our masks one by one, with the kernel and the ridge of the `lime` package, because its own
+# LIME is random, so to compare two programs number by number, both must ask the *same* questions. The `lime` package draws one number before the masks, so we draw one number and throw it away (`after_one_draw`). The second library is captum, PyTorch's collection of explanation methods. It gets our masks, kernel and ridge, because its own
 # choices are others. Both calls stand in `course_utils/teach/lime_packages.py`.
 
 # %% tags=["nbval-check-output"]
@@ -297,7 +297,7 @@ judge.agreement_table(
 # ### The lime package draws it differently
 #
 # Its function `get_image_and_mask` takes the `num_features` superpixels with the largest absolute coefficients, leaves out those whose absolute coefficient is smaller than `min_weight`, and paints the rest: **green speaks for the class, red against it**. In this course red speaks *for* the class. So read the
-# legend before you read any picture of LIME. With `positive_only=True`, its default, the package shows only what speaks for the class.
+# legend first. With `positive_only=True`, its default, the package shows only what speaks for the class.
 
 # %%
 options = {"positive_only": False, "num_features": 11, "min_weight": 0.05}
@@ -500,7 +500,7 @@ plots.show(
 # Take 40 scenes with **two** objects, and ask for each object in turn: 80 questions. Does the maximum of the map lie on the object that we asked for, or at most 5 pixels beside it? (This is the [*pointing game*](glossary.md#pointing-game).) And how much of the positive weight lies on it ([*energy*](glossary.md#energy))? The network gives the probabilities of all classes at once, so
 # one set of 48 changed pictures answers for both objects.
 #
-# For comparison: [Grad-CAM](04_grad_cam.ipynb) looks into the network. Edges (the Sobel filter) look only at the picture. And the important one: *LIME, shuffled* has the same superpixels, with their coefficients exchanged at random. It looks just as neat as a real explanation, and knows nothing. Whatever LIME has above it, it has from the model.
+# For comparison: [Grad-CAM](04_grad_cam.ipynb) looks into the network. Edges (the Sobel filter) look only at the picture. And the important one: *LIME, shuffled* has the same superpixels, with their coefficients exchanged at random. It looks just as neat, and knows nothing. Whatever LIME has above it, it has from the model.
 
 
 # %%
@@ -624,12 +624,12 @@ for name, lab_of_model in (("A", model_a), ("B", model_b)):
     print(f"model {name}: right on the test pictures {right[0]:.0%}, with exchanged grounds {right[1]:.0%}")
 
 # %% [markdown]
-# Model A looks at the ground: in its training pictures every wolf stood on snow and no husky did. Did you choose right in section 1? In the paper, 12 of the 27 people named snow as a possible feature before they saw explanations, and 25 after. That shows that the pictures help people to see *this* flaw, a large one. It does not show that people notice flaws which they do not expect.
+# Model A looks at the ground: in its training pictures every wolf stood on snow and no husky did. Did you choose right in section 1? In the paper, 12 of the 27 people named snow as a possible feature before they saw explanations, and 25 after. So the pictures help people to see *this* flaw, a large one.
 
 # %% [markdown]
 # ## 9 · The real thing
 #
-# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes), and two photographs side by side: a cat and a cup of coffee. The code is the code from above. The truth is the *half* of the picture, since nobody drew outlines here.
+# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes), and two photographs side by side: a cat and a cup of coffee. The truth is the *half* of the picture, since nobody drew outlines here.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -692,7 +692,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A guess is cheap to test with a method that hides parts: hide only the outlined part, and ask again.
+# Test it: hide only the outlined part, and ask again.
 
 # %%
 without = np.ones((2, wrong_cut.max() + 1), int)

@@ -243,7 +243,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The first guess is half right. More questions help LIME in both measures, and in energy they help much; but in the pointing game Grad-CAM stays ahead even of 192 questions. What remains is not chance: a line through hidden patches is another question than a gradient.
+# The first guess is half right. More questions help LIME in both measures, and in energy they help much; but in the pointing game Grad-CAM stays ahead even of 192 questions.
 #
 # The second guess is open. Superpixels have a little more energy than squares, but the difference is small, and its interval reaches down to zero.
 

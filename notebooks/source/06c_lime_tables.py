@@ -279,7 +279,9 @@ for n in (10, 30):
     cut = superpixels(image, n)
     masks = lime.sample_masks(1600, cut.max() + 1, random_state=1)
     weights = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
-    pools[int(cut.max()) + 1] = (masks, network_answers(lab, image, cut, masks)[:, target], weights)
+    settings, which = np.unique(masks, axis=0, return_inverse=True)  # ask each setting once
+    outputs = network_answers(lab, image, cut, settings)[which.ravel(), target]
+    pools[int(cut.max()) + 1] = (masks, outputs, weights)
 
 # %%
 sizes, indices = (50, 100, 200, 400), {}
@@ -303,8 +305,10 @@ ax.set(xlabel="questions", ylabel="agreement of the runs", ylim=(0, 1.05))
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.legend(fontsize=9)
-ax.set_title("CSI is high from the start, VSI is not", loc="left")
-plots.show("CSI lies near 1 at every number of questions; VSI is lower for both cuts.")
+ax.set_title("CSI is high at once; VSI of the coarse cut stays low", loc="left")
+plots.show(
+    "CSI is at least 0.85 at every number of questions; VSI of the fine cut rises to 1, VSI of the coarse cut stays near 0.7."
+)
 
 # %% [markdown]
 # Three cautions.
