@@ -1,4 +1,4 @@
-"""The exercises of lessons 08 and 08b: a prediction, two published bugs, a contrast, hiding, expected gradients."""
+"""The exercises of lessons 08, 08b and 08c: predictions, published bugs, a contrast, hiding, expected gradients."""
 
 from __future__ import annotations
 
@@ -438,6 +438,130 @@ expected_gradients = Exercise(
                 len(alphas) * _expected(model, picture, target, baselines, alphas)
             ),
             "you added the draws up: take their mean.",
+        ),
+    },
+)
+
+
+# --- 08c: attacked ------------------------------------------------------------------------------------------
+
+
+def _fgsm(
+    model: nn.Module,
+    inputs: torch.Tensor,
+    target: torch.Tensor,
+    epsilon: float,
+    *,
+    direction: int = 1,
+    step=torch.sign,
+    limits: tuple[float, float] | None = (-1.0, 1.0),
+    loss=F.cross_entropy,
+) -> torch.Tensor:
+    gradients = _gradient(model, inputs, lambda logits: loss(logits, target))
+    moved = inputs + direction * epsilon * step(gradients)
+    return moved.clamp(*limits) if limits else moved
+
+
+def _fgsm_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor, float]]:
+    epsilons = (0.3, 0.1, 0.05)
+    return [
+        (model, (1.3 * inputs).clamp(-1, 1), target, epsilon)
+        for (model, inputs, target, _), epsilon in zip(_network_cases(), epsilons, strict=True)
+    ]
+
+
+def _own_score(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return logits.gather(1, target[:, None]).sum()
+
+
+def _same(gradients: torch.Tensor) -> torch.Tensor:
+    return gradients
+
+
+fgsm_step = Exercise(
+    name="fgsm_step",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Does the step go where the loss rises, or where it falls?",
+        "How far does a pixel move whose gradient is 0.001? The formula moves it by the whole ε: `gradient.sign()`.",
+        "What becomes of a white pixel (1) that moves upwards? `.clamp(-1, 1)` keeps the result a picture.",
+    ),
+    reference=_fgsm,
+    given=lambda *case: _fgsm(*case, direction=-1, step=_same, limits=None),
+    cases=_fgsm_cases,
+    mistakes={
+        "downwards": Mistake(
+            lambda *case: _fgsm(*case, direction=-1),
+            "your step lowers the loss: it helps the network. The attack has to raise it.",
+        ),
+        "no sign": Mistake(
+            lambda *case: _fgsm(*case, step=_same),
+            "the sign is missing: a pixel with a small gradient hardly moves. Each one should move by the whole ε.",
+        ),
+        "no clamp": Mistake(
+            lambda *case: _fgsm(*case, limits=None),
+            "some numbers leave −1 … 1, so the result is not a picture: clamp it.",
+        ),
+        "downwards, no sign": Mistake(
+            lambda *case: _fgsm(*case, direction=-1, step=_same),
+            "the clamp is there, which is right. Two errors are left: the direction, and the missing sign.",
+        ),
+        "downwards, no clamp": Mistake(
+            lambda *case: _fgsm(*case, direction=-1, limits=None),
+            "the sign is there, which is right. Two errors are left: the direction, and numbers outside −1 … 1.",
+        ),
+        "no sign, no clamp": Mistake(
+            lambda *case: _fgsm(*case, step=_same, limits=None),
+            "the direction is right. Two errors are left: the missing sign, and numbers outside −1 … 1.",
+        ),
+        "zero to one": Mistake(
+            lambda *case: _fgsm(*case, limits=(0.0, 1.0)),
+            "you clamped to 0 … 1. These pictures run from −1 to 1.",
+        ),
+        "raises the score": Mistake(
+            lambda *case: _fgsm(*case, loss=_own_score),
+            "you raise the score of the right class: take the loss, or go against the score.",
+        ),
+        "lowers the score": Mistake(
+            lambda *case: _fgsm(*case, loss=_own_score, direction=-1),
+            "you lower the score of the right class, which is an attack, but not this one: the loss also raises the rivals.",
+        ),
+        "unit length": Mistake(
+            lambda *case: _fgsm(*case, step=lambda g: g / g.flatten(1).norm(dim=1)[:, None, None, None]),
+            "you divided the gradient by its length. FGSM takes the sign of each number.",
+        ),
+    },
+)
+
+
+def _harder(right: dict[str, torch.Tensor]) -> str:
+    return "shortcut" if float(right["shortcut"].mean()) >= float(right["honest"].mean()) else "honest"
+
+
+harder_to_fool = Question(
+    name="harder_to_fool",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Does the reason of a network, snow or animal, say how far its answers are from turning over?",
+        'Answer "shortcut" or "honest".',
+    ),
+    expected=_harder,
+    examples=lambda: [
+        ({"shortcut": torch.tensor([1.0, 1.0, 0.0]), "honest": torch.tensor([1.0, 0.0, 0.0])},),
+        ({"shortcut": torch.tensor([0.0, 1.0]), "honest": torch.tensor([1.0, 1.0])},),
+    ],
+    mistakes={
+        "the other": Mistake(
+            lambda answer, right: answer in ("shortcut", "honest") and answer != _harder(right),
+            "your own run says the other one. To read the right thing is not the same as to be hard to fool.",
+            example=lambda right: "honest" if _harder(right) == "shortcut" else "shortcut",
+        ),
+        "not a word": Mistake(
+            lambda answer, right: answer not in ("shortcut", "honest"),
+            'that is neither of the two words: answer "shortcut" or "honest".',
+            example=lambda right: "both",
         ),
     },
 )

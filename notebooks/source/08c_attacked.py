@@ -1,0 +1,364 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 08c · The gradient as a weapon
+#
+# **The question.** The gradient says which pixels raise a score. What if somebody uses it to make the network wrong, and what does an explanation show then?
+#
+# This companion of [08 · Saliency, SmoothGrad, Integrated Gradients](08_saliency_smoothgrad_ig.ipynb) adds the simplest attack that uses the gradient, the control that such an experiment needs, and a look at the maps after the attack.
+#
+# **After this lesson you can**
+# - attack a network with one step along the sign of a gradient, and repair a faulty attack;
+# - tell the effect of the attack from the effect of any change of that size;
+# - say why a network can be right for the right reason and still be easy to fool;
+# - name what a map can and cannot tell you about an attacked picture.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [08 · Saliency, SmoothGrad, Integrated Gradients](08_saliency_smoothgrad_ig.ipynb), sections 1 and 2.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from course_utils import judge
+from course_utils.exercises import l08_saliency_smoothgrad_ig as exercises
+from course_utils.labs import load_lab
+from course_utils.methods.cam import grad_cam, upsample
+from course_utils.methods.gradients import integrated_gradients, saliency
+from course_utils.teach import plots
+
+lab = load_lab("scenes")  # drawn scenes, from −1 (black) to 1 (white), and a ResNet of ten classes
+LEVEL = 2 / 255  # one grey level of 255 in the network's numbers
+
+
+def random_signs(inputs, seed=0):
+    """Plus or minus one for each number, by chance."""
+    return torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed)).sign()
+
+
+def is_right(model, inputs, targets):
+    """One (right) or zero for each picture."""
+    with torch.no_grad():
+        return (model(inputs).argmax(dim=1) == targets).float()
+
+
+# %% [markdown]
+# ## 1 · One step uphill
+#
+# The core changed one number of a picture a little and watched the score. Now change *all* numbers, each by the same small amount $\varepsilon$, up or down, and choose the directions so that the network gets worse. The *fast gradient sign method* (FGSM; Goodfellow and others, 2015) does it in one step:
+#
+# $$x' = x + \varepsilon \cdot \operatorname{sign}\big(\nabla_x J(x, y)\big).$$
+#
+# Here $J$ is the *loss*: the cross-entropy, minus the logarithm of the probability of the right class $y$. Its gradient $\nabla_x J$ has one number for each number of the picture, and only the sign is used, so that each pixel moves by the full $\varepsilon$. At the end the numbers are cut off at black and white, because the result has to be a picture.
+#
+# (The core warned: for an *explanation*, take the gradient of the score and not of the loss. Here the loss is right. The attack does not care why the answer is given; any other answer will do.)
+#
+# ### Exercise: find the bug in an attack
+#
+# Somebody tested a network with this function and reported that the network cannot be fooled. Compare it with the formula and repair it. There is more than one thing to find.
+
+
+# %% exercise="fgsm_step"
+def fgsm_step(model, inputs, target, epsilon):
+    """Attacked pictures (N, C, H, W), from −1 to 1; target (N,) holds the right classes."""
+    # BEGIN STUB
+    # inputs = inputs.clone().requires_grad_()
+    # loss = F.cross_entropy(model(inputs), target)
+    # (gradient,) = torch.autograd.grad(loss, inputs)
+    # return (inputs - epsilon * gradient).detach()
+    # END STUB
+    # BEGIN SOLUTION
+    inputs = inputs.clone().requires_grad_()
+    loss = F.cross_entropy(model(inputs), target)
+    (gradient,) = torch.autograd.grad(loss, inputs)
+    return (inputs + epsilon * gradient.sign()).clamp(-1, 1).detach()
+    # END SOLUTION
+
+
+# %%
+exercises.fgsm_step.check(fgsm_step)
+
+# %% [markdown]
+# ## 2 · How small is enough?
+#
+# The direction depends on the picture only, not on $\varepsilon$. So compute it once and then walk. Beside it goes the control, without which the experiment says little: *random* signs, a change of exactly the same size that knows nothing about the network.
+
+
+# %%
+def upwards(model, inputs, targets):
+    """The signs (N, C, H, W) of the loss's gradient: where one step raises the loss."""
+    leaf = inputs.clone().requires_grad_()
+    loss = F.cross_entropy(model(leaf), targets, reduction="sum")
+    return torch.autograd.grad(loss, leaf)[0].sign()
+
+
+x, t = lab.inputs[:60], lab.targets[:60]
+levels = (0, 1, 2, 4, 8, 16, 32)
+curves = {}
+for name, model in (("ResNet", lab.model), ("ZF-Net", load_lab("scenes", model="zfnet").model)):
+    for kind, direction in (("FGSM", upwards(model, x, t)), ("random signs", random_signs(x))):
+        curves[name, kind] = [is_right(model, (x + e * LEVEL * direction).clamp(-1, 1), t) for e in levels]
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.9), sharey=True)
+print(f"share right at ε =     {''.join(f'{e:>7}' for e in levels)}   grey levels of 255")
+for (name, kind), right in curves.items():
+    print(f"{name + ', ' + kind:<23}{''.join(f'{r.mean():>7.2f}' for r in right)}")
+    axes["ResNet ZF-Net".split().index(name)].plot(
+        range(len(levels)), [r.mean() for r in right], "o-" if kind == "FGSM" else "s--", label=kind
+    )
+for ax, name in zip(axes, ("ResNet", "ZF-Net"), strict=True):
+    ax.set_xticks(range(len(levels)), levels)
+    ax.set(xlabel="ε in grey levels of 255", ylim=(0, 1.05), title=f"{name}, {len(x)} scenes")
+axes[0].set_ylabel("share right")
+axes[0].legend()
+plots.show(
+    "Two panels, ResNet and ZF-Net. The line of FGSM falls with every level; the line of random signs of the same size "
+    "stays near one up to 8 levels."
+)
+
+# %%
+two_levels = (x + 2 * LEVEL * upwards(lab.model, x, t)).clamp(-1, 1)
+with torch.no_grad():
+    before, after = lab.model(x).softmax(dim=1), lab.model(two_levels).softmax(dim=1)
+fooled = (before.argmax(dim=1) == t) & (after.argmax(dim=1) != t)
+victim = int((fooled * after.amax(dim=1)).argmax())
+
+# %% tags=["hide-input"]
+change = ((two_levels - x)[victim] / (2 * LEVEL)).permute(1, 2, 0).numpy() * 0.5 + 0.5
+plots.show_images(
+    [lab.images[victim], np.uint8(change * 255), lab.to_images(two_levels[victim : victim + 1])[0]],
+    [
+        f"{lab.class_names[before[victim].argmax()]}, {before[victim].max():.2f}",
+        "the change, 64 times as strong",
+        f"{lab.class_names[after[victim].argmax()]}, {after[victim].max():.2f}",
+    ],
+    width=8,
+)
+plots.show(
+    f"The same scene twice, alike to the eye: {lab.class_names[before[victim].argmax()]} before the attack and "
+    f"{lab.class_names[after[victim].argmax()]} after it. Between them the change, a coloured grain."
+)
+
+# %% [markdown]
+# You cannot see a change of two grey levels, and it is enough for a good part of the scenes. (The picture is the scene on which the attack worked best; the table has all of them.) Random signs of the same size do no harm; they have to be many times larger. So it is not the *amount* of change that fools the network but the direction. Accuracy on a test set knows nothing about this curve.
+
+# %% [markdown]
+# ## 3 · Right for the right reason, and easy to fool?
+#
+# The lab `wolves` has two networks for husky or wolf. One reads the snow on the ground, a shortcut; the other one reads the animal (call it honest). [Lesson 01](01_why_explain.ipynb) told them apart.
+#
+# ### Exercise: predict, then run
+#
+# Both are right on all pictures. Attack both with $\varepsilon$ = 8 levels. Which one will be right *more often* then: `"shortcut"` or `"honest"`?
+
+# %% exercise="harder_to_fool"
+prediction = None
+# BEGIN SOLUTION
+prediction = "shortcut"
+# END SOLUTION
+
+
+# %%
+def right_after(wolves, epsilon):
+    """For 40 pictures of a lab: is its network right after a step of this many levels?"""
+    x, t = wolves.inputs[:40], wolves.targets[:40]
+    leaf = x.clone().requires_grad_()
+    loss = F.cross_entropy(wolves.model(leaf), t, reduction="sum")
+    step = torch.autograd.grad(loss, leaf)[0].sign()
+    return is_right(wolves.model, (x + epsilon * LEVEL * step).clamp(-1, 1), t)
+
+
+networks = {"shortcut": load_lab("wolves", model="shortcut"), "honest": load_lab("wolves", model="clean")}
+right = {name: right_after(wolves, 8) for name, wolves in networks.items()}
+for name, wolves in networks.items():
+    unharmed = is_right(wolves.model, wolves.inputs[:40], wolves.targets[:40])
+    print(f"{name:<9} right before {unharmed.mean():.2f}, after the attack {right[name].mean():.2f}")
+print("honest minus shortcut:", judge.paired(right["honest"], right["shortcut"]))
+
+# %%
+exercises.harder_to_fool.check(prediction, right)
+
+# %% [markdown]
+# **Right for the right reason and hard to fool are two different virtues.** One possible reason: the ground is a large, even region, and its brightness is far from the border between "snow" and "no snow"; the animal is small and full of details. We have not tested it. What is tested is that an explanation that looks right does not tell you how easily a network is fooled.
+
+# %% [markdown]
+# ## 4 · What the map shows after an attack
+#
+# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? It is a natural hope that such a map gives the attack away, for example by pointing at nothing.
+
+
+# %%
+def three_maps(inputs, targets):
+    """Saliency, Integrated Gradients and Grad-CAM, (N, H, W) each."""
+    ig = integrated_gradients(lab.model, inputs, targets, n_steps=6).sum(dim=1).abs()
+    return {
+        "saliency": saliency(lab.model, inputs, targets).amax(dim=1),
+        "Integrated Gradients": ig,
+        "Grad-CAM": upsample(grad_cam(lab.model, inputs, targets, lab.layer), inputs.shape[-2:]),
+    }
+
+
+attacked = (x + 4 * LEVEL * upwards(lab.model, x, t)).clamp(-1, 1)
+with torch.no_grad():
+    answers = lab.model(attacked).argmax(dim=1)
+chosen = (answers != t).nonzero()[:24, 0]
+clean, hurt, true, wrong = x[chosen], attacked[chosen], t[chosen], answers[chosen]
+shaken = (clean + 4 * LEVEL * random_signs(clean)).clamp(-1, 1)
+masks = lab.masks[chosen]
+
+# %%
+maps = {
+    "clean": three_maps(clean, true),
+    "attacked": three_maps(hurt, true),
+    "random": three_maps(shaken, true),
+    "wrong answer": three_maps(hurt, wrong),
+}
+area = masks.float().mean(dim=(1, 2))
+for name in maps["clean"]:
+    same = {k: judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "random")}
+    energy = judge.energy_in_mask(maps["wrong answer"][name], masks)
+    print(
+        f"{name}: rank correlation with the clean map, attacked {same['attacked'].mean():.2f}, "
+        f"random signs {same['random'].mean():.2f}"
+    )
+    print(f"   wrong answer's map: share on the object minus area {judge.paired(energy, area)}")
+
+# %% tags=["hide-input"]
+figure, axes = plots.grid(2, 6, ratio=1.05)
+for row, axs in enumerate(axes):
+    axs[0].imshow(lab.images[chosen[row]])
+    axs[3].imshow(lab.to_images(hurt[row : row + 1])[0])
+    axs[0].set_title(f"says {lab.class_names[true[row]]}", fontsize=9)
+    axs[3].set_title(f"attacked: {lab.class_names[wrong[row]]}", fontsize=9)
+    for column, kind in ((1, "clean"), (4, "wrong answer")):
+        for shift, name in enumerate(("Integrated Gradients", "Grad-CAM")):
+            plots.show_pixels(axs[column + shift], maps[kind][name][row])
+            plots.outline(axs[column + shift], masks[row])
+            axs[column + shift].set_title(name if shift else "IG", fontsize=9)
+plots.show(
+    "Two scenes with IG and Grad-CAM before the attack, and the same after it for the wrong answer. After the attack the maps "
+    "are less clean, and much of them still lies on the object."
+)
+
+# %% [markdown]
+# Two results. The maps of the true class change more under the attack than under random signs of the same size: a map can be pushed, too. And the map of the wrong answer still puts more than the object's share of the area on the object. Nothing in it says "this answer is wrong": a map shows where the evidence for a class was found, not whether the answer is right. If you are shown a single map, you cannot see the attack in it.
+
+# %% [markdown]
+# ## 5 · An attack that pushes the wrong way
+#
+# The function of the exercise reported a network that "cannot be fooled". Libraries can do the same. The `FGSM` of captum has a default loss: minus the logarithm of the *output*. That is right for a network that ends in probabilities (*softmax*). Many networks return scores, called [logits](glossary.md#logit), as ours does, or logarithms of probabilities (*log-softmax*). Nothing complains. First the agreement, with a proper loss:
+
+# %% tags=["nbval-check-output"]
+from captum.robust import FGSM
+
+
+def strong_loss(outputs, labels):
+    """Cross-entropy, scaled: captum leaves pixels alone whose gradient is below one millionth."""
+    return 2.0**40 * F.cross_entropy(outputs, labels, reduction="none")
+
+
+some, its_class = lab.inputs[:20], lab.targets[:20]
+by_hand = (some + 2 * LEVEL * upwards(lab.model, some, its_class)).clamp(-1, 1)
+library = FGSM(lab.model, loss_func=strong_loss, lower_bound=-1.0, upper_bound=1.0)
+by_captum = library.perturb(some.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
+judge.agreement_table([("captum FGSM", by_hand, by_captum, "cross-entropy, cut off at −1 and 1")])
+
+# %%
+endings = {
+    "softmax": torch.nn.Sequential(lab.model, torch.nn.Softmax(dim=1)),
+    "logits": lab.model,
+    "log-softmax": torch.nn.Sequential(lab.model, torch.nn.LogSoftmax(dim=1)),
+}
+print(f"{'the network ends in':<22}{'right after it':>15}{'pixels moved the wrong way':>29}")
+for ending, network in endings.items():
+    careless = FGSM(network, lower_bound=-1.0, upper_bound=1.0)
+    moved = careless.perturb(some.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
+    wrong_way = ((moved - some).sign() * (by_hand - some).sign() < 0).float().mean()
+    print(f"{ending:<22}{is_right(lab.model, moved, its_class).mean():>15.2f}{wrong_way:>29.0%}")
+print(f"{'with cross-entropy':<22}{is_right(lab.model, by_hand, its_class).mean():>15.2f}")
+
+# %% [markdown]
+# With the softmax the default does its job. With log-probabilities it pushes nearly every pixel the wrong way: it *helps* the network, which then looks perfectly safe. With logits it only lowers the score of the class and does not look at the rivals. (If that logit is negative, even this goes wrong: its logarithm does not exist, but the slope of the formula does, with the other sign.)
+#
+# A network that seems to resist may only have been attacked badly. Whenever a result pleases you, ask whether the test was able to fail.
+
+# %% [markdown]
+# ## 6 · The real thing
+#
+# EfficientNet-Lite0 of ImageNet and the course's photographs. The attack is **one** grey level, and the result is saved as an ordinary picture of whole levels. The right class for the attack is what the network says before it. The control comes with three draws for each size.
+
+# %%
+photos = load_lab("photos")
+black, white = (photos.preprocess(np.full_like(photos.images[:1], v)) for v in (0, 255))
+one_level = (white - black) / 255
+said = photos.predict(photos.images)
+answers = torch.from_numpy(said.argmax(axis=1))
+
+
+def saved(levels, direction):
+    """The photographs after a step of so many levels, as ordinary pictures (7, H, W, 3)."""
+    return photos.to_images(photos.inputs + levels * one_level * direction)
+
+
+towards = torch.cat(
+    [upwards(photos.model, *part) for part in zip(photos.inputs.split(2), answers.split(2), strict=True)]
+)
+said_then = photos.predict(saved(1, towards))
+print(f"FGSM, 1 level: {(said_then.argmax(axis=1) != said.argmax(axis=1)).sum()} of 7 answers changed")
+
+# %%
+for size in (1, 4, 16):
+    changed = [
+        (photos.predict(saved(size, random_signs(photos.inputs, seed))).argmax(axis=1) != said.argmax(axis=1))
+        for seed in range(3)
+    ]
+    print(f"random signs, {size:>2} levels: {[int(c.sum()) for c in changed]} of 7 changed (three draws)")
+
+# %% tags=["hide-input"]
+print(f"{'before':>22}{'':>8}after one level of FGSM")
+for a, b in zip(said, said_then, strict=True):
+    print(
+        f"{photos.class_names[a.argmax()]:>22} {a.max():.2f}  →  {photos.class_names[b.argmax()]} {b.max():.2f}"
+    )
+changed = said.argmax(axis=1) != said_then.argmax(axis=1)
+surest = int(np.where(changed, said.max(axis=1), 0).argmax())
+plots.show_images(
+    [photos.images[surest], saved(1, towards)[surest]],
+    [f"{photos.class_names[q[surest].argmax()]}, {q[surest].max():.2f}" for q in (said, said_then)],
+    width=5.5,
+)
+plots.show(
+    f"The photograph of whose answer the network was surest among those that changed: "
+    f"{photos.class_names[said[surest].argmax()]} before, {photos.class_names[said_then[surest].argmax()]} after, "
+    "with no difference that the eye can see."
+)
+
+# %% [markdown]
+# One grey level, along the gradient, changes most of the seven answers. Random signs of that size change none. Look at the probabilities as well: where the network was unsure before, an answer that changes means little, and some new answers are neighbours of the old ones. Seven photographs are not a statistic; the curve of section 2 is. But it is the same effect, on a network trained on real photographs.
+
+# %% [markdown]
+# ## 7 · Recap
+#
+# - The same gradient that explains can attack: one step along its sign is enough.
+# - The control is a random change of the same size. Without it you do not know whether the direction mattered.
+# - A network that reads the right thing can be easier to fool than one that reads a shortcut.
+# - An attack moves the map too, and the map of a wrong answer can look like any other map.
+# - A test that finds nothing may be a test that could not find anything: check the sign, the loss and the cut-off.
+#
+# Stronger attacks take several small steps, or attack the explanation itself while the answer stays.
+#
+# **References**
+# - [Goodfellow and others, 2015: Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572)
+# - [Ghorbani and others, 2019: Interpretation of neural networks is fragile](https://arxiv.org/abs/1710.10547)
