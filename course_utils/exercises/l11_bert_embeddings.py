@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
 from course_utils.teach.quiz import quiz
 
 # --- questions that open and close without a kernel -------------------------------------------------------
@@ -238,6 +238,38 @@ layer_that_adds_most = Question(
                 for layer in sorted(scores)[1:]
                 if layer not in (_best_layer(scores), _layer_that_adds_most(scores))
             ),
+        ),
+    },
+)
+
+# --- look: which model was fine-tuned ---------------------------------------------------------------------
+
+
+def _letter_of(kind: str) -> Callable[[Mapping[str, str]], str]:
+    return lambda shown: next(letter for letter, of in shown.items() if of == kind)
+
+
+which_is_fine_tuned = Question(
+    name="which_is_fine_tuned",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "The fine-tuned model was asked for one number in the passage, and has to point at it.",
+        "With random weights nothing has been learnt: what you see is word, position, and question or passage.",
+    ),
+    expected=_letter_of("fine-tuned"),
+    examples=lambda: [
+        (dict(zip("ABC", kinds, strict=True)),)
+        for kinds in (("fine-tuned", "plain", "random weights"), ("random weights", "fine-tuned", "plain"))
+    ],
+    mistakes={
+        "plain": wrong_answer(
+            _letter_of("plain"),
+            "this is the plain encoder: no word of the passage lies far from all others there.",
+        ),
+        "random": wrong_answer(
+            _letter_of("random weights"),
+            "this model has random weights: nothing sets the answer apart from the other words of the passage.",
         ),
     },
 )

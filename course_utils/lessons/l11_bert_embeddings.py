@@ -362,15 +362,20 @@ def in_the_plane(case: Case, layer: int) -> tuple[np.ndarray, float]:
     return points, float(points.var(axis=0).sum() / x.var(dim=0, correction=0).sum())
 
 
-def draw_case(ax: Axes, case: Case, layer: int, *, words: str = "all", title: str = "") -> None:
-    """One layer's tokens in the plane; the right answer is bold, crosses mark the model's.
+def draw_case(
+    ax: Axes, case: Case, layer: int, *, words: str = "all", title: str = "", mark_given: bool = True
+) -> None:
+    """One layer's tokens in the plane; crosses mark the model's answer, the right one is bold.
 
-    `words` says which tokens are named: "all", or "question and answer".
+    Args:
+        words: which tokens are named: "all", or "question and answer".
+        mark_given: draw answers; without it, no group tells them from the rest.
     """
     points, left = in_the_plane(case, layer)
     inner, part = case.inner, case.part
     groups = np.where(np.isin(inner, part["question"]), "question", "passage").astype(object)
-    groups[np.isin(inner, part["answer"])] = "right answer"
+    if mark_given:
+        groups[np.isin(inner, part["answer"])] = "right answer"
     order = np.argsort([["passage", "question", "right answer"].index(g) for g in groups], kind="stable")
     names = [
         case.reading.tokens[t] if words == "all" or g != "passage" else ""
@@ -391,8 +396,9 @@ def draw_case(ax: Axes, case: Case, layer: int, *, words: str = "all", title: st
         bold=bold.tolist(),
         fontsize=8.5,
     )
-    given = np.isin(inner, part["given"])
-    ax.plot(*points[given].T, "x", color=plots.INK, markersize=8, label="the model's answer", zorder=1)
+    if mark_given:
+        given = np.isin(inner, part["given"])
+        ax.plot(*points[given].T, "x", color=plots.INK, markersize=8, label="the model's answer", zorder=1)
     ax.set_title(f"{title}layer {layer} ({100 * left:.0f} % of the variance)", fontsize=10)
 
 
@@ -462,3 +468,129 @@ def sense_scores(
         other = target[rest & (senses != senses[sentence])].mean(dim=0)
         found.append(float(torch.cosine_similarity(state, own, 0) - torch.cosine_similarity(state, other, 0)))
     return np.array(found)
+
+
+# --- the stages of question answering ---------------------------------------------------------------------
+
+STOP_WORDS = frozenset(
+    "a an and are as at be by did do does for from had has have he her his how in is it its not of on or she "
+    "that the their there they this to was were what when where which who whom whose why with you".split()
+)
+
+
+def whole_words(case: Case) -> tuple[list[int], list[str], list[bool]]:
+    """The tokens of the passage that are whole words: their numbers, the words, and which of them are names.
+
+    A name is a word with a capital that does not begin a sentence.
+    """
+    keep, found, is_name = [], [], []
+    text = case.context
+    for t in case.part["passage"]:
+        start, end = case.reading.record.offsets[t]
+        word, before = text[start:end], text[:start].rstrip()
+        joined = text[max(start - 1, 0) : start].isalnum() or text[end : end + 1].isalnum()
+        if word.isalpha() and not joined:
+            keep.append(int(t))
+            found.append(word.lower())
+            is_name.append(word[0].isupper() and word != "I" and before != "" and before[-1] not in '.!?:"“(')
+    return keep, found, is_name
+
+
+def sentence_numbers(case: Case) -> np.ndarray:
+    """The number of the sentence that each token of the passage stands in."""
+    ends = [m.end() for m in re.finditer(r"[.!?][\"'”’)]*(?=\s)", case.context)]
+    first = [case.reading.record.offsets[t][0] for t in case.part["passage"]]
+    return np.searchsorted(ends, first, side="right")
+
+
+def stage_meaning(cases: Sequence[Case]) -> tuple[np.ndarray, float]:
+    """Stage 1, `(passages, layers + 1)`: the share of a passage's names whose most similar other word in
+    another passage is a name, too; and the share of names among all words."""
+    rows = [whole_words(case) for case in cases]
+    passage_of = np.concatenate([[n] * len(row[0]) for n, row in enumerate(rows)])
+    word = np.concatenate([row[1] for row in rows])
+    is_name = np.concatenate([row[2] for row in rows]).astype(bool)
+    x = torch.cat([case.reading.states[:, row[0]] for case, row in zip(cases, rows, strict=True)], dim=1)
+    named = np.flatnonzero(is_name)
+    barred = torch.from_numpy((word[named][:, None] == word) | (passage_of[named][:, None] == passage_of))
+    right = [
+        is_name[similarities(s[named], s).masked_fill(barred, -2).argmax(dim=1).numpy()] for s in x
+    ]  # a row for each layer
+    of = passage_of[named]
+    return np.array([np.stack(right, axis=1)[of == n].mean(axis=0) for n in np.unique(of)]), is_name.mean()
+
+
+def stage_relations(case: Case) -> np.ndarray | None:
+    """Stage 2, `(layers + 1,)`: how much more alike are two tokens of one sentence than two of different
+    sentences, at the same gap of 4 to 8 places? None for a passage of one sentence."""
+    number = sentence_numbers(case)
+    x = case.reading.states[:, case.part["passage"]]
+    alike, gains = similarities(x, x), []
+    for gap in range(4, min(9, len(number))):
+        pairs = alike.diagonal(gap, dim1=1, dim2=2)
+        same = number[gap:] == number[:-gap]
+        if same.any() and not same.all():
+            gains.append(pairs[:, same].mean(dim=1) - pairs[:, ~same].mean(dim=1))
+    return torch.stack(gains).mean(dim=0).numpy() if gains else None
+
+
+def stage_matching(case: Case) -> tuple[np.ndarray, float]:
+    """Stage 3, `(layers + 1,)`: does the sentence with the answer hold the tokens most similar to the content
+    words of the question? And what guessing gets. Tokens of the answer are left out."""
+    number, offsets, x = sentence_numbers(case), case.reading.record.offsets, case.reading.states
+    asked = {int(t): case.question[slice(*offsets[t])].lower() for t in case.part["question"]}
+    content = [t for t, word in asked.items() if word.isalnum() and word not in STOP_WORDS]
+    alike = similarities(x[:, content or list(asked)], x)  # layers, words of the question, tokens
+    scores, kinds = [], np.unique(number)
+    for n in kinds:
+        there = case.part["passage"][number == n]
+        rest = np.setdiff1d(there, case.part["answer"])
+        scores.append(alike[:, :, rest if len(rest) else there].amax(dim=2).mean(dim=1))
+    wanted = number[np.searchsorted(case.part["passage"], case.part["answer"][0])]
+    best = kinds[torch.stack(scores).argmax(dim=0).numpy()]
+    return (best == wanted).astype(float), 1 / len(kinds)
+
+
+def stage_extraction(case: Case) -> np.ndarray:
+    """Stage 4, `(layers + 1,)`: the answer's distance to the rest of the passage, less other answers'."""
+    apart, part = spread_distances(case), case.part
+    rest = np.setdiff1d(part["context"], part["other"])
+    return between(apart, part["answer"], part["context"]) - between(apart, part["other"], rest)
+
+
+# --- probing ----------------------------------------------------------------------------------------------
+
+
+def tagged_sentences() -> list[dict]:
+    """The tagged sentences that were written one by one, not built from templates."""
+    return [record for record in read_texts("tagged_sentences") if not record.get("built")]
+
+
+def tagged_words(
+    lab: Any, records: Sequence[dict], *, model: Any = None
+) -> tuple[Tensor, dict[str, np.ndarray]]:
+    """The states of each word of tagged sentences `(words, layers + 1, D)`, and columns beside them.
+
+    A word that is cut into pieces gets the mean of its pieces. The columns are "word" (lower case), "pos"
+    (part of speech), "entity" (PER, LOC, ORG or O) and "sentence" (its number).
+    """
+    states = []
+    readings = read(lab, [" ".join(r["tokens"]) for r in records], batch=32, model=model)
+    for reading, record in zip(readings, records, strict=True):
+        first = np.cumsum([0] + [len(token) + 1 for token in record["tokens"]])
+        inner = range(1, len(reading.tokens) - 1)
+        number = np.searchsorted(first, [reading.record.offsets[t][0] for t in inner], side="right") - 1
+        for n in range(len(record["tokens"])):
+            states.append(reading.states[:, 1:-1][:, number == n].mean(dim=1))
+    columns = {
+        "word": np.array([t.lower() for r in records for t in r["tokens"]]),
+        "pos": np.array([t for r in records for t in r["pos"]]),
+        "entity": np.array([t.split("-")[-1] for r in records for t in r["entities"]]),
+        "sentence": np.repeat(np.arange(len(records)), [len(r["tokens"]) for r in records]),
+    }
+    return torch.stack(states), columns
+
+
+def nearest_other(x: Tensor) -> np.ndarray:
+    """For each row, the number of the most similar other row."""
+    return similarities(x, x).fill_diagonal_(-torch.inf).argmax(dim=1).numpy()

@@ -32,7 +32,7 @@ import torch
 
 from course_utils import judge
 from course_utils.exercises import l11_bert_embeddings as exercises
-from course_utils.labs import LabUnavailable, load_lab
+from course_utils.labs import load_lab
 from course_utils.lessons import l11_bert_embeddings as shared
 from course_utils.methods.embeddings import cosine_similarity, hidden_states, remove_common_component
 from course_utils.teach import plots
@@ -371,32 +371,11 @@ def paired_interval(first, second, draws):
 exercises.paired_interval.check(paired_interval)
 
 # %% [markdown]
-# ## 6 · If you are online: the same, larger
+# ## 6 · Your turn
 #
-# This section is optional. The same code runs on `bert-base-uncased`: 12 layers, 768 numbers, trained to guess masked words. The weights come by the ordinary `from_pretrained` way (about 440 MB, once). Without them the cell prints one line that says so.
+# If you are online, the whole lesson runs on a larger model: write `load_lab("text", model="encoder", variant="bert-base-uncased")` into the second code cell (12 layers, 768 numbers, trained to guess masked words; about 440 MB, once). **Predict** before you run it: is its common part larger than the one of section 3, and does it vanish after the last layer?
 #
-# **Predict** before you run it: is the common part of `bert-base-uncased` larger than the one of section 3, and does it vanish after the last layer as MiniLM's does?
-
-# %%
-try:
-    large = load_lab("text", model="encoder", variant="bert-base-uncased")
-except LabUnavailable:
-    large = None
-    print("bert-base-uncased is neither on this computer nor reachable: nothing to show here")
-
-# %% tags=["hide-input"]
-if large is not None:
-    large_readings = shared.read(large, large.texts, say="bert-base-uncased reads")
-    all_states = {
-        "MiniLM": everything,
-        large.name: torch.cat([x.states[:, 1:-1] for x in large_readings], dim=1),
-    }
-    figure, ax = plt.subplots(figsize=(7, 3.2))
-    for name, x in all_states.items():
-        ax.plot([cosine_similarity(of[i], of[j]).mean() for of in x], "o-", label=name)
-    ax.set(xlabel="layer", ylabel="similarity of arbitrary words")
-    ax.legend()
-    plots.show("The similarity of arbitrary words over the layers, in two models.")
+# For your own sentences, section 7 of the [core lesson](11_bert_embeddings.ipynb) has a cell.
 
 # %% [markdown]
 # ## 7 · Recap
