@@ -191,12 +191,12 @@ print("honest minus shortcut:", judge.paired(right["honest"], right["shortcut"])
 exercises.harder_to_fool.check(prediction, right)
 
 # %% [markdown]
-# **Right for the right reason and hard to fool are two different virtues.** One possible reason: the ground is a large, even region, and its brightness is far from the border between "snow" and "no snow"; the animal is small and full of details. We have not tested it. What is tested is that an explanation that looks right does not tell you how easily a network is fooled.
+# **Right for the right reason and hard to fool are two different virtues.** An explanation that looks right does not tell you how easily the network is fooled. Test the one and the other.
 
 # %% [markdown]
 # ## 4 · What the map shows after an attack
 #
-# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? It is a natural hope that such a map gives the attack away, for example by pointing at nothing.
+# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? One could hope that such a map gives the attack away, for example by pointing at nothing.
 
 
 # %%
@@ -228,12 +228,13 @@ maps = {
 area = masks.float().mean(dim=(1, 2))
 for name in maps["clean"]:
     same = {k: judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "random")}
-    energy = judge.energy_in_mask(maps["wrong answer"][name], masks)
+    energy, before = (judge.energy_in_mask(maps[k][name], masks) for k in ("wrong answer", "clean"))
     print(
         f"{name}: rank correlation with the clean map, attacked {same['attacked'].mean():.2f}, "
         f"random signs {same['random'].mean():.2f}"
     )
-    print(f"   wrong answer's map: share on the object minus area {judge.paired(energy, area)}")
+    print(f"   wrong answer's map, share on the object minus area: {judge.paired(energy, area)}")
+    print(f"   the same minus the clean map's share: {judge.paired(energy, before)}")
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 6, ratio=1.05)
@@ -248,12 +249,12 @@ for row, axs in enumerate(axes):
             plots.outline(axs[column + shift], masks[row])
             axs[column + shift].set_title(name if shift else "IG", fontsize=9)
 plots.show(
-    "Two scenes with IG and Grad-CAM before the attack, and the same after it for the wrong answer. After the attack the maps "
-    "are less clean, and much of them still lies on the object."
+    "Two scenes with IG and Grad-CAM before the attack, and the same after it for the wrong answer. In the first scene the "
+    "maps stay on the object; in the second they move to a place in the grass."
 )
 
 # %% [markdown]
-# Two results. The maps of the true class change more under the attack than under random signs of the same size: a map can be pushed, too. And the map of the wrong answer still puts more than the object's share of the area on the object. Nothing in it says "this answer is wrong": a map shows where the evidence for a class was found, not whether the answer is right. If you are shown a single map, you cannot see the attack in it.
+# The maps of the true class change more under the attack than under random signs of the same size: a map can be pushed, too. On average the map of the wrong answer has less on the object than the clean map had, but still more than the object's share of the area. Single maps go either way, as in the figure: one stays on the object and looks like any other map, one moves off it. So a map shows where the evidence for a class was found, not whether the answer is right, and one map alone is no test for an attack.
 
 # %% [markdown]
 # ## 5 · An attack that pushes the wrong way
