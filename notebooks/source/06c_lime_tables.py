@@ -136,7 +136,7 @@ ax.set(xlabel=columns[j], ylabel="probability of benign", ylim=(0.35, 0.85))
 ax.legend(fontsize=9, ncols=2, loc="upper right", frameon=True, framealpha=1, edgecolor="white")
 ax.set_title("A forest moves in steps; a slope and a quarter both smooth them away", loc="left")
 plots.show(
-    "The forest's probability of benign falls in steps as the worst perimeter grows; a dashed slope and a step function of the quarter stay away from it."
+    "The forest's probability of benign changes little, in small steps, as the worst perimeter grows; the dashed slope runs away from it, and the step function of the quarter lies below it."
 )
 
 # %% [markdown]
@@ -238,7 +238,7 @@ print("sum of |W| of the picked explanations:", np.abs(W[picked]).sum(axis=1).ro
 used = np.flatnonzero((W[picked] != 0).any(axis=0))
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1.5, 1))
 plots.matrix_plot(
-    100 * W[picked][:, used].T,
+    np.round(100 * W[picked][:, used].T, 1) + 0.0,  # no minus zero
     [columns[j] for j in used],
     [f"pick {i + 1}" for i in range(5)],
     signed=True,
