@@ -247,7 +247,7 @@ for what, own in labels.items():
     )
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.4), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.4))
 for ax, (what, scores) in zip(axes, found.items(), strict=True):
     plots.score_plot(
         scores, baselines=["bag of words", "guessing"], sort=False, xlabel=f"share with {what}", ax=ax
@@ -258,7 +258,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The nearest review is mostly about the same kind of thing. Its opinion agrees only a little more often than guessing. That does not mean the opinion is missing from the vectors; it is not what decides who is near. The next experiment makes this plain: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
+# The nearest review is mostly about the same kind of thing. Its opinion agrees hardly more often than guessing (with other reviews it can be a little more). That does not mean the opinion is missing from the vectors; it is not what decides who is near. The next experiment makes this plain: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
 
 # %%
 paired_reviews = read_texts("reviews_heldout")
@@ -277,7 +277,7 @@ low, high = judge.bootstrap_interval(guessed == own)
 print(f"a linear probe reads the opinion in {(guessed == own).mean():.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# Among the pairs, the nearest review mostly has the *opposite* opinion: it is about the same thing. A probe reads the opinion from the same vectors far better than the neighbour does. **The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.** If you use such vectors to find customers of one mind, you find customers with one topic.
+# Among the pairs, the nearest review mostly has the *opposite* opinion: it is about the same thing. A probe reads the opinion from the same vectors clearly better than guessing. **The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.** If you use such vectors to find customers of one mind, you find customers with one topic.
 #
 # ### A search with a right answer
 #
