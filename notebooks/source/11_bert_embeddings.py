@@ -36,7 +36,12 @@ from course_utils import judge
 from course_utils.exercises import l11_bert_embeddings as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons import l11_bert_embeddings as shared
-from course_utils.methods.embeddings import cosine_similarity, euclidean_distance, hidden_states, project
+from course_utils.methods.embeddings import (
+    cosine_similarity,
+    euclidean_distance,
+    hidden_states,
+    project,
+)
 from course_utils.teach import plots, widgets
 
 # %%
@@ -59,14 +64,15 @@ print("states of the ambiguous words:", tuple(target.shape), "= sentences, layer
 LAYER = 4
 apples = np.flatnonzero(words == "apple")
 kind = senses[apples]
-alike = shared.similarities(target[apples, LAYER], target[apples, LAYER])  # every apple with every apple
+here = target[apples, LAYER]
+alike = shared.similarities(here, here)  # every apple with every apple
 
 a, b = np.flatnonzero(kind == "fruit")[0], np.flatnonzero(kind == "company")[0]
 print(lab.texts[apples[a]], "|", lab.texts[apples[b]])
 print(f"similarity of the two apples after layer {LAYER}: {alike[a, b]:.2f}")
 
-same = shared.neighbour_right(target[apples, LAYER], kind)
-print(f"of {len(apples)} apples, {same.sum()} have an apple of their own sense as the most similar one")
+same = shared.neighbour_right(here, kind)
+print(f"for {same.sum()} of {len(apples)} apples, the most similar other apple has the same sense")
 
 # %% [markdown]
 # One colleague says: "That is close to 1, so the model hardly tells the fruit from the company." The other one looks at the second number and says: "It knows." Who is right?
@@ -129,7 +135,8 @@ with torch.no_grad():
     x = tables.word_embeddings(ids)
     x = x + tables.position_embeddings(torch.arange(len(ids), device=ids.device))
     x = x + tables.token_type_embeddings(tokens["token_type_ids"][0])
-    scaled = (x - x.mean(dim=1, keepdim=True)) / (x.var(dim=1, keepdim=True, correction=0) + 1e-12).sqrt()
+    centred = x - x.mean(dim=1, keepdim=True)
+    scaled = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-12).sqrt()
     by_hand = (tables.LayerNorm.weight * scaled + tables.LayerNorm.bias).cpu()
 print("largest difference from the model's own:", f"{(by_hand - states[0]).abs().max():.0e}")
 
@@ -231,7 +238,7 @@ judge.agreement_table(
 
 # %% exercise="cosine_similarities"
 def cosine_similarities(a, b):
-    """Cosine similarities (N, M) of each row of a (N, D) with each row of b (M, D), from −1 to 1."""
+    """Cosine similarities (N, M), −1 to 1, of the rows of a (N, D) with those of b (M, D)."""
     # BEGIN STUB
     # products = a @ b.T
     # lengths = a.norm(dim=1)[:, None] * b.norm(dim=1)[None]
@@ -361,7 +368,9 @@ bag = torch.from_numpy(TfidfVectorizer().fit_transform(without_word).toarray())
 vectors = torch.stack([reading.states[0].mean(dim=0) for reading in readings])
 candidates = {f"layer {n}": target[:, n] for n in layers}
 candidates |= {"bag of words": bag, "bag of vectors": vectors, "untrained BERT": nothing[:, -1]}
-scores = {name: shared.each_word(shared.neighbour_right, x, words, senses) for name, x in candidates.items()}
+scores = {}
+for name, x in candidates.items():
+    scores[name] = shared.each_word(shared.neighbour_right, x, words, senses)
 scores["guessing"] = shared.each_word(shared.share_of_own_sense, bag, words, senses)
 print("layer 5 less bag of vectors:", judge.paired(scores["layer 5"], scores["bag of vectors"]))
 print("layer 5 less layer 1:       ", judge.paired(scores["layer 5"], scores["layer 1"]))
@@ -410,8 +419,8 @@ plots.show(
 # %%
 stories = [
     shared.passage(
-        "Mira keeps bees in the garden. Tom bakes bread in the village. Anna repairs boats on the river. "
-        "Tom and Anna are old friends.",
+        "Mira keeps bees in the garden. Tom bakes bread in the village. "
+        "Anna repairs boats on the river. Tom and Anna are old friends.",
         ("What does Tom bake?", "bread"),
     ),
     shared.passage(
@@ -424,8 +433,8 @@ stories = [
 # %%
 stories += [
     shared.passage(
-        "The baker Tom lives in the village. The farmer Mira lives by the lake and keeps forty bees. "
-        "The fisherman Paul lives on an island and repairs old boats.",
+        "The baker Tom lives in the village. The farmer Mira lives by the lake and keeps "
+        "forty bees. The fisherman Paul lives on an island and repairs old boats.",
         ("Where does Tom live?", "in the village"),
     ),
 ]
@@ -442,7 +451,7 @@ for case in cases:
 # To draw 384 numbers in a plane, we look at the tokens along the two directions in which they differ most. That is *principal component analysis* (PCA): subtract the mean, take the *singular value decomposition* (it writes the matrix as $U S V^\top$; the rows of $V^\top$ are directions of length 1, the one with the largest spread first), and keep the first two directions.
 
 # %% tags=["by-hand"]
-x = cases[0].reading.states[2, cases[0].inner]  # layer 2, without [CLS] and [SEP]
+x = cases[0].reading.states[2, cases[0].inner].double()  # layer 2, without [CLS] and [SEP]
 centred = x - x.mean(dim=0)
 U, S, Vt = torch.linalg.svd(centred, full_matrices=False)
 plane = centred @ Vt[:2].T
@@ -528,9 +537,7 @@ tuned, plain = shared.ask(qa, passages, others=[lab], say="reading")
 hit = np.array([case.hit for case in tuned])
 for name, rows in (("held out", held_out), ("trained on", ~held_out)):
     low, high = judge.bootstrap_interval(hit[rows])
-    print(
-        f"{name:>10}: the answer overlaps the right one in {hit[rows].mean():.2f} ({low:.2f} to {high:.2f})"
-    )
+    print(f"{name:>10}: right or nearly right {hit[rows].mean():.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
 # The model often fails on held-out questions: they use other words than the passage, and the model is small.
@@ -586,7 +593,7 @@ exercises.which_span_leaves
 # %%
 def last_layer(part, chosen):
     """Distance of one part to the rest of the passage, for the chosen cases."""
-    return np.array([shared.leaves(case, case.part[part]) for case in np.array(tuned, object)[chosen]])
+    return np.array([shared.leaves(tuned[i], tuned[i].part[part]) for i in chosen])
 
 
 # %%
@@ -644,10 +651,8 @@ my_lab = load_lab("text", model="encoder", variant=None)
 # %%
 mine, my_senses = shared.states_of_my_word(my_lab, my_word, my_sentences)
 for n in range(mine.shape[1]):
-    near = shared.neighbour_right(mine[:, n], my_senses)
-    print(
-        f"layer {n}: separation {shared.separation(mine[:, n], my_senses):.2f}, neighbour {near.mean():.2f}"
-    )
+    near, apart = shared.neighbour_right(mine[:, n], my_senses), shared.separation(mine[:, n], my_senses)
+    print(f"layer {n}: separation {apart:.2f}, neighbour {near.mean():.2f}")
 
 # %% tags=["hide-input"]
 split = int((my_senses == my_senses[0]).sum()) - 0.5
@@ -710,9 +715,9 @@ one, two = shared.sentence_vectors(lab, ["The soup was cold.", "The committee ad
 all_vectors = torch.stack([reading.states.mean(dim=1) for reading in readings])
 for n in (0, 4, 6):
     similarity = cosine_similarity(one[n], two[n]).item()
-    crowd = shared.similarities(all_vectors[::2, n], all_vectors[1::2, n])  # pairs of other sentences
+    crowd = shared.similarities(all_vectors[::2, n], all_vectors[1::2, n])  # other sentences
     larger = (crowd > similarity).float().mean()
-    print(f"layer {n}: similarity {similarity:.2f}; {100 * larger:.0f} % of other pairs are more alike")
+    print(f"layer {n}: {similarity:.2f}; {100 * larger:.0f} % of other pairs are more alike")
 
 # %% [markdown]
 # The raw number changes a lot from layer to layer. Its place in the crowd can be compared between layers; the raw number cannot.

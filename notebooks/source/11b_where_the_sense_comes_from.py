@@ -34,7 +34,11 @@ from course_utils import judge
 from course_utils.exercises import l11_bert_embeddings as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons import l11_bert_embeddings as shared
-from course_utils.methods.embeddings import cosine_similarity, hidden_states, remove_common_component
+from course_utils.methods.embeddings import (
+    cosine_similarity,
+    hidden_states,
+    remove_common_component,
+)
 from course_utils.teach import plots
 
 # %%
@@ -43,7 +47,7 @@ words = np.array([record["word"] for record in lab.records])
 senses = np.array([record["sense"] for record in lab.records])
 starts = [record["start"] for record in lab.records]
 readings = shared.read(lab, lab.texts)  # the states of all tokens of all 210 sentences
-target = shared.states_of_words(readings, starts)  # of the ambiguous words: (sentences, layers + 1, 384)
+target = shared.states_of_words(readings, starts)  # of the ambiguous words
 places = [shared.place_of(reading, start) for reading, start in zip(readings, starts, strict=True)]
 layers = range(target.shape[1])
 LAYER = 4
@@ -103,9 +107,10 @@ exercises.euclidean_distances.check(euclidean_distances)
 
 # %%
 after = [min(place + 1, len(x.tokens) - 1) for x, place in zip(readings, places, strict=True)]
+next_ones = list(zip(readings, after, strict=True))
 tokens_tried = {
     "the word itself": target,
-    "the token after it": torch.stack([x.states[:, i] for x, i in zip(readings, after, strict=True)]),
+    "the token after it": torch.stack([x.states[:, i] for x, i in next_ones]),
     "the last token": torch.stack([x.states[:, len(x.tokens) - 2] for x in readings]),
     "[CLS]": torch.stack([x.states[:, 0] for x in readings]),
     "mean of all tokens": torch.stack([x.states.mean(dim=1) for x in readings]),
@@ -166,7 +171,7 @@ exercises.without_common_part.check(without_common_part)
 # Now two questions for each layer. Are arbitrary words less alike after the correction? And do the two senses of a word separate better? (*Separation*: how often is a pair of one sense more alike than a mixed pair?)
 
 # %%
-everything = torch.cat([x.states[:, 1:-1] for x in readings], dim=1)  # all tokens but [CLS] and [SEP]
+everything = torch.cat([x.states[:, 1:-1] for x in readings], dim=1)  # not [CLS], [SEP]
 first = np.cumsum([0, *(len(x.tokens) - 2 for x in readings[:-1])])
 where = torch.as_tensor(first + np.array(places) - 1)  # the ambiguous words in `everything`
 i, j = torch.randint(everything.shape[1], (2, 2000), generator=torch.Generator().manual_seed(0))
@@ -201,12 +206,13 @@ plots.show(
 
 # %%
 for n in (1, LAYER, 6):
-    gain = judge.paired(separate["mean and strongest direction removed"][:, n], separate["as they are"][:, n])
-    print(f"layer {n}, separation, corrected less as they are: {gain}")
+    plain, _, corrected = separate.values()
+    print(f"layer {n}, corrected less as they are: {judge.paired(corrected[:, n], plain[:, n])}")
 share = everything.square().mean(dim=1)
 share = share / share.sum(dim=1, keepdim=True)
 for n in (0, 3, 5, 6):
-    print(f"layer {n}: number {share[n].argmax()} holds {100 * share[n].max():.0f} % of the squared length")
+    largest = f"number {share[n].argmax()} holds {100 * share[n].max():.0f} %"
+    print(f"layer {n}: {largest} of the squared length")
 
 # %% [markdown]
 # Left: the common part is there, grows up to layer 5, and subtracting the mean removes it. It is mild (in the upper layers of GPT-2, Ethayarajh found arbitrary words nearly parallel), and nearly gone after layer 6. A likely reason: this encoder was trained to make sentences that mean different things *dissimilar*, and that training acts on the last layer first.

@@ -165,7 +165,7 @@ for which, rows in (("held out", held_out), ("trained on", ~held_out)):
     rise = [m["3 matching"][:, 3] - m["3 matching"][:, 0] for m in (tuned, plain)]
     print(f"{which:>10}, rise of matching to layer 3, fine-tuned less plain: {judge.paired(*rise)}")
     last = [m["4 extraction"][:, -1] for m in (tuned, plain)]
-    print(f"{which:>10}, extraction in the last layer, fine-tuned less plain: {judge.paired(*last)}")
+    print(f"{which:>10}, extraction, last layer, fine-tuned less plain: {judge.paired(*last)}")
 
 # %% [markdown]
 # Compare with the story, and with your prediction:
@@ -182,9 +182,7 @@ for which, rows in (("held out", held_out), ("trained on", ~held_out)):
 
 # %%
 cases = models["fine-tuned"]
-best = max(
-    (case for case, h in zip(cases, held_out, strict=True) if h and case.hit), key=lambda c: c.probability
-)
+best = max((case for case in np.array(cases, object)[held_out] if case.hit), key=lambda c: c.probability)
 upper = np.triu_indices(len(best.inner), 1)
 
 

@@ -52,10 +52,8 @@ lab = load_lab("text", model="encoder")
 # %%
 records = shared.tagged_sentences()
 X, column = shared.tagged_words(lab, records)
-counts = dict(zip(*np.unique(column["pos"], return_counts=True), strict=True))
-print(
-    len(X), "words;", ", ".join(f"{c} {n}" for c, n in sorted(counts.items(), key=lambda x: -x[1])[:6]), "…"
-)
+kinds, counts = np.unique(column["pos"], return_counts=True)
+print(f"{len(X)} words; nouns {counts[kinds == 'NOUN'][0]}, verbs {counts[kinds == 'VERB'][0]}, …")
 
 # %% tags=["by-hand"]
 rows = column["pos"] != "PUNCT"
@@ -68,7 +66,7 @@ Z = np.concatenate([Z, np.ones((len(Z), 1))], axis=1)
 Y = (y[:, None] == classes).astype(float)
 W = np.linalg.solve(Z[train].T @ Z[train] + 10 * np.eye(Z.shape[1]), Z[train].T @ Y[train])
 answers = classes[(Z[~train] @ W).argmax(axis=1)]
-print(f"by hand, layer 2: right for {(answers == y[~train]).mean():.2f} of {(~train).sum()} new words")
+print(f"by hand, layer 2: right for {(answers == y[~train]).mean():.2f} of the new words")
 
 # %% tags=["hide-input", "nbval-check-output"]
 from sklearn.linear_model import Ridge
@@ -93,7 +91,7 @@ judge.agreement_table([("scikit-learn Ridge", W.T, ridge.coef_, "λ = alpha, b i
 
 # %% exercise="control_task"
 def control_task(words, labels, seed):
-    """Control labels (N,) for tokens with these words (N,) and real labels (N,), all whole numbers."""
+    """Control labels (N,) for tokens with words (N,) and real labels (N,), all whole numbers."""
     # BEGIN SOLUTION
     different, index = np.unique(words, return_inverse=True)
     drawn = np.random.default_rng(seed).choice(labels, size=len(different))
@@ -233,18 +231,18 @@ labels = {
     "the same kind of thing": np.array([review["domain"] for review in reviews]),
     "the same opinion": np.array([review["label"] for review in reviews]),
 }
+by_words = torch.from_numpy(TfidfVectorizer().fit_transform(texts).toarray())
 nearest = {
     "last layer": shared.nearest_other(vectors[:, -1]),
     "layer 0": shared.nearest_other(vectors[:, 0]),
-    "bag of words": shared.nearest_other(torch.from_numpy(TfidfVectorizer().fit_transform(texts).toarray())),
+    "bag of words": shared.nearest_other(by_words),
 }
 found = {}
 for what, own in labels.items():
     found[what] = {name: own[near] == own for name, near in nearest.items()}
     found[what]["guessing"] = shared.share_of_own_sense(vectors, own)
-    print(
-        f"{what}, last layer less guessing:", judge.paired(found[what]["last layer"], found[what]["guessing"])
-    )
+    gain = judge.paired(found[what]["last layer"], found[what]["guessing"])
+    print(f"{what}, last layer less guessing: {gain}")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.4))
@@ -266,7 +264,7 @@ opinion = np.array([review["label"] for review in paired_reviews])
 of_pairs = shared.sentence_vectors(lab, [review["text"] for review in paired_reviews])[:, -1]
 same = opinion[shared.nearest_other(of_pairs)] == opinion
 low, high = judge.bootstrap_interval(same)
-print(f"pairs: the nearest review has the same opinion in {same.mean():.2f} ({low:.2f} to {high:.2f})")
+print(f"pairs: the nearest has the same opinion in {same.mean():.2f} ({low:.2f} to {high:.2f})")
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
@@ -274,7 +272,7 @@ from sklearn.model_selection import cross_val_predict
 own = labels["the same opinion"]
 guessed = cross_val_predict(LogisticRegression(max_iter=1000), vectors[:, -1], own, cv=5)
 low, high = judge.bootstrap_interval(guessed == own)
-print(f"a linear probe reads the opinion in {(guessed == own).mean():.2f} ({low:.2f} to {high:.2f})")
+print(f"a probe reads the opinion in {(guessed == own).mean():.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
 # Among the pairs, the nearest review mostly has the *opposite* opinion: it is about the same thing. A probe reads the opinion from the same vectors clearly better than guessing. **The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.** If you use such vectors to find customers of one mind, you find customers with one topic.
