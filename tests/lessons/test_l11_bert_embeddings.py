@@ -1,0 +1,84 @@
+"""Lesson 11's helpers: own words and passages, bad ones too, and the stages on awkward texts."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.labs import load_lab
+from course_utils.lessons import l11_bert_embeddings as shared
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return load_lab("text", model="encoder")
+
+
+@pytest.fixture(scope="module")
+def qa():
+    return load_lab("text", model="qa")
+
+
+def test_a_batch_gives_what_single_texts_give(lab):
+    texts = ["The soup was cold.", "It rained.", "A long sentence with a comma, and with an end."]
+    together, alone = shared.read(lab, texts), [shared.read(lab, [text])[0] for text in texts]
+    for one, other in zip(together, alone, strict=True):
+        assert one.tokens == other.tokens and one.states.shape == (7, len(one.tokens), 384)
+        torch.testing.assert_close(one.states, other.states, atol=1e-4, rtol=1e-3)
+
+
+def test_the_state_of_a_word_in_pieces_is_the_mean_of_its_pieces(lab):
+    sentences = {
+        "one": ["The hedgehogs slept.", "Two hedgehogs ate."],
+        "two": ["Hedgehogs run.", "I like hedgehogs."],
+    }
+    states, senses = shared.states_of_my_word(lab, "hedgehogs", sentences)
+    assert states.shape == (4, 7, 384) and senses.tolist() == ["one", "one", "two", "two"]
+    reading = shared.read(lab, ["The hedgehogs slept."])[0]
+    pieces = [
+        t for t, token in enumerate(reading.tokens) if token not in ("[CLS]", "the", "slept", ".", "[SEP]")
+    ]
+    assert len(pieces) > 1
+    torch.testing.assert_close(states[0], reading.states[:, pieces].mean(dim=1), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        ({"a": ["A bat flew.", "The bat slept."]}, "two senses"),
+        ({"a": ["A bat flew.", "The bat slept."], "b": ["A bat broke."]}, "two sentences"),
+        ({"a": ["A bat flew.", "The bat slept."], "b": ["A bat broke.", "A battle began."]}, "battle"),
+    ],
+)
+def test_own_sentences_that_do_not_fit_are_refused(lab, sentences, message):
+    with pytest.raises(ValueError, match=message):
+        shared.states_of_my_word(lab, "bat", sentences)
+
+
+def test_an_answer_that_is_not_in_the_passage_is_refused():
+    with pytest.raises(ValueError, match="does not stand in the passage"):
+        shared.passage("Tom bakes bread.", ("What does Tom bake?", "cakes"))
+
+
+def test_awkward_passages_go_through_all_stages(lab, qa):
+    passages = [
+        shared.passage(
+            "Tom  bakes bread.  Anna mends old boats on the river.", ("What does Tom bake?", "bread")
+        ),
+        shared.passage("Only one sentence on Tom", ("Who?", "Tom")),
+    ]
+    (two, one), _ = shared.ask(qa, passages, others=[lab])
+    assert shared.sentence_numbers(two).max() == 1 and shared.stage_relations(one) is None
+    for case in (two, one):
+        found, guess = shared.stage_matching(case)
+        assert found.shape == (7,) and 0 < guess <= 1
+        points, left = shared.in_the_plane(case, 2)
+        assert points.shape == (len(case.inner), 2) and 0 < left <= 1
+    assert two.answer == "bread" and [two.reading.tokens[t] for t in two.part["answer"]] == ["bread"]
+    assert np.isfinite(shared.leaves(two, two.part["answer"]))
+
+
+def test_masking_keeps_the_word_and_the_special_tokens():
+    ids = [101, 5, 6, 7, 8, 102]
+    assert shared.mask_context(ids, 2, 2, 0) == [101, 0, 6, 0, 8, 102]
+    assert shared.mask_context(ids, 2, 1, 0, nearest_first=False) == [101, 5, 6, 7, 0, 102]
+    assert shared.mask_context(ids, 2, 99, 0) == [101, 0, 6, 0, 0, 102]
