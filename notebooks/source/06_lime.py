@@ -186,7 +186,7 @@ print(
 #
 # $$\sum_{z} \pi_x(z)\, \big(f(z) - g(z')\big)^2 + \sum_j w_j^2 .$$
 #
-# How well $g$ imitates $f$ is the *local fidelity* $R^2$: 1 means that $g$ predicts $f$ perfectly, 0 that it is no better than a constant. The usual $R^2$ is counted on the questions that were fitted. The second row of the print leaves out each question once, fits $g$ on the others, and counts how well it predicts the one that it has not seen.
+# How well $g$ imitates $f$ is the *local fidelity* $R^2$: 1 means that $g$ predicts $f$ perfectly, 0 that it is no better than a constant. The usual $R^2$ is counted on the questions that were fitted. The second number below leaves out each question once, fits $g$ on the others, and counts how well it predicts the one that it has not seen.
 
 # %%
 explanation = lime.fit_surrogate(masks, outputs, weights)
@@ -340,7 +340,7 @@ exercises.green_red.check(green_red)
 # %% [markdown]
 # ### Why each map is scaled by itself
 #
-# Before a map is drawn, it is divided by its own largest absolute value. The reason: the sizes of maps differ by orders of magnitude from class to class and from picture to picture. On a common scale most of them would look empty. The price: you cannot compare strengths any more, and the map of a class that is *not there* looks as strong as any other. Below, one set of questions,
+# Before a map is drawn, here and in the other lessons, it is divided by its own largest absolute value. The reason: the sizes of maps differ by orders of magnitude from class to class and from picture to picture. On a common scale most of them would look empty. The price: you cannot compare strengths any more, and the map of a class that is *not there* looks as strong as any other. Below, one set of questions,
 # asked for the four classes with the highest probability.
 
 # %% tags=["hide-input"]
