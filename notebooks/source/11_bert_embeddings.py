@@ -455,8 +455,8 @@ x = cases[0].reading.states[2, cases[0].inner].double()  # layer 2, without [CLS
 centred = x - x.mean(dim=0)
 U, S, Vt = torch.linalg.svd(centred, full_matrices=False)
 plane = centred @ Vt[:2].T
-left = S[:2].square().sum() / S.square().sum()
-print(f"in the plane: {tuple(plane.shape)}, share of the variance that is left: {left:.2f}")
+kept = S[:2].square().sum() / S.square().sum()
+print(f"in the plane: {tuple(plane.shape)}, share of the variance that is kept: {kept:.2f}")
 print(f"course's project, signs aside: {(plane.abs() - project(x).abs()).abs().max():.0e} apart")
 
 # %% [markdown]
@@ -492,7 +492,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The groups are clear again. The model is not sure here (see the small probability above), and in layer 6 no few words lie apart from all others.
+# The groups are clear again. The model is not sure here (see the small probability above), and in layer 6 no small group of words lies apart from all others.
 #
 # In the third passage the model is wrong, and quite sure. Before you look at the last layer: which words will lie apart, the right answer or the model's?
 
