@@ -68,7 +68,7 @@ here = target[apples, LAYER]
 alike = shared.similarities(here, here)  # every apple with every apple
 
 a, b = np.flatnonzero(kind == "fruit")[0], np.flatnonzero(kind == "company")[0]
-print(lab.texts[apples[a]], "|", lab.texts[apples[b]])
+print(lab.texts[apples[a]], lab.texts[apples[b]], sep="\n")
 print(f"similarity of the two apples after layer {LAYER}: {alike[a, b]:.2f}")
 
 same = shared.neighbour_right(here, kind)
