@@ -207,6 +207,7 @@ def draw_matrices(x: Tensor, senses: np.ndarray) -> tuple[list[float], list[floa
             ax.plot(inside, "o-", color=plots.COLOURS[2], label="inside a sense")
             ax.plot(across, "s-", color=plots.COLOURS[1], label="between senses")
             ax.set(xticks=range(len(matrices)), xlabel="layer", ylim=(min(across) - 0.03, 1.12), box_aspect=1)
+            ax.set_yticks([tick for tick in ax.get_yticks() if ax.get_ylim()[0] <= tick <= 1])
             ax.legend(fontsize=9, loc="upper right")
             ax.set_title("mean similarity", fontsize=10)
             return
