@@ -21,10 +21,11 @@ from course_utils.authoring.contents import LINKS, update_readme
 from course_utils.authoring.glossary import write_glossary
 from course_utils.authoring.lesson import Lesson, LessonError
 from course_utils.authoring.sitting import over_limits, sitting_table
+from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
 
 CELL_TIMEOUT = 300  # seconds
 WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_TEXT = "An interactive view: run this cell in Jupyter to use it."
+WIDGET_TEXT = EXPLORER_TEXT
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|opt|usr|var)/[\w.-]+|\b[A-Z]:\\\\?\w")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
@@ -155,7 +156,7 @@ def execute(
     problems = []
     for place, cell in zip(places, made.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs = [_clean(output) for output in cell.outputs if not _is_progress_bar(output)]
+            cell.outputs = [_clean(output) for output in cell.outputs if not _is_live(output)]
             problems += [f"{place}: {problem}" for problem in output_problems(cell)]
     if edition == "solved":
         problems += _wrong_solutions(lesson, made, places)
@@ -225,9 +226,12 @@ def _has_picture(output: NotebookNode) -> bool:
     return any(key.startswith("image/") for key in data) or bool(FIGURE.match(data.get("text/html", "")))
 
 
-def _is_progress_bar(output: NotebookNode) -> bool:
-    """A finished tqdm bar says nothing to a reader, and its times differ at every build."""
-    return WIDGET in output.get("data", {}) and bool(PROGRESS_BAR.search(output.data.get("text/plain", "")))
+def _is_live(output: NotebookNode) -> bool:
+    """A finished tqdm bar, or what makes an explorer obey: nothing to read, and a bar's times differ."""
+    data = output.get("data", {})
+    text = data.get("text/plain", "")
+    is_bar = WIDGET in data and (text == BAR_TEXT or bool(PROGRESS_BAR.search(text)))
+    return is_bar or "application/javascript" in data
 
 
 def _source_lines(lesson: Lesson, made: NotebookNode) -> list[str]:

@@ -67,7 +67,10 @@ def use_style(*, dpi: int = 90, quality: int = 80) -> None:
     if _in_jupyter():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+        from course_utils.teach.widgets import name_bars
+
         set_matplotlib_formats("jpeg", pil_kwargs=_jpeg)
+        name_bars()
 
 
 def show(alt: str) -> None:

@@ -1,35 +1,19 @@
 """A lesson in a real browser: opened in JupyterLab, run from top to bottom, its slider moves the figure."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+import workbook
+from lab_server import CHROMIUM, FLAGS, RUN_ALL, jupyterlab, opened
 
 from course_utils.authoring.lesson import NOTEBOOKS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LESSONS = ("04_grad_cam",)
 SECONDS_TO_RUN = 240
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
-RUN_ALL = """async (seconds) => {
-  const app = window.jupyterapp;
-  const panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  await app.commands.execute('notebook:clear-all-cell-outputs');
-  const late = new Promise((_, no) => setTimeout(() => no(new Error('too slow')), seconds * 1000));
-  await Promise.race([app.commands.execute('notebook:run-all-cells'), late]);
-}"""
 CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.toJSON())"""
 SHOW_SLIDER = """async () => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -50,56 +34,11 @@ SEEN = """() => {  // what the explorer shows: its pictures and texts, without t
 
 @pytest.fixture
 def lab(tmp_path):
-    """JupyterLab on a copy of the notebooks' folder, at a free port; gives its address and token."""
-    shutil.copytree(
-        NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns("source", "homework", ".*")
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {"LabApp.expose_app_in_browser": True, "ServerApp.open_browser": False, "ServerApp.port": port}
-    settings |= {"ServerApp.port_retries": 0, "ServerApp.allow_root": True, "ServerApp.ip": "127.0.0.1"}
-    settings |= {"IdentityProvider.token": "course", "LabApp.extension_manager": "readonly"}
-    private = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-    private |= {
-        name: str(tmp_path / name.lower())
-        for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    }
-    private |= {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_PREFER_ENV_PATH": "1"}
-    with open(tmp_path / "lab.log", "wb") as log:
-        server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "jupyter",
-                "lab",
-                *(f"--{key}={value}" for key, value in settings.items()),
-            ],
-            cwd=tmp_path / "notebooks",
-            env=os.environ | private,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_until_it_answers(
-            f"http://127.0.0.1:{port}/api/status?token=course", server, tmp_path / "lab.log"
-        )
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        if server.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    """JupyterLab on a workbook with all lessons; gives its address."""
+    folder = tmp_path / "workbook"
+    workbook.update(str(NOTEBOOKS), str(folder))
+    with jupyterlab(folder, tmp_path) as address:
+        yield address
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -113,16 +52,12 @@ def check_lesson(lab: str, name: str) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         asked, broken = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: broken.append(str(error)))
-        page.goto(f"{lab}/lab/tree/{name}.ipynb?token=course")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext !== undefined")
-
+        opened(page, lab, f"{name}.ipynb")
         page.evaluate(RUN_ALL, SECONDS_TO_RUN)
         problems = [problem for cell in page.evaluate(CELLS) for problem in _problems(cell)]
         assert problems == []
