@@ -27,6 +27,8 @@
 # class we ask for, `truth` the pixels of that object. `methods` is the course's table of methods: `methods["Grad-CAM"].explain(model, inputs, target, layer)` gives maps as large as the pictures.
 
 # %%
+import functools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -39,10 +41,22 @@ from course_utils.labs import load_lab
 from course_utils.lessons import l12_judging_explanations as lesson
 from course_utils.teach import plots
 
+# %%
 methods = image_methods()
 single, pairs = load_lab("scenes"), load_lab("scenes", n_objects=2)
 model, layer = single.model, single.layer
 pictures, questions, truth = pairs.inputs[:30], pairs.targets[:30, 0], pairs.masks[:30, 0]
+
+chosen = ["saliency", "guided backprop", "Grad-CAM", "Grad-CAM++", "occlusion"]
+knows_nothing = ["edges (Sobel)", "centre", "random"]
+
+
+@functools.cache
+def board_maps():
+    """Method → maps (30, 128, 128) for the questions; computed once."""
+    names = tqdm(chosen + knows_nothing, leave=False)
+    return {n: methods[n].explain(model, pictures, questions, layer) for n in names}
+
 
 # %% [markdown]
 # ## 1 · A puzzle: which network has never learnt anything?
@@ -129,12 +143,7 @@ print(f"energy: {one[mask].sum() / one.sum():.3f}   judge: {judge.energy_in_mask
 # Now a small board: five methods, and three maps that know nothing (edges, a blob in the centre, noise). The scenes have *two* objects and we ask for one, so a map of "whatever is in the picture" cannot win.
 
 # %%
-chosen = ["saliency", "guided backprop", "Grad-CAM", "Grad-CAM++", "occlusion"]
-knows_nothing = ["edges (Sobel)", "centre", "random"]
-maps = {
-    n: methods[n].explain(model, pictures, questions, layer)
-    for n in tqdm(chosen + knows_nothing, leave=False)
-}
+maps = board_maps()
 pointing = {n: judge.pointing_game(heat, truth, tolerance=5) for n, heat in maps.items()}
 energy = {n: judge.energy_in_mask(heat, truth) for n, heat in maps.items()}
 for n in ("guided backprop", "edges (Sobel)"):
@@ -267,7 +276,7 @@ exercises.curve_area.check(curve_area)
 fractions = (0.04, 0.15, 0.4)
 deletion = {
     n: judge.deletion(model, pictures, questions, heat, substrate="blur", fractions=fractions).area
-    for n, heat in tqdm(maps.items(), leave=False)
+    for n, heat in tqdm(board_maps().items(), leave=False)
 }
 for n in ("saliency", "random"):
     print(f"deletion (low is good), Grad-CAM minus {n}: {judge.paired(deletion['Grad-CAM'], deletion[n])}")

@@ -86,6 +86,7 @@ def one_split(split):
     return found
 
 
+# %%
 splits = [one_split(split) for split in tqdm(range(20), leave=False)]
 again = {n: np.array([found[n] for found in splits]) for n in splits[0]}
 

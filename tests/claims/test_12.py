@@ -1,0 +1,224 @@
+"""What lesson 12 and its companions claim about judging, measured on material that they never show."""
+
+import numpy as np
+import torch
+from replication import claim
+
+from course_utils import judge
+from course_utils.judge.methods_table import image_methods
+from course_utils.labs import load_lab
+from course_utils.lessons import l12_judging_explanations as lesson
+
+METHODS = image_methods()
+
+
+def asked(seed: int, n: int = 30):
+    """Fresh scenes with two objects, asked for the first one: lab, inputs, classes, masks."""
+    lab = load_lab("scenes", seed=seed, n=n, n_objects=2)
+    return lab, lab.inputs, lab.targets[:, 0], lab.masks[:, 0]
+
+
+@claim(
+    "§9",
+    "Maps first, then three questions, solves the detective's cases; the same questions alone, or maps alone, do not.",
+    shown="100 % of the points against 83 % and 77 %",
+    holds=lambda v: (
+        v["both"].min() > 0.9
+        and v["questions alone"].mean() < v["both"].mean() - 0.05
+        and v["maps alone"].max() < 1
+    ),
+)
+def test_maps_and_questions(seed):
+    case = load_lab("detective", seed=seed)
+    points = {rule: case.verdict(said).score for rule, said in lesson.three_ways(case).items()}
+    return {
+        "both": points["maps, then questions"],
+        "questions alone": points["questions alone"],
+        "maps alone": points["maps alone"],
+    }
+
+
+@claim(
+    "§1",
+    "When the last block and the linear layer are random, guided backprop keeps its order of pixels, Grad-CAM does not.",
+    shown="0.89 against 0.41",
+    holds=lambda v: v["guided backprop"].min() > 0.8 and v["Grad-CAM"].max() < 0.6,
+)
+def test_the_puzzle(seed):
+    lab = load_lab("scenes", seed=seed, n=12)
+    network = next(n for name, n in judge.randomize_cascade(lab.model, seed=seed) if name == "layer4.conv1")
+    result = {}
+    for name in ("guided backprop", "Grad-CAM"):
+        before = METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
+        after = METHODS[name].explain(network.eval(), lab.inputs, lab.targets, network.layer4)
+        result[name] = judge.rank_correlation(before, after).mean().item()
+    return result
+
+
+@claim(
+    "§3",
+    "With one object in the middle the centre's blob points as well as Grad-CAM; with two objects it is near zero.",
+    shown="1.00 against 1.00; 0.02 against 0.90",
+    holds=lambda v: (
+        v["middle: Grad-CAM − centre"].max() < 0.1
+        and v["two: centre"].max() < 0.25
+        and v["two: Grad-CAM"].min() > 0.8
+    ),
+)
+def test_the_centre_trap(seed):
+    lab = load_lab("scenes", seed=seed, n=80)
+    inputs, masks, numbers = lesson.centred(lab)
+    hits = {
+        name: judge.pointing_game(
+            METHODS[name].explain(lab.model, inputs, lab.targets[numbers], lab.layer), masks, 5
+        )
+        for name in ("Grad-CAM", "centre")
+    }
+    pairs, pictures, classes, truth = asked(seed)
+    two = {
+        name: judge.pointing_game(
+            METHODS[name].explain(pairs.model, pictures, classes, pairs.layer), truth, 5
+        )
+        for name in ("Grad-CAM", "centre")
+    }
+    return {
+        "middle: Grad-CAM − centre": judge.paired(hits["Grad-CAM"], hits["centre"]).mean,
+        "two: Grad-CAM": two["Grad-CAM"].mean().item(),
+        "two: centre": two["centre"].mean().item(),
+    }
+
+
+@claim(
+    "§4",
+    "By deletion, Grad-CAM is better than saliency, and saliency than a random order.",
+    shown="0.05, 0.12, 0.31",
+    holds=lambda v: (v["Grad-CAM"] < v["saliency"]).all() and (v["saliency"] < v["random"]).all(),
+)
+def test_deletion(seed):
+    lab, inputs, classes, _ = asked(seed, 20)
+    return {
+        name: judge.deletion(
+            lab.model,
+            inputs,
+            classes,
+            METHODS[name].explain(lab.model, inputs, classes, lab.layer),
+            substrate="blur",
+            fractions=(0.04, 0.15, 0.4),
+        )
+        .area.mean()
+        .item()
+        for name in ("Grad-CAM", "saliency", "random")
+    }
+
+
+@claim(
+    "§4",
+    "The caption matters to the shortcut model alone; Grad-CAM shows it, the edges are the same for both models.",
+    shown="fall 0.93 and −0.03; Grad-CAM on the caption 0.29 and 0.04",
+    holds=lambda v: (
+        v["fall, shortcut"].min() > 0.5
+        and abs(v["fall, clean"]).max() < 0.1
+        and (v["on caption, shortcut"] > 3 * v["on caption, clean"]).all()
+    ),
+)
+def test_right_explanation_of_a_wrong_model(seed):
+    result = {}
+    for kind in ("clean", "shortcut"):
+        lab = load_lab("watermark", model=kind, seed=seed, n=24)
+        horse = lab.class_names.index("horse")
+        target = torch.full((len(lab),), horse)
+        heat = METHODS["Grad-CAM"].explain(lab.model, lab.inputs, target, lab.layer)
+        fall = lab.predict(lab.images)[:, horse] - lab.predict(lab.counterfactuals)[:, horse]
+        result[f"fall, {kind}"] = float(fall.mean())
+        result[f"on caption, {kind}"] = judge.energy_in_mask(heat, lab.shortcut).mean().item()
+    return result
+
+
+@claim(
+    "§5",
+    "With a random last layer guided backprop and Grad-CAM++ keep most of their order; CAM and Grad-CAM change a lot; saliency is in between.",
+    shown="0.94, 0.95; 0.04, 0.18; 0.63",
+    holds=lambda v: (
+        min(v["guided backprop"].min(), v["Grad-CAM++"].min()) > 0.8
+        and (v["saliency"] < v["guided backprop"]).all()
+        and (v["Grad-CAM"] < v["saliency"]).all()
+        and (v["CAM"] < v["saliency"]).all()
+    ),
+)
+def test_random_last_layer(seed):
+    lab = load_lab("scenes", seed=seed, n=12)
+    _, network = next(iter(judge.randomize_cascade(lab.model, seed=seed)))
+    result = {}
+    for name in ("saliency", "guided backprop", "CAM", "Grad-CAM", "Grad-CAM++"):
+        before = METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
+        after = METHODS[name].explain(network.eval(), lab.inputs, lab.targets, network.layer4)
+        result[name] = judge.rank_correlation(before, after).mean().item()
+    return result
+
+
+@claim(
+    "§5",
+    "Maps of an honest network are less like a memoriser's than like another honest network's, for each method; for Grad-CAM by far the most.",
+    shown="saliency +0.10, gradient × input +0.11, guided backprop +0.07, Grad-CAM +0.47",
+    holds=lambda v: (
+        all(gaps.min() > 0 for gaps in v.values())
+        and all((v["Grad-CAM"] > 2 * gaps).all() for name, gaps in v.items() if name != "Grad-CAM")
+    ),
+)
+def test_random_labels(seed):
+    animals = lesson.small_animals(105, seed=seed)
+    x, y, v, t = animals.pictures[:75], animals.labels[:75], animals.pictures[75:], animals.labels[75:]
+    seeds = [3 * seed + k for k in range(3)]
+    honest = [lesson.train(x, y, 75, s) for s in seeds]
+    nonsense = [torch.randint(2, (75,), generator=torch.Generator().manual_seed(s)) for s in seeds]
+    memorisers = [lesson.train(x, z, 75, s + 7) for z, s in zip(nonsense, seeds, strict=True)]
+    gaps = {}
+    for name in ("saliency", "gradient × input", "guided backprop", "Grad-CAM"):
+        a, b = ([METHODS[name].explain(n, v, t, n[6]) for n in nets] for nets in (honest, memorisers))
+        among = [judge.rank_correlation(a[i], a[j]).mean() for i, j in ((0, 1), (0, 2), (1, 2))]
+        across = [judge.rank_correlation(h, m).mean() for h in a for m in b]
+        gaps[name] = float(np.mean(among) - np.mean(across))
+    return gaps
+
+
+@claim(
+    "12b §4",
+    "The size of a part alone (the constant map) explains a good part of the order in which the parts matter.",
+    shown="rank correlation of the constant map, printed there",
+    holds=lambda values: values.min() > 0.15,
+)
+def test_size_of_parts(seed):
+    lab = load_lab("scenes", seed=seed, n=30)
+    soft, correlations = judge.blur(lab.inputs, 8), []
+    for n in range(len(lab)):
+        part_masks = [(lab.parts[n] == p) & lab.masks[n] for p in lab.parts[n][lab.masks[n]].unique() if p]
+        part_masks = [m for m in part_masks if m.sum() >= 30]
+        if len(part_masks) < 3:
+            continue
+        pictures = torch.stack([lab.inputs[n], *(torch.where(m, soft[n], lab.inputs[n]) for m in part_masks)])
+        with torch.no_grad():
+            scores = lab.model(pictures)[:, lab.targets[n]]
+        sizes = torch.stack([m.sum() for m in part_masks]).float()
+        correlations.append(judge.rank_correlation(sizes[None], (scores[0] - scores[1:])[None]).item())
+    return float(np.mean(correlations))
+
+
+@claim(
+    "12d §2",
+    "The holes of Grad-CAM tell the class to a network that sees nothing else; random holes do not.",
+    shown="printed there",
+    holds=lambda v: (v["Grad-CAM"] > v["random"]).all() and abs(v["random"].mean() - 0.5) < 0.08,
+)
+def test_holes_tell_the_class(seed):
+    animals = lesson.small_animals(320, seed=seed)
+    x, y = animals.pictures, animals.labels
+    first = lesson.train(x[:220], y[:220], 22, seed)
+    found = {}
+    for name in ("Grad-CAM", "random"):
+        heat = METHODS[name].explain(first, x, y, first[6])
+        heat = heat + 1e-6 * heat.amax(dim=(1, 2), keepdim=True) * judge.baselines.random(x)
+        limit = heat.flatten(1).quantile(0.7, dim=1)[:, None, None]
+        holes = (heat > limit)[:, None].float().expand(-1, 3, -1, -1) * 2 - 1
+        network = lesson.train(holes[:220], y[:220], 22, seed)
+        found[name] = lesson.hits(network, holes[220:], y[220:]).mean().item()
+    return found
