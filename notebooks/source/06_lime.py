@@ -123,10 +123,8 @@ plots.show(
 # %% tags=["hide-input"]
 d = segments.max() + 1
 names = {c: lab.class_names[c] for c in (target, other)}
-print(
-    f"{d} superpixels; the network says",
-    {names[target]: both[scene, 0].round(2), names[other]: both[scene, 1].round(2)},
-)
+said = ", ".join(f"{name} {p:.2f}" for name, p in zip(names.values(), both[scene], strict=True))
+print(f"{d} superpixels; the network says {said}")
 
 # %% tags=["hide-input"]
 from skimage.segmentation import mark_boundaries
