@@ -386,7 +386,7 @@ plots.score_plot(
 plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in scores.items()))
 
 # %% [markdown]
-# Before the first layer the states know nothing of the sense, and neither does the untrained network. Each layer after the first is well above both. The later layers are better than the first (sentence by sentence, see the second line of the print).
+# The states before the first layer stay close to guessing, and so does the untrained network. Each layer after the first is well above both. The later layers are better than the first (sentence by sentence, see the second line of the print).
 # The bag of vectors is far above guessing here. So a part of what looks like understanding the sentence is knowing its single words, such as "tree" or "phone". How large that part is depends on the sentences.
 #
 # A caution for all of this: "the layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it for anything.

@@ -256,7 +256,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The nearest review is mostly about the same kind of thing. Its opinion agrees hardly more often than guessing (with other reviews it can be a little more). That does not mean the opinion is missing from the vectors; it is not what decides who is near. The next experiment makes this plain: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
+# The nearest review is mostly about the same kind of thing. Its opinion agrees no more often here than guessing; among the course's other reviews it is a little more often (four to eleven in a hundred, in five samples). That does not mean the opinion is missing from the vectors; it is not what decides who is near. The next experiment makes this plain: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
 
 # %%
 paired_reviews = read_texts("reviews_heldout")

@@ -99,7 +99,7 @@ def mean_separation(target, words, senses):
 
 @claim(
     "§4",
-    "The first layer adds most to the separation of the senses; the input and random weights know nothing of them.",
+    "The first layer adds most to the separation of the senses; the input and random weights stay close to guessing.",
     shown="0.52 at the input, 0.71 after layer 1; untrained 0.51 by neighbour",
     holds=lambda v: (
         (v["first step"] > v["largest other step"]).all()
@@ -202,7 +202,7 @@ def test_relations_show(seed):
     "11c §2",
     "The rise of matching to layer 3 is no clearer in the fine-tuned model than in the plain one.",
     shown="-0.09 (-0.22 to +0.03) on held-out passages, +0.04 (-0.08 to +0.17) on trained ones",
-    holds=lambda gain: abs(gain.mean()) < 0.1,
+    holds=lambda gain: gain.max() < 0.1,
 )
 def test_no_matching_is_made(seed):
     rise = [np.array([shared.stage_matching(case)[0] for case in cases])[:, [0, 3]] for cases in asked(seed)]
@@ -314,9 +314,9 @@ def test_a_stronger_probe_learns_nonsense(seed):
 
 @claim(
     "11d §4",
-    "A review's nearest neighbour is far above guessing in its topic, and close to guessing in its opinion.",
+    "A review's nearest neighbour is far above guessing in its topic, and much less so in its opinion.",
     shown="+0.38 and -0.00",
-    holds=lambda v: v["topic"].min() > 0.2 and np.abs(v["opinion"]).max() < 0.15,
+    holds=lambda v: (v["topic"] > 2 * v["opinion"]).all() and v["topic"].min() > 0.2,
 )
 def test_topic_not_opinion(seed):
     reviews = read_texts("reviews")[500:]
