@@ -415,7 +415,9 @@ methods = {
 }
 print(f"{'at the lengths 0.5 and 2':<26}{'one way':>14}{'other way':>14}")
 for name, method in methods.items():
-    values = [" ".join(f"{v:.2f}" for v in method(network()).flatten()) for network in (OneWay, OtherWay)]
+    values = [
+        " ".join(f"{v + 0.0:.2f}" for v in method(network()).flatten()) for network in (OneWay, OtherWay)
+    ]
     print(f"{name:<26}{values[0]:>14}{values[1]:>14}")
 
 # %% [markdown]
@@ -599,12 +601,12 @@ ax.set(ylabel="rank correlation with\nthe trained network's map", ylim=(-0.1, 1.
 ax.set_title("Drawn anew from the last layer down to the one named", loc="left")
 ax.legend()
 plots.show(
-    "Three falling curves: the largest fall comes with the last layer, saliency stays highest, and at the end all three are "
+    "Three falling curves. The largest fall comes with the last layer, saliency stays highest, and at the end all three are "
     "low but above zero."
 )
 
 # %% [markdown]
-# The largest single fall comes with the last layer. Saliency keeps more than the two maps that multiply by the picture. (The paper reports the opposite for its networks: multiplied maps kept more of the picture. Measure it on yours.) What is left at the end was not learnt, and about half of it or more is there against another picture as well: it is the architecture's.
+# The largest single fall comes with the last layer. Saliency keeps more than the two maps that multiply by the picture. (The paper reports the opposite for its networks: multiplied maps kept more of the picture. Measure it on yours.) What is left at the end was not learnt. About half of it, and of saliency's most, is there against another picture as well: it is the architecture's.
 
 # %% [markdown]
 # ## 11 · Recap

@@ -150,7 +150,7 @@ def test_in_training_mode_the_neighbours_matter(seed):
 
 @claim(
     "08b §10",
-    "The largest fall comes with the last layer; saliency keeps more than gradient × input; of what is left at the end, half or more is there against another picture (saliency: most).",
+    "The largest fall comes with the last layer; saliency keeps more than gradient × input; of what saliency keeps at the end, most is there against another picture too.",
     shown="0.64 and 0.51 after the last layer; at the end 0.25 and 0.21, another picture 0.20 and 0.10",
     holds=lambda v: (
         (v["first fall"] > v["other falls"]).all()
