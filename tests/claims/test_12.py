@@ -20,12 +20,12 @@ def asked(seed: int, n: int = 30):
 
 @claim(
     "§9",
-    "Maps first, then three questions, solves the detective's cases; the same questions alone, or maps alone, do not.",
+    "Maps first, then three questions, solves the detective's cases; questions alone, or maps alone, reach fewer points.",
     shown="100 % of the points against 83 % and 77 %",
     holds=lambda v: (
         v["both"].min() > 0.9
         and v["questions alone"].mean() < v["both"].mean() - 0.05
-        and v["maps alone"].max() < 1
+        and v["maps alone"].mean() < v["both"].mean() - 0.05
     ),
 )
 def test_maps_and_questions(seed):
