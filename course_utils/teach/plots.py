@@ -67,10 +67,11 @@ def use_style(*, dpi: int = 90, quality: int = 80) -> None:
     if _in_jupyter():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        from course_utils.teach.widgets import name_bars
+        from course_utils.teach.widgets import attend, name_bars
 
         set_matplotlib_formats("jpeg", pil_kwargs=_jpeg)
         name_bars()
+        attend()
 
 
 def show(alt: str) -> None:
@@ -146,7 +147,7 @@ def overlay(
     amount = np.abs(heat) if signed else heat.clip(0)
     colours = plt.get_cmap(DIVERGING)((heat + 1) / 2) if signed else plt.get_cmap(SEQUENTIAL)(heat.clip(0))
     grey = np.repeat(image.mean(axis=2, keepdims=True) / 255, 3, axis=2) * 0.75 + 0.15
-    opacity = strength * np.sqrt(amount)[..., None]
+    opacity = strength * (amount * (2 - amount))[..., None]  # no step where the map begins
     return np.uint8(255 * ((1 - opacity) * grey + opacity * colours[..., :3]).clip(0, 1))
 
 

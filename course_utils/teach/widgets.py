@@ -17,8 +17,11 @@ from IPython.display import display
 EXPLORER_TEXT = "An interactive view: run this cell in Jupyter to use it."
 BAR_TEXT = "A progress bar: it moves while this cell runs."
 
-# JupyterLab's commands must not take a list's keys, and a slider's knob needs a name; neither can be said in
-# Python. One observer a page, which also sees the controls that are drawn again while scrolling.
+REOPENED_TEXT = "A live view or a progress bar stood here. Run this cell to see it."
+
+# A list's keys must not reach JupyterLab's commands, a slider's knob needs a name, and a notebook that is
+# opened again must not say "Error" where a widget was; none of this can be said in Python. One observer a
+# page, which also sees the controls that are drawn again while scrolling.
 _ATTEND = """
 if (!window.courseControls) {
   let planned = false;
@@ -31,13 +34,19 @@ if (!window.courseControls) {
       const label = knob.closest('.widget-slider').querySelector('.widget-label');
       knob.setAttribute('aria-label', label ? label.textContent : 'slider');
     }
+    for (const gone of document.querySelectorAll('.jp-OutputArea-output.jupyter-widgets')) {
+      if (gone.textContent.trim() === 'Error displaying widget: model not found') {
+        gone.textContent = 'REOPENED_TEXT';
+        gone.classList.remove('jupyter-widgets');
+      }
+    }
   };
   const plan = () => { if (!planned) { planned = true; setTimeout(attend, 50); } };
   window.courseControls = new MutationObserver(plan);
   window.courseControls.observe(document.body, {childList: true, subtree: true});
   attend();
 }
-"""
+""".replace("REOPENED_TEXT", REOPENED_TEXT)
 
 
 def choice(label: str, options: Mapping | list | tuple, value: object | None = None) -> widgets.Dropdown:
@@ -115,8 +124,13 @@ def explore(draw: Callable[..., None], **controls: widgets.Widget) -> None:
     redraw()
     row = widgets.HBox(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
     view = widgets.VBox([row, output])._repr_mimebundle_()
-    display({"application/javascript": _ATTEND, "text/plain": ""}, raw=True)
+    attend()
     display({**view, "text/plain": EXPLORER_TEXT}, raw=True)
+
+
+def attend() -> None:
+    """Let the page that shows this notebook look after its controls; the builder stores nothing of it."""
+    display({"application/javascript": _ATTEND, "text/plain": ""}, raw=True)
 
 
 def name_bars() -> None:

@@ -6,7 +6,7 @@ from lab_server import CHROMIUM, FLAGS, RUN_ALL, jupyterlab, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.authoring.lesson import METADATA
-from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
+from course_utils.teach.widgets import REOPENED_TEXT
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -104,9 +104,10 @@ def test_controls_obey_the_keyboard_and_figures_have_names(page):
     page.evaluate(CLOSE)
     page.reload()
     page.wait_for_selector(".jp-OutputArea img", timeout=60_000)
-    page.wait_for_function(f"document.body.textContent.includes({EXPLORER_TEXT!r})", timeout=30_000)
+    page.wait_for_function(f"document.body.textContent.includes({REOPENED_TEXT!r})", timeout=30_000)
     assert page.evaluate(PICTURES) == alone
     text = page.evaluate("() => document.querySelector('.jp-Notebook').textContent")
-    assert BAR_TEXT in text
+    assert text.count(REOPENED_TEXT) == 2
+    assert "Error" not in text
     assert "VBox(" not in text
     assert "0%|" not in text
