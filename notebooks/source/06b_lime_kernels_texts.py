@@ -25,7 +25,7 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: lesson 06, sections 2 to 7.
 #
-# The first two cells load a scene with two objects, cut it into [superpixels](glossary.md#superpixel), and ask the network 1,200 questions about it. Everything about this scene is a look-up from then on.
+# The first two cells load a scene with two objects, cut it into [superpixels](glossary.md#superpixel), and ask the network 600 questions about it. Everything about this scene is a look-up from then on.
 
 # %%
 import matplotlib.pyplot as plt
@@ -49,7 +49,7 @@ scene = int(both.min(axis=1).argmax())  # the scene about which the network is l
 image, target = lab.images[scene], int(lab.targets[scene, 0])
 segments = superpixels(image, 30)
 d = int(segments.max()) + 1
-masks = lime.sample_masks(1200, d, random_state=1)
+masks = lime.sample_masks(600, d, random_state=1)
 outputs = network_answers(lab, image, segments, masks)[:, target]
 weights = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
 print(f"{len(masks)} questions about {d} superpixels: why {lab.class_names[target]}?")
@@ -421,7 +421,7 @@ def draw(n_samples, width, k, seed):
 
 widgets.explore(
     draw,
-    n_samples=widgets.slider("questions", 20, 1000, 200, 20),
+    n_samples=widgets.slider("questions", 20, 600, 200, 20),
     width=widgets.choice("kernel width", [0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 10.0], 0.25),
     k=widgets.slider("K", 1, d, 5),
     seed=widgets.slider("seed", 0, 20, 0),
@@ -432,9 +432,9 @@ widgets.explore(
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 5, ratio=1.1)
-for column, n in enumerate((30, 60, 120, 300, 600)):
+for column, n in enumerate((30, 60, 120, 200, 300)):
     for row, ax in enumerate(axes[:, column]):
-        rows = slice(row * 600, row * 600 + n)
+        rows = slice(row * 300, row * 300 + n)
         fitted = lime.fit_surrogate(masks[rows], outputs[rows], weights[rows], 5)
         ax.imshow(plots.overlay(image, lime.paint(fitted.coefficients, segments), signed=True))
         ax.set_title(f"{n} questions", fontsize=10)
