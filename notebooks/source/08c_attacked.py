@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 08c · The gradient as a weapon
+# # 08c · Attacked with the gradient
 #
 # **The question.** The gradient says which pixels raise a score. What if somebody uses it to make the network wrong, and what does an explanation show then?
 #
@@ -54,7 +54,7 @@ def is_right(model, inputs, targets):
 
 
 # %% [markdown]
-# ## 1 · One step uphill
+# ## 1 · One step that raises the loss
 #
 # The core changed one number of a picture a little and watched the score. Now change *all* numbers, each by the same small amount $\varepsilon$, up or down, and choose the directions so that the network gets worse. The *fast gradient sign method* (FGSM; Goodfellow and others, 2015) does it in one step:
 #
@@ -325,7 +325,7 @@ for size in (1, 4, 16):
         (photos.predict(saved(size, random_signs(photos.inputs, seed))).argmax(axis=1) != said.argmax(axis=1))
         for seed in range(3)
     ]
-    print(f"random signs, {size:>2} levels: {[int(c.sum()) for c in changed]} of 7 changed (three draws)")
+    print(f"random signs, ε = {size:>2}: {[int(c.sum()) for c in changed]} of 7 changed (three draws)")
 
 # %% tags=["hide-input"]
 print(f"{'before':>22}{'':>8}after one level of FGSM")
