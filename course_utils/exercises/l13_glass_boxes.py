@@ -35,14 +35,26 @@ odds_ratio_of = Exercise(
     difficulty=2,
     minutes=8,
     hints=(
-        "What is the probability in group B? The one of group A, taken `times`.",
-        "Turn each of the two probabilities into odds: p / (1 − p).",
+        "The code divides two *probabilities*, which gives `times` again. An odds ratio divides two *odds*.",
+        "`second` is the probability in group B. Turn each of the two probabilities into odds: p / (1 − p).",
         "Divide the odds of B by the odds of A.",
     ),
     reference=_odds_ratio_of,
-    given=lambda probability, times: times,
+    given=lambda probability, times: times * probability / probability,
     cases=_odds_cases,
     mistakes={
+        "only what is left": Mistake(
+            lambda p, times: (1 - times * p) / (1 - p),
+            "you divided the probabilities of *no* referral: odds are p / (1 − p), so p is needed as well.",
+        ),
+        "odds of times": Mistake(
+            lambda p, times: times / (1 - times),
+            "you turned `times` into odds: it is no probability. `times * probability` is one, that of group B.",
+        ),
+        "rounded": Mistake(
+            lambda p, times: round(_odds_ratio_of(p, times), 2),
+            "the formula is right, but you rounded the result: return all digits, and round only when you print.",
+        ),
         "from odds ratio to times": Mistake(
             _times_as_likely,
             "you went the other way: your function takes `times` for an odds ratio and says how many times as likely that is.",
@@ -249,6 +261,10 @@ dependence = Exercise(
             _in_place,
             "you write into `table` itself, which is changed for everybody afterwards: take `table.copy()` first.",
         ),
+        "return in the loop": Mistake(
+            lambda predict, table, column, grid: _curves(predict, table, column, grid[:1]).mean(axis=1),
+            "you return after the first value of the grid: `return` stands inside the loop. Move it to the left.",
+        ),
         "one curve a row": Mistake(
             lambda *case: _curves(*case),
             "these are the answers of all rows, one curve each (ICE). Take their mean for each value of the grid.",
@@ -390,6 +406,28 @@ def _only_this_column(predict, table, targets, orders):
     return falls / len(orders)
 
 
+def _one_copy_a_repeat(predict, table, targets, orders):
+    """The loops exchanged: within a repeat, the columns before this one stay shuffled."""
+    before, falls = (predict(table) == targets).mean(), np.zeros(table.shape[1])
+    for order in orders:
+        shuffled = table.copy()
+        for column in range(table.shape[1]):
+            shuffled[:, column] = table[order, column]
+            falls[column] += before - (predict(shuffled) == targets).mean()
+    return falls / len(orders)
+
+
+def _shuffled_again(predict, table, targets, orders):
+    """A fresh copy for each column, but each repeat shuffles what the last one left."""
+    before, falls = (predict(table) == targets).mean(), np.zeros(table.shape[1])
+    for column in range(table.shape[1]):
+        shuffled = table.copy()
+        for order in orders:
+            shuffled[:, column] = shuffled[order, column]
+            falls[column] += before - (predict(shuffled) == targets).mean()
+    return falls / len(orders)
+
+
 importances = Exercise(
     name="importances",
     difficulty=2,
@@ -397,7 +435,7 @@ importances = Exercise(
     hints=(
         "What does `shuffled` look like when the second column has its turn?",
         "The first column is still in disorder then. Each column should be shuffled alone.",
-        "Take a fresh copy for each column, or put the column back once it has been scored: `shuffled[:, column] = table[:, column]`.",
+        "Take a fresh copy *inside* the loop over the columns (before both loops, or after them, changes nothing), or put the column back once it has been scored: `shuffled[:, column] = table[:, column]`.",
     ),
     reference=_importances,
     given=_never_put_back,
@@ -406,6 +444,26 @@ importances = Exercise(
         "put back too early": Mistake(
             _put_back_before_the_score,
             "now every fall is 0: the column is back in order *before* the model is asked. Put it back after the score.",
+        ),
+        "one copy a repeat": Mistake(
+            _one_copy_a_repeat,
+            "one copy for each repeat is not enough: within the repeat the columns before this one stay shuffled. Take a copy for each *column*.",
+        ),
+        "shuffled again": Mistake(
+            _shuffled_again,
+            "you shuffle a column that is shuffled already: read from `table[order, column]`, not from `shuffled`.",
+        ),
+        "first column only": Mistake(
+            lambda *case: np.where(np.arange(case[1].shape[1]) == 0, _importances(*case), 0.0),
+            "only the first column has a number: `return` stands inside the loop over the columns. Move it to the left.",
+        ),
+        "first order only": Mistake(
+            lambda predict, table, targets, orders: np.where(
+                np.arange(table.shape[1]) == 0,
+                _importances(predict, table, targets, orders[:1]) / len(orders),
+                0.0,
+            ),
+            "only one order of the first column was counted: `return` stands inside both loops. Move it to the left.",
         ),
         "whole rows": Mistake(
             lambda predict, table, targets, orders: np.full(
@@ -476,7 +534,7 @@ def _with_column(table: np.ndarray, column: int, order: np.ndarray) -> np.ndarra
 
 
 def _prediction_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Tables (n, d), outcomes (n,) and new rows (m, d); few rows, so that n and n − p differ."""
+    """Tables (n, d), outcomes (n,) and new rows (m, d); few rows, so that n and n − d − 1 differ."""
     rng = np.random.default_rng(2)
     cases = []
     for n, d, m in ((8, 2, 3), (15, 1, 5), (40, 5, 2)):
@@ -547,17 +605,17 @@ outcome_errors = Exercise(
         ),
         "n": Mistake(
             lambda t, y, new: _wrong_errors(_with_ones(t), _with_ones(new), y, _both, lost=0),
-            "you divided by n: the line was fitted to these very points, so the residuals are too small. Divide by n − p.",
+            "you divided by n: the line was fitted to these very points, so the residuals are too small. Divide by n − d − 1.",
         ),
         "n minus d": Mistake(
             lambda t, y, new: _wrong_errors(_with_ones(t), _with_ones(new), y, _both, lost=t.shape[1]),
-            "you divided by n − d: the intercept is a fitted number too, so p is the number of columns *plus one*.",
+            "you divided by n − d: the intercept is a fitted number too, so divide by n − d − 1.",
         ),
         "n minus one": Mistake(
             lambda t, y, new: np.sqrt(
                 _variance(_with_ones(t), y, 1) * (1 + _variance_of_line(_with_ones(t), _with_ones(new)))
             ),
-            "you divided by n − 1, as for a plain mean: here p numbers were fitted. Divide by n − p.",
+            "you divided by n − 1, as for a plain mean: here d + 1 numbers were fitted. Divide by n − d − 1.",
         ),
         "variance": Mistake(
             lambda t, y, new: _outcome_errors(t, y, new) ** 2,
@@ -685,7 +743,7 @@ deeper_trees = quiz(
     correct=1,
     explanations=[
         "So it is on the tumours that the tree was fitted to. On others the later questions do not help.",
-        "The first few questions carry over to other tumours. The later ones learn the training tumours by heart.",
+        "The first few questions carry over to other tumours. The later ones memorise the training tumours.",
         "One question is easy to read, but a second and a third one still help.",
     ],
 )
@@ -699,7 +757,7 @@ why_or_how = quiz(
     ],
     correct=0,
     explanations=[
-        "WHY means: why do you ask me this? The answer is the rule in hand, and, asked again, the rule above it.",
+        "WHY means: why do you ask me this? The answer is the rule that it is trying now, and, asked again, the rule above it.",
         "That answers HOW: how did you come to this conclusion?",
         "That is the result itself. WHY asks about the question that stands on the screen.",
     ],
@@ -715,7 +773,7 @@ trade_off = quiz(
     correct=1,
     explanations=[
         "On this table the forest does not make use of what it could know more. On the digits, in the other panel, it is ahead.",
-        "In nearly all splits it is even a little ahead. Nothing has to be paid for reading here.",
-        "The size of the difference varies with the split, but the forest is ahead in hardly any.",
+        "In all five splits it is even a little ahead. Nothing has to be paid for reading here.",
+        "The size of the difference varies with the split, but the forest is ahead in none.",
     ],
 )

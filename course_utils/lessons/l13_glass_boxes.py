@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ THREE = {"size": "worst radius", "notches": "worst concave points", "texture": "
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """442 people with diabetes: ten measurements each, and how far the disease went on within a year."""
+    """442 people with diabetes: ten measurements each, and how far the disease had got after one year."""
 
     table: np.ndarray  # (442, 10), in the columns' own units
     standardised: np.ndarray  # the same, mean 0 and standard deviation 1
@@ -75,6 +76,25 @@ def tumours(seed: int = 0) -> Tumours:
     three = lab.table[:, [lab.feature_names.index(name) for name in THREE.values()]]
     three = (three - three[train].mean(axis=0)) / three[train].std(axis=0)
     return Tumours(lab.table, malignant, lab.feature_names, train, test, three)
+
+
+def fit_logistic(rows: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and standard errors, (B, columns) each: one fit (Newton's) for each row of `counts`.
+
+    Args:
+        rows: (N, columns), a column of ones among them.
+        labels: (N,), 0 or 1.
+        counts: (B, N), how often each row counts in each fit.
+    """
+    columns = rows.shape[1]
+    b = np.zeros((len(counts), columns))
+    squares = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), columns**2)
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-np.clip(b @ rows.T, -30, 30)))
+        bend = ((counts * chance * (1 - chance)) @ squares).reshape(-1, columns, columns)
+        bend += 1e-9 * np.eye(columns)
+        b = b + np.linalg.solve(bend, ((counts * (labels - chance)) @ rows)[..., None])[..., 0]
+    return b, np.sqrt(np.diagonal(np.linalg.inv(bend), axis1=1, axis2=2))
 
 
 def scikit_learn_orders(n_rows: int, n_repeats: int, random_state: int) -> np.ndarray:
@@ -114,6 +134,9 @@ def own_table(table: str | Path, model: str = "forest", *, seed: int = 0) -> Own
     """
     if str(table).lower().endswith(".csv"):
         rows, targets, names = _read_csv(Path(table))
+    elif str(table) == "diabetes":  # in the columns' own units and with names in words
+        people = patients()
+        rows, targets, names = people.table, people.outcome, people.names
     else:
         lab = load_lab("tabular", table=str(table), model="tree")
         rows, targets, names = lab.table, lab.targets, lab.feature_names
@@ -149,10 +172,12 @@ _MODELS = {  # for classes, for numbers
     ),
     "network": (
         lambda seed: make_pipeline(
-            StandardScaler(), MLPClassifier((16,), alpha=1.0, max_iter=2000, random_state=seed)
+            StandardScaler(),
+            MLPClassifier(hidden_layer_sizes=(16,), alpha=1.0, max_iter=2000, random_state=seed),
         ),
         lambda seed: make_pipeline(
-            StandardScaler(), MLPRegressor((16,), alpha=1.0, max_iter=5000, random_state=seed)
+            StandardScaler(),
+            MLPRegressor(hidden_layer_sizes=(16,), alpha=1.0, max_iter=5000, random_state=seed),
         ),
     ),
 }
@@ -185,14 +210,27 @@ def draw_tree(tree: DecisionTreeClassifier, names: tuple[str, ...], *, height: f
         filled=True, rounded=True, impurity=False, precision=4, fontsize=12,
     )  # fmt: skip
     shares = iter(tree.tree_.value[:, 0, 1] / tree.tree_.value[:, 0].sum(axis=1))  # malignant, box by box
-    for box in drawn:  # two lines for a question, whole numbers for the counts, some air, and our colours
-        box.set_text(box.get_text().replace(" <= ", "\n≤ ").replace(".0,", ",").replace(".0]", "]"))
+    for text in ax.texts:  # the two branches below the first question
+        if text.get_text().strip() in ("True", "False"):
+            text.set_text(text.get_text().replace("True", "yes").replace("False", "no"))
+    for box in drawn:  # two lines for a question, the counts in words, some air, and our colours
+        box.set_text(_in_words(box.get_text()))
         if box.get_bbox_patch() is not None:
             share = next(shares)
             sure = 0.7 * abs(2 * share - 1)
             colour = 1 - sure + sure * np.array(to_rgb(plots.COLOURS[int(share > 0.5)]))  # mixed with white
             box.set_bbox({"boxstyle": "round,pad=0.5", "facecolor": colour, "edgecolor": plots.INK})
     return figure
+
+
+def _in_words(text: str) -> str:
+    """The text of a box: the question, how many tumours of each kind, and at an end the answer."""
+    found = re.search(r"(\d+)\n\[(\d+)(?:\.0)?, (\d+)(?:\.0)?\]\n(\w+)", text)
+    if not found:
+        return text
+    _, benign, malignant, answer = found.groups()
+    question = text[: found.start()].replace(" <= ", "\n≤ ")
+    return f"{question}{benign} benign,\n{malignant} malignant" + ("" if question else f":\n{answer}")
 
 
 def draw_intervals(
@@ -212,14 +250,15 @@ def draw_intervals(
         ax.plot(value, y, "s" if name in grey else "o", color=colour, markersize=6)
         ax.annotate(
             f"{round(value, decimals) + 0.0:.{decimals}f}",  # + 0.0: no "-0.00"
-            (max(value, high), y),
-            xytext=(6, 0),
-            va="center",
+            (value, y),
+            xytext=(0, 4),
+            ha="center",
+            va="bottom",
             textcoords="offset points",
             fontsize=9,
         )
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.set_ylim(-0.6, len(names) - 0.2)
     ax.grid(axis="x", color="#d9dde0", linewidth=0.8)
     ax.set_axisbelow(True)
 

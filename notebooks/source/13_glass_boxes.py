@@ -24,8 +24,8 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: Python with NumPy; mean, variance, a matrix product. [01 · Why explain?](01_why_explain.ipynb) helps, but you do not need it.
 #
-# The first cell loads two real tables. `people`: 442 people with diabetes, ten measurements each, and a score of how far the disease went on within a year (Efron and others, 2004). `tumours`: 569 breast tumours, thirty measurements of cell nuclei under a
-# microscope, and whether the tumour was malignant (Street and others, 1993). Three tenths of the tumours are held back: they are *unseen*.
+# The first cell loads two real tables. `people`: 442 people with diabetes, ten measurements each, and a score of how far the disease had progressed after one year (Efron and others, 2004). `tumours`: 569 breast tumours, *malignant* (cancer) or *benign* (harmless), and ten properties of their cell nuclei under a
+# microscope, each as mean, *error* (standard error) and *worst* (mean of the three largest nuclei): thirty columns (Street and others, 1993). Three tenths of the tumours are held back: they are *unseen*.
 
 # %%
 import matplotlib.pyplot as plt
@@ -47,41 +47,43 @@ people, tumours = lesson.patients(), lesson.tumours()
 malignant, train, test = tumours.malignant, tumours.train, tumours.test
 
 # %% [markdown]
-# ## 1 · A puzzle: does the good cholesterol make ill?
+# ## 1 · A puzzle: does the good cholesterol make people ill?
 #
-# Two models of the same people. Each is a weighted sum of the columns, so anybody can read it. The first one uses all ten columns, the second one all but LDL cholesterol. The number is what one typical step (one standard deviation) more of HDL cholesterol does; plus means that the disease goes on further.
+# Two models of the same people, both weighted sums: the first one of all ten columns, the second one of all but LDL cholesterol. The number is what one typical step (one standard deviation) more of HDL cholesterol does; plus means that the disease progresses further. Each tenth of the people is predicted by a model fitted to the other nine (*cross-validation*).
 
 # %%
 LDL, HDL = people.names.index("LDL cholesterol"), people.names.index("HDL cholesterol")
 nine = np.delete(people.standardised, LDL, axis=1)
 first = LinearRegression().fit(people.standardised, people.outcome)
 second = LinearRegression().fit(nine, people.outcome)
-for label, model, rows in (("ten columns", first, people.standardised), ("without LDL", second, nine)):
+HDL_OF_NINE = HDL - 1  # LDL, which stands before it, is gone
+for label, model, rows, j in (("ten columns", first, people.standardised, HDL),
+                              ("without LDL", second, nine, HDL_OF_NINE)):  # fmt: skip
     guesses = cross_val_predict(LinearRegression(), rows, people.outcome, cv=10)
-    print(f"{label}: HDL {model.coef_[HDL - (model is second)]:+5.1f},",
+    print(f"{label}: HDL {model.coef_[j]:+5.1f},",
           f"correlation with the truth on unseen people {np.corrcoef(guesses, people.outcome)[0, 1]:.2f}")
 
 # %% [markdown]
-# HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better. The two predict equally well. Which one do you believe?
+# HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better, and the two predict equally well. Which one do you believe?
 
 # %% tags=["hide-input"]
 exercises.which_story
 
 # %% [markdown]
-# Reading is not enough: you have to know what a number means and how sure it is.
+# Reading is not enough: what does a number mean, and how sure is it?
 
 # %% [markdown]
 # ## 2 · Linear regression: a sum with error bars
 #
-# The model is $\hat y = b_0 + b_1 x_1 + \dots + b_d x_d$. Write all rows as a matrix $X$ with a column of ones in front: $n$ rows, $p = d + 1$ columns. The *least squares* coefficients, the variance that is left, and the *standard error* of each coefficient are
+# The model is $\hat y = b_0 + b_1 x_1 + \dots + b_d x_d$. Write all rows as a matrix $X$ with a column of ones in front: $n$ rows, $d + 1$ columns. The *least squares* coefficients, the variance that is left, and the *standard error* of each coefficient are
 #
-# $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - p} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
+# $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - d - 1} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
 #
-# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - p$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
+# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - d - 1$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
 
 # %% tags=["by-hand"]
 def least_squares(table, outcome):
-    """Coefficients and their standard errors, the intercept first: (p,), (p,)."""
+    """Coefficients and their standard errors, the intercept first: (d + 1,), (d + 1,)."""
     X = np.column_stack([np.ones(len(table)), table])
     inverse = np.linalg.inv(X.T @ X)
     b = inverse @ X.T @ outcome
@@ -94,7 +96,7 @@ raw_fit = least_squares(people.table, people.outcome)
 standard_fit = least_squares(people.standardised, people.outcome)
 
 # %% [markdown]
-# The same model twice: on the left a step is one unit of the column, on the right one standard deviation. Compare *sex* and *body mass index* in the two panels.
+# The same model, with steps of one unit (left) and of one standard deviation (right). Compare *sex* and *body mass index*.
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5), sharey=True)
@@ -113,9 +115,18 @@ plots.show(
 )
 
 # %% [markdown]
-# On the left sex seems to weigh four times as much as the body mass index, but only because its one unit is the whole way from 1 to 2. After *standardisation* (subtract the mean, divide by the standard deviation) it is the other way round, and the predictions are the same.
+# On the left sex seems to weigh four times as much as the body mass index: its one unit is the whole way from 1 to 2. After *standardisation* (subtract the mean, divide by the standard deviation) it is the other way round, and the predictions are the same.
 #
-# On the right, total, LDL and HDL cholesterol have wide intervals. They move together (*collinearity*), so the table hardly shows what one of them does while the others stay fixed. Test it: draw 442 people with repetition from the table (a [*bootstrap*](glossary.md#bootstrap-interval)) and fit again, a thousand times.
+# On the right, total, LDL and HDL cholesterol have wide intervals. Each can almost be calculated from the other columns (*collinearity*), so the table hardly shows what one of them does while the others stay fixed. ($R^2$ is the share of the variance that a model accounts for.)
+
+# %% tags=["hide-input"]
+for name in ("total cholesterol", "LDL cholesterol", "HDL cholesterol", "body mass index"):
+    others = np.delete(people.standardised, people.names.index(name), axis=1)
+    of_it = people.standardised[:, people.names.index(name)]
+    print(f"{name:<17} from the other nine columns: R² {LinearRegression().fit(others, of_it).score(others, of_it):.2f}")
+
+# %% [markdown]
+# Test it: draw 442 people with repetition from the table (a [*bootstrap*](glossary.md#bootstrap-interval)) and fit again, a thousand times.
 
 # %%
 rng = np.random.default_rng(0)
@@ -123,7 +134,7 @@ with_ldl, without_ldl = [], []
 for _ in range(1000):
     drawn = rng.integers(442, size=442)
     with_ldl.append(least_squares(people.standardised[drawn], people.outcome[drawn])[0][HDL + 1])
-    without_ldl.append(least_squares(nine[drawn], people.outcome[drawn])[0][HDL])
+    without_ldl.append(least_squares(nine[drawn], people.outcome[drawn])[0][HDL_OF_NINE + 1])
 with_ldl, without_ldl = np.array(with_ldl), np.array(without_ldl)
 
 # %% tags=["hide-input"]
@@ -141,42 +152,42 @@ plots.show(
 )
 
 # %% [markdown]
-# Both histograms cross zero: **this table does not tell the sign of HDL.** A coefficient speaks about its column *with all others held fixed*. Take LDL out, and "all others" means something else. It is not a cause either: nobody here was given more HDL to see what happens.
+# Both histograms cross zero: **this table does not tell the sign of HDL.** A coefficient speaks about its column *with all others held fixed*. Take LDL out, and "all others" means something else. It is not a cause either: nobody was given more HDL to see what happens.
 
 # %% [markdown]
 # ## 3 · Logistic regression: multiply the odds
 #
 # We take three columns of the tumours, chosen beforehand by meaning: the *size* of the largest nuclei, the *notches* in their outline, their *texture*.
 #
-# A probability $p$ cannot be a weighted sum, for it would leave 0…1. Its *odds* $\frac{p}{1-p}$ can be any positive number (odds of 4 mean "four to one"), and the logarithm of the odds, the *log-odds*, can be anything. So
+# A probability $p$ cannot be a weighted sum, for it would leave 0…1. Its *odds* $\frac{p}{1-p}$ can be any positive number, and their logarithm, the *log-odds*, anything. So
 #
 # $$\ln\frac{p}{1-p} = b_0 + b_1 x_1 + \dots + b_d x_d \qquad\Longleftrightarrow\qquad \frac{p}{1-p} = e^{b_0} \cdot e^{b_1 x_1} \cdots e^{b_d x_d}.$$
 #
-# Each column *multiplies* the odds; $e^{b_j}$ is its **odds ratio** for one step. There is no formula for $b$. One starts at 0 and improves it step by step, each time by a weighted least squares in which row $i$ counts $p_i (1 - p_i)$: the rows about which the model is in doubt tell most (*Newton's method*). The function below does that
-# for many tables at once; `counts` says how often each row occurs in each of them.
+# Each column *multiplies* the odds; $e^{b_j}$ is its **odds ratio** for one step. There is no formula for $b$. One starts at 0 and improves it step by step, each time by a weighted least squares in which row $i$ counts $p_i (1 - p_i)$: the rows about which the model is in doubt tell most (*Newton's method*). The function does that
+# for many draws at once: one fit for each row of `counts`, which says how often each tumour was drawn.
 
 # %% tags=["by-hand"]
 def fit_logistic(rows, labels, counts):
-    """Coefficients and standard errors, (B, p) each, of B fits; `counts` and `labels` are (B, n) or (1, n)."""
-    n, p = rows.shape
-    b = np.zeros((max(len(counts), len(labels)), p))
-    squares = (rows[:, :, None] * rows[:, None, :]).reshape(n, p * p)
+    """Coefficients and standard errors of one fit for each row of `counts`."""
+    n, d1 = rows.shape  # d + 1 columns
+    b = np.zeros((len(counts), d1))
+    squares = (rows[:, :, None] * rows[:, None, :]).reshape(n, d1 * d1)
     for _ in range(30):
         chance = 1 / (1 + np.exp(-np.clip(b @ rows.T, -30, 30)))
-        bend = ((counts * chance * (1 - chance)) @ squares).reshape(-1, p, p) + 1e-9 * np.eye(p)
+        bend = ((counts * chance * (1 - chance)) @ squares).reshape(-1, d1, d1) + 1e-9 * np.eye(d1)
         slope = (counts * (labels - chance)) @ rows
         b = b + np.linalg.solve(bend, slope[..., None])[..., 0]
     return b, np.sqrt(np.diagonal(np.linalg.inv(bend), axis1=1, axis2=2))
 
 
 three = np.column_stack([np.ones(len(malignant)), tumours.three])  # a column of ones for the intercept
-once = np.ones((1, len(train)))
-b, se = (values[0] for values in fit_logistic(three[train], malignant[train][None], once))
+once = np.ones((1, len(train)))  # one fit, each tumour once
+b, se = (values[0] for values in fit_logistic(three[train], malignant[train], once))
 chances = 1 / (1 + np.exp(-three @ b))
 print(f"right for {((chances > 0.5) == malignant)[test].mean():.2f} of {len(test)} unseen tumours")
 
 # %% [markdown]
-# Read one answer: the unseen tumour about which the model is most in doubt. Its odds begin at those of an average tumour, and each column multiplies them.
+# Read one answer: the unseen tumour that leaves the model most in doubt. Its odds begin at those of an average tumour.
 
 # %%
 doubtful = int(test[np.abs(chances[test] - 0.5).argmin()])
@@ -190,13 +201,13 @@ print(f"probability of malignant: odds / (1 + odds) = {odds / (1 + odds):.2f}")
 # %% [markdown]
 # ### How sure are the odds ratios?
 #
-# As in section 2, $b_j \pm 2\,\text{SE}_j$ is an interval (*Wald's*), and $e$ to the power of its ends is one for the odds ratio. Beside it the interval of a bootstrap. They do not agree at all. Which one do you trust? **Decide now.**
+# As in section 2, $b_j \pm 2\,\text{SE}_j$ is an interval (*Wald's*), and $e$ to the power of its ends is one for the odds ratio. Beside it the interval of a bootstrap. For size the upper ends differ by a factor of more than 200. Which one do you trust? **Decide now.**
 
 # %%
 rng = np.random.default_rng(0)
 n = len(train)
 again = rng.multinomial(n, np.ones(n) / n, size=1000)  # a thousand draws of the training tumours
-drawn_b, _ = fit_logistic(three[train], malignant[train][None], again)
+drawn_b, _ = fit_logistic(three[train], malignant[train], again)
 bootstrap = np.quantile(drawn_b, [0.025, 0.975], axis=0)
 
 # %% tags=["hide-input"]
@@ -204,7 +215,7 @@ rows = {}
 for j, name in enumerate(lesson.THREE, 1):
     rows[f"{name}, Wald"] = (np.exp(b[j]), *np.exp([b[j] - 2 * se[j], b[j] + 2 * se[j]]))
     rows[f"{name}, bootstrap"] = (np.exp(b[j]), *np.exp(bootstrap[:, j]))
-figure, ax = plt.subplots(figsize=(8, 2.9))
+figure, ax = plt.subplots(figsize=(8, 3.2))
 lesson.draw_intervals(ax, rows, grey=[name for name in rows if "bootstrap" in name], decimals=0)
 ax.set(xscale="log", xlabel="odds ratio for one standard deviation (logarithmic axis)", xlim=(1, 1e7))
 ax.set_title("Two intervals for the same odds ratios", loc="left")
@@ -214,25 +225,19 @@ plots.show(
 )
 
 # %% [markdown]
-# The three columns nearly *separate* the classes: there is almost a rule without errors. Then the best coefficients run away to infinity, and in many bootstrap draws they do. Is the wide interval the honest one? Test it on tables of which you know the truth: keep the rows, and throw new labels with the model's own
-# probabilities, so that the true coefficients are `b`. How often does each interval hold them?
+# Where does the wide one come from? Take the two training tumours that surprise the model most, and sort the draws by how many of the two are in them.
 
 # %%
-from tqdm.auto import tqdm
-
-held = {"Wald": [], "bootstrap": []}
-for _ in tqdm(range(100), desc="tables with a known truth", leave=False):
-    labels = (rng.random(n) < chances[train]).astype(float)[None]
-    new_b, new_se = (values[0] for values in fit_logistic(three[train], labels, once))
-    again = rng.multinomial(n, np.ones(n) / n, size=100)
-    low, high = np.quantile(fit_logistic(three[train], labels, again)[0], [0.025, 0.975], axis=0)
-    held["Wald"].append(np.abs(new_b - b)[1:] < 2 * new_se[1:])
-    held["bootstrap"].append(((low < b) & (b < high))[1:])
-for name, hits in held.items():
-    print(f"{name:<10} holds the true odds ratio in {np.mean(hits):.0%} of the cases (95 % promised)")
+strange = np.argsort(-np.abs(malignant - chances)[train])[:2]
+print(f"malignant: {malignant[train][strange]}, the model's probability: {chances[train][strange].round(3)}")
+number = (again[:, strange] > 0).sum(axis=1)
+for k, what in ((2, "both"), (1, "one"), (0, "neither")):
+    median = np.median(np.exp(drawn_b[number == k, 1]))
+    print(f"draws with {what:<8}{np.mean(number == k):4.0%}   median odds ratio of size {median:8,.0f}")
 
 # %% [markdown]
-# The wide one misses more often, nearly always because its *lower* end is too high. (A draw with repetition has fewer different tumours, so it is separated more easily, and its coefficients are too large.) So: **an interval is a promise, and a promise can be tested.** What this table says about size is "tens, at least"; where the odds ratio ends, it hardly says.
+# Two tumours decide. Both are malignant, and the model gives them a chance of 1 in 1,000. In draws without both (one in eight) almost a rule without errors is left, and the coefficients become huge. So is the wide interval the honest one? [13b](13b_other_stories.ipynb) draws new labels from the model, so that the truth is known, and counts: Wald's
+# interval keeps its promise (if the model is true), and the wide one holds the truth less often: its *lower* end is too high. **An interval is a promise, and a promise can be tested.** This table says about size "about twenty or more"; where the odds ratio ends, it hardly says.
 #
 # ### Exercise: find the bug
 #
@@ -244,7 +249,8 @@ for name, hits in held.items():
 def odds_ratio_of(probability, times):
     """The odds of a group with `times * probability`, divided by the odds of one with `probability`."""
     # BEGIN STUB
-    # return times
+    # second = times * probability
+    # return second / probability
     # END STUB
     # BEGIN SOLUTION
     second = times * probability
@@ -256,7 +262,7 @@ def odds_ratio_of(probability, times):
 exercises.odds_ratio_of.check(odds_ratio_of)
 
 # %% [markdown]
-# With the numbers of the study (Schwartz and others took the report apart in the same journal). The figure shows how many times as likely an odds ratio makes something, by how likely it was before:
+# With the numbers of the study (Schwartz and others showed the error in the same journal), and how many times as likely an odds ratio makes something, by how likely it was before:
 
 # %% tags=["hide-input"]
 tried = np.linspace(0.01, 1, 1000)
@@ -309,7 +315,7 @@ gain = entropy(kind) - yes.mean() * h_yes - (~yes).mean() * h_no
 print(f"gain = {entropy(kind):.3f} − ({yes.sum()}/16 · {h_yes:.3f} + {(~yes).sum()}/16 · {h_no:.3f}) = {gain:.3f} bits")
 
 # %% [markdown]
-# With eight of each kind you start with exactly 1 bit. Now do the same for each column of the training tumours and each threshold between two values. A tree does just that, then again in each branch.
+# Now the same for each column of all training tumours and each threshold between two values. A tree does just that, then again in each branch.
 
 
 # %% tags=["by-hand"]
@@ -343,17 +349,18 @@ plots.show(
 )
 
 # %% [markdown]
-# Several questions are nearly as good as the best one: other tumours would have made another tree. [13b](13b_other_stories.ipynb) counts them. The tree with two questions in a row (left means yes); below the question stands how many training tumours arrive there, benign and malignant.
+# Several questions are nearly as good as the best one: other tumours would have made another tree. [13b](13b_other_stories.ipynb) counts them. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
 
 # %% tags=["hide-input"]
-lesson.draw_tree(tree, tumours.names, height=4.2)
+drawn = lesson.draw_tree(tree, tumours.names, height=4.4)
+drawn.axes[0].set_title("Two questions in a row, four possible ends", loc="left")
 plots.show(
     f"A tree of depth two. Its first question is whether {tumours.names[tree.tree_.feature[0]]} is at most "
     f"{tree.tree_.threshold[0]:.4g}; blue boxes are benign, orange ones malignant, pale ones unsure."
 )
 
 # %% [markdown]
-# The **path** of a tumour through the tree is its explanation: two comparisons, which you can say in one sentence. How deep a tree should be, and what to do about questions that gain much and are worth nothing, is in 13b.
+# The **path** of a tumour through the tree is its explanation: two comparisons, which you can say in one sentence. How deep a tree should be, and what to do about questions that gain much on the training rows and do not help on new ones, is in 13b.
 
 # %% [markdown]
 # ## 5 · Ask any model: partial dependence
@@ -373,7 +380,7 @@ plots.show(
 
 # %% exercise="dependence"
 def dependence(predict, table, column, grid):
-    """The mean answer over all rows as one column runs through a grid: (m,)."""
+    """The mean answer over all rows for each value of the grid, as an array."""
     # BEGIN SOLUTION
     answers = []
     for value in grid:
@@ -388,10 +395,10 @@ def dependence(predict, table, column, grid):
 exercises.dependence.check(dependence)
 
 # %% [markdown]
-# From here on the lesson calls the course's version, `partial_dependence`.
+# The lesson now calls the course's version, `partial_dependence`.
 #
-# In between stands a glass box that has curves *inside*: the **additive model** $\hat y = b_0 + f_1(x_1) + \dots + f_d(x_d)$ gives each column a smooth curve of its own instead of a line (Hastie and Tibshirani, 1986). If you change column $j$ there, only $f_j$ changes. So its partial dependence *is* its curve, up to a constant. We fit a line, curves and a forest to the
-# diabetes table. (*Splines* are smooth pieces that join without a kink; the *ridge* is a penalty that keeps them calm.)
+# Between line and forest stands a glass box that has curves *inside*: the **additive model** $\hat y = b_0 + f_1(x_1) + \dots + f_d(x_d)$ gives each column a smooth curve of its own instead of a line (Hastie and Tibshirani, 1986). If you change column $j$ there, only $f_j$ changes. So its partial dependence *is* its curve, up to a constant. We fit a line, curves and a forest to the
+# diabetes table. (*Splines* are smooth pieces that join; the *ridge* is a penalty that keeps them calm.)
 
 # %%
 from sklearn.pipeline import make_pipeline
@@ -427,16 +434,24 @@ axes[0].legend(fontsize=9)
 figure.suptitle("Partial dependence: three models agree on two columns, not on HDL", fontsize=11)
 plots.show(
     "Curves of a line, an additive model and a forest for three columns. For body mass index and log triglycerides "
-    "all three rise; for HDL the line rises a little, the additive model falls, and the forest is nearly flat."
+    "all three rise; for HDL the line rises a little and the other two fall."
 )
 
 # %% [markdown]
-# On body mass index and triglycerides all three agree, in different shapes. On HDL each says something else. On unseen people neither curves nor forest predict better than the line (13b).
+# On body mass index and triglycerides all three agree, in different shapes. On HDL the line rises and the other two fall. And on unseen people?
+
+# %% tags=["hide-input"]
+for name, model in readers.items():
+    guesses = cross_val_predict(model, people.table, people.outcome, cv=10)
+    print(f"{name:<9} correlation with the truth {np.corrcoef(guesses, people.outcome)[0, 1]:.2f}")
+
+# %% [markdown]
+# Neither the curves nor the forest predict better than the line.
 #
 # ### The truth, and a trap
 #
-# A town whose prices follow a formula: a flat costs 60 + 3 · area + 0.5 · area · park + 5 · floor − 30 if cats are banned (in thousand euros; `park` is 1 when one is near). With the mean area of 65 m², a park is worth 32.5 on average. A forest learns the prices in two such towns. In the first, parks lie anywhere. In the second they lie where the
-# flats are large: no flat of 30 m² has one, and each flat of 100 m² has one.
+# A town whose prices follow a formula: a flat costs 60 + 3 · area + 0.5 · area · park + 5 · floor − 30 if cats are banned (in thousand euros; `park` is 1 when one is near). With the mean area of 65 m², a park is worth 32.5 on average. A forest learns the prices in two such towns. In the first, parks lie anywhere. In the second, where the
+# flats are large: no flat of 30 m² has one, each of 100 m² has one.
 
 # %%
 flats, areas = {}, np.arange(30, 101, 10.0)
@@ -463,8 +478,8 @@ plots.show(
 )
 
 # %% [markdown]
-# In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers with what it knows: the price with one. **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
-# better than the plain difference of means, which counts the price of the large flats as the park's.
+# In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers for all with the price *with* a park: too much by 0.5 · 100 · ½ = 25. At 30 m² it is the other way round (−7.5). **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
+# better than the plain difference of means, which counts the large flats' price as the park's.
 
 # %% tags=["hide-input"]
 def ask(column, model, person):
@@ -477,12 +492,19 @@ def ask(column, model, person):
     one = ice_curves(readers[model].predict, people.table[person : person + 1], j, grid)[0]
     ax.plot(grid, one, color=plots.COLOURS[1], linewidth=2, label=f"person {person}")
     ax.set(xlabel=column, ylabel="predicted score")
+    ax.set_title(f"{model}: what it answers as {column} changes", loc="left")
     ax.legend(fontsize=9)
     plots.show(f"One thin curve a person, their mean, and person {person}: {model}, {column}.")
 
 
 # %% [markdown]
 # **Play.** One thin curve a person (every ninth), their mean, and one person. For the line and the additive model all curves are parallel, so the mean hides nothing. Find a column where the forest's are not. (Below, a still picture.)
+#
+# <details><summary>One answer</summary>
+#
+# Age: from the youngest to the oldest the mean hardly changes (−1), but single curves fall by up to 45 points and others rise by up to 27. The mean hides it.
+#
+# </details>
 
 # %% tags=["hide-input"]
 widgets.explore(
@@ -513,7 +535,7 @@ print(f"the forest is right for {forest.score(noisy[test], malignant[test]):.3f}
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# You shuffle each of the columns alone, ten times, and note by how much the accuracy falls on average. How large is the fall for the *most* important column? Write a number, such as 0.3, and run the two cells below it.
+# You shuffle each of the columns alone, ten times, and note by how much the accuracy falls on average. How large is the fall for the *most* important column? Write a number, such as 0.3 (within 0.025 counts as right), and run the two cells below it.
 
 # %% exercise="fall_alone"
 fall_of_the_first = None  # between 0 and 1
@@ -559,11 +581,11 @@ together = permutation_importance(
 strongest = [*np.argsort(-falls.mean(axis=1))[:6], len(names) - 1]
 rows = {names[j]: (falls[j].mean(), falls[j].min(), falls[j].max()) for j in strongest}
 rows |= {name: (f.mean(), f.min(), f.max()) for name, f in zip(groups, together, strict=True)}
-figure, ax = plt.subplots(figsize=(8, 3.4))
+figure, ax = plt.subplots(figsize=(8, 4))
 lesson.draw_intervals(ax, rows, grey=("noise (control)",), decimals=3,
                       colours=dict.fromkeys(groups, plots.COLOURS[1]))  # fmt: skip
 ax.set(xlabel="fall of the accuracy on unseen tumours (bars: smallest to largest of ten shuffles)")
-ax.set_title("Hardly a column is needed; a group of them is", loc="left")
+ax.set_title("Single columns cost little, groups cost much", loc="left")
 plots.show(
     f"The six most important single columns cost at most {falls.mean(axis=1).max():.3f} of the accuracy, the noise "
     f"{falls[-1].mean():.3f}. All nine columns of size together cost {together[0].mean():.2f}, fifteen columns "
@@ -571,11 +593,11 @@ plots.show(
 )
 
 # %% [markdown]
-# Alone, hardly a column matters more than the noise. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13b.)
+# Alone, no column costs more than about two of the 171 tumours. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13b.)
 #
 # ### The other importance
 #
-# Forests come with a list of their own, `feature_importances_`: how much each column's questions reduced the *impurity* (entropy, or for numbers the variance) while the trees were grown. It costs nothing, and it has never seen an unseen row. Give the diabetes table one more column, a patient number drawn by lot:
+# Forests come with a list of their own, `feature_importances_`: how much each column's questions reduced the *impurity* (entropy, or for numbers the variance) while the trees were grown. It has never seen an unseen row. Give the diabetes table one more column, a random patient number:
 
 # %%
 rng = np.random.default_rng(0)
@@ -606,12 +628,12 @@ plots.show(
 )
 
 # %% [markdown]
-# A number drawn by lot beats several real columns in the first two lists: deep trees use it to learn their training rows by heart, and a column with many different values offers many thresholds (Strobl and others, 2007). Only on unseen people it falls to about zero. When scikit-learn got its permutation importance in 2019, the example that came with it
-# showed the same: by impurity, a column of random numbers came out on top.
+# A random number beats several real columns in the first two lists: deep trees use it to memorise their training rows, and a column with many different values offers many thresholds (Strobl and others, 2007). Only on unseen people it falls to about zero. So do several real columns: this table cannot tell them from noise. The
+# example that came with scikit-learn's permutation importance in 2019 showed the same.
 #
 # ### Exercise: find the bug
 #
-# A colleague's version. On a table with one column it is right, on all others the later columns get wrong numbers. (The library eli5 spends one line on what is missing here.) `orders` holds one order of the rows for each repeat.
+# A colleague's version. On a table with one column it is right, on all others the later columns get wrong numbers. (eli5 has one line for what is missing here.) `orders` holds one order of the rows for each repeat.
 
 
 # %% exercise="importances"
@@ -646,7 +668,7 @@ exercises.importances.check(importances)
 # %% [markdown]
 # ## 7 · The proof: the agreement table
 #
-# Each method beside a library that was written independently. For the importance we repeat scikit-learn's own shuffles, which it never puts back: its second order is the first one shuffled again. The last row is an axiom: the partial dependence of a sum of curves is the curve.
+# Each method beside an independent library. For the importance we repeat scikit-learn's own shuffles, which it never puts back: its second order is the first one shuffled again. The last row is a fact of algebra: the partial dependence of a sum of curves is the curve.
 
 # %% tags=["hide-input"]
 from scipy.optimize import curve_fit
@@ -672,7 +694,7 @@ outside = partial_dependence(curves.predict, people.table, 2, bmi[:40])
 # %% tags=["nbval-check-output"]
 judge.agreement_table(
     [
-        ("scipy curve_fit, errors", standard_fit[1] / np.sqrt(np.diag(covariance)), np.ones(11), "ratio; n − p"),
+        ("scipy curve_fit, errors", standard_fit[1] / np.sqrt(np.diag(covariance)), np.ones(11), "ratio; n − d − 1"),
         ("scikit-learn logistic", b, np.append(logistic.intercept_, logistic.coef_), "no penalty (C = infinity)"),
         ("scikit-learn tree, gain", gains[ranked[0]][0], stump_gain, "entropy in bits"),
         ("scikit-learn dependence", ours, brute["average"][0], "method brute: all rows of the table"),
@@ -683,18 +705,19 @@ judge.agreement_table(
 )  # fmt: skip
 
 # %% [markdown]
-# One row does not agree, though it is the same library: for forests scikit-learn offers a fast way (*recursion*, and takes it by default where it can). It does not change rows. At each question about another column it follows both branches and weights them by how many training rows went there. Where columns move together, that is another average.
+# One row does not agree: for forests scikit-learn offers a fast way (*recursion*, its default where it can). It does not change rows. At each question about another column it follows both branches and weights them by how many training rows went there. Where columns move together, that is another average.
 
 # %% [markdown]
 # ## 8 · The score: what does reading cost?
 #
-# It is often said that one pays for readability with accuracy. Measure it on the tumours and on 1,797 handwritten digits (64 pixels, 10 classes). *Readability* has no agreed unit. A crude one: how many numbers do you look up to repeat one answer by hand? For the tumours: 3 for the small tree, 31 for the logistic regression, hundreds for the forest. Your guess?
+# Does one pay for readability with accuracy? Measure it on the tumours and on 1,797 handwritten digits (64 pixels, 10 classes). *Readability* has no agreed unit. A crude one: how many numbers do you need to repeat one answer by hand? For the tumours: 3 for a tree of depth 3, 31 for the logistic regression, hundreds for the forest. Your guess?
 
 # %% tags=["hide-input"]
 exercises.trade_off
 
 # %%
 from sklearn.datasets import load_digits
+from tqdm.auto import tqdm
 
 
 def candidates(seed):
@@ -705,8 +728,7 @@ def candidates(seed):
     }
 
 
-digits = load_digits(return_X_y=True)
-tables, right = {"tumours": (tumours.table, malignant), "digits": digits}, {}
+tables, right = {"tumours": (tumours.table, malignant), "digits": load_digits(return_X_y=True)}, {}
 for what, (rows, labels) in tables.items():
     for seed in tqdm(range(5), desc=what, leave=False):  # five splits, four parts each
         for name, model in candidates(seed).items():
@@ -715,12 +737,13 @@ for what, (rows, labels) in tables.items():
             right.setdefault((what, name), []).append(said)
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.1))
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.3))
 for ax, what in zip(axes, tables, strict=True):
     scores = {name: np.mean(right[what, name], axis=0) for name in candidates(0)}
-    plots.score_plot(scores, xlabel="share right, mean of five splits", baselines=("forest",), sort=False,
-                     xlim=(0.9, 1.0) if what == "tumours" else (0.4, 1.06), ax=ax)  # fmt: skip
-    ax.set_title({"tumours": "tumours: the sum is not behind", "digits": "digits: three questions are not enough"}[what],
+    rows = {name: (score.mean(), *judge.bootstrap_interval(score)) for name, score in scores.items()}
+    lesson.draw_intervals(ax, rows, grey=("forest",), decimals=3)
+    ax.set(xlabel="share right, mean of five splits", xlim=(0.9, 1.0) if what == "tumours" else (0.4, 1.06))
+    ax.set_title({"tumours": "tumours: the sum is not behind", "digits": "digits: depth 3 is not enough"}[what],
                  loc="left")  # fmt: skip
 plots.show("Share right of a small tree, a logistic regression and a forest on two tables. On the tumours all three are "
            "above 0.9; on the digits the small tree is right for less than half.")  # fmt: skip
@@ -730,16 +753,18 @@ for what in tables:
     mean = {name: np.mean(right[what, name], axis=0) for name in candidates(0)}
     for first_, second_ in (("logistic", "forest"), ("logistic", "tree, depth 3")):
         ahead = sum(a.mean() > b.mean() for a, b in zip(right[what, first_], right[what, second_], strict=True))
-        print(f"{what}: {first_} minus {second_} {judge.paired(mean[first_], mean[second_])}, ahead in {ahead} of 5 splits")
+        gap = judge.paired(mean[first_], mean[second_])
+        print(f"{what}: {first_} minus {second_} {gap.mean:+z.3f}",
+              f"(95 % interval {gap.low:+z.3f} to {gap.high:+z.3f}), ahead in {ahead} of 5 splits")
 
 # %% [markdown]
-# The printed lines are [paired](glossary.md#paired-difference): both models answered the same cases, and each case counts with its mean over five splits. On the tumours the sum of thirty terms is not behind the forest (rather a little ahead), and clearly better than three questions. On the digits the forest is a little ahead, and there "reading" means 650 numbers. So the trade-off is neither a law nor a
-# myth: **measure it on your own table, and begin with the simplest model.** For pictures hardly a glass box keeps up; hence the rest of this course.
+# The printed lines are [paired](glossary.md#paired-difference): both models answered the same cases, and each case counts with its mean over five splits. On the tumours the sum of thirty terms is not behind the forest (rather a little ahead), and clearly better than the small tree. On the digits the forest is a little ahead, and there "reading" means 650 numbers. So the trade-off is neither a law nor a
+# myth: **measure it on your own table, and begin with the simplest model.** On photographs (not measured here) a sum of pixels is far behind; hence the rest of this course.
 
 # %% [markdown]
 # ## 9 · Rules that answer WHY and HOW
 #
-# The oldest glass boxes explained themselves in conversation. MYCIN (Shortliffe and Buchanan, 1975) proposed which bacteria caused an infection, from several hundred rules that doctors had dictated. Each fact has a *certainty* between −1 (certainly not) and 1 (certainly). A premise is as certain as its weakest part and must be above 0.2; the conclusion
+# The oldest glass boxes explained themselves in conversation. MYCIN (Shortliffe and Buchanan, 1975) named the bacteria behind an infection, from several hundred rules of doctors. Each fact has a *certainty* between −1 (certainly not) and 1 (certainly). A premise is as certain as its weakest part and must be above 0.2; the conclusion
 # gets premise × factor of the rule, and two reasons for one conclusion are combined. It works backwards, from the goal to the facts; what no rule concludes, it *asks*. Then the doctor could type two words. **WHY**: why do you ask me this? **HOW**: how did you conclude this?
 
 # %% tags=["by-hand"]
@@ -749,7 +774,7 @@ def combine(x, y):
 
 
 def conclude(goal, rules, ask, used, chain=()):
-    """How certain is the goal? `used` remembers HOW, `chain` (the rules in hand) is WHY something is asked."""
+    """How certain is the goal? `used` remembers HOW, `chain` (the rules it is trying) is WHY something is asked."""
     mine = [name for name, (_, conclusion, _) in rules.items() if conclusion == goal]
     if goal not in used and not mine:
         used[goal] = (ask(goal, chain), [])
@@ -765,7 +790,7 @@ def conclude(goal, rules, ask, used, chain=()):
 
 
 # %% [markdown]
-# The first rule is the textbook example from MYCIN; the others are made up in its manner. Not for use on patients. The doctor of this consultation types WHY at two questions. What will the program say?
+# The first rule is the textbook example from MYCIN; the others are made up in its manner. Not for use on patients. The doctor types WHY at two questions. What will the program say?
 
 # %% tags=["hide-input"]
 exercises.why_or_how
@@ -803,15 +828,19 @@ for goal in ("treat now", "staphylococcus"):
     for name in used[goal][1]:
         known = ", ".join(f"{part} {used[part][0]:.2f}" for part in RULES[name][0])
         print(f"   {in_words(name)}\n      known: {known}")
+print("\nstaphylococcus: 0.8 · 0.7 = 0.56 and 1 · 0.4 = 0.40, together 0.56 + 0.40 · (1 − 0.56) =", f"{combine(0.56, 0.4):.2f}")
+print("treat now: 0.74 · 0.8 = 0.59 against 0.6 · −0.5 = −0.30, together (0.59 − 0.30) / (1 − 0.30) =",
+      f"{combine(0.59, -0.3):.2f}")  # fmt: skip
+print(f"two rules with 0.70 that say the same: {combine(0.7, 0.7):.2f}")
 
 # %% [markdown]
-# WHY looks *up*, to the rules in hand: asked again, it climbs to the goal. HOW looks *down*, to the rules that fired. Neither is an explanation made afterwards: both are the program's own memory. Such systems were given up because somebody had to dictate each rule and keep it up to date. And certainties are not probabilities: two rules that say the
-# same thing count twice.
+# WHY looks *up*, to the rules it is trying now: asked again, it climbs to the goal. HOW looks *down*, to the rules that fired. Both are the program's own memory. Such systems were given up because somebody had to dictate each rule and keep it up to date. And certainties are not probabilities: two rules that say the
+# same thing count twice (0.7 and 0.7 make 0.91).
 
 # %% [markdown]
 # ## 10 · Your turn
 #
-# Change the two names in the first line, and look at the three columns that the model needs most. Tables: `"breast_cancer"`, `"diabetes"`, `"iris"`, `"wine"`, or the path of a CSV file with a line of names and the target in the last column. Models: `"linear"`, `"tree"`, `"forest"`, `"network"`.
+# Change the two names in the first line. Tables: `"breast_cancer"`, `"diabetes"`, `"iris"`, `"wine"`, or the path of a CSV file with a line of names and the target in the last column. Models: `"linear"`, `"tree"`, `"forest"`, `"network"`.
 
 # %%
 table, model = "wine", "forest"
@@ -824,7 +853,7 @@ best = np.argsort(-needed.mean(axis=1))[:3]
 
 
 def answer(rows):
-    """The number that the curves show: the probability of the last class, or the predicted number."""
+    """What the curves show."""
     return mine.model.predict_proba(rows)[:, -1] if mine.is_classifier else mine.model.predict(rows)
 
 
@@ -833,23 +862,25 @@ figure, axes = plt.subplots(1, 3, figsize=(10, 2.6), sharey=True)
 for ax, j in zip(axes, best, strict=False):
     grid = np.quantile(mine.table[:, j], np.linspace(0.02, 0.98, 25))
     ax.plot(grid, partial_dependence(answer, mine.table, j, grid), linewidth=2)
-    ax.plot(mine.table[:, j], np.full(len(mine.table), ax.get_ylim()[0]), "|", color=plots.INK, alpha=0.2)
+    ax.plot(mine.table[:, j], np.full(len(mine.table), 0.03), "|", color=plots.INK, alpha=0.2,
+            transform=ax.get_xaxis_transform())  # fmt: skip
     ax.set(xlabel=str(mine.names[j]).replace("_", " "))
-    ax.set_title(f"shuffled alone: −{needed[j].mean():.3f}", fontsize=10)
-axes[0].set_ylabel("mean answer")
+    ax.set_title(f"shuffled alone, score {-needed[j].mean():+.3f}", fontsize=10)
+axes[0].set_ylabel("probability of the last class" if mine.is_classifier else "predicted number")
+figure.suptitle(f"{table}, {model}: the three columns it needs most (ticks below: the rows)", fontsize=11)
 plots.show(f"Partial dependence of the three columns that a {model} of the table {table} needs most.")
 
 # %% [markdown]
 # ## 11 · Recap
 #
 # - A coefficient holds *all other columns of its model* fixed. Standardise before you compare, and look at its interval before you tell its story.
-# - An odds ratio is not "times as likely". An interval is a promise that you can test on tables with a known truth.
+# - An odds ratio is not "times as likely". An interval is a promise that you can test where the truth is known.
 # - A tree asks the question with the largest gain first; several others are nearly as good.
 # - Partial dependence and permutation importance ask any model. They make rows that never occur when columns move together: look at groups, add a column of noise, use unseen rows.
 # - Whether reading costs accuracy is a measurement, not a belief.
-# - A rule program answers WHY (why do you ask?) from the rules in hand and HOW (how did you conclude?) from the rules that fired.
+# - A rule program answers WHY (why do you ask?) from the rules it is trying now and HOW (how did you conclude?) from the rules that fired.
 #
-# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): how deep a tree, naive Bayes and its certainty, curves without a gain, the error of a prediction, accuracy from nothing, what a model needs and what the table needs, trees that are equally good. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network.
+# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): how deep a tree, naive Bayes and its certainty, curves without a gain, the error of a prediction, a test of intervals, accuracy from nothing, what a model needs and what the table needs, trees that are equally good. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
@@ -857,14 +888,14 @@ plots.show(f"Partial dependence of the three columns that a {model} of the table
 # C. Rudin: *Stop explaining black box machine learning models for high stakes decisions and use interpretable models instead* (Nature Machine Intelligence, 2019).
 #
 # 1. **Which problem?** Decisions about people (bail, credit, medicine) are left to models that nobody can read, with an explanation attached afterwards.
-# 2. **Is it new?** Readable models are old. That one should replace black boxes rather than explain them was never put this sharply.
+# 2. **Is it new?** Readable models are old. That they should replace black boxes was never said so clearly.
 # 3. **Which hypothesis?** On data with meaningful columns there is usually a readable model that is as accurate.
 # 4. **Related work, and who?** Breiman's "Two cultures" (2001), Lipton (2018), Miller (2019). The author works at Duke University on sparse rules and scores.
 # 5. **The key idea?** An explanation made afterwards cannot be perfectly faithful: if it were, it would be the model itself.
-# 6. **Which experiments?** It is an argument with examples (recidivism, seizures, pictures with prototypes), not a benchmark.
+# 6. **Which experiments?** It is an argument with examples (new crimes, seizures, pictures with prototypes), not a benchmark.
 # 7. **Data and code?** Public data such as ProPublica's COMPAS table; the author's group publishes its programs.
-# 8. **Do the results support it?** For tables, often: section 8 found it on the tumours, if a sum of thirty terms counts as readable; three questions were worse. For raw pictures and text the claim is much weaker, and section 1 showed that glass boxes can mislead as well.
-# 9. **What did it contribute?** The burden of proof: whoever uses a black box where much is at stake should show that a readable model is worse.
+# 8. **Do the results support it?** For tables, often: section 8 found it on the tumours, if a sum of thirty terms counts as readable; a tree of depth 3 was worse. For raw pictures and text the claim is much weaker, and section 1 showed that glass boxes can mislead as well.
+# 9. **What did it contribute?** Who must prove it: whoever uses a black box where much is at stake should show that a readable model is worse.
 # 10. **What next?** Readable models for pictures (prototype networks, concept bottlenecks), and explanations that are tested instead of believed (lesson 12).
 #
 # </details>
