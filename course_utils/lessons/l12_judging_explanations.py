@@ -224,8 +224,17 @@ def rank_lines(ax, results: Mapping[str, Mapping[str, Tensor]], upward: bool, ti
     """Each method's rank in each setting, as a line; rank 1 is on top, tied lines stand side by side."""
     settings = list(results)
     names = list(results[settings[0]])
+    order = (
+        "saliency",
+        "gradient × input",
+        "Integrated Gradients",
+        "guided backprop",
+        "Layer-CAM",
+        "Grad-CAM",
+    )
+    colours = dict(zip(order, plots.COLOURS, strict=False))  # the same in each of the plots
     taken: dict[tuple, int] = {}
-    for k, name in enumerate(names):
+    for name in names:
         ranks = []
         for s in settings:
             means = {n: float(v.mean()) * (1 if upward else -1) for n, v in results[s].items()}
@@ -233,7 +242,7 @@ def rank_lines(ax, results: Mapping[str, Mapping[str, Tensor]], upward: bool, ti
         shift = 0.12 * taken.get(tuple(ranks), 0)  # lines that coincide are drawn beside one another
         taken[tuple(ranks)] = taken.get(tuple(ranks), 0) + 1
         style = "s--" if name == "edges (Sobel)" else "o-"
-        color = plots.BASELINE if style == "s--" else plots.COLOURS[k]
+        color = plots.BASELINE if style == "s--" else colours[name]
         ax.plot(range(len(settings)), [r + shift for r in ranks], style, color=color, label=name)
     ax.set_xticks(range(len(settings)), settings)
     ax.set(ylim=(7.5, 0.5), yticks=range(1, 8), xlim=(-0.35, len(settings) - 0.65))

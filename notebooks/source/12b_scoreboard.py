@@ -249,7 +249,7 @@ for title, results in (
     print(f"{title:>18}: {found} pairs of methods change their order, {sure} of them surely")
 
 # %% [markdown]
-# Orders do change, but with forty pictures hardly any change is sure: an order of close methods is mostly chance to begin with. So when a paper says "our method has the best deletion score", ask: with which substrate, how wide a blur, on how many pictures, with which interval?
+# Orders do change, but with forty pictures none of these changes is sure: an order of close methods is mostly chance to begin with. So when a paper says "our method has the best deletion score", ask: with which substrate, how wide a blur, on how many pictures, with which interval?
 
 # %% [markdown]
 # ## 4 · Which part does it use? Take it away
@@ -292,11 +292,12 @@ plots.score_plot(
     xlim=(-0.1, 1.0),
 )
 plots.show(
-    "Rank correlation of mass and fall for ten maps: the constant map is nearly as high as the methods."
+    "Rank correlation of mass and fall: "
+    + ", ".join(f"{name} {values.mean():.2f}" for name, values in part_scores.items())
 )
 
 # %% [markdown]
-# The constant map is hard to beat: its mass on a part is the part's *size*, and taking away a large part hurts more. Which methods stand clear of it changes with the pictures, so **this test supports no ranking of the methods**. What it does show on other pictures, too, is that the size alone explains a good part of the order: put the constant map beside any result of this kind.
+# Even the constant map is clearly above zero: its mass on a part is the part's *size*, and taking away a large part hurts more. Which methods stand clear of it changes with the pictures, so **this test supports no ranking of the methods**. What does hold on other pictures is that the size alone explains a part of the order: put the constant map beside any result of this kind.
 
 # %% [markdown]
 # ## 5 · Two more checks of a method

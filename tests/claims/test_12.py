@@ -183,7 +183,7 @@ def test_random_labels(seed):
 
 @claim(
     "12b §4",
-    "The size of a part alone (the constant map) explains a good part of the order in which the parts matter.",
+    "The size of a part alone (the constant map) explains a part of the order in which the parts matter.",
     shown="rank correlation of the constant map, printed there",
     holds=lambda values: values.min() > 0.15,
 )
