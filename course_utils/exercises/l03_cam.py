@@ -89,6 +89,7 @@ score_from_map = Exercise(
     hints=(
         "Global average pooling is a mean over the places. Where did that mean go when you swapped the sums?",
         "The score is the mean of the map plus one number that knows nothing about the picture.",
+        "`maps.mean(dim=(1, 2))` averages over rows and columns, and keeps the pictures apart.",
     ),
     reference=_score_from_map,
     cases=_maps_and_bias,
@@ -100,6 +101,14 @@ score_from_map = Exercise(
         "always 64": Mistake(
             lambda maps, bias: maps.sum(dim=(1, 2)) / 64 + bias,
             "you divided by 64: these maps have another number of places. Take the mean.",
+        ),
+        "bias divided too": Mistake(
+            lambda maps, bias: (maps.sum(dim=(1, 2)) + bias) / maps[0].numel(),
+            "the bias is added once, after the mean: you divided it by the number of places too.",
+        ),
+        "ReLU first": Mistake(
+            lambda maps, bias: maps.relu().mean(dim=(1, 2)) + bias,
+            "you cut the map at zero first: negative places lower the score, so they must stay.",
         ),
         "bias at each place": Mistake(
             lambda maps, bias: (maps + bias).sum(dim=(1, 2)),
@@ -169,7 +178,7 @@ def _scaling_cases() -> list[tuple[torch.Tensor]]:
         maps[2, 0, 0] = -5.0  # the largest absolute value is negative
         cases.append((maps,))
     faint = torch.rand(2, 3, 3, generator=generator)
-    faint[1] *= 1e-6  # very weak, and still a map
+    faint[1] *= 4e-7  # very weak, and still a map
     return [*cases, (faint,)]
 
 
@@ -205,6 +214,18 @@ positive_scaled = Exercise(
         "smaller number": Mistake(
             lambda maps: maps.relu() / maps.relu().amax(dim=(1, 2), keepdim=True).clamp(min=1e-4),
             "a limit of 0.0001 leaves the weakest maps unscaled: replace only a maximum of exactly 0.",
+        ),
+        "tiny number added": Mistake(
+            lambda maps: maps.relu() / (maps.relu().amax(dim=(1, 2), keepdim=True) + 1e-8),
+            "the 1e-8 that you add to the maximum still makes very weak maps too small: replace only a maximum of exactly 0.",
+        ),
+        "limit of a millionth": Mistake(
+            lambda maps: maps.relu() / maps.relu().amax(dim=(1, 2), keepdim=True).clamp(min=1e-6),
+            "a limit of 0.000001 leaves maps that are weaker still unscaled: replace only a maximum of exactly 0.",
+        ),
+        "millionth added": Mistake(
+            lambda maps: maps.relu() / (maps.relu().amax(dim=(1, 2), keepdim=True) + 1e-6),
+            "the 1e-6 that you add to the maximum makes weak maps too small: replace only a maximum of exactly 0.",
         ),
         "small number added": Mistake(
             lambda maps: maps.relu() / (maps.relu().amax(dim=(1, 2), keepdim=True) + 1e-5),

@@ -87,8 +87,8 @@ def _attribution_cases() -> list[tuple[list[torch.Tensor], tuple[int, int]]]:
 
 gradcam_picture = Exercise(
     name="gradcam_picture",
-    difficulty=2,
-    minutes=12,
+    difficulty=1,
+    minutes=8,
     hints=(
         "The table of section 2 names the steps for one layer: ReLU, min-max, enlarge, min-max.",
         "captum has a channel axis, `maps[:, 0]` takes it away. Treat each layer alone until it has `size`.",
@@ -114,6 +114,20 @@ gradcam_picture = Exercise(
         "scaled after enlarging": Mistake(
             lambda attributions, size: _picture(attributions, size, first=None, again=min_max),
             "each layer is scaled after it was enlarged: pytorch-grad-cam scales the small map and then enlarges.",
+        ),
+        "ReLU after enlarging": Mistake(
+            lambda attributions, size: min_max(
+                sum(min_max(upsample(a[:, 0], size).relu()) for a in attributions) / len(attributions)
+            ),
+            "you cut off negative values after enlarging: the library cuts them off in the small map, scales, and then enlarges.",
+        ),
+        "one scale for the batch": Mistake(
+            lambda attributions, size: _picture(
+                attributions,
+                size,
+                first=lambda maps: (maps - maps.min()) / (maps.max() - maps.min()),
+            ),
+            "you scaled all pictures of the batch together: each map has its own 0…1.",
         ),
         "average not scaled": Mistake(
             lambda attributions, size: _picture(attributions, size, last=None),
@@ -211,6 +225,11 @@ score_cam_cost = Question(
     expected=_decade,
     examples=lambda: [({"CAM": 1, "Score-CAM": 129},), ({"CAM": 1, "Score-CAM": 65},)],
     mistakes={
+        "exact count": Mistake(
+            lambda answer, passes: answer not in (1, 10, 100, 1000) and abs(answer - passes["Score-CAM"]) < 3,
+            "that is the exact count. Of the four numbers, take the nearest one.",
+            example=lambda passes: passes["Score-CAM"],
+        ),
         "one pass": wrong_answer(
             lambda passes: 1,
             "that would be so if all channels shared one pass: Score-CAM runs the network once for each of them.",

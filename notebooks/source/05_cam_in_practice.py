@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 05 · CAM in practice: three libraries at work
 #
-# **The question.** You have a trained network and an afternoon. Which library, which method, which layer, and how far may you trust the picture that comes out?
+# **The question.** You have a trained network and a few hours. Which library, which method, which layer, and how far may you trust the picture that comes out?
 #
 # **After this lesson you can**
 # - use torch-cam, captum and pytorch-grad-cam, and say for each what it returns: shape, sign, range;
@@ -46,7 +46,7 @@ questions, truth = lab.targets.flatten(), lab.masks.flatten(0, 1)
 # %% [markdown]
 # ## 1 · A puzzle: the same method, three pictures
 #
-# Three colleagues explain the same decision of the same network with Grad-CAM. Each takes a favourite library and its default settings. Here is what they bring to the meeting.
+# Three colleagues explain the same decision of the same network with Grad-CAM. Each takes a favourite library and its default settings. Here is what they show.
 
 # %%
 from captum.attr import LayerAttribution, LayerGradCam
@@ -81,7 +81,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The weighted sum inside is the same ([lesson 04](04_grad_cam.ipynb) proved it). What differs is what happens to it afterwards: ReLU, scaling, enlarging. **Know your
+# The weighted sum inside is the same ([lesson 04](04_grad_cam.ipynb) proved it). What differs is what happens to it afterwards: ReLU, scaling, enlarging. (Blue in captum's map: this place speaks against the class.) **Know your
 # library's defaults before you compare two pictures.**
 
 # %% [markdown]
@@ -112,7 +112,7 @@ describe("course_utils grad_cam", grad_cam(model, batch, asked, layer))
 # %% [markdown]
 # All three hang *hooks* into your model: functions that a layer calls at each forward pass. torch-cam and pytorch-grad-cam take them off when the `with` block ends, so always use `with` ([05b](05b_cam_in_practice_more.ipynb) shows what stays otherwise). captum's hooks live only as long as the call.
 #
-# If we know the conventions, we can rebuild what each library returned from one raw map, the course's `grad_cam` without its ReLU. pytorch-grad-cam also takes several layers: it scales each layer's map from 0 to 1, enlarges it, averages, and scales again.
+# `min_max` scales a map to 0…1: it subtracts the smallest value and divides by the largest of what is left. If we know the conventions, we can rebuild what each library returned from one raw map, the course's `grad_cam` without its ReLU. pytorch-grad-cam also takes several layers: it scales each layer's map from 0 to 1, enlarges it, averages, and scales again.
 
 # %%
 with GradCAMOfGradCam(model=model, target_layers=[lab.layers["layer3"], layer]) as extractor:
@@ -135,13 +135,13 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# And the last step, colours over the picture. `jet` is used everywhere and is a poor choice: its bright bands of yellow and cyan look like borders that the numbers do not have, and colour-blind readers cannot order red and green. Take a colour map whose brightness grows steadily.
+# And the last step, colours over the picture. `jet` is used everywhere and is a poor choice: its bright bands of yellow and cyan look like borders that the numbers do not have, and colour-blind readers often cannot tell red from green. Take a colour map whose brightness grows steadily.
 
 # %% tags=["hide-input"]
 from PIL import Image
 from torchcam.utils import overlay_mask
 
-photo, heat = Image.fromarray(lab.images[0]), Image.fromarray(from_torchcam.numpy(), mode=None)
+photo, heat = Image.fromarray(lab.images[0]), Image.fromarray(from_torchcam.numpy())
 coloured = [overlay_mask(photo, heat, colormap=name, alpha=0.5) for name in ("jet", "viridis", "inferno")]
 plots.show_images([np.asarray(one) for one in coloured], ["jet", "viridis", "inferno"], width=7)
 plots.show(
@@ -231,11 +231,11 @@ print(f"CAM without its negative weights {share:.3f}; Layer-CAM {in_corner['Laye
 # %% [markdown]
 # ## 5 · What it costs
 #
-# CAM needs one forward pass for a question, Grad-CAM one forward and one backward pass. Score-CAM ([lesson 04](04_grad_cam.ipynb)) needs one pass to get the channels, and one more for *each* of them. *Occlusion* covers one square after the other and watches the score.
+# CAM needs one forward pass for a question, Grad-CAM one forward and one backward pass. Score-CAM ([lesson 04](04_grad_cam.ipynb)) needs one pass to get the channels, and one more for *each* of them. *Occlusion* covers one square after the other and watches the score: 10 × 10 squares here. (The course's functions for both run the model once more at the start, to check their inputs.)
 #
 # ### Exercise: predict, then run
 #
-# How many forward passes does Score-CAM need for one question on this network: about 1, 10, 100 or 1000? The cell below prints the number of channels. Set `answer`, then run the next two cells.
+# Which of these is nearest to the number of forward passes that Score-CAM needs for one question on this network: 1, 10, 100 or 1000? The cell below prints the number of channels. Set `answer`, then run the next two cells.
 
 # %%
 print("channels of the last layer:", model.fc.in_features)
@@ -270,7 +270,7 @@ exercises.score_cam_cost.check(answer, passes)
 # %% [markdown]
 # ## 6 · How well it points
 #
-# Now the quality, with three measures: the **pointing game** (does the maximum lie on the object that we asked for, with 5 pixels of tolerance?), **energy** (the share of the map's sum on the object) and **IoU** (keep as many of the strongest pixels as the object has, and divide what both have in common by what either has).
+# Now the quality, with three measures: the **pointing game** (does the maximum lie on the object that we asked for, with 5 pixels of tolerance?), **energy** (the share of the map's sum on the object) and **IoU** (keep as many of the strongest pixels as the object has, and divide the number of pixels in both by the number in at least one).
 
 # %%
 some = slice(0, 30)  # Score-CAM and occlusion are slow: fifteen scenes, two questions each
@@ -304,7 +304,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Score-CAM costs a hundred times as much as Grad-CAM and gains nothing here. Occlusion puts more of its sum on the object (energy), and its strongest pixels fit the object's shape less well (IoU). Start with Grad-CAM, and take another method for a reason.
+# Score-CAM needs 130 forward passes where Grad-CAM needs one forward and one backward pass. It gains nothing here and loses energy. Occlusion puts more of its sum on the object (energy), and its strongest pixels fit the object's shape less well (IoU). Start with Grad-CAM, and take another method for a reason.
 #
 # ### Which layer?
 #
@@ -333,25 +333,25 @@ for ax, method in zip(axes, ("grad_cam", "layer_cam"), strict=True):
         ax=ax,
     )
 plots.show(
-    "Two tables, five stages by three measures. For Grad-CAM, energy is highest at layer3, IoU and pointing at layer4."
+    "Two tables, five stages by three measures. For Grad-CAM, energy is highest at layer3 and IoU at layer4; pointing is equal in the last two."
 )
 
 # %% [markdown]
-# There is no best layer without a measure. By energy, `layer3` is ahead for Grad-CAM; by IoU the last stage is. In the early stages Grad-CAM points badly: one weight for a whole channel is too coarse there. Layer-CAM has its largest *energy* in early stages, where its grid is fine, and its best IoU and pointing in the last. So take the **last stage**, unless you have pictures with known truth and a measure that fits your purpose.
+# There is no best layer without a measure. By energy, `layer3` is ahead for Grad-CAM; by IoU the last stage is. In the early stages Grad-CAM points badly; a likely reason is that one weight for a whole channel is too coarse there. Layer-CAM has its largest *energy* in early stages, where its grid is fine, and its best IoU in the last; its pointing is about equal in the last two. So take the **last stage**, unless you have pictures with known truth and a measure that fits your purpose.
 #
 # | your situation | take | watch out for |
 # |---|---|---|
 # | global average pooling and one linear layer | CAM or Grad-CAM | the coarse grid |
-# | any other convolutional network | Grad-CAM, last stage | an averaged gradient can mislead when the head is deep |
-# | fine detail | Layer-CAM at an earlier layer | it reacts to other classes too, as the grid showed |
-# | several objects of one class | Grad-CAM++ (its authors' advice; a small gain) | it reacts to other classes too |
+# | any other convolutional network | Grad-CAM, last stage | the averaged gradient is only a local slope when several layers follow the maps |
+# | fine detail | Layer-CAM at an earlier layer | it reacts to other classes too (section 4 showed it for the last layer) |
+# | several objects of one class | Grad-CAM++ (its authors' advice) | it reacts to other classes too |
 # | gradients not available | Score-CAM, occlusion | the time, and covered pictures that the network never saw in training |
 # | a transformer | section 8 | the class token has no place |
 
 # %% [markdown]
 # ## 7 · A sequence of frames
 #
-# A video is a batch. One thing must not be forgotten: scale all frames *together*. If each frame gets its own 0…1, a weak map looks as bright as a strong one. Here an object moves through 24 drawn frames; for a video of yours, read the frames with a library such as imageio into an array `(frames, height, width, 3)`.
+# A video is a batch. One thing must not be forgotten: scale all frames *together*, so that you can compare how strong the map is from frame to frame. Here a fish moves in front of a snail through 24 drawn frames; for a video of yours, read the frames with a library such as imageio into an array `(frames, height, width, 3)`.
 
 # %%
 from course_utils.lessons.l05_cam_in_practice import film_of
@@ -441,7 +441,7 @@ for name, place in (("before the last attention", norm), ("after the last block"
     )
 
 # %% [markdown]
-# After the last block the gradient of each patch is exactly zero, and any CAM would be empty. Before the last attention, patches can still send something to the class token.
+# After the last block the gradient of each patch is exactly zero, and each CAM that uses gradients would be empty. Before the last attention, patches can still send something to the class token.
 
 # %% [markdown]
 # ## 9 · The real thing
@@ -468,7 +468,7 @@ print({name: round(share.mean().item(), 2) for name, share in in_half.items()})
 plots.show_maps(
     list(photos.images[:2]),
     {
-        f"{name}:\n{side}": maps[i:4:2]
+        f"{name},\nasked: {side}": maps[i:4:2]
         for name, maps in list(photo_maps.items())[:2]
         for i, side in enumerate(("left", "right"))
     },
@@ -480,7 +480,7 @@ plots.show(
 )
 
 # %% [markdown]
-# What the grid of drawings showed holds here: Grad-CAM stays in its half, Layer-CAM spreads over both. And the stage before the last is no better here either.
+# What the grid of drawings showed holds here: Grad-CAM stays in its half, Layer-CAM spreads over both, most clearly where the palace is asked for. (On a picture with one thing the three methods hardly differ, as the next figure shows.) By energy, the stage before the last was *better* on the drawings (section 6); here it is a little worse. So a rule about layers has to be measured anew for each network.
 #
 # ### Your turn
 #
@@ -517,7 +517,10 @@ for name, variant in variants.items():
     with torch.no_grad():
         said[name] = model(variant).softmax(dim=1).max(dim=1)
     right = (said[name].indices == single.targets).float().mean()
-    print(f"{name:<18} right {right:.2f}, mean probability of the answer {said[name].values.mean():.2f}")
+    commonest = said[name].indices.bincount().max() / len(variant)
+    print(
+        f"{name:<18} right {right:.2f}, probability of the answer {said[name].values.mean():.2f}, commonest answer {commonest:.2f}"
+    )
 
 # %% tags=["hide-input"]
 unscaled = said["0…255, not scaled"]
@@ -532,18 +535,18 @@ for name, variant in variants.items():
     titles.append(f"{name}:\n{single.class_names[answer_index]}, {float(said[name].values[case]):.2f}")
 plots.show_images(panels, titles, columns=4, width=9, title="Grad-CAM of what the network says")
 plots.show(
-    "One scene with the right, the missing and the doubled scaling: two of three answers are wrong, with maps that look normal."
+    "One scene with the right, the missing and the doubled scaling: two of three answers are wrong, and each gets a map without any error."
 )
 
 # %% [markdown]
-# Not scaled: the network is seldom right and *surer* than before. Scaled twice: all pictures look black to it, and it gives nearly always the same answer. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
+# Not scaled: the network is seldom right and *surer* than before. Scaled twice: all pictures look black to it, and its commonest answer has the share that is printed. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
 
 # %% [markdown]
 # ## 11 · A function from a colleague
 #
 # ### Exercise: find the bug
 #
-# This function should give, for each picture of a batch, what `grad_cam` gives for the *predicted* class, divided by the map's own maximum. Its author reports two symptoms:
+# This function should give, for each picture of a batch, what `grad_cam` (which takes the gradient of the *logit*, the score before the softmax) gives for the *predicted* class, divided by the map's own maximum. Its author reports two symptoms:
 #
 # 1. the maps of the pictures that the network is surest of are nearly black, unless such a picture is alone in the batch;
 # 2. brightened by hand, the maps look right, but are still not those of `grad_cam`.
@@ -623,7 +626,7 @@ widgets.explore(
 # - Count passes before you choose a method; measure before you believe that the expensive one is better.
 # - Which layer? The last stage, unless a measurement on pictures with known truth says otherwise.
 # - One scale for all frames of a sequence; one preprocessing for one network.
-# - A transformer's tokens become maps when the class token goes; after the last block the patches get no gradient.
+# - A transformer's tokens become maps when the class token is removed; after the last block the patches get no gradient.
 # - More in [05b](05b_cam_in_practice_more.ipynb): what extractors leave behind, captum's own pictures, averages over layers, brightness against probability, other transformers, a folder of your own, and the other members of the family.
 #
 # <details><summary>The paper in ten questions</summary>
