@@ -11,7 +11,7 @@ import torch
 from course_utils.drawing.collage import KINDS
 from course_utils.judge.statistics import paired
 from course_utils.labs.detective import truth_of
-from course_utils.teach.checks import RIGHT, Exercise, Mistake, Question, Verdict
+from course_utils.teach.checks import RIGHT, WRONG, Exercise, Mistake, Question, Verdict
 from course_utils.teach.quiz import quiz
 
 which_question = quiz(
@@ -509,10 +509,11 @@ class AfterTheVerdict(Question):
     """A question about a case of the detective, answered once the case is closed."""
 
     def check(self, answer: Any, *context: Any) -> Verdict:
-        """As a `Question`; an open case is not judged, or the check would give unlimited verdicts."""
-        if answer is not None and answer is not ... and context and not context[0].closed:
+        """As a `Question`, but what is wrong is told after the verdict: a check has no limit of tries."""
+        verdict = super().check(answer, *context)
+        if verdict.state == WRONG and not context[0].closed:
             return self._not_attempted("The case is still open: ask for the verdict first, there is one.")
-        return super().check(answer, *context)
+        return verdict
 
 
 detective = AfterTheVerdict(
