@@ -161,7 +161,8 @@ show_pooling(z[number], pooled[number], switches[number], *mixed)
 
 # %% [markdown]
 # The figure shows another window of the same filter, one with negative numbers: after the ReLU they are 0. At the border of the map, the window reaches outside; these places are shown as 0 and never win, unless all are 0.
-#
+
+# %% [markdown]
 # ## 3 · What the network costs
 #
 # ### Exercise: predict, then run

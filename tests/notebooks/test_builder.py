@@ -246,17 +246,27 @@ def test_the_table_of_costs_marks_what_is_over():
 
 
 def test_the_table_of_lessons_comes_from_the_title_cells(tmp_path):
-    source = tmp_path / "04_maps.py"
-    source.write_text(
-        "# ---\n# jupyter: {}\n# ---\n\n# %% [markdown]\n# # 04 · Maps: where?\n#\n"
-        "# **The question.** Where did\n# it look?\n#\n# **Time**: about 75 minutes.\n\n# %%\n1\n",
+    """A core has a row; its companions stand beside it, each with its measured minutes."""
+    (tmp_path / "source").mkdir()
+    core, companion = (tmp_path / "source" / f"{name}.py" for name in ("04_maps", "04b_more_maps"))
+    words = "word " * 400
+    core.write_text(
+        "# %% [markdown]\n# # 04 · Maps: where?\n#\n# **The question.** Where did\n# it look?\n#\n"
+        f"# {words}\n\n# %%\n1\n",
         encoding="utf-8",
     )
-    row = "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 75 minutes |"
-    assert lesson_table([source], "notebooks/").splitlines()[-1] == row
+    companion.write_text(
+        "# %% [markdown]\n# # 04b · More maps\n#\n# **The question.** And then?\n\n# %%\n1\n",
+        encoding="utf-8",
+    )
+    row = (
+        "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 2 min "
+        "| 04b [More maps](notebooks/04b_more_maps.ipynb) (0 min) |"
+    )
+    assert lesson_table([core, companion], "notebooks/").splitlines()[-1] == row
     readme = tmp_path / "README.md"
     readme.write_text(f"above\n{PLACE}\nold\n{END}\nbelow\n", encoding="utf-8")
-    update_readme(readme, [source])
+    update_readme(readme, [core, companion])
     text = readme.read_text(encoding="utf-8")
     assert row in text
     assert "old" not in text
