@@ -125,7 +125,8 @@ plots.show(
 # For the wolves it says little that the criticisms resemble the prototypes more than their class: nearly all others do so too (printed above). Prototypes are central pictures, close to nearly everybody. Only the *size* of the difference makes a criticism. Among the huskies, the one on dark grass resembles its class more than the prototypes: pictures like it have no prototype yet.
 #
 # Twelve pictures would have been enough to become suspicious of the ground, for somebody who asks what *else* the pictures of a class have in common. The list itself does not say so. (The paper also asks the criticisms to differ from each other; we leave that out.)
-#
+
+# %% [markdown]
 # ## 2 · How firm is the map's score?
 #
 # Lesson 01 gave model B an [energy](glossary.md#energy) of 0.86: that share of its map lies on the animal. The square had 32 pixels and was grey. Both were our choice. Here are other squares, on twenty of the pictures.
@@ -167,7 +168,8 @@ plots.show(
 
 # %% [markdown]
 # A square of 64 pixels touches the animal from many places, so the map gets wide and model B's number falls by half. Black and white squares change it a little. Model A stays near the constant map, or below it, whatever the square. So the *number* depends on our choices, and the *comparison* of the two models does not. Report both: the comparison, and the choices.
-#
+
+# %% [markdown]
 # ## 3 · One thing at a time: what does model A read in the ground?
 #
 # Lesson 01 exchanged snow and grass. With them went brightness, colour and texture. Which of the three does the ground detector read? **Change one, and leave the other two as they are.** Write $s$ for the ground of a picture and $o$ for its ground on the other farm; both are arrays of pixels with three colours. A ground is the sum of its mean brightness, its mean colour (without the brightness), and the rest, which is its texture.
@@ -219,7 +221,8 @@ plots.show(
 # Brightness alone turns most of model A's answers, colour a few, texture none. So “it reads the ground” was not precise: model A is mostly a light meter. That is why a rule with one number did as well in lesson 01. Model B is the **control**: it stays right throughout, so the changed pictures are not simply too strange for any model.
 #
 # Two limits. The split into three parts is ours: another one (say, into edges and areas) would ask another question. And parts can work together: brightness alone leaves some answers right, all three leave none.
-#
+
+# %% [markdown]
 # ## 4 · Design an experiment
 #
 # In lesson 01 somebody had drawn the other farm for you. Usually nobody has: you make the pictures yourself.

@@ -206,7 +206,8 @@ plots.show(
 
 # %% [markdown]
 # Weights and work are in different layers. A convolution uses the same few weights at each place, so it has few weights and much work. `fc6` uses each of its weights once.
-#
+
+# %% [markdown]
 # ## 4 · Play
 #
 # Choose the picture, the filter, the place and the colour. The first explorer shows the convolution, the second one the ReLU and the pooling.

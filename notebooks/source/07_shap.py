@@ -972,7 +972,8 @@ plots.show(
 # 10. **What next?** TreeSHAP (2018, 2020), conditional values (Aas and others, 2021), causal variants, and critics: Shapley values answer a question about a game, and it is on you to show that it is your question (Kumar and others, 2020).
 #
 # </details>
-#
+
+# %% [markdown]
 # ## 13 · Recap
 #
 # - The Shapley value is the average of what a player adds over all orders of arrival. Efficiency, symmetry, dummy and additivity leave no other rule. Without symmetry other rules remain.

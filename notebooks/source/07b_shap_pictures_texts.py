@@ -387,7 +387,8 @@ for (i, _, by_logit, *_), (_, _, by_chance, *_) in zip(in_units[::2], in_units[1
 #
 # Lower table: how can a superpixel speak against a class in probabilities? In two ways: it lowers the class's own logit, or it raises the logit of
 # another class, and often both. From the probability alone you cannot tell which. So decide which output you want explained, and name it.
-#
+
+# %% [markdown]
 # ## 6 · Play: samples and kernel width
 #
 # One scene with ten superpixels, all answers looked up. Choose a method, the number of questions, LIME's kernel width and a seed.
@@ -471,7 +472,8 @@ plots.show(
 # LIME with all questions asked keeps a distance from Shapley values: it answers another question, and no width makes the distance zero here. With a very wide kernel all coalitions
 # count the same; that is another old index, the *Banzhaf value* (the average gain over all coalitions). In a game whose bonuses go no further than pairs
 # both indices split each bonus in halves and agree; this game has larger groups.
-#
+
+# %% [markdown]
 # ## 7 · Recap
 #
 # - LIME pays a player who adds nothing, and misses both ends. For finding *where*, that cost it little on our scenes.

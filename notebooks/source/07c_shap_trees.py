@@ -485,7 +485,8 @@ print(f"correlation of the predictions {together:.3f}, of radius and perimeter {
 # %% [markdown]
 # The predictions are practically the same, the credit is not. A small share does not mean that the *quantity* does not matter. Add up the shares of such columns, or make them one player (the exercise `worth` of
 # lesson 07).
-#
+
+# %% [markdown]
 # ## 7 · Recap
 #
 # - Share every bonus equally: that is the only rule with all four wishes.

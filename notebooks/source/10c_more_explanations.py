@@ -264,7 +264,8 @@ print(f"{'shuffle':<37}", " " * 15, *(f"{change:.3f} ({tv:.2f})  " for tv, chang
 
 # %% [markdown]
 # On its own texts the model looks elsewhere (TV about one half) and hardly changes the answers. On new reviews the same weights move them several times as much. **With more training texts the gap gets smaller**, and the price lies below that of shuffling. On the held-out reviews, which are harder, it is higher. So what failed with few texts was mostly overfitting: how well one adversarial model carries over depends on how many texts it saw, and on which texts you try it. The adversary that knows each text (section 9 of [10](10_bert_attention.ipynb)) pays nearly nothing and goes further; it is not a model.
-#
+
+# %% [markdown]
 # ## 7 · Recap
 #
 # - Flow and rollout follow attention; neither knows the class, and flow hardly distinguishes words.

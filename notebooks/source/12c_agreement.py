@@ -514,7 +514,8 @@ print(Row("my Grad-CAM", "torch-cam", "min-max", mine, theirs).run())
 # **Agreement is not truth.** Two programs can share an error: one copied from the other, or both follow a paper that is wrong. So the course asks for an axiom beside the libraries, such as completeness, or for a network whose right answer is known ([12](12_judging_explanations.ipynb), unit tests).
 #
 # **A small random network is a mild test.** It has no skip connection, no batch normalisation and no in-place ReLU. Two programs that agree on it can differ on yours. Run the row on your own network before you trust it.
-#
+
+# %% [markdown]
 # ## 9 · Recap
 #
 # - One name, several conventions: ReLU, size, interpolation, scaling, ε, σ, kernel. Say which ones you used.
