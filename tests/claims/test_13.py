@@ -155,7 +155,7 @@ def test_dependence_is_wrong_where_there_are_no_rows(seed):
     "§5",
     "On HDL the line rises and the other two fall; on unseen people neither the curves nor the forest predict "
     "better than the line.",
-    shown="correlation 0.70, 0.70 and 0.66",
+    shown="correlation 0.70, 0.70 and 0.67",
     holds=lambda v: (
         v["line, slope"].min() > 0
         and v["additive, slope"].max() < 0
@@ -185,7 +185,7 @@ def test_three_models_of_hdl(seed):
 @claim(
     "§6",
     "Shuffled alone, no column costs the forest much; the nine columns of size together cost a lot.",
-    shown="at most 0.012 alone, noise 0.002, together 0.26",
+    shown="at most 0.012 alone, noise 0.002, together 0.24",
     holds=lambda v: (
         v["best alone"].max() < 0.04 and np.abs(v["noise"]).max() < 0.01 and v["nine together"].min() > 0.15
     ),
