@@ -510,8 +510,8 @@ for n, values in stability.items():
 
 # %%
 photos, alone = load_lab("photos", pairs=True), load_lab("photos")
-both = photos.inputs.repeat_interleave(2, dim=0)
-both_targets, halves = photos.targets.flatten(), photos.masks.flatten(0, 1)
+both = photos.inputs[:6].repeat_interleave(2, dim=0)
+both_targets, halves = photos.targets[:6].flatten(), photos.masks[:6].flatten(0, 1)
 rivals = ["Grad-CAM", "saliency", "edges (Sobel)", "centre", "random"]
 in_half, areas = {}, {}
 for n in tqdm(rivals, leave=False):
@@ -630,7 +630,7 @@ exercises.detective.check(answers, case)
 
 # %%
 points = {}
-for seed in tqdm(range(1, 5), leave=False):
+for seed in tqdm(range(1, 4), leave=False):
     new = load_lab("detective", seed=seed)
     for rule, said in lesson.three_ways(new).items():
         points.setdefault(rule, []).extend(new.verdict(said).points.values())
