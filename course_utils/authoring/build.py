@@ -156,7 +156,7 @@ def execute(
     problems = []
     for place, cell in zip(places, made.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs = [_clean(output) for output in cell.outputs if not _is_live(output)]
+            cell.outputs = [_clean(output) for output in cell.outputs if not is_live(output)]
             problems += [f"{place}: {problem}" for problem in output_problems(cell)]
     if edition == "solved":
         problems += _wrong_solutions(lesson, made, places)
@@ -226,7 +226,7 @@ def _has_picture(output: NotebookNode) -> bool:
     return any(key.startswith("image/") for key in data) or bool(FIGURE.match(data.get("text/html", "")))
 
 
-def _is_live(output: NotebookNode) -> bool:
+def is_live(output: NotebookNode) -> bool:
     """A finished tqdm bar, or what makes an explorer obey: nothing to read, and a bar's times differ."""
     data = output.get("data", {})
     text = data.get("text/plain", "")
