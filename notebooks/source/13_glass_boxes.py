@@ -157,7 +157,7 @@ plots.show(
 # %% [markdown]
 # ## 3 · Logistic regression: multiply the odds
 #
-# We take three columns of the tumours, chosen beforehand by meaning: the *size* of the largest nuclei, the *notches* in their outline, their *texture*.
+# We take three standardised columns, chosen beforehand: *size* (worst radius), *notches* in the outline (worst concave points), *texture* (worst texture).
 #
 # A probability $p$ cannot be a weighted sum, for it would leave 0…1. Its *odds* $\frac{p}{1-p}$ can be any positive number, and their logarithm, the *log-odds*, anything. So
 #

@@ -348,7 +348,8 @@ print(f"the bootstrap misses {missed} times, {np.sum(too_high)} of them with a l
 
 # %% [markdown]
 # The wide one misses more often, nearly always with its *lower* end. (A draw with repetition has fewer different tumours, so it is more often nearly without errors, and its coefficients are too large.) Wider is not safer. This tests the intervals where the model is true. Whether it is true for these tumours, it does not test.
-#
+
+# %% [markdown]
 # ## 5 · Accuracy from nothing
 #
 # Sixty patients, two thousand columns of *pure noise*, labels drawn with a coin. There is nothing to learn: 0.5 is all that anybody can reach. Choose the twenty best columns, then cross-validate a logistic regression on them. Or choose them anew within each part of the cross-validation.
@@ -379,7 +380,8 @@ plots.show(
 
 # %% [markdown]
 # Chosen before, twenty columns of noise seem to predict nearly everything. This error (*leakage*) was found in well-known studies of gene data (Ambroise and McLachlan, 2002). Everything that looks at the labels belongs *inside* the cross-validation. And an explanation of such a model would be perfectly faithful: it would name twenty columns, with confidence, and all of them are noise.
-#
+
+# %% [markdown]
 # ## 6 · What the model needs, and what the table needs
 #
 # In the core lesson the nine columns of size were shuffled together, and the forest lost a quarter of its right answers. We had put the group together by the names. Let the table do it: columns whose [rank correlation](glossary.md#rank-correlation) is large belong together. *Hierarchical clustering* joins the two most similar columns, then the next ones, and so on; the figure shows at which distance (1 − correlation) which branches meet.
@@ -455,7 +457,8 @@ plots.show(
 
 # %% [markdown]
 # The forest relies on size, and a forest without it is nearly as good: other columns tell nearly the same. So the importance of a column is not a property of the disease, and not even of the table: **it says what one fitted model leans on.** Fisher and others (2019) therefore speak of *model reliance*, and ask for its range over all good models.
-#
+
+# %% [markdown]
 # ## 7 · As good, and another tree
 #
 # *Force* the first question of a tree, once for each of the thirty columns, let it choose the rest (three questions in a row), and compare how often such trees are right on unseen tumours. Keep all that are not worse than the best one by more than chance explains: many models, equally good on the same data. Breiman (2001) called this the *Rashomon effect*, and their set is the *Rashomon set*.
@@ -525,7 +528,8 @@ plots.show(
 # Are they different stories at all? The members give nearly always the same answer as the best one (printed), since most of them ask about size and notches, in another order. But the *path* of a tumour, its explanation, begins with another reason. If you explain one of these models, you explain one of them, not the disease.
 #
 # The tree that is free to choose takes the largest gain first, and it is behind the best forced one in each cut (the last line): a greedy first step need not lead to the best tree. (The best of thirty looks a little better than it is.)
-#
+
+# %% [markdown]
 # ## 8 · Recap
 #
 # - A deep tree memorises its own rows; a question with many answers must pay for them.
