@@ -31,6 +31,8 @@ _SIDE_EFFECTS = {
     "inputs": "it changes its inputs in place. Work on a copy (`x.clone()` of a tensor, `x.copy()` of "
     "an array), or use operations that return something new (`x + y` instead of `x += y`, "
     "`relu` instead of `relu_`).",
+    "gradient": "it leaves a gradient in its inputs (`inputs.grad`), and a second call would add to it. Use "
+    "`torch.autograd.grad`, or work on a copy (`inputs.clone().requires_grad_()`).",
     "hooks": "it leaves a hook on the model, which would fire again at every later call. Keep the handle and "
     "call `handle.remove()`, also when an error interrupts you (`try: … finally: …`).",
     "model": "it leaves the model changed (weights, `training` or `requires_grad`). Put it back as it was.",
@@ -298,6 +300,8 @@ def _side_effects(before: Any, after: Any) -> set[str]:
     if isinstance(before, nn.Module):
         return _module_side_effects(before, after)
     if isinstance(before, torch.Tensor):
+        if after.is_leaf and after.grad is not None and before.grad is None:
+            return {"gradient"}
         equal = before.shape == after.shape and torch.equal(
             torch.nan_to_num(before.detach()), torch.nan_to_num(after.detach())
         )

@@ -1,5 +1,7 @@
 """The three verdicts, and what a check says about an answer."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -289,3 +291,18 @@ def test_an_answer_of_another_type_is_wrong_and_never_an_error(answer):
     verdict = number_question().check(answer, torch.eye(3)[1])
     assert verdict.state == WRONG
     assert verdict.mistake is None
+
+
+def test_a_gradient_left_in_the_inputs_is_named():
+    """A second call on the same inputs would return twice the gradient."""
+    module = importlib.import_module("course_utils.exercises.l08_saliency_smoothgrad_ig")
+
+    def leaves_it(model, inputs, target, other):
+        inputs.requires_grad_()
+        logits = model(inputs)
+        (logits.gather(1, target[:, None]) - logits.gather(1, other[:, None])).sum().backward()
+        return inputs.grad
+
+    verdict = module.contrast_gradient.check(leaves_it)
+    assert verdict.state == WRONG
+    assert "leaves a gradient" in verdict.message
