@@ -60,8 +60,10 @@ HDL_OF_NINE = HDL - 1  # LDL, which stands before it, is gone
 for label, model, rows, j in (("ten columns", first, people.standardised, HDL),
                               ("without LDL", second, nine, HDL_OF_NINE)):  # fmt: skip
     guesses = cross_val_predict(LinearRegression(), rows, people.outcome, cv=10)
-    print(f"{label}: HDL {model.coef_[j]:+5.1f},",
-          f"correlation with the truth on unseen people {np.corrcoef(guesses, people.outcome)[0, 1]:.2f}")
+    print(
+        f"{label}: HDL {model.coef_[j]:+5.1f},",
+        f"correlation with the truth on unseen people {np.corrcoef(guesses, people.outcome)[0, 1]:.2f}",
+    )
 
 # %% [markdown]
 # HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better, and the two predict equally well. Which one do you believe?
@@ -80,6 +82,7 @@ exercises.which_story
 # $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - d - 1} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
 #
 # The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - d - 1$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
+
 
 # %% tags=["by-hand"]
 def least_squares(table, outcome):
@@ -123,7 +126,9 @@ plots.show(
 for name in ("total cholesterol", "LDL cholesterol", "HDL cholesterol", "body mass index"):
     others = np.delete(people.standardised, people.names.index(name), axis=1)
     of_it = people.standardised[:, people.names.index(name)]
-    print(f"{name:<17} from the other nine columns: R² {LinearRegression().fit(others, of_it).score(others, of_it):.2f}")
+    print(
+        f"{name:<17} from the other nine columns: R² {LinearRegression().fit(others, of_it).score(others, of_it):.2f}"
+    )
 
 # %% [markdown]
 # Test it: draw 442 people with repetition from the table (a [*bootstrap*](glossary.md#bootstrap-interval)) and fit again, a thousand times.
@@ -165,6 +170,7 @@ plots.show(
 #
 # Each column *multiplies* the odds; $e^{b_j}$ is its **odds ratio** for one step. There is no formula for $b$. One starts at 0 and improves it step by step, each time by a weighted least squares in which row $i$ counts $p_i (1 - p_i)$: the rows about which the model is in doubt tell most (*Newton's method*). The function does that
 # for many draws at once: one fit for each row of `counts`, which says how often each tumour was drawn.
+
 
 # %% tags=["by-hand"]
 def fit_logistic(rows, labels, counts):
@@ -309,10 +315,14 @@ yes = tumours.table[sixteen, tumours.names.index("worst radius")] > 17
 for label, group in (("all", kind), ("yes", kind[yes]), ("no", kind[~yes])):
     counts = np.bincount(group, minlength=2)
     terms = " − ".join(f"{k}/{len(group)} log₂ {k}/{len(group)}" for k in counts if k)
-    print(f"{label:<4} {counts[0]} benign, {counts[1]} malignant: H = − {terms} = {abs(entropy(group)):.3f} bits")
+    print(
+        f"{label:<4} {counts[0]} benign, {counts[1]} malignant: H = − {terms} = {abs(entropy(group)):.3f} bits"
+    )
 h_yes, h_no = abs(entropy(kind[yes])), abs(entropy(kind[~yes]))
 gain = entropy(kind) - yes.mean() * h_yes - (~yes).mean() * h_no
-print(f"gain = {entropy(kind):.3f} − ({yes.sum()}/16 · {h_yes:.3f} + {(~yes).sum()}/16 · {h_no:.3f}) = {gain:.3f} bits")
+print(
+    f"gain = {entropy(kind):.3f} − ({yes.sum()}/16 · {h_yes:.3f} + {(~yes).sum()}/16 · {h_no:.3f}) = {gain:.3f} bits"
+)
 
 # %% [markdown]
 # Now the same for each column of all training tumours and each threshold between two values. A tree does just that, then again in each branch.
@@ -455,19 +465,25 @@ for name, model in readers.items():
 
 # %%
 flats, areas = {}, np.arange(30, 101, 10.0)
-true_curve = 60 + (3 + 0.5 * 0.5) * areas + 5 * 2 - 30 / 3  # half have a park, mean floor 2, a third without cats
+true_curve = (
+    60 + (3 + 0.5 * 0.5) * areas + 5 * 2 - 30 / 3
+)  # half have a park, mean floor 2, a third without cats
 for name in ("apartments", "apartments_correlated"):
     town = load_lab("tabular", table=name, model="forest")
     park = partial_dependence(town.predict, town.table, 0, np.array([0.0, 1.0]))
     flats[name] = partial_dependence(town.predict, town.table, 1, areas) - true_curve
     with_park = town.table[:, 0] == 1
     plain = town.targets[with_park].mean() - town.targets[~with_park].mean()
-    print(f"{name:<22} a park adds {park[1] - park[0]:5.1f} (truth 32.5; mean with minus mean without: {plain:.1f})")
+    print(
+        f"{name:<22} a park adds {park[1] - park[0]:5.1f} (truth 32.5; mean with minus mean without: {plain:.1f})"
+    )
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7.5, 2.7))
 for (name, error), style in zip(flats.items(), ("o-", "s--"), strict=True):
-    ax.plot(areas, error, style, label="parks anywhere" if name == "apartments" else "parks where flats are large")
+    ax.plot(
+        areas, error, style, label="parks anywhere" if name == "apartments" else "parks where flats are large"
+    )
 ax.axhline(0, color=plots.BASELINE, linewidth=1)
 ax.set(xlabel="area, m²", ylabel="partial dependence − truth")
 ax.set_title("Wrong where the table has no such flats", loc="left")
@@ -481,6 +497,7 @@ plots.show(
 # In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers for all with the price *with* a park: too much by 0.5 · 100 · ½ = 25. At 30 m² it is the other way round (−7.5). **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
 # better than the plain difference of means, which counts the large flats' price as the park's.
 
+
 # %% tags=["hide-input"]
 def ask(column, model, person):
     j = people.names.index(column)
@@ -488,7 +505,9 @@ def ask(column, model, person):
     single = ice_curves(readers[model].predict, people.table[::9], j, grid)
     figure, ax = plt.subplots(figsize=(7, 2.8))
     ax.plot(grid, single.T, color=plots.BASELINE, alpha=0.25, linewidth=1)
-    ax.plot(grid, single.mean(axis=0), color=plots.ACCENT, linewidth=3, label="mean of these (partial dependence)")
+    ax.plot(
+        grid, single.mean(axis=0), color=plots.ACCENT, linewidth=3, label="mean of these (partial dependence)"
+    )
     one = ice_curves(readers[model].predict, people.table[person : person + 1], j, grid)[0]
     ax.plot(grid, one, color=plots.COLOURS[1], linewidth=2, label=f"person {person}")
     ax.set(xlabel=column, ylabel="predicted score")
@@ -542,6 +561,7 @@ fall_of_the_first = None  # between 0 and 1
 # BEGIN SOLUTION
 fall_of_the_first = 0.01
 # END SOLUTION
+
 
 # %% tags=["by-hand"]
 def shuffle_alone(predict, table, targets, n_repeats=10, seed=0):
@@ -677,11 +697,19 @@ from sklearn.linear_model import LogisticRegression
 
 _, covariance = curve_fit(lambda rows, *w: w[0] + rows @ np.array(w[1:]), people.standardised, people.outcome,
                           p0=np.ones(11))  # fmt: skip
-logistic = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(tumours.three[train], malignant[train])
-stump = DecisionTreeClassifier(max_depth=1, criterion="entropy").fit(tumours.table[train], malignant[train]).tree_
+logistic = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(
+    tumours.three[train], malignant[train]
+)
+stump = (
+    DecisionTreeClassifier(max_depth=1, criterion="entropy").fit(tumours.table[train], malignant[train]).tree_
+)
 stump_gain = stump.impurity[0] - stump.n_node_samples[1:] / stump.n_node_samples[0] @ stump.impurity[1:]
-brute = inspection.partial_dependence(readers["forest"], people.table, [2], grid_resolution=20, method="brute")
-fast = inspection.partial_dependence(readers["forest"], people.table, [2], grid_resolution=20, method="recursion")
+brute = inspection.partial_dependence(
+    readers["forest"], people.table, [2], grid_resolution=20, method="brute"
+)
+fast = inspection.partial_dependence(
+    readers["forest"], people.table, [2], grid_resolution=20, method="recursion"
+)
 ours = partial_dependence(readers["forest"].predict, people.table, 2, brute["grid_values"][0])
 library = inspection.permutation_importance(forest, noisy[test], malignant[test], n_repeats=2, random_state=0)
 same_shuffles = permutation_importance(forest.predict, noisy[test], malignant[test], accuracy_score,
@@ -752,10 +780,14 @@ plots.show("Share right of a small tree, a logistic regression and a forest on t
 for what in tables:
     mean = {name: np.mean(right[what, name], axis=0) for name in candidates(0)}
     for first_, second_ in (("logistic", "forest"), ("logistic", "tree, depth 3")):
-        ahead = sum(a.mean() > b.mean() for a, b in zip(right[what, first_], right[what, second_], strict=True))
+        ahead = sum(
+            a.mean() > b.mean() for a, b in zip(right[what, first_], right[what, second_], strict=True)
+        )
         gap = judge.paired(mean[first_], mean[second_])
-        print(f"{what}: {first_} minus {second_} {gap.mean:+z.3f}",
-              f"(95 % interval {gap.low:+z.3f} to {gap.high:+z.3f}), ahead in {ahead} of 5 splits")
+        print(
+            f"{what}: {first_} minus {second_} {gap.mean:+z.3f}",
+            f"(95 % interval {gap.low:+z.3f} to {gap.high:+z.3f}), ahead in {ahead} of 5 splits",
+        )
 
 # %% [markdown]
 # The printed lines are [paired](glossary.md#paired-difference): both models answered the same cases, and each case counts with its mean over five splits. On the tumours the sum of thirty terms is not behind the forest (rather a little ahead), and clearly better than the small tree. On the digits the forest is a little ahead, and there "reading" means 650 numbers. So the trade-off is neither a law nor a
@@ -766,6 +798,7 @@ for what in tables:
 #
 # The oldest glass boxes explained themselves in conversation. MYCIN (Shortliffe and Buchanan, 1975) named the bacteria behind an infection, from several hundred rules of doctors. Each fact has a *certainty* between −1 (certainly not) and 1 (certainly). A premise is as certain as its weakest part and must be above 0.2; the conclusion
 # gets premise × factor of the rule, and two reasons for one conclusion are combined. It works backwards, from the goal to the facts; what no rule concludes, it *asks*. Then the doctor could type two words. **WHY**: why do you ask me this? **HOW**: how did you conclude this?
+
 
 # %% tags=["by-hand"]
 def combine(x, y):
@@ -828,7 +861,10 @@ for goal in ("treat now", "staphylococcus"):
     for name in used[goal][1]:
         known = ", ".join(f"{part} {used[part][0]:.2f}" for part in RULES[name][0])
         print(f"   {in_words(name)}\n      known: {known}")
-print("\nstaphylococcus: 0.8 · 0.7 = 0.56 and 1 · 0.4 = 0.40, together 0.56 + 0.40 · (1 − 0.56) =", f"{combine(0.56, 0.4):.2f}")
+print(
+    "\nstaphylococcus: 0.8 · 0.7 = 0.56 and 1 · 0.4 = 0.40, together 0.56 + 0.40 · (1 − 0.56) =",
+    f"{combine(0.56, 0.4):.2f}",
+)
 print("treat now: 0.74 · 0.8 = 0.59 against 0.6 · −0.5 = −0.30, together (0.59 − 0.30) / (1 − 0.30) =",
       f"{combine(0.59, -0.3):.2f}")  # fmt: skip
 print(f"two rules with 0.70 that say the same: {combine(0.7, 0.7):.2f}")

@@ -118,7 +118,9 @@ labels = malignant[train]
 large = (tumours.table[train, tumours.names.index("worst radius")] > 16.8).astype(int)
 for what, answers in (("worst radius above 16.8?", large), ("which tumour is it?", np.arange(len(train)))):
     ratio = exercises.gain_ratio.reference(labels, answers)
-    print(f"{what:<26} gain {ratio * entropy(answers):.2f} of {entropy(labels):.2f} bits, gain ratio {ratio:.2f}")
+    print(
+        f"{what:<26} gain {ratio * entropy(answers):.2f} of {entropy(labels):.2f} bits, gain ratio {ratio:.2f}"
+    )
 
 # %% [markdown]
 # ## 2 · Naive Bayes: the same evidence, counted thirty times
@@ -179,7 +181,9 @@ for seed in range(5):
         wrong = p.argmax(axis=1) != malignant
         counts.setdefault(what, []).append((wrong.sum(), (p.max(axis=1)[wrong] > 0.99).sum()))
 for what, pairs in counts.items():
-    print(f"{what:<11} errors in five splits {[int(a) for a, _ in pairs]}, sure ones {[int(b) for _, b in pairs]}")
+    print(
+        f"{what:<11} errors in five splits {[int(a) for a, _ in pairs]}, sure ones {[int(b) for _, b in pairs]}"
+    )
 
 # %% [markdown]
 # Many of the thirty columns measure nearly the same, and their evidence is added up as if it were new each time. So the model with all columns is wrong about twice as often, and then mostly nearly certain. The three columns were chosen to measure different things: fewer errors, hardly a sure one. **A readable number can still be a bad number.**
@@ -270,9 +274,13 @@ for name, slope in slopes.items():
 # %% tags=["nbval-check-output"]
 import shap
 
-explainer = shap.explainers.Permutation(additive.predict, shap.maskers.Independent(people.table, max_samples=442), seed=0)
+explainer = shap.explainers.Permutation(
+    additive.predict, shap.maskers.Independent(people.table, max_samples=442), seed=0
+)
 of_shap = explainer(people.table[:5], max_evals=21, silent=True).values[:, HDL]
-judge.agreement_table([("shap, Permutation", curve[:5] - curve.mean(), of_shap, "the curve minus its mean over all rows")])
+judge.agreement_table(
+    [("shap, Permutation", curve[:5] - curve.mean(), of_shap, "the curve minus its mean over all rows")]
+)
 
 # %% [markdown]
 # ## 4 · How far off may a prediction be?
@@ -313,7 +321,9 @@ for part, rest in ten_parts.split(people.table):
     inside += list(off < 2 * se)
     on_line += list(off < 2 * np.sqrt(se**2 - s**2))
     widths += list(2 * se)
-print(f"within two errors of the prediction: {np.mean(inside):.0%} of the people (about ±{np.mean(widths):.0f} points)")
+print(
+    f"within two errors of the prediction: {np.mean(inside):.0%} of the people (about ±{np.mean(widths):.0f} points)"
+)
 print(f"within two errors of the line alone: {np.mean(on_line):.0%}")
 
 # %% [markdown]
@@ -342,7 +352,9 @@ for _ in tqdm(range(100), desc="tables with a known truth", leave=False):
 # %% tags=["hide-input"]
 for name, hits in held.items():
     error = np.mean(hits, axis=1).std() / np.sqrt(len(hits))
-    print(f"{name:<10} holds the true odds ratio in {np.mean(hits):.0%} ± {2 * error:.0%} of the cases (95 % promised)")
+    print(
+        f"{name:<10} holds the true odds ratio in {np.mean(hits):.0%} ± {2 * error:.0%} of the cases (95 % promised)"
+    )
 missed = (~np.array(held["bootstrap"])).sum()
 print(f"the bootstrap misses {missed} times, {np.sum(too_high)} of them with a lower end that is too high")
 
@@ -442,9 +454,14 @@ shuffled, left_out = np.array(shuffled), np.array(left_out)
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), sharey=True, sharex=True)
-panels = ((shuffled, "shuffled: what this forest needs"), (left_out, "left out and fitted anew: what the table needs"))
+panels = (
+    (shuffled, "shuffled: what this forest needs"),
+    (left_out, "left out and fitted anew: what the table needs"),
+)
 for ax, (values, title) in zip(axes, panels, strict=True):
-    rows = {name: (values[:, k].mean(), values[:, k].min(), values[:, k].max()) for k, name in enumerate(groups)}
+    rows = {
+        name: (values[:, k].mean(), values[:, k].min(), values[:, k].max()) for k, name in enumerate(groups)
+    }
     lesson.draw_intervals(ax, rows, decimals=2)
     ax.axvline(0, color=plots.BASELINE, linewidth=1)
     ax.set(xlabel="fall of the accuracy (bars: five splits)")

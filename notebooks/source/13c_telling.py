@@ -69,14 +69,19 @@ from_mean = np.linalg.norm(bottles - bottles[of_grower & ~wines.unseen].mean(axi
 bottle = int(np.where(of_grower & wines.unseen, from_mean, np.inf).argmin())
 said = int(wines.predict(wines.table[bottle : bottle + 1])[0].argmax())
 contrasts = {
-    rival: ((multi.coef_[said] - multi.coef_[rival]) * bottles[bottle], multi.intercept_[said] - multi.intercept_[rival])
+    rival: (
+        (multi.coef_[said] - multi.coef_[rival]) * bottles[bottle],
+        multi.intercept_[said] - multi.intercept_[rival],
+    )
     for rival in range(3)
     if rival != said
 }
 for rival, (parts, start) in contrasts.items():
     p = wines.predict(wines.table[bottle : bottle + 1])[0]
-    print(f"{said + 1} rather than {rival + 1}: sum {parts.sum() + start:+.2f} = ln(p / p') {np.log(p[said] / p[rival]):+.2f}; "
-          f"{(parts < 0).sum()} of {len(parts)} columns speak against")
+    print(
+        f"{said + 1} rather than {rival + 1}: sum {parts.sum() + start:+.2f} = ln(p / p') {np.log(p[said] / p[rival]):+.2f}; "
+        f"{(parts < 0).sum()} of {len(parts)} columns speak against"
+    )
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.9))
@@ -97,7 +102,8 @@ plots.show(
 # %% [markdown]
 # The same wine, the same model, two questions (green speaks for the answer, pink against it). *Proline* speaks loudest against one rival and *color intensity* against the other. Some columns speak against the answer; a figure of the five largest parts would have hidden them all. And the start, which no property of this wine explains, is a good part of one sum.
 # Whoever asks "why?" nearly always has a "rather than" in mind. Ask for it.
-#
+
+# %% [markdown]
 # ## 2 · Selective: two or three causes, not thirty
 #
 # A logistic regression on *all thirty* columns of the tumours gives each of them a part in the answer. Sort the parts by size (without their sign): which share of their sum do the first three make up? **Guess**, then look.
@@ -123,7 +129,9 @@ for C in (1, 10_000):
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 2.8))
 counts = np.arange(1, 31)
-ax.fill_between(counts, *np.quantile(shares[1], [0.05, 0.95], axis=0), alpha=0.25, label="90 % of the tumours")
+ax.fill_between(
+    counts, *np.quantile(shares[1], [0.05, 0.95], axis=0), alpha=0.25, label="90 % of the tumours"
+)
 ax.plot(counts, shares[1].mean(axis=0), "o-", markersize=3.5, label="mean")
 ax.set(xlabel="number of parts that you tell", ylabel="share of all parts", ylim=(0, 1.02))
 ax.set_title(f"{len(test)} unseen tumours: three reasons leave most out", loc="left")
@@ -136,7 +144,8 @@ plots.show(
 # %% [markdown]
 # Three reasons are far from the whole story. How the model was fitted is only a small part of the cause. scikit-learn keeps coefficients small by a *penalty* unless it is told not to; $C$ says how weak the penalty is. With a penalty, columns that move together *share* the weight, as radius, perimeter and area do in the first line. With hardly any, they get large coefficients of opposite signs, and the
 # parts that it takes become a few less, not few. People want two or three causes anyway, so **every short explanation is a choice, and somebody makes it**: say what was left out.
-#
+
+# %% [markdown]
 # ## 3 · The smallest change that would alter the answer
 #
 # "Why was I refused?" often means "what would have to be different?" The smallest change of a row that alters the answer is called a *counterfactual*. For a logistic regression it can be computed: the answer changes where the log-odds are zero.
@@ -167,12 +176,15 @@ for case in (int(by_chance[len(test) // 8]), doubtful, int(by_chance[-len(test) 
     alone = -log_odds[case] / weights
     easiest = np.abs(alone).argmin()
     parts = ", ".join(f"{name} {step:+.2f}" for name, step in zip(lesson.THREE, change, strict=True))
-    print(f"p = {chances[case]:.3f}: {parts} (length {np.linalg.norm(change):.2f}); "
-          f"or {list(lesson.THREE)[easiest]} alone {alone[easiest]:+.2f}")
+    print(
+        f"p = {chances[case]:.3f}: {parts} (length {np.linalg.norm(change):.2f}); "
+        f"or {list(lesson.THREE)[easiest]} alone {alone[easiest]:+.2f}"
+    )
 
 # %% [markdown]
 # The shortest change touches all columns, most of all the one with the largest weight. It says how *close* the case was. It does not say what anybody can *do*: no patient can change the size of her cell nuclei, and for a loan "with 200 a month less debt" is useful only if the model keeps its word. And the columns move together: a change that makes a nucleus larger and keeps all else may never occur.
-#
+
+# %% [markdown]
 # ## 4 · Social: it depends on who asks
 #
 # [Lesson 01](01_why_explain.ipynb) lists who asks what, field by field, and what the law says. Here are four people who ask about one tumour: a developer, a regulator, a doctor, a patient.
@@ -188,7 +200,9 @@ WORDS = {  # (more, less) than average
 
 
 def to_developer(case):
-    parts = " ".join(f"{w * v:+.2f} ({n})" for n, w, v in zip(lesson.THREE, weights, three[case], strict=True))
+    parts = " ".join(
+        f"{w * v:+.2f} ({n})" for n, w, v in zip(lesson.THREE, weights, three[case], strict=True)
+    )
     return f"log-odds {log_odds[case]:+.2f} = {intercept:+.2f} (start) {parts}; p = {chances[case]:.2f}; truth {('benign', 'malignant')[malignant[case]]}"
 
 
@@ -212,7 +226,9 @@ def to_doctor(case):
     answer = "malignant" if chances[case] > 0.5 else "benign"
     reasons = "; ".join(WORDS[n][int(v < 0)] + " than average" for _, n, v in supporting(case)[:2])
     doubt = "Close to the border: look again." if 0.2 < chances[case] < 0.8 else "Not close to the border."
-    return f"{answer} (probability of malignant {chances[case]:.0%}); {reasons or 'nothing stands out'}. {doubt}"
+    return (
+        f"{answer} (probability of malignant {chances[case]:.0%}); {reasons or 'nothing stands out'}. {doubt}"
+    )
 
 
 def to_patient(case):
@@ -226,9 +242,13 @@ tell = {"developer": to_developer, "regulator": to_regulator, "doctor": to_docto
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 2.3), sharey=True, sharex=True)
-for ax, case in zip(axes, (int(by_chance[len(test) // 8]), doubtful, int(by_chance[-len(test) // 8])), strict=True):
+for ax, case in zip(
+    axes, (int(by_chance[len(test) // 8]), doubtful, int(by_chance[-len(test) // 8])), strict=True
+):
     lesson.draw_parts(ax, {**dict(zip(lesson.THREE, weights * three[case], strict=True)), "start": intercept})
-    ax.set_title(f"p = {chances[case]:.2f}, truth: {'malignant' if malignant[case] else 'benign'}", fontsize=10)
+    ax.set_title(
+        f"p = {chances[case]:.2f}, truth: {'malignant' if malignant[case] else 'benign'}", fontsize=10
+    )
 axes[1].set_xlabel("part of the log-odds (right: speaks for malignant)")
 plots.show(
     "Bars of the three parts and the start for three tumours: one surely benign, one doubtful, one surely malignant. In "
@@ -241,6 +261,7 @@ for audience, say in tell.items():
 # None of these four is *the* explanation. Look at the doubtful tumour (middle): none of its parts is large, and what tips it to benign is the *start*, from which each tumour begins. The doctor hears nothing of that. She reads about the parts that happen to speak for the answer.
 #
 # **Play.** Look for a tumour on which the answer to the doctor sounds surer than the developer's line allows. (One of them is number 65.)
+
 
 # %% tags=["hide-input"]
 def explain_tumour(number, audience):
@@ -284,7 +305,9 @@ for shift, (label, values, mark) in enumerate(
     x = np.array(list(values)) + 0.12 * shift
     mean = np.array([np.mean(v) for v in values.values()])
     ax.plot(x, mean, mark + "-", label=label)
-    ax.plot(np.repeat(x, 6), np.concatenate(list(values.values())), ".", color=plots.COLOURS[shift], alpha=0.4)
+    ax.plot(
+        np.repeat(x, 6), np.concatenate(list(values.values())), ".", color=plots.COLOURS[shift], alpha=0.4
+    )
 ax.axhline(np.mean(of_network), color=plots.BASELINE, linestyle=":", label="accuracy of the networks")
 ax.set(xlabel="depth of the extracted tree", ylabel="share of unseen tumours", ylim=(0.78, 1.0))
 ax.set_title("Two questions repeat nine answers of ten; more add little", loc="left")
@@ -304,17 +327,22 @@ from sklearn.pipeline import make_pipeline
 
 boxed = load_lab("tabular", table="breast_cancer", model="network", seed=0)
 seen, unseen = boxed.table[~boxed.unseen], boxed.table[boxed.unseen]
-twin = make_pipeline(StandardScaler(), MLPClassifier((16,), alpha=3.0, solver="lbfgs", max_iter=2000, random_state=9))
+twin = make_pipeline(
+    StandardScaler(), MLPClassifier((16,), alpha=3.0, solver="lbfgs", max_iter=2000, random_state=9)
+)
 twin.fit(seen, boxed.targets[~boxed.unseen])
 rules = DecisionTreeClassifier(max_depth=3, random_state=0).fit(seen, boxed.predict(seen).argmax(axis=1))
 says = boxed.predict(unseen).argmax(axis=1)
 same_twin, same_rules = twin.predict(unseen) == says, rules.predict(unseen) == says
-print(f"another network agrees in {same_twin.mean():.2f} of the unseen cases, the rules in {same_rules.mean():.2f}")
+print(
+    f"another network agrees in {same_twin.mean():.2f} of the unseen cases, the rules in {same_rules.mean():.2f}"
+)
 print(f"difference {judge.paired(same_twin.astype(float), same_rules.astype(float))}")
 
 # %% [markdown]
 # The two networks agree in nearly all cases, the rules with the network clearly less often: "nine of ten" is far from being the same model.
-#
+
+# %% [markdown]
 # ## 6 · Recap
 #
 # - Ask for the "rather than": a contrast of two classes is a sum, and its parts change with the rival.
