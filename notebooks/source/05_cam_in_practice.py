@@ -539,7 +539,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Not scaled: the network is seldom right and *surer* than before. Scaled twice: all pictures look black to it, and its commonest answer has the share that is printed. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
+# Not scaled: the network is seldom right and *no less sure* than before. Scaled twice: all pictures look black to it, and its commonest answer has the share that is printed. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
 
 # %% [markdown]
 # ## 11 · A function from a colleague
