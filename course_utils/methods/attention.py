@@ -169,8 +169,7 @@ def one_head(model: nn.Module, tokens: Mapping[str, Tensor] | Tensor, layer: int
 
     Returns:
         Every step: q = h W_qᵀ + b_q (k and v alike), scores = q kᵀ/√d, attention = softmax of each row,
-            output =
-        attention v. `output` is this head's share of what the layer's output matrix then mixes.
+        output = attention v. `output` is this head's share of what the layer's output matrix then mixes.
 
     Raises: as `attention_maps`, and ValueError for a layer or head out of range, or for padding.
     """
