@@ -20,7 +20,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from course_utils.labs.files import DATA, write_bytes, write_manifest, write_wei
 from course_utils.labs.masked_word import WEIGHTS, MaskedWordLab, masked_word_lab
 from course_utils.training.text import sentences_with_labels
 
+MASK_TOKEN = 103  # [MASK] in BERT's uncased vocabulary; all special tokens come before it
 RANK = 32  # of the differences; of queries' and keys' half of it
 RATE = 1e-3
 N_STEPS = 8_000
@@ -124,8 +125,12 @@ class MaskedWordNetwork(nn.Module):
                 tensors[f"bert.{name}"] = parameter.detach()
         return tensors
 
-
-MASK_TOKEN = 103  # [MASK] in BERT's uncased vocabulary
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what `shipped` returned."""
+        parameters = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                parameters[name.removeprefix("cls.predictions.")].copy_(tensor)
 
 
 # texts
