@@ -16,7 +16,7 @@
 # **The question.** Which *pixels* decide? And is the gradient the right thing to ask?
 #
 # **After this lesson you can**
-# - derive a saliency map from a single pixel that is changed a little, and say what the gradient of the loss asks instead;
+# - derive a saliency map from a single pixel that is changed a little;
 # - say when SmoothGrad helps, from your own measurement, and avoid its most copied bug;
 # - derive Integrated Gradients from the fundamental theorem of calculus, and check its axioms by numbers;
 # - choose a baseline knowingly, since it changes the answer;
@@ -29,14 +29,13 @@
 # %%
 import matplotlib.pyplot as plt
 import torch
-from torch.nn import functional as F
 
 from course_utils import judge
 from course_utils.exercises import l08_saliency_smoothgrad_ig as exercises
 from course_utils.labs import load_lab
 from course_utils.labs.photos import top_answers
 from course_utils.methods.cam import grad_cam, upsample
-from course_utils.methods.gradients import input_x_gradient, integrated_gradients, saliency, smooth_grad
+from course_utils.methods.gradients import integrated_gradients, saliency, smooth_grad
 from course_utils.teach import plots, widgets
 
 lab = load_lab("scenes")
@@ -45,13 +44,13 @@ model = lab.model
 # %% [markdown]
 # ## 1 · A puzzle: one hundred per cent
 #
-# Two families of drawn creatures, mellumps and zacklings. Two networks were trained to tell them apart. Here are four pictures, and how often each network is right on 60 new ones.
+# Two families of drawn creatures, mellumps and zacklings. Two networks were trained to tell them apart. Here are four pictures, and how often each network is right on new ones, which it did not see in training.
 
 # %%
 first, second = (load_lab("monsters", model=name) for name in ("shortcut", "clean"))
 for name, network in (("first", first), ("second", second)):
     right = network.predict(network.images).argmax(axis=1) == network.targets.numpy()
-    print(f"{name} network: right in {right.mean():.0%}")
+    print(f"{name} network: right in {right.mean():.0%} of {len(right)}")
 
 # %% tags=["hide-input"]
 four = [int(i) for c in (0, 1) for i in (first.targets == c).nonzero()[:2, 0]]
@@ -64,36 +63,35 @@ plots.show("Two mellumps and two zacklings, drawn creatures; look at what differ
 # %%
 for name, network in (("first", first), ("second", second)):
     right = network.predict(network.counterfactuals).argmax(axis=1) == network.targets.numpy()
-    print(f"{name} network, grounds exchanged: right in {right.mean():.0%}")
+    print(f"{name} network, grounds exchanged: right in {right.mean():.0%} of {len(right)}")
 
 # %% [markdown]
-# The first network reads the ground. (A well-known course tells this story of Pokémon and Digimon.) The exchange proved it, but somebody had to guess the cause first. **Would a map of important pixels have told you?** Keep your guess; section 8 measures it.
+# The first network reads the ground. (A well-known course tells this story of Pokémon and Digimon.) The exchange proved it, but somebody had to suspect the ground first. **Would a map of important pixels have told you?** Write down your guess; section 8 measures it.
 
 # %% [markdown]
 # ## 2 · Change a pixel
 #
-# Take one number of the picture, $x_i$, and add a little, $\varepsilon$. If the score of the class (its [logit](glossary.md#logit)) $S_c$ moves by $\Delta S_c$, then $\Delta S_c / \varepsilon$ says how much the network cares about this number, right here. Make $\varepsilon$ smaller and smaller:
+# Take one number of the picture, $x_i$, and add a little, $\varepsilon$. Let $S_c$ be the score of the class $c$ (its [logit](glossary.md#logit)). How far does it move, for each unit of $\varepsilon$? Make $\varepsilon$ smaller and smaller, and the ratio becomes the slope, the *gradient* at this number:
 #
 # $$\frac{S_c(x + \varepsilon e_i) - S_c(x)}{\varepsilon} \;\longrightarrow\; \frac{\partial S_c}{\partial x_i} \qquad (\varepsilon \to 0),$$
 #
 # where $e_i$ is one at the number $i$ and zero elsewhere. Watch it happen:
 
 # %%
-precise = load_lab("scenes").model.double()  # twice the digits, so that tiny steps do not drown in rounding
-x, c = lab.inputs[:1].double(), int(lab.targets[0])
+x, c = lab.inputs[:1], int(lab.targets[0])
 leaf = x.clone().requires_grad_()
-(gradient,) = torch.autograd.grad(precise(leaf)[0, c], leaf)
-place = int(gradient.abs().argmax())
-for epsilon in (1.0, 1e-1, 1e-2, 1e-3, 1e-4):
+(gradient,) = torch.autograd.grad(model(leaf)[0, c], leaf)
+place = int(gradient.abs().argmax())  # the number with the steepest slope
+for epsilon in (1.0, 0.1, 0.01, 0.001):
     changed = x.clone()
     changed.view(-1)[place] += epsilon
     with torch.no_grad():
-        slope = (precise(changed) - precise(x))[0, c] / epsilon
-    print(f"step {epsilon:<7g} slope {slope:+.6f}")
-print(f"autograd:    slope {gradient.view(-1)[place]:+.6f}")
+        slope = (model(changed) - model(x))[0, c] / epsilon
+    print(f"step {epsilon:<6g} slope {slope:+.3f}")
+print(f"autograd:   slope {gradient.view(-1)[place]:+.3f}")
 
 # %% [markdown]
-# One change for each number would take tens of thousands of forward passes. Backpropagation gives all slopes at once. To *draw* them, take absolute values (a pixel that matters may push either way) and the largest of the three colours (Simonyan and others, 2014):
+# One change for each number would take tens of thousands of forward passes. Backpropagation gives all slopes at once. Together they are the **saliency map**. To *draw* them, take absolute values (a pixel that matters may push either way) and the largest of the three colours (Simonyan and others, 2014):
 
 
 # %% tags=["by-hand"]
@@ -106,15 +104,16 @@ def my_saliency(model, inputs, target):
 
 
 three, three_targets = lab.inputs[:3], lab.targets[:3]
+names = [lab.class_names[int(t)] for t in three_targets]
 drawn = my_saliency(model, three, three_targets).amax(dim=1)
-for name, heat in zip([lab.class_names[int(t)] for t in three_targets], drawn, strict=True):
+for name, heat in zip(names, drawn, strict=True):
     print(f"{name:<9} largest value of its map {heat.max():.2f}")
 
 # %% tags=["hide-input"]
 plots.show_maps(
     list(lab.images[:3]),
     {"saliency": drawn},
-    labels=[lab.class_names[int(t)] for t in three_targets],
+    labels=names,
     masks=lab.masks[:3],
     width=4.5,
     alone=True,
@@ -122,68 +121,45 @@ plots.show_maps(
 plots.show("Three scenes and their saliency maps: grainy dots, roughly where the outlined object is.")
 
 # %% [markdown]
-# It is grainy, and only roughly where the object is. Two things to know about such pictures. Each map is divided by its own largest values before it is drawn: otherwise, as the printed numbers show, the weaker maps would be too dark to see. So you can compare places within a map, not strengths between maps. And the gradient says what would change the score *by a tiny step*, not what made the score large.
+# The maps are grainy, and only roughly where the object is. Two things to know about such pictures:
 #
-# ### The score, not the loss
+# - Each map is divided by its own largest values before it is drawn. Otherwise, as the printed numbers show, the weaker maps would be too dark to see. So compare places within a map, not strengths between maps.
+# - The gradient says what would change the score *by a tiny step*, not what made the score large.
 #
-# Much published code takes the gradient of the *loss*. For the true class, the cross-entropy is $-\log p_c$, with the softmax probability $p_c$, and its gradient is $-\big(\nabla S_c - \sum_j p_j \nabla S_j\big)$: the score minus an average over all classes. When the network is sure, both terms cancel:
-
-
-# %%
-def score_and_loss_gradients(network, inputs, targets):
-    """Gradients (N, C, H, W) of the class score and of the cross-entropy for the same class."""
-    leaf = inputs.clone().requires_grad_()
-    logits = network(leaf)
-    (score,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf, retain_graph=True)
-    (loss,) = torch.autograd.grad(F.cross_entropy(logits, targets, reduction="sum"), leaf)
-    return score, loss
-
-
-# %%
-inputs = lab.inputs[:40]
-with torch.no_grad():
-    logits = model(inputs)
-best_two, p = logits.topk(2, dim=1).indices, logits.softmax(dim=1)
-for name, classes in (("the predicted class", best_two[:, 0]), ("the second one", best_two[:, 1])):
-    of_score, of_loss = score_and_loss_gradients(model, inputs, classes)
-    smaller = (of_loss.flatten(1).norm(dim=1) / of_score.flatten(1).norm(dim=1)).median()
-    same = judge.rank_correlation(of_score.abs().amax(dim=1), of_loss.abs().amax(dim=1)).median()
-    print(
-        f"asked for {name}: size of the loss gradient {smaller:.2f} of the score's, rank correlation {same:.2f}"
-    )
-
-# %% [markdown]
-# The [rank correlation](glossary.md#rank-correlation) says how well two maps agree in the order of their pixels. For the predicted class the loss gradient has faded, and the *map* is nearly the same, so a scaled picture hides the mistake. For any other class the maps agree less, since the loss mixes in the class that the network prefers. (Section 9 asks the same of a real network: there they agree less even for the right class.) The score answers "why this?", the loss "why this rather than the others?". Ask the score, unless you mean the other question.
+# Much published code takes the gradient of the *loss* instead of the score. That asks another question, "why this class rather than all the others?"; [08c](08c_attacked.ipynb) compares the two maps.
 
 # %% [markdown]
 # ## 3 · Why gradients are noisy
 #
-# Walk from the picture in a random direction, adding more and more coloured noise, and watch the score and the gradients of three pixels on the way:
+# Add more and more of one fixed pattern of coloured noise to the picture. Watch the score on the way, and the gradients of three pixels:
 
 # %%
 direction = torch.randn(lab.inputs[:1].shape, generator=torch.Generator().manual_seed(0))
-distances = torch.linspace(0, 0.25, 51)
+distances = torch.linspace(0, 0.25, 41)
 leaf = (lab.inputs[:1] + distances[:, None, None, None] * direction).requires_grad_()
 scores_on_path = model(leaf)[:, c]
 (on_path,) = torch.autograd.grad(scores_on_path.sum(), leaf)
 strongest = drawn[0].flatten().topk(3).indices
 of_pixels = on_path.sum(dim=1).flatten(1)[:, strongest]
+for name, values in (("score", scores_on_path.detach()[:, None]), ("gradients", of_pixels)):
+    turns = (values.diff(dim=0).sign().diff(dim=0) != 0).sum(dim=0)
+    print(f"{name}: {turns.tolist()} changes between rising and falling")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.8))
 axes[0].plot(distances, scores_on_path.detach())
-axes[0].set(xlabel="noise added (standard deviation)", ylabel="score", title="the score moves gently")
+axes[0].set(xlabel="noise added (standard deviation)", ylabel="score", title="the score changes smoothly")
 axes[1].plot(distances, of_pixels)
 axes[1].axhline(0, color=plots.BASELINE, linewidth=0.8)
 axes[1].set(
-    xlabel="noise added (standard deviation)", ylabel="gradient", title="the gradients of three pixels jump"
+    xlabel="noise added (standard deviation)", ylabel="gradient", title="the gradients go up and down"
 )
 plots.show(
-    "Left a smooth falling curve, the score; right three jagged curves, the gradients of three pixels."
+    "Left a smooth curve, the score, which falls in the end; right three jagged curves, the gradients of three pixels."
 )
 
 # %% [markdown]
-# A network of ReLUs is made of flat pieces. Its value is continuous, its slope jumps where two pieces meet. So the slope at one point is a poor summary of the neighbourhood.
+# A network of ReLUs is made of many small flat pieces. Where two of them meet, the score has no gap, but its slope changes at once. So the slope at one point says little about the neighbourhood.
 
 # %% [markdown]
 # ## 4 · SmoothGrad: ask the neighbourhood
@@ -209,27 +185,33 @@ def my_smooth_grad(model, inputs, target, n_samples=30, noise_level=0.15, seed=0
     return total / n_samples
 
 
+# %%
+counts, smooth = (1, 10), {}
+for level in (0.02, 0.05, 0.1, 0.2):
+    maps = [my_smooth_grad(model, lab.inputs[:1], lab.targets[:1], count, level) for count in counts]
+    smooth[f"noise level {level}"] = torch.cat(maps).abs().amax(dim=1)
+
 # %% tags=["hide-input"]
-levels, counts = (0.02, 0.05, 0.1, 0.2), (1, 5, 20)
-figure, axes = plots.grid(len(counts), len(levels), width=8)
-for i, count in enumerate(counts):
-    axes[i, 0].set_ylabel(f"{count} samples", fontsize=10)
-    for j, level in enumerate(levels):
-        heat = my_smooth_grad(model, lab.inputs[:1], lab.targets[:1], count, level)[0].abs().amax(dim=0)
-        axes[i, j].imshow(heat, cmap=plots.SEQUENTIAL, vmax=heat.quantile(0.99))
-        if i == 0:
-            axes[i, j].set_title(f"noise level {level}", fontsize=10)
-figure.suptitle("SmoothGrad: more samples to the bottom, more noise to the right")
+plots.show_maps(
+    [lab.images[0]] * 2,
+    smooth,
+    labels=[f"{count} samples" if count > 1 else "1 sample" for count in counts],
+    masks=lab.masks[[0, 0]],
+    title="SmoothGrad: more samples downwards, more noise to the right",
+    width=9,
+    alone=True,
+)
 plots.show(
-    "Twelve maps of one scene. More samples make them calmer; more noise makes them blurred and moves them off the object."
+    "Eight maps of one scene with the object's outline. Ten samples are calmer than one; with much noise the bright places "
+    "spread over the whole picture."
 )
 
 # %% [markdown]
-# More samples make it calmer. But calmer is not the same as better.
+# More samples make the map calmer. But calmer is not the same as better.
 #
 # ### Exercise: predict, then run
 #
-# We measure the *overlap* of each map with the object (intersection over union, IoU: take as many of the strongest pixels as the object has, and divide the pixels in both by the pixels in either), for two networks: the ResNet, and the ZF-Net of [lesson 02](02_zfnet_deconvnet.ipynb). At noise level 0.2, will the IoU of SmoothGrad on the ResNet be `"higher"` or `"lower"` than that of plain saliency?
+# We measure the *overlap* of a map with the object. Take as many of the map's strongest pixels as the object has pixels; then divide the number of pixels in both by the number in either (intersection over union, IoU). We do it for two networks, the ResNet and the ZF-Net of [lesson 02](02_zfnet_deconvnet.ipynb). At noise level 0.2, will the IoU of SmoothGrad on the ResNet be `"higher"` or `"lower"` than that of plain saliency?
 
 # %% exercise="much_noise"
 prediction = None
@@ -239,23 +221,22 @@ prediction = "lower"
 
 # %%
 zf = load_lab("scenes", model="zfnet")
-part = slice(76, 92)
+part = slice(64, 88)
 inputs, targets, masks = lab.inputs[part], lab.targets[part], lab.masks[part]
-gains, iou = {}, {}
+iou = {}
 for name, network in (("ResNet", model), ("ZF-Net", zf.model)):
-    plain = judge.mask_iou(saliency(network, inputs, targets).amax(dim=1), masks)
-    iou[name] = [plain]
-    for level in (0.02, 0.05, 0.1, 0.2):
-        maps = smooth_grad(network, inputs, targets, 5, level).abs().amax(dim=1)
+    iou[name] = [judge.mask_iou(saliency(network, inputs, targets).amax(dim=1), masks)]
+    for level in (0.02, 0.2):
+        maps = smooth_grad(network, inputs, targets, 5, level).abs().amax(dim=1)  # the course's function
         iou[name].append(judge.mask_iou(maps, masks))
-        gains[name, level] = judge.paired(iou[name][-1], plain)
-        print(f"{name}, noise level {level}: IoU minus plain saliency {gains[name, level]}")
+        gain = judge.paired(iou[name][-1], iou[name][0])
+        print(f"{name}, noise level {level}: IoU minus plain saliency {gain}")
 
 # %%
 exercises.much_noise.check(prediction, iou["ResNet"])
 
 # %% [markdown]
-# On these two small networks a little noise gains a few hundredths of IoU at most, and strong noise costs the ResNet a lot. The paper's pictures promise more. They were made with large networks on photographs, and what holds there need not hold here, nor the other way round: **measure on the network that you want to explain** (section 9 does).
+# On these two small networks a little noise gains at most a hundredth or two of IoU, and strong noise costs both a lot, the ResNet more. The paper's pictures promise more. They were made with large networks on photographs, and what holds there need not hold here, nor the other way round: **measure on the network that you want to explain** (section 9 does).
 #
 # ### Exercise: find the bug in SmoothGrad
 #
@@ -283,7 +264,7 @@ exercises.noisy_copies.check(noisy_copies)
 #
 # ### The elephant's trunk
 #
-# Is a long nose what makes an elephant? Make it one centimetre longer: it is still an elephant, and not more of one. The slope is zero. Yet without the trunk it would be none. A score that has *saturated* no longer answers to small steps. Here is a network of two numbers, with weights set by hand, that does so:
+# Does the trunk, the long nose, make an elephant? Make it one centimetre longer: the animal is still an elephant, and no more than before. The slope is zero. Yet without a trunk you would not call it an elephant. Such a score is *saturated*: it no longer answers to small steps. Here is a network of two numbers, with weights set by hand, that does so:
 
 # %%
 trunk = load_lab("designed", network="saturating")
@@ -300,7 +281,9 @@ axes[0].set(xlabel="length of the trunk", ylabel="score")
 axes[1].plot(lengths, slopes[:, 0])
 axes[1].fill_between(lengths, 0, slopes[:, 0], alpha=0.2)
 axes[1].set(
-    xlabel="length of the trunk", ylabel="gradient", title="the area is what the gradient at the end forgets"
+    xlabel="length of the trunk",
+    ylabel="gradient",
+    title="the area under it is the whole change of the score",
 )
 plots.show("The score rises with the trunk up to length 1 and then stays; its gradient is 1 and then 0.")
 
@@ -311,7 +294,7 @@ plots.show("The score rises with the trunk up to length 1 and then stays; its gr
 #
 # $$S(x) - S(x') = \sum_i \underbrace{(x_i - x'_i)\int_0^1 \frac{\partial S}{\partial x_i}\big(x' + \alpha(x - x')\big)\, d\alpha}_{\text{IG}_i(x)} .$$
 #
-# Each input gets its own summand: that is **Integrated Gradients** (IG; Sundararajan and others, 2017). In practice the integral is a mean over a few points:
+# Each input gets one term of the sum: that is **Integrated Gradients** (IG; Sundararajan and others, 2017). In practice the integral is a mean over a few points, here the middles of `n_steps` equal parts (the *midpoint rule*):
 
 
 # %% tags=["by-hand"]
@@ -330,7 +313,7 @@ ig_of_trunk = my_integrated_gradients(trunk.model, long_trunk, torch.tensor([0])
 print("Integrated Gradients of the trunk:", [round(v, 4) for v in ig_of_trunk[0].tolist()])
 
 # %% [markdown]
-# On a picture. The baseline is grey (zero in the network's input); four stations on the way are shown with their gradients, the last one is the picture itself.
+# Now on a picture. The baseline is grey (zero in the network's input). The figure shows four stations on the way with their gradients; the last one is the picture itself.
 
 # %%
 stations = (0.05, 0.3, 0.6, 1.0)
@@ -347,61 +330,49 @@ for j, alpha in enumerate(stations):
     axes[0, j].imshow(lab.to_images(on_the_way[j : j + 1])[0])
     axes[0, j].set_title(f"α = {alpha}: score {score_there[j]:.1f}", fontsize=10)
     plots.show_pixels(axes[1, j], gradients_there[j])
-plots.show_pixels(axes[1, 4], ig[0].sum(dim=0), signed=True)
-axes[1, 4].set_title("Integrated Gradients", fontsize=10)
+plots.show_pixels(axes[0, 4], ig[0].sum(dim=0), signed=True)
+axes[0, 4].set_title("IG: for (red), against (blue)", fontsize=10)
+plots.show_pixels(axes[1, 4], ig[0].sum(dim=0).abs())
+axes[1, 4].set_title("IG without the sign", fontsize=10)
 axes[1, 0].set_ylabel("gradient", fontsize=10)
 plots.show(
-    "From grey to the picture in four stations with their gradients, and the sum over the way, Integrated Gradients."
+    "From grey to the picture in four stations with their gradients; at the right the sum over the way, Integrated Gradients, "
+    "with and without its sign: both lie on the fish."
 )
 
 # %% [markdown]
 # ### Axioms, with numbers
 #
-# - **Completeness**: the attributions add up to $S(x) - S(x')$.
+# - **Completeness**: the *attributions*, the numbers that the inputs get, add up to $S(x) - S(x')$.
 # - **Sensitivity**: if picture and baseline differ in one input and in the score, that input gets something. (The gradient failed this above.)
-# - **Implementation invariance**: two networks that compute the same function get the same attributions. (That follows from the formula: it holds nothing but the function and its gradient.)
+# - **Implementation invariance**: two networks that compute the same function get the same attributions. (That follows from the formula, which has only the function and its gradient in it. [08b](08b_gradients_more.ipynb) shows a method that fails.)
 #
-# The *convergence delta* is the gap in completeness: how far the sum of a few steps is from the integral. Four rules choose the points; here is the gap as a share of the whole change, the median of three pictures:
+# A few steps are not the integral. The *convergence delta* is the gap in completeness that they leave. Here it is as a share of the whole change, the median of six pictures:
 
 # %%
-few, few_targets = lab.inputs[:3], lab.targets[:3]
+few, few_targets = lab.inputs[:6], lab.targets[:6]
 with torch.no_grad():
     change = (model(few) - model(0 * few)).gather(1, few_targets[:, None])[:, 0].abs()
-rules = ("riemann_left", "riemann_middle", "riemann_trapezoid", "gausslegendre")
-gaps = {}
-for rule in rules:
-    for steps in (2, 4, 8, 16, 32):
-        _, delta = integrated_gradients(
-            model, few, few_targets, n_steps=steps, method=rule, return_convergence_delta=True
-        )
-        gaps.setdefault(rule, []).append((delta.abs() / change).median().item())
-
-# %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(7.5, 2.8))
-for rule in rules:
-    ax.loglog((2, 4, 8, 16, 32), gaps[rule], "o-", label=rule)
-ax.set(xlabel="steps", ylabel="gap in completeness,\nshare of the change")
-ax.set_xticks((2, 4, 8, 16, 32), ("2", "4", "8", "16", "32"))
-ax.minorticks_off()
-ax.legend(fontsize=9)
-plots.show(
-    "For all four rules the gap shrinks with the number of steps; with 2 steps it is as large as the change itself."
-)
+for n in (2, 4, 8, 16, 32):
+    _, delta = integrated_gradients(
+        model, few, few_targets, n_steps=n, method="riemann_middle", return_convergence_delta=True
+    )
+    print(f"{n:>2} steps: gap {(delta.abs() / change).median():.3f} of the change")
 
 # %% [markdown]
-# With few steps the gap can be as large as the whole change, whatever the rule; with many, all are good enough. **Always look at the delta.** A picture made with too few steps looks just like a good one.
+# With two steps the gap is a large share of the change; with 32 it is small. **Always look at the delta**, because a map made with too few steps looks just like a good one.
 
 # %% [markdown]
 # ## 6 · A tutorial's function
 #
 # ### Exercise: find the bug in Integrated Gradients
 #
-# Many tutorials contain this function. Its pictures look fine. Use completeness to see that something is missing, for example with `lambda x: (x**3).sum(dim=1)` as the model, and repair it.
+# Many tutorials contain this function. Its pictures look fine. Test its completeness, for example with `lambda x: (x**3).sum(dim=1)` as the model, and repair it.
 
 
 # %% exercise="complete_attributions"
 def complete_attributions(model, inputs, baselines, n_steps):
-    """Integrated Gradients of a model with one output, (N, D) for inputs (N, D); points in the middle of each step."""
+    """Integrated Gradients (N, D) with the midpoint rule; the model gives one number for each input (D,)."""
     # BEGIN STUB
     # total = torch.zeros_like(inputs)
     # for k in range(n_steps):
@@ -428,29 +399,29 @@ exercises.complete_attributions.check(complete_attributions)
 # %% [markdown]
 # ## 7 · The proof and the score
 #
-# Against captum, with the same steps. Conventions to know: captum's `Saliency` takes absolute values by default; its `NoiseTunnel` (SmoothGrad) takes an *absolute* standard deviation instead of a noise level; and its
-# `riemann_trapezoid` has weights that do not add up to one.
+# First the functions that you wrote, against those of captum (a library of explanations for PyTorch) and of the course. [08b](08b_gradients_more.ipynb) has more of captum's conventions.
 
-# %% tags=["nbval-check-output"]
-from captum.attr import InputXGradient, IntegratedGradients, Saliency
+# %%
+from captum.attr import IntegratedGradients, Saliency
 
 one, its_class = lab.inputs[:1], lab.targets[:1]
-leaf = one.clone().requires_grad_()
-steps = {"target": its_class, "n_steps": 20, "method": "riemann_middle"}
-by_captum = IntegratedGradients(model).attribute(one, **steps).float()
+captum_saliency = Saliency(model).attribute(one.clone().requires_grad_(), target=its_class)
+smooth = [method(model, one, its_class, 5, 0.1) for method in (my_smooth_grad, smooth_grad)]
+settings = {"target": its_class, "n_steps": 20, "method": "riemann_middle"}
+by_captum = IntegratedGradients(model).attribute(one, **settings).float()
 by_hand = my_integrated_gradients(model, one, its_class, torch.zeros_like(one), 20)
-captum_saliency = Saliency(model).attribute(leaf, target=its_class)
-times_input = InputXGradient(model).attribute(leaf, target=its_class).detach()
+
+# %% tags=["nbval-check-output"]
 judge.agreement_table(
     [
         ("captum Saliency", my_saliency(model, one, its_class), captum_saliency, "absolute values"),
-        ("captum InputXGradient", input_x_gradient(model, one, its_class), times_input, "signed"),
+        ("the course's smooth_grad", *smooth, "the same noise"),
         ("captum IntegratedGradients", by_hand, by_captum, "midpoint rule, 20 steps"),
     ]
 )
 
 # %% [markdown]
-# Now the score. With two objects in a scene, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*, a miss by 5 pixels is forgiven)? Beside the maps of this lesson we score Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network.
+# Now the score. With one object in a scene we take the IoU again. With two objects, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*; a miss by 5 pixels is forgiven)? Beside the maps of this lesson stand Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network: the edges of the picture (a *Sobel* filter), a spot in the centre, and random numbers. SmoothGrad has little noise, as section 4 advises.
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
@@ -460,8 +431,7 @@ def all_maps(x, t):
     """Every map of the lesson, (N, H, W)."""
     return {
         "saliency": saliency(model, x, t).amax(dim=1),
-        "SmoothGrad (0.02)": smooth_grad(model, x, t, 8, 0.02).abs().amax(dim=1),
-        "gradient × input": input_x_gradient(model, x, t).sum(dim=1).abs(),
+        "SmoothGrad (0.02)": smooth_grad(model, x, t, 5, 0.02).abs().amax(dim=1),
         "Integrated Gradients": integrated_gradients(model, x, t, n_steps=8).sum(dim=1).abs(),
         "Grad-CAM": upsample(grad_cam(model, x, t, lab.layer), x.shape[-2:]),
         "edges (Sobel)": judge.baselines.sobel(x),
@@ -480,7 +450,7 @@ print("one object, IoU: saliency minus edges", judge.paired(iou_one["saliency"],
 print(
     "two objects: IG minus edges          ", judge.paired(hits["Integrated Gradients"], hits["edges (Sobel)"])
 )
-print("two objects: IG minus saliency       ", judge.paired(hits["Integrated Gradients"], hits["saliency"]))
+print("two objects: Grad-CAM minus saliency ", judge.paired(hits["Grad-CAM"], hits["saliency"]))
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.3))
@@ -495,17 +465,17 @@ plots.show(
 )
 
 # %% [markdown]
-# With one object, an edge filter that has never seen the network does about as well as several of the methods. **A map that shows the object need not explain the decision.** With two objects the edge filter is right about half of the time: it finds an object, but not the one asked for.
+# With one object, an edge filter that has never seen the network does about as well as saliency and IG. **A map that shows the object need not explain the decision.** With two objects the edge filter is right about half of the time: it finds an object, but not the one asked for.
 
 # %% [markdown]
 # ## 8 · The puzzle again: which map would have told you?
 #
-# For the creatures, we know where the creature is. A network that reads the ground should put more of its map *outside* the creature than the other one does. The ground is most of the picture, so a large share alone says nothing: compare the two networks on the same pictures. And choose the baseline of IG with care: "compared with what?" Black, white, grey, a blurred copy: each is another question.
+# These are the maps that you would have had. We ask IG "compared with what?" four times: with a grey, a black and a white picture as baseline, and with a blurred copy of the picture itself.
 
 
 # %%
-def outside(network):
-    """For each method: share (N,) of the map outside the creature."""
+def maps_of(network):
+    """For each method: the maps (12, H, W) of the first twelve creatures."""
     x, t = network.inputs[:12], network.targets[:12]
     baselines = {"grey": 0 * x, "black": 0 * x - 1, "white": 0 * x + 1, "blurred": judge.blur(x)}
     maps = {"saliency": saliency(network.model, x, t).amax(dim=1)}
@@ -513,117 +483,97 @@ def outside(network):
         attributions = integrated_gradients(network.model, x, t, baselines=baseline, n_steps=6)
         maps[f"IG, {name}"] = attributions.sum(dim=1).abs()
     maps["Grad-CAM"] = upsample(grad_cam(network.model, x, t, network.layer), x.shape[-2:])
-    return {name: judge.energy_in_mask(heat, ~network.masks[:12]) for name, heat in maps.items()}
+    return maps
 
 
-shares = {"first": outside(first), "second": outside(second)}
-for name in shares["first"]:
-    print(
-        f"{name:<12} first minus second network: {judge.paired(shares['first'][name], shares['second'][name])}"
-    )
+found = {"first": maps_of(first), "second": maps_of(second)}
 
 # %% tags=["hide-input"]
-pick = [four[0], four[2]]
-views = {}
-for name, network in (("first", first), ("second", second)):
-    x, t = network.inputs[pick], network.targets[pick]
-    views[f"{name}: saliency"] = saliency(network.model, x, t).amax(dim=1)
-    views[f"{name}: IG, grey"] = integrated_gradients(network.model, x, t, n_steps=32).sum(dim=1).abs()
+shown = ("saliency", "IG, grey")
 plots.show_maps(
-    list(first.images[pick]),
-    views,
-    masks=first.masks[pick],
+    list(first.images[:2]),
+    {f"{network}: {name}": found[network][name][:2] for network in found for name in shown},
+    labels=[first.class_names[int(t)] for t in first.targets[:2]],
+    masks=first.masks[:2],
     title="Would you have seen it?",
     width=9,
     alone=True,
 )
 plots.show(
-    "Two creatures, outlined. The first network's maps are spread over the whole picture, the second's lie on the creature."
+    "Two creatures, outlined. The first network's maps are dots in a regular grid over the whole picture, the second's lie on the creature."
 )
 
 # %% [markdown]
-# - The maps do tell the networks apart. With both side by side you see it; with the first network's map alone you might have called it noise.
+# Now in numbers. A network that reads the ground should put more of its map *outside* the creature than the other one does. The ground is most of the picture, so a large share outside says little. Compare the shares of the two networks, on the same pictures:
+
+# %%
+outside = ~first.masks[:12]
+for name in found["first"]:
+    shares = [judge.energy_in_mask(found[network][name], outside) for network in ("first", "second")]
+    print(f"{name:<12} share outside, first minus second network: {judge.paired(*shares)}")
+
+# %% [markdown]
+# - The maps do tell the networks apart. With both side by side you see it. With the first network's maps alone you might have called them noise.
 # - With the *black* baseline a black ground can get nothing at all, since $x_i - x'_i = 0$ there, and with the white one a white ground cannot. The *blurred* baseline is blind to both: on an even ground the blurred picture equals the picture. These three have the smallest differences.
-# - The comparison needs a second network that is known to be honest. The exchange of the grounds, a change in the world instead of a map, needed none. When you can change the input, do that too.
+# - This comparison needs a second network that is known to read the creature. The exchange of the grounds needed none. When you can change the input, do that too.
 
 # %% [markdown]
 # ## 9 · The real thing
 #
-# EfficientNet-Lite0, trained on ImageNet, on real photographs. First the pictures; then three numbers: how well the maps of score and loss agree here, and whether SmoothGrad or Integrated Gradients find the half that was asked for, of two photographs side by side, better than plain saliency.
+# EfficientNet-Lite0, trained on the million photographs of ImageNet.
+#
+# ### Your turn
+#
+# Change the path (a picture of yours, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's photographs. Each map is of the most probable class.
 
 # %%
-photos = load_lab("photos")
-x, t = photos.inputs[[0, 1]], photos.targets[[0, 1]]
+mine = load_lab("photos", path=None, model="efficientnet_lite0")
+x, answers = mine.inputs[:2], top_answers(mine, mine.images[:2])
+top = torch.tensor([mine.class_names.index(five[0][0]) for five in answers])
 small = {"chunk_size": 2}  # large pictures: few at a time save memory
-real = {
-    "saliency": saliency(photos.model, x, t).amax(dim=1),
-    "SmoothGrad (0.1)": smooth_grad(photos.model, x, t, 8, 0.1, **small).abs().amax(dim=1),
-    "IG, grey": integrated_gradients(photos.model, x, t, n_steps=8, **small).sum(dim=1).abs(),
+my_maps = {
+    "saliency": saliency(mine.model, x, top).amax(dim=1),
+    "SmoothGrad (0.1)": smooth_grad(mine.model, x, top, 8, 0.1, **small).abs().amax(dim=1),
+    "IG, grey": integrated_gradients(mine.model, x, top, n_steps=8, **small).sum(dim=1).abs(),
     "edges (Sobel)": judge.baselines.sobel(x),
 }
-of_score, of_loss = score_and_loss_gradients(photos.model, photos.inputs, photos.targets)
-same = judge.rank_correlation(of_score.abs().amax(dim=1), of_loss.abs().amax(dim=1))
-print("score and loss, rank correlation of the seven photographs:", [round(v, 2) for v in same.tolist()])
+for five in answers:
+    print(", ".join(f"{name} {share:.2f}" for name, share in five))
+
+# %% tags=["hide-input"]
+plots.show_maps(list(mine.images[:2]), my_maps, labels=[five[0][0] for five in answers], alone=True)
+plots.show(
+    "Two photographs with four maps each. Saliency is grainy, SmoothGrad denser, Integrated Gradients follows contours; "
+    "the edge filter draws the picture."
+)
+
+# %% [markdown]
+# ### Which half was asked for?
+#
+# Now two photographs side by side, and a question about each half. What share of the map lies in the half that was asked for? One half of the picture has one half of the area, so a map that knows nothing about the question gets 0.5 on average.
 
 # %%
 two = load_lab("photos", pairs=True)
 x2, t2 = two.inputs[:4].repeat_interleave(2, dim=0), two.targets[:4].flatten()
-halves = two.masks[:4].flatten(0, 1)
+halves, net = two.masks[:4].flatten(0, 1), two.model
 maps = {
-    "saliency": saliency(two.model, x2, t2).amax(dim=1),
-    "SmoothGrad": smooth_grad(two.model, x2, t2, 5, 0.1, chunk_size=4).abs().amax(dim=1),
-    "Integrated Gradients": integrated_gradients(two.model, x2, t2, n_steps=5, chunk_size=4).sum(dim=1).abs(),
-    "Grad-CAM": upsample(grad_cam(two.model, x2, t2, two.layer), x2.shape[-2:]),
+    "saliency": torch.cat([saliency(net, x2[i : i + 2], t2[i : i + 2]) for i in (0, 2, 4, 6)]).amax(dim=1),
+    "SmoothGrad": smooth_grad(net, x2, t2, 5, 0.1, chunk_size=2).abs().amax(dim=1),
+    "IG": integrated_gradients(net, x2, t2, n_steps=5, chunk_size=2).sum(dim=1).abs(),
+    "Grad-CAM": upsample(grad_cam(net, x2, t2, two.layer), x2.shape[-2:]),
 }
 in_half = {name: judge.energy_in_mask(heat, halves) for name, heat in maps.items()}
-print(
-    "share in the half asked for:", {name: round(share.mean().item(), 2) for name, share in in_half.items()}
-)
-for name in list(in_half)[1:]:
+print("share in the half asked for:", {name: round(v.mean().item(), 2) for name, v in in_half.items()})
+for name in ("SmoothGrad", "IG", "Grad-CAM"):
     print(f"{name} minus saliency: {judge.paired(in_half[name], in_half['saliency'])}")
 
-# %% tags=["hide-input"]
-plots.show_maps(
-    list(photos.images[:2]),
-    real,
-    labels=[photos.class_names[int(i)] for i in t],
-    title="EfficientNet-Lite0 (ImageNet) on photographs",
-    alone=True,
-)
-plots.show(
-    "A cat and a cup of coffee. Saliency is grainy, SmoothGrad denser, Integrated Gradients draws contours; the edge filter draws the picture."
-)
-
 # %% [markdown]
-# The three gradient maps look different. By the halves of two photographs, no difference between them can be shown: each puts little more than half of its sum into the half that was asked for, far less than Grad-CAM. A calmer picture and a better explanation are two different things. And the loss is a worse stand-in for the score here than on the drawings.
-#
-# ### Your turn
-#
-# Change the path (a picture of yours, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's photographs.
-
-# %%
-mine = load_lab("photos", path=None, model="efficientnet_lite0")
-answers = top_answers(mine, mine.images[:2])
-top = torch.tensor([mine.class_names.index(five[0][0]) for five in answers])
-x = mine.inputs[:2]
-my_maps = {
-    "saliency": saliency(mine.model, x, top).amax(dim=1),
-    "SmoothGrad": smooth_grad(mine.model, x, top, 10, 0.1, chunk_size=2).abs().amax(dim=1),
-    "IG, blurred": integrated_gradients(mine.model, x, top, baselines=judge.blur(x), n_steps=10, chunk_size=2)
-    .sum(dim=1)
-    .abs(),
-}
-
-# %% tags=["hide-input"]
-for five in answers:
-    print(", ".join(f"{name} {share:.2f}" for name, share in five))
-plots.show_maps(list(mine.images[:2]), my_maps, labels=[five[0][0] for five in answers], width=8, alone=True)
-plots.show("Pictures down the side, three maps of the most probable class of each.")
+# The three gradient maps look different. On these eight questions no difference between them can be shown: each puts little more than half of its sum into the half that was asked for, far less than Grad-CAM. A calmer picture and a better explanation are two different things.
 
 # %% [markdown]
 # ## 10 · Where it breaks: does the map depend on the network?
 #
-# Draw new random weights for the last layer, then for all layers (Adebayo and others, 2018), and compare with the trained network's map.
+# A map that explains what the network has learnt must change when the network forgets it. Draw new random weights for the last layer, then for all layers (Adebayo and others, 2018). Compare with the trained network's map by [rank correlation](glossary.md#rank-correlation): 1 if both put their pixels in the same order, 0 if the orders have nothing in common. The control is the trained map of *another* picture.
 
 # %%
 some, some_targets = lab.inputs[40:50], lab.targets[40:50]
@@ -642,12 +592,12 @@ for name, method in tested.items():
     )
 
 # %% [markdown]
-# The maps change as soon as the last layer is random, and something remains even when all is random. What remains was not learnt. A part of it is there even against *another* picture: it comes from the architecture (strides, the border); the rest comes from the picture.
+# The maps change as soon as the last layer is random, as they should. But something remains even when all layers are random, and that was not learnt. A part of it is there even against another picture: it comes from the network's architecture alone. The rest comes from the picture.
 
 # %% [markdown]
 # ## 11 · Play
 #
-# Noise level, samples, steps and baseline. Tab moves between the controls, the arrow keys change a value. (Below it: a still picture of a careless and of a careful setting.)
+# Noise level, samples, steps and baseline. Tab moves between the controls, the arrow keys change a value. (Below it: a still picture of a careless setting, one sample and two steps.)
 
 
 # %% tags=["hide-input"]
@@ -662,10 +612,10 @@ def panels(scene, noise_level, n_samples, n_steps, baseline):
         model, x, t, baselines=start, n_steps=n_steps, return_convergence_delta=True
     )
     maps = {
-        f"SmoothGrad, {n_samples} samples": smooth_grad(model, x, t, n_samples, noise_level)
+        f"SmoothGrad, samples: {n_samples}": smooth_grad(model, x, t, n_samples, noise_level)
         .abs()
         .amax(dim=1),
-        f"IG, {baseline}, {n_steps} steps": ig.sum(dim=1).abs(),
+        f"IG, {baseline}, steps: {n_steps}": ig.sum(dim=1).abs(),
     }
     maps = {f"{name}: IoU {judge.mask_iou(heat, mask).item():.2f}": heat for name, heat in maps.items()}
     plots.show_maps([lab.images[scene]], maps, masks=mask, width=7.5, alone=True)
@@ -683,8 +633,7 @@ widgets.explore(
 )
 
 # %% tags=["hide-input"]
-for n_samples, n_steps in ((1, 2), (25, 32)):
-    panels(3, 0.05, n_samples, n_steps, "grey")
+panels(3, 0.05, n_samples=1, n_steps=2, baseline="grey")
 
 # %% [markdown]
 # ## 12 · Recap
@@ -694,7 +643,7 @@ for n_samples, n_steps in ((1, 2), (25, 32)):
 # - Integrated Gradients adds the slopes up on the way from a baseline. It is complete; check the delta.
 # - The baseline is part of the question.
 # - Put an edge filter beside your maps, and change the input when you can.
-# - More: [08b](08b_gradients_more.ipynb) has contrasts, expected gradients, gradient × input, a baseline that hides, training mode and constants; [08c](08c_attacked.ipynb) uses the gradient to attack.
+# - More: [08b](08b_gradients_more.ipynb) has contrasts, expected gradients, gradient × input, a baseline that hides, training mode and constants; [08c](08c_attacked.ipynb) uses the gradient to attack, and compares the score with the loss.
 #
 # <details><summary>The paper in ten questions</summary>
 #
