@@ -58,6 +58,26 @@ contrast_gradient = Exercise(
             ),
             "this is the gradient of the loss. It compares with all classes at once; the task asks for one rival.",
         ),
+        "minus the loss": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model, inputs, lambda logits: -F.cross_entropy(logits, target, reduction="sum")
+            ),
+            "this is minus the gradient of the loss. It compares with all classes at once; the task asks for one rival.",
+        ),
+        "sum of the scores": Mistake(
+            lambda model, inputs, target, other: _gradient(
+                model,
+                inputs,
+                lambda logits: (logits.gather(1, target[:, None]) + logits.gather(1, other[:, None])).sum(),
+            ),
+            "you added the two scores: subtract the rival's.",
+        ),
+        "times the picture": Mistake(
+            lambda model, inputs, target, other: (
+                inputs * _gradient(model, inputs, lambda logits: _contrast(logits, target, other))
+            ),
+            "you multiplied the gradient by the picture: the task asks for the gradient alone.",
+        ),
         "probabilities": Mistake(
             lambda model, inputs, target, other: _gradient(
                 model, inputs, lambda logits: _contrast(logits.softmax(dim=1), target, other)
@@ -173,7 +193,7 @@ def _noisy(
 noisy_copies = Exercise(
     name="noisy_copies",
     difficulty=2,
-    minutes=10,
+    minutes=7,
     hints=(
         "A picture with a larger range should get more noise. Which operation does the code use instead?",
         "Multiplying standard normal noise by s gives noise with the standard deviation s, not with the variance s.",
@@ -219,6 +239,20 @@ noisy_copies = Exercise(
             ),
             "you took the standard deviation of the picture: the definition takes its largest minus its smallest value.",
         ),
+        "cut off": Mistake(
+            lambda *case: _noisy(*case).clamp(-1, 1),
+            "you cut the copies off at −1 and 1: the definition adds the noise and does no more.",
+        ),
+        "noise alone": Mistake(
+            lambda inputs, *rest: _noisy(inputs, *rest) - inputs,
+            "this is the noise alone: a noisy copy is the picture plus the noise.",
+        ),
+        "largest value": Mistake(
+            lambda inputs, noise, noise_level: (
+                inputs + noise_level * inputs.amax(dim=(1, 2, 3), keepdim=True) * noise
+            ),
+            "you took the largest value alone: the range is the largest minus the smallest.",
+        ),
         "no range": Mistake(
             lambda inputs, noise, noise_level: inputs + noise_level * noise,
             "the range is missing: the noise level is a share of the picture's range.",
@@ -262,7 +296,7 @@ def _curved_cases() -> list[tuple[nn.Module, torch.Tensor, torch.Tensor, int]]:
 complete_attributions = Exercise(
     name="complete_attributions",
     difficulty=2,
-    minutes=12,
+    minutes=9,
     hints=(
         "Add the attributions up and compare with `model(inputs) - model(baselines)`. How far are you off?",
         "By the chain rule each input's share of the change holds how far that input has moved.",
@@ -302,6 +336,24 @@ complete_attributions = Exercise(
             ),
             "you multiplied by x instead of (x − x′): that is right only for a baseline of zero.",
         ),
+        "times input, left ends": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                inputs * _integrated(model, inputs, baselines, n_steps, 0.0)
+            ),
+            "a factor is there now. Two errors are left: it is x instead of (x − x′), and the points are the left ends of the steps.",
+        ),
+        "no mean": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                n_steps * (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.5)
+            ),
+            "you added the gradients up without dividing by the number of steps: the integral is their mean.",
+        ),
+        "reversed": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (baselines - inputs) * _integrated(model, inputs, baselines, n_steps, 0.5)
+            ),
+            "the sign is reversed: the factor is (x − x′), the picture minus the baseline.",
+        ),
     },
 )
 
@@ -339,6 +391,14 @@ hiding_baseline = Exercise(
                 mask[:, None], inputs, inputs.mean(dim=(2, 3), keepdim=True).expand_as(inputs)
             ),
             "inside the mask it is right. Outside, the task asks for grey (0), not for the mean colour.",
+        ),
+        "black outside": Mistake(
+            lambda inputs, mask: torch.where(mask[:, None], inputs, -torch.ones_like(inputs)),
+            "inside the mask it is right. Outside, the task asks for grey (0), not for black (−1).",
+        ),
+        "black inside": Mistake(
+            lambda inputs, mask: -mask[:, None].float().expand_as(inputs),
+            "your baseline is black inside the mask. There (x − x′) is zero only where the picture is black.",
         ),
         "the picture": Mistake(
             lambda inputs, mask: inputs.clone(),
@@ -433,6 +493,24 @@ expected_gradients = Exercise(
             ),
             "your places run from the picture to the baseline: at alpha = 0 you should be at the baseline.",
         ),
+        "one baseline": Mistake(
+            lambda model, picture, target, baselines, alphas: _expected(
+                model, picture, target, baselines.mean(dim=0).expand_as(baselines), alphas
+            ),
+            "you averaged the baselines into one picture: each draw has its own baseline.",
+        ),
+        "reversed": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                -_expected(model, picture, target, baselines, alphas)
+            ),
+            "the sign is reversed: the way is the picture minus the baseline.",
+        ),
+        "middle": Mistake(
+            lambda model, picture, target, baselines, alphas: _expected(
+                model, picture, target, baselines, torch.full_like(alphas, 0.5)
+            ),
+            "all your places are in the middle of the way: draw number k has its own place `alphas[k]`.",
+        ),
         "sum": Mistake(
             lambda model, picture, target, baselines, alphas: (
                 len(alphas) * _expected(model, picture, target, baselines, alphas)
@@ -526,6 +604,14 @@ fgsm_step = Exercise(
         "lowers the score": Mistake(
             lambda *case: _fgsm(*case, loss=_own_score, direction=-1),
             "you lower the score of the right class, which is an attack, but not this one: the loss also raises the rivals.",
+        ),
+        "largest is one": Mistake(
+            lambda *case: _fgsm(*case, step=lambda g: g / g.abs().max()),
+            "you divided the gradient by its largest value, so only one number moves by ε. FGSM takes the sign of each.",
+        ),
+        "step alone": Mistake(
+            lambda *case: _fgsm(*case, limits=None) - case[1],
+            "this is the step alone: add it to the pictures.",
         ),
         "unit length": Mistake(
             lambda *case: _fgsm(*case, step=lambda g: g / g.flatten(1).norm(dim=1)[:, None, None, None]),

@@ -331,7 +331,7 @@ for j, alpha in enumerate(stations):
     axes[0, j].set_title(f"α = {alpha}: score {score_there[j]:.1f}", fontsize=10)
     plots.show_pixels(axes[1, j], gradients_there[j])
 plots.show_pixels(axes[0, 4], ig[0].sum(dim=0), signed=True)
-axes[0, 4].set_title("IG: for (red), against (blue)", fontsize=10)
+axes[0, 4].set_title("IG: red for, blue against", fontsize=10)
 plots.show_pixels(axes[1, 4], ig[0].sum(dim=0).abs())
 axes[1, 4].set_title("IG without the sign", fontsize=10)
 axes[1, 0].set_ylabel("gradient", fontsize=10)
@@ -541,7 +541,13 @@ for five in answers:
     print(", ".join(f"{name} {share:.2f}" for name, share in five))
 
 # %% tags=["hide-input"]
-plots.show_maps(list(mine.images[:2]), my_maps, labels=[five[0][0] for five in answers], alone=True)
+plots.show_maps(
+    list(mine.images[:2]),
+    my_maps,
+    labels=[five[0][0] for five in answers],
+    title="Three explanations and an edge filter",
+    alone=True,
+)
 plots.show(
     "Two photographs with four maps each. Saliency is grainy, SmoothGrad denser, Integrated Gradients follows contours; "
     "the edge filter draws the picture."
