@@ -9,7 +9,7 @@ ENVIRONMENT := $(PYTHON) scripts/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
-.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench lock environment
+.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench slides site lock environment
 
 help:
 	@echo "make lab        build the environment if needed, then open your copies of the lessons (workbook/)"
@@ -19,6 +19,8 @@ help:
 	@echo "make claims     measure every claim of the lessons on fresh material, into build/claims.md"
 	@echo "make solutions  the same with every exercise solved, in build/solutions"
 	@echo "make bench      our methods' time and memory beside the libraries'"
+	@echo "make slides     a lecture for each lesson, and a plan of its 90 minutes, into build/slides"
+	@echo "make site       the course as a static site, into build/site/html"
 	@echo "make lock       renew requirements.lock (needs uv)"
 
 lab:
@@ -52,9 +54,18 @@ solutions: environment
 bench: environment
 	@for script in tests/benchmarks/bench_*.py; do OMP_NUM_THREADS=1 $(VENV) $$script || exit 1; done
 
+slides:
+	@$(ENVIRONMENT) site
+	$(VENV) -m course_utils.authoring.slides $(LESSON)
+
+site:
+	@$(ENVIRONMENT) site
+	$(VENV) -m course_utils.authoring.site
+
+LOCKED := --universal --generate-hashes --no-header --no-annotate
 lock:
-	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --upgrade \
-		--output-file requirements.lock
+	uv pip compile pyproject.toml $(LOCKED) --upgrade --output-file requirements.lock
+	uv pip compile --group site $(LOCKED) --constraint requirements.lock --output-file requirements-site.lock
 
 environment:
 	@$(ENVIRONMENT)

@@ -2,6 +2,7 @@
 
     python3 scripts/environment.py             build .venv when it is missing or out of date
     python3 scripts/environment.py lab         and open the learner's copies of the lessons in JupyterLab
+    python3 scripts/environment.py site        and what slides and the site are made with
     python3 scripts/environment.py lab here    open them with this Python (conda), and build nothing
 
 Standard library only, and no syntax newer than Python 3.4: an old interpreter must be able to say that it is
@@ -22,7 +23,9 @@ import workbook
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
+SITE_LOCK = os.path.join(ROOT, "requirements-site.lock")
 STAMP = os.path.join(VENV, "course.stamp")
+SITE_STAMP = os.path.join(VENV, "site.stamp")
 NOTEBOOKS = os.path.join(ROOT, "notebooks")
 WORKBOOK = os.path.join(ROOT, "workbook")
 CONTENTS = "/lab/tree/00_contents.ipynb"
@@ -42,11 +45,13 @@ class Problem(Exception):
 
 def main(arguments):
     try:
-        if arguments not in ([], ["lab"], ["lab", "here"]):
-            unknown = [word for word in arguments if word not in ("lab", "here")] or arguments
-            raise Problem("unknown argument %s: leave it out, or say `lab`" % unknown[0])
+        if arguments not in ([], ["lab"], ["lab", "here"], ["site"]):
+            unknown = [word for word in arguments if word not in ("lab", "here", "site")] or arguments
+            raise Problem("unknown argument %s: leave it out, or say `lab` or `site`" % unknown[0])
         python = sys.executable if "here" in arguments else ensure_environment()
-        if arguments:
+        if arguments == ["site"]:
+            ensure_site(python)
+        elif arguments:
             return open_lab(python)
     except Problem as problem:
         print("error: %s" % problem, file=sys.stderr)
@@ -89,6 +94,17 @@ def ensure_environment():
     install_package(python, uv)
     say("done in %d s" % (time.time() - start))
     return python
+
+
+def ensure_site(python):
+    """Add the packages for slides and the site, unless they were added from this lock."""
+    wanted = fingerprint(SITE_LOCK)
+    if read(SITE_STAMP) == wanted:
+        return
+    say("adding what slides and the site are made with: about 100 MB")
+    call(installer(python, shutil.which("uv")) + ["--require-hashes", "-r", SITE_LOCK])
+    with open(SITE_STAMP, "w") as stamp:
+        stamp.write(wanted)
 
 
 def install_package(python, uv):
@@ -184,12 +200,13 @@ def venv_python():
 
 def fingerprints():
     """Of the lock and the folder (scripts in .venv hold its path), and of the package's description."""
-    result = []
-    for name in (LOCK, os.path.join(ROOT, "pyproject.toml")):
-        with open(name, "rb") as file:
-            text = file.read().replace(b"\r\n", b"\n")
-        result.append(hashlib.sha256(ROOT.encode("utf-8") + text).hexdigest())
-    return result
+    return [fingerprint(LOCK), fingerprint(os.path.join(ROOT, "pyproject.toml"))]
+
+
+def fingerprint(path):
+    with open(path, "rb") as file:
+        text = file.read().replace(b"\r\n", b"\n")
+    return hashlib.sha256(ROOT.encode("utf-8") + text).hexdigest()
 
 
 def read(path):

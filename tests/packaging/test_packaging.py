@@ -139,12 +139,14 @@ class TestReadme:
         rules = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
         readme = (root / "README.md").read_text(encoding="utf-8")
         named = set(re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.MULTILINE))
-        assert {"lab", "test", "lessons", "solutions", "bench", "lock", "lint"} <= rules
+        assert {"lab", "test", "lessons", "solutions", "bench", "slides", "site", "lock", "lint"} <= rules
         assert {"lab", "test"} <= named <= rules
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-@pytest.mark.parametrize("target", ["lab", "test", "lessons", "solutions", "bench", "lock", "lint"])
+@pytest.mark.parametrize(
+    "target", ["lab", "test", "lessons", "solutions", "bench", "slides", "site", "lock", "lint"]
+)
 def test_make_knows_its_targets(root, target):
     shown = subprocess.run(
         ["make", "-n", target], cwd=root, capture_output=True, text=True, check=True
