@@ -33,13 +33,12 @@ from transformers import PreTrainedTokenizerBase
 
 from course_utils.labs import text as lab
 from course_utils.labs.files import DATA, write_bytes, write_manifest, write_weights
-from course_utils.labs.masked_word import WEIGHTS, MaskedWordLab, masked_word_lab
+from course_utils.labs.masked_word import MASK_TOKEN, WEIGHTS, MaskedWordLab, masked_word_lab
 from course_utils.training.text import sentences_with_labels
 
-MASK_TOKEN = 103  # [MASK] in BERT's uncased vocabulary; all special tokens come before it
 RANK = 32  # of the differences; of queries' and keys' half of it
 RATE = 1e-3
-N_STEPS = 8_000
+N_STEPS = 5_600
 WARM_UP = 300  # steps
 DECAY_SHARE = 0.3  # of the steps, at the end
 TOKENS_A_BATCH = 1536
@@ -47,7 +46,7 @@ LONGEST = 128  # tokens of a training text
 MASKED_SHARE = 0.15
 RAREST = 3  # a token that is seen less often is never guessed
 NEVER = -1e4  # the decoder's bias for it
-OWN_ROUNDS = 3  # times that the course's own texts are seen while WordNet is seen once
+OWN_ROUNDS = 5  # times that the course's own texts are seen while WordNet is seen once
 CHECKPOINT_SECONDS = 600
 NOTEBOOKS = DATA.parent / "notebooks"
 
@@ -137,7 +136,7 @@ class MaskedWordNetwork(nn.Module):
 
 
 def wordnet_texts(folder: Path, generator: np.random.Generator) -> list[str]:
-    """One text for each synset of WordNet: a sentence made of its definition, then its examples.
+    """The synsets of WordNet as texts: a sentence made of the definition, and the examples.
 
     Raises:
         FileNotFoundError: the folder lacks one of WordNet's files.
@@ -152,16 +151,19 @@ def wordnet_texts(folder: Path, generator: np.random.Generator) -> list[str]:
             )
         for line in path.read_text(encoding="utf-8").splitlines():
             if not line.startswith(" "):  # the licence
-                texts.append(synset_text(line, part, generator))
+                texts += synset_texts(line, part, generator)
     return texts
 
 
-def synset_text(line: str, part: str, generator: np.random.Generator) -> str:
-    """Make a text of a line of WordNet's data files.
+def synset_texts(line: str, part: str, generator: np.random.Generator) -> list[str]:
+    """Make texts of a line of WordNet's data files.
+
+    Half of the time the definition and the examples are one text, else each is one of its own: they share a
+    word, and a model that sees it twice in each text learns to repeat words.
 
     >>> line = '02084071 05 n 01 dog 0 000 | a member of the genus Canis; "the dog barked all night"'
-    >>> synset_text(line, "noun", np.random.default_rng(1))
-    'A dog is a member of the genus Canis. the dog barked all night.'
+    >>> synset_texts(line, "noun", np.random.default_rng(0))
+    ['A dog is a member of the genus Canis.', 'the dog barked all night.']
     """
     fields, _, gloss = line.partition(" | ")
     fields = fields.split()
@@ -182,7 +184,8 @@ def synset_text(line: str, part: str, generator: np.random.Generator) -> str:
         sentence = f"{article}{word} is {definition}"
     else:
         sentence = f"{word} means {definition}"
-    return " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in [sentence, *examples])
+    texts = [text if text.endswith((".", "!", "?")) else f"{text}." for text in [sentence, *examples]]
+    return texts if generator.random() < 0.5 else [" ".join(texts)]
 
 
 def own_texts() -> list[str]:
