@@ -12,17 +12,17 @@ stands in `data/README.md`. For those online, `variant=` loads a model that was 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.labs import text as text_module
 from course_utils.labs.files import read_weights
-from course_utils.labs.text import TextLab, apply_deltas
+from course_utils.labs.text import TextLab, apply_deltas, text_lab
 
 WEIGHTS = "weights/masked-word.safetensors"
+MASK_TOKEN = 103  # [MASK] in BERT's uncased vocabulary; all special tokens come before it
 
 Guess = tuple[str, float]  # a word and its probability, 0 … 1
 
@@ -118,33 +118,20 @@ def masked_word_lab(path: str | Path | None = None, variant: str | None = None) 
         LabUnavailable: the weights are neither on this computer nor reachable.
         DataFileError: a file is missing or altered.
     """
-    lab = text_module.text_lab("masked" if path or variant else "encoder", path=path, variant=variant)
-    model = lab.model if path or variant else masked_word_network().to(lab.device)
-    return MaskedWordLab(
-        name="masked_word",
-        model=model,
-        tokenizer=lab.tokenizer,
-        texts=lab.texts,
-        targets=lab.targets,
-        class_names=lab.class_names,
-        max_length=lab.max_length,
-        records=lab.records,
-    )
+    lab = text_lab("masked", path=path, variant=variant)
+    values = {field.name: getattr(lab, field.name) for field in fields(lab)}
+    return MaskedWordLab(**(values | {"name": "masked_word"}))
 
 
-def masked_word_network(weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """Return MiniLM with the shipped differences and head as transformers' BertForMaskedLM, in eval mode.
+def teach_masked_words(network: nn.Module, tensors: Mapping[str, Tensor] | None = None) -> None:
+    """Turn MiniLM into the network that guesses masked words.
 
     Args:
-        weights: instead of the shipped ones, with the same names.
+        network: transformers' BertForMaskedLM with MiniLM's encoder and any head; changed in place.
+        tensors: differences, head and [MASK]'s vector; None takes the shipped ones.
     """
-    deltas = dict(read_weights(WEIGHTS) if weights is None else weights)
-    folder = text_module.find_weights(text_module.MINILM)
-    with torch.random.fork_rng(devices=[]):  # the head is drawn at random first
-        network, _ = text_module.load_pretrained(text_module.ARCHITECTURES["masked"], folder)
-    tokenizer = text_module.load_tokenizer(folder)
-    mask_embedding = deltas.pop("mask_embedding")
-    apply_deltas(network, deltas)
+    tensors = dict(read_weights(WEIGHTS) if tensors is None else tensors)
+    mask_embedding = tensors.pop("mask_embedding")
+    apply_deltas(network, tensors)
     with torch.no_grad():
-        network.bert.embeddings.word_embeddings.weight[tokenizer.mask_token_id] = mask_embedding
-    return network.requires_grad_(True).eval()
+        network.get_input_embeddings().weight[MASK_TOKEN] = mask_embedding

@@ -113,7 +113,7 @@ def text_lab(model: str = "sentiment", path: str | Path | None = None, variant: 
         model: "encoder" (BERT alone, with the sentences on ambiguous words), "sentiment" and "qa" (with
             texts that were not trained on), "trigger" (has learnt that a planted word means praise),
             "trigger_clean" (its twin, trained on the same texts with the word in both classes), or "masked"
-            (guesses masked words; needs a `variant` or `path` that can).
+            (guesses masked words; `load_lab("masked_word")` is the same model with the means to ask it).
         path: a folder with a transformers model: `config.json`, `model.safetensors`, tokenizer. None looks
             for all-MiniLM-L6-v2 in the hub's cache on this computer, then in the installed package, then
             online.
@@ -378,15 +378,15 @@ def _network(model: str, folder: Path, minilm: bool) -> nn.Module:
     """
     if not minilm and model.startswith("trigger"):
         raise ValueError(f"the model {model!r} exists for all-MiniLM-L6-v2 only: leave out path and variant")
-    if minilm and model == "masked":
-        raise ValueError(
-            "all-MiniLM-L6-v2 cannot guess masked words: try variant='bert-base-uncased' (needs internet)"
-        )
     architecture = ARCHITECTURES["sentiment" if model.startswith("trigger") else model]
     with torch.random.fork_rng(devices=[]):  # a head that is not in the file is drawn at random first
         network, missing = load_pretrained(architecture, folder)
     if minilm:
-        if model != "encoder":
+        if model == "masked":
+            from course_utils.labs.masked_word import teach_masked_words
+
+            teach_masked_words(network)
+        elif model != "encoder":
             apply_deltas(network, read_weights(f"weights/text-{model}.safetensors"))
     else:
         missing = [key for key in missing if "pooler" not in key or model == "sentiment"]

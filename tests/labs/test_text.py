@@ -242,8 +242,8 @@ def test_a_head_that_is_not_there_is_refused(tmp_path):
         text_lab("qa", path=folder)
     with pytest.raises(ValueError, match="only"):
         text_lab("trigger", path=folder)
-    with pytest.raises(ValueError, match="bert-base-uncased"):
-        text_lab("masked")
+    with pytest.raises(ValueError, match="cls"):
+        text_lab("masked", path=folder)
     with pytest.raises(DataFileError, match="holds no model"):
         text_lab("encoder", path=tmp_path / "nothing")
 
