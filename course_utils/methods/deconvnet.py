@@ -11,11 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.methods.arguments import check_inputs, check_range, check_target
+from course_utils.methods.arguments import check_inputs, check_range, check_target, check_whole
 from course_utils.methods.hooks import (
+    check_hooks_run,
     class_scores,
     evaluation,
+    fast_chunk,
+    feature_maps,
     find_layer,
+    gradient_at,
     gradients_on,
     input_gradients,
     layer_outputs,
@@ -24,6 +28,11 @@ from course_utils.methods.hooks import (
 
 _RELUS = (nn.ReLU, nn.ReLU6)
 _PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d)  # do nothing in eval mode
+# how PyTorch calls the backward passes of ReLU and its relatives
+_RECTIFIERS = (
+    *("Relu", "Hardtanh", "LeakyRelu", "PreluKernel", "RreluWithNoise", "Elu", "Hardswish", "Silu", "Gelu"),
+    *("Mish", "Softplus", "Threshold"),
+)
 
 
 def deconvnet(
@@ -50,21 +59,27 @@ def deconvnet(
         `(N, C, H, W)`, signed, in units of the activation.
 
     Raises:
-        ValueError: wrong shape, unknown layer, channel or position out of range, ReLUs that are not modules.
+        ValueError: wrong shape, unknown layer, channel or position out of range, ReLUs that are not modules,
+            relatives of ReLU (leaky, GELU, …), a compiled or traced model.
         TypeError: `inputs` is not a float tensor or `channel` not an integer.
     """
-    inputs = check_inputs(model, inputs).requires_grad_()
-    with (
-        evaluation(model),
-        gradients_on(),
-        _relu_rule(model, _DeconvReLU),  # before the layer's hook: the layer may be a ReLU
-        layer_outputs(model, layer) as outputs,
-    ):
-        model(inputs)
-        activations = only(outputs)
-        _check_relus(activations)
-        start = _single_activation(activations.detach(), channel, position)
-        return torch.autograd.grad(activations, inputs, start)[0]
+    inputs = check_inputs(model, inputs)
+    channels, places = check_target(channel, inputs, "channel"), _places(position, inputs)
+    signals = []
+    for chunk in torch.arange(len(inputs)).split(fast_chunk(inputs)):
+        with (
+            evaluation(model),
+            gradients_on(),
+            _relu_rule(model, _DeconvReLU),  # before the layer's hook: the layer may be a ReLU
+            layer_outputs(model, layer) as outputs,
+        ):
+            pictures = inputs[chunk].clone().requires_grad_()
+            model(pictures.clone())  # a model may write into what it gets
+            activations = only(outputs)
+            _check_relus(activations)
+            start = _single_activation(activations.detach(), pictures, channels[chunk], places[chunk])
+            signals.append(gradient_at(pictures, activations, start))
+    return torch.cat(signals)
 
 
 def guided_backprop(model: nn.Module, inputs: Tensor, target: int | Tensor) -> Tensor:
@@ -81,8 +96,8 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: int | Tensor) -> T
         `(N, C, H, W)`, signed.
 
     Raises:
-        ValueError: wrong shape, target out of range, or ReLUs that are not modules: they would silently give
-            the plain gradient.
+        ValueError: wrong shape, target out of range, or ReLUs that are not modules, and relatives of ReLU
+            (leaky, GELU, …): they would silently give the plain gradient; a compiled or traced model.
         TypeError: `inputs` is not a float tensor or `target` not an integer.
     """
     inputs = check_inputs(model, inputs)
@@ -116,13 +131,14 @@ def deconvnet_explicit(
     Raises:
         ValueError, TypeError: as `deconvnet`; also for a module that this cannot run backwards.
     """
-    signal = check_inputs(model, inputs)
+    signal = inputs = check_inputs(model, inputs)
+    channels, places = check_target(channel, inputs, "channel"), _places(position, inputs)
     undo: list[Callable[[Tensor], Tensor]] = []
     with evaluation(model), torch.no_grad():
         for module in _chain(model, find_layer(model, layer)):
             signal, step_back = _forward_and_undo(module, signal)
             undo.append(step_back)
-        signal = _single_activation(signal, channel, position)
+        signal = _single_activation(signal, inputs, channels, places)
         for step_back in reversed(undo):
             signal = step_back(signal)
     return signal
@@ -157,6 +173,7 @@ class _GuidedReLU(torch.autograd.Function):
 @contextmanager
 def _relu_rule(model: nn.Module, rule: type[torch.autograd.Function]) -> Iterator[None]:
     """Let every ReLU module run backwards by `rule`, in-place ones too."""
+    check_hooks_run(model)
     relus = [module for module in model.modules() if isinstance(module, _RELUS)]
     if not relus:
         raise ValueError(
@@ -179,49 +196,63 @@ def _relu_rule(model: nn.Module, rule: type[torch.autograd.Function]) -> Iterato
 
 
 def _check_relus(output: Tensor) -> None:
-    """Raise if the graph behind `output` still holds a plain ReLU: one that is no module."""
+    """Raise if the graph behind `output` still holds a plain ReLU, one that is no module, or a relative."""
     stack, seen = [output.grad_fn], set()
     while stack:
         node = stack.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if node.name().startswith(("ReluBackward", "HardtanhBackward")):
+        if _is_rectifier(node):
             raise ValueError(
-                "the model also applies ReLU as a function (torch.relu or F.relu), where the rule cannot "
-                "reach: write all its ReLUs as modules (nn.ReLU)"
+                f"the model also applies {node.name().split('Backward')[0]}, a ReLU as a function (torch.relu, "
+                "F.relu, clamp) or a relative of it, where the rule cannot reach: write them all as modules "
+                "(nn.ReLU), or use saliency"
             )
         stack.extend(following for following, _ in node.next_functions)
 
 
-def _single_activation(
-    activations: Tensor, channel: int | Tensor, position: tuple[int, int] | Tensor | None
-) -> Tensor:
-    """Return the layer's output with one activation a picture kept and all others set to zero."""
-    if activations.ndim not in (2, 4):
-        raise ValueError(f"the layer must put out (N, K, h, w) or (N, K), not {tuple(activations.shape)}")
-    if activations.ndim == 2 and position is not None:
+def _is_rectifier(node: torch.autograd.graph.Node) -> bool:
+    name = node.name().split("Backward")[0]
+    if name in ("Clamp", "ClampMin"):
+        return node._saved_min is not None and not torch.as_tensor(node._saved_min).any()
+    if name == "Maximum":
+        return any(not side.any() for side in (node._saved_self, node._saved_other))
+    return name in _RECTIFIERS
+
+
+def _single_activation(activations: Tensor, pictures: Tensor, channels: Tensor, places: Tensor) -> Tensor:
+    """Return the layer's output with one activation a picture kept and all others set to zero.
+
+    `places` is `(N, 2)`, row and column of each picture; −1 stands for the strongest place.
+    """
+    if activations.ndim != 2:
+        feature_maps(activations, pictures)
+    elif (places >= 0).any():
         raise ValueError("the layer has no places, only channels: leave position out")
-    channels = check_target(channel, activations, "channel")
     check_range(channels, activations.shape[1], "channel")
-    pictures = torch.arange(len(activations), device=activations.device)
-    maps = activations.reshape(*activations.shape[:2], -1)[pictures, channels]  # (N, h·w)
-    places = maps.argmax(dim=1) if position is None else _places(position, activations)
-    kept = torch.zeros_like(activations)
-    flat = kept.view(*activations.shape[:2], -1)
-    flat[pictures, channels, places] = maps[pictures, places]
+    height, width = (*activations.shape, 1, 1)[2:4]
+    rows, columns = places.unbind(dim=1)
+    outside = places[(rows >= height) | (columns >= width)]
+    if len(outside):
+        raise ValueError(f"position {outside[0].tolist()} is outside the feature map of {height}×{width}")
+    index = torch.arange(len(activations), device=activations.device)
+    maps = activations.reshape(*activations.shape[:2], -1)[index, channels]  # (N, h·w)
+    cells = torch.where(rows < 0, maps.argmax(dim=1), rows * width + columns)
+    kept = torch.zeros_like(activations, memory_format=torch.contiguous_format)
+    kept.view(*activations.shape[:2], -1)[index, channels, cells] = maps[index, cells]
     return kept
 
 
-def _places(position: tuple[int, int] | Tensor, activations: Tensor) -> Tensor:
-    n, _, height, width = activations.shape
-    position = torch.as_tensor(position, device=activations.device)
-    if position.is_floating_point() or position.shape not in ((2,), (n, 2)):
-        raise ValueError(f"position must be (row, column) or ({n}, 2) whole numbers, not {position.tolist()}")
-    rows, columns = position.expand(n, 2).unbind(dim=1)
-    if (rows < 0).any() or (rows >= height).any() or (columns < 0).any() or (columns >= width).any():
-        raise ValueError(f"position {position.tolist()} is outside the feature map of {height}×{width}")
-    return rows * width + columns
+def _places(position: tuple[int, int] | Tensor | None, inputs: Tensor) -> Tensor:
+    """Return row and column for each picture, `(N, 2)`; −1 where none is asked for."""
+    n = len(inputs)
+    places = torch.tensor([-1, -1]) if position is None else check_whole(position, "position")
+    if places.shape not in ((2,), (n, 2)):
+        raise ValueError(f"position must be (row, column) or ({n}, 2) of them, not {tuple(places.shape)}")
+    if position is not None and (places < 0).any():
+        raise ValueError(f"position {places.tolist()} is outside the feature map: count from 0")
+    return places.to(inputs.device).expand(n, 2)
 
 
 def _chain(model: nn.Module, layer: nn.Module) -> list[nn.Module]:

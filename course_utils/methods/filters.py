@@ -12,19 +12,40 @@ where x counts from the middle of the value range in units of half the range, so
 be and the same weights serve every network.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from course_utils.methods.arguments import check_count, check_inputs, check_range
+from course_utils.methods.arguments import (
+    check_count,
+    check_finite,
+    check_inputs,
+    check_model,
+    check_number,
+    check_range,
+    check_whole,
+    exact_dtype,
+    place_of,
+)
 from course_utils.methods.blurring import gaussian_blur
-from course_utils.methods.hooks import class_scores, evaluation, find_layer, gradients_on, layer_outputs, only
+from course_utils.methods.hooks import (
+    Reshape,
+    check_layer_output,
+    class_scores,
+    counted,
+    evaluation,
+    fast_chunk,
+    feature_maps,
+    find_layer,
+    gradients_on,
+    layer_outputs,
+    only,
+)
 
 # Square root of the covariance of red, green and blue (0 … 1) in six photographs that come with scikit-image
 # and scikit-learn (chelsea, coffee, astronaut, rocket, china, flower), measured by `colour_basis`.
@@ -35,7 +56,14 @@ Number = float | Tensor
 OnStep = Callable[[int, Tensor, Tensor], Any]
 
 
-def filter_activation(model: nn.Module, inputs: Tensor, layer: nn.Module | str, channel: int) -> Tensor:
+def filter_activation(
+    model: nn.Module,
+    inputs: Tensor,
+    layer: nn.Module | str,
+    channel: int,
+    *,
+    reshape: Reshape | None = None,
+) -> Tensor:
     """Return the map of one filter, `(N, h, w)`: how strongly it reacts, and where.
 
     Args:
@@ -43,20 +71,23 @@ def filter_activation(model: nn.Module, inputs: Tensor, layer: nn.Module | str, 
         inputs: pictures `(N, C, H, W)`, float, preprocessed.
         layer: a module of the model with outputs `(N, K, h, w)`, or its dotted name.
         channel: which of the K maps.
+        reshape: for a layer whose output is not `(N, K, h, w)`, such as a transformer's: see `methods.cam`.
 
     Raises:
         ValueError: wrong shape, NaN, unknown layer, or a channel that the layer does not have.
-        TypeError: inputs are not a float tensor.
+        TypeError: inputs are not a float tensor, the channel is no whole number.
     """
     inputs = check_inputs(model, inputs)
+    channel = _one(channel, "channel")
+    found = []
     with evaluation(model), torch.no_grad(), torch.inference_mode(False):
-        with layer_outputs(model, layer) as outputs:
-            model(inputs)
-    maps = only(outputs)
-    if maps.ndim != 4:
-        raise ValueError(f"the layer puts out {tuple(maps.shape)}, not maps (N, K, h, w): choose another")
-    check_range(torch.tensor([channel]), maps.shape[1], "channel")
-    return maps[:, channel].detach().clone()
+        for pictures in inputs.split(fast_chunk(inputs)):
+            with layer_outputs(model, layer) as outputs:
+                model(pictures.clone())  # a model may write into what it gets
+            maps = feature_maps(only(outputs), pictures, reshape)
+            check_range(torch.tensor([channel]), maps.shape[1], "channel")
+            found.append(maps[:, channel].detach().clone())
+    return torch.cat(found)
 
 
 def activation_maximization(
@@ -88,19 +119,29 @@ def activation_maximization(
     Raises:
         ValueError: unknown layer, channel or position, or an option that makes no sense.
     """
+    check_model(model)
     module = find_layer(model, layer)
     channels = _indices(channel, "channel", n_pictures)
+    check_number(diversity, "diversity")
+    position = None if position is None else check_whole(position, "position").tolist()
+    checked = False
 
     def score(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal checked
+        if not checked:
+            _check_used_once(model, module, pictures)
+            checked = True
         outputs = _output_of(model, module, pictures)
-        if outputs.ndim not in (2, 4):
-            raise ValueError(f"the layer puts out {tuple(outputs.shape)}, not (N, K, h, w) or (N, K)")
+        if outputs.ndim != 2:
+            feature_maps(outputs, pictures)
         check_range(channels, outputs.shape[1], "channel")
         maps = outputs[torch.arange(len(outputs)), channels.to(outputs.device)]
         if position is not None:
-            row, column = position
+            row, column = position if np.shape(position) == (2,) else (-1, -1)
             if maps.ndim != 3 or not (0 <= row < maps.shape[1] and 0 <= column < maps.shape[2]):
-                raise ValueError(f"position {position} is outside the map of {tuple(maps.shape[1:])}")
+                raise ValueError(
+                    f"position {position} is no (row, column) in the map of {tuple(maps.shape[1:])}"
+                )
             values = maps[:, row, column]
         else:
             values = maps.flatten(1).mean(dim=1)
@@ -127,7 +168,7 @@ def class_maximization(
         model: classifier with the scores `(N, n_classes)`.
         target: class index, or several: each gets pictures of its own, all made in one batch.
         objective: "logit" is the paper's; "log_probability" also pushes the other classes down, and is
-            satisfied once the model is sure.
+            satisfied once the model is sure. With one score it is the log of its sigmoid.
         n_pictures: how many for each class, from different starts. They come one after the other.
         **options: of the ascent, see `ascend`.
 
@@ -137,6 +178,7 @@ def class_maximization(
     Raises:
         ValueError: target out of range, or an option that makes no sense.
     """
+    check_model(model)
     if objective not in ("logit", "log_probability"):
         raise ValueError(f'objective must be "logit" or "log_probability", not {objective!r}')
     targets = _indices(target, "target", n_pictures)
@@ -145,7 +187,7 @@ def class_maximization(
         scores = class_scores(model, pictures)
         check_range(targets, scores.shape[1])
         if objective == "log_probability":
-            scores = scores.log_softmax(dim=1)
+            scores = F.logsigmoid(scores) if scores.shape[1] == 1 else scores.log_softmax(dim=1)
         return scores.gather(1, targets.to(scores.device)[:, None])[:, 0], 0.0
 
     return ascend(model, score, len(targets), **options)
@@ -180,7 +222,8 @@ def ascend(
     """Climb from noise with Adam to n pictures of a high score, and return them, `(n, C, H, W)`.
 
     Args:
-        model: put in eval mode for the time of the ascent; its device and dtype are used.
+        model: put in eval mode for the time of the ascent; its device and dtype are used. (In half precision
+            the model runs so, but what is climbed and Adam's squares are float32: they would vanish.)
         score: pictures `(n, C, H, W)` → (one score each `(n,)`, one penalty in all).
         n: how many pictures. Each is climbed for itself: a batch gives what single runs would.
         shape: (C, H, W) of a picture. With a generator, the generator decides.
@@ -211,12 +254,15 @@ def ascend(
         ValueError: unknown parametrization, a weight below zero, options that exclude each other, or a score
             that does not depend on the picture.
     """
-    _check_options(parametrization, generator, blur, n_steps, locals())
-    device, dtype = _place_of(model)
+    check_model(model)
+    _check_options(parametrization, generator, blur, locals())
+    n_steps, shape = check_count(n_steps, "n_steps"), _picture_shape(shape)
+    device, given = place_of(model) or (torch.device("cpu"), torch.get_default_dtype())
+    dtype = exact_dtype(given)
     random = torch.Generator().manual_seed(seed)
 
     with evaluation(model), gradients_on():
-        low, high = (torch.as_tensor(v, device=device, dtype=dtype).clone() for v in value_range)
+        low, high = (v.to(device, dtype) for v in _limits(value_range, shape))
         if generator is not None:
             variable = _start_codes(generator, latent, n, start, random).to(device, dtype)
             picture_of = generator
@@ -230,11 +276,12 @@ def ascend(
         variable.requires_grad_()
         step_of = _adam(learning_rate)
         ink = generator is not None or shape[0] == 1
-        for step in _counted(n_steps + 1, progress):
+        for step in counted(range(n_steps + 1), n_steps + 1, "ascent", progress):
             pictures = picture_of(variable)
-            scores, penalty = score(_moved(pictures, jitter, scale, rotate, random))
+            scores, penalty = score(_moved(pictures, jitter, scale, rotate, random).to(given))
+            check_finite(scores, "the ascent's scores", ": take a smaller learning_rate, or check the model")
             if on_step is not None:
-                on_step(step, pictures.detach().clone(), scores.detach().clone())
+                on_step(step, pictures.detach().to(given, copy=True), scores.detach().clone())
             if step == n_steps:
                 break
             share = (pictures - low) / (high - low)  # 0 … 1
@@ -256,7 +303,7 @@ def ascend(
                     if blur and step % 4 == 3:
                         variable.copy_(gaussian_blur(variable, blur, padding="reflect"))
                     variable.clamp_(-1, 1)
-        return picture_of(variable).detach()
+        return picture_of(variable).detach().to(given)
 
 
 def total_variation_of(pictures: Tensor) -> Tensor:
@@ -305,13 +352,6 @@ def _adam(rate: float) -> Callable[[Tensor], Tensor]:
         return rate * mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
 
     return subtrahend
-
-
-def _counted(n: int, progress: bool) -> Iterator[int]:
-    """Count to n, with a bar on the standard output that vanishes at the end if `progress`."""
-    yield from tqdm(
-        range(n), desc="ascent", unit="step", disable=not progress, leave=False, ncols=72, file=sys.stdout
-    )
 
 
 # ---- the three parametrisations
@@ -365,14 +405,13 @@ def _start_codes(
     generator: Callable, latent: int | None, n: int, start: Tensor | None, random: torch.Generator
 ) -> Tensor:
     if start is not None:
-        if start.ndim != 2 or len(start) != n:
-            raise ValueError(f"start must hold {n} codes (n, latent), not {tuple(start.shape)}")
-        return start.detach().clone()
+        length = start.shape[-1] if isinstance(start, Tensor) and start.ndim else 0
+        return _like(start, (n, length), "start (codes)").detach().clone()
     owner = getattr(generator, "__self__", generator)  # `vae.decode` belongs to `vae`
-    latent = latent or getattr(owner, "latent", None)
-    if not isinstance(latent, int):
+    latent = getattr(owner, "latent", None) if latent is None else latent
+    if latent is None:
         raise ValueError("how long is a code? Pass latent=, or give the generator an attribute `latent`")
-    return torch.randn(n, latent, generator=random)
+    return torch.randn(n, check_count(latent, "latent"), generator=random)
 
 
 # ---- what happens to a picture
@@ -425,7 +464,18 @@ def _output_of(model: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
             model(pictures)
         except _Reached:
             return outputs[0]
-    raise ValueError("the layer did not run in a forward pass: choose a layer that the model uses")
+    raise ValueError("the layer did not run in one forward pass: choose a layer that the model uses")
+
+
+def _check_used_once(model: nn.Module, layer: nn.Module, pictures: Tensor) -> None:
+    """Raise if the layer runs several times in a forward pass: the ascent would see its first run only."""
+    with torch.no_grad(), layer_outputs(model, layer) as outputs:
+        try:
+            model(pictures[:1].detach().clone())
+        except RuntimeError:  # what lies behind the layer need not take pictures of this size
+            if not outputs:
+                raise
+    only(outputs)
 
 
 @contextmanager
@@ -433,8 +483,7 @@ def _stop_after(layer: nn.Module) -> Iterator[list[Tensor]]:
     outputs: list[Tensor] = []
 
     def keep(module: nn.Module, arguments: tuple, output: Tensor) -> None:
-        if not isinstance(output, Tensor):
-            raise TypeError(f"the layer must put out one tensor, not a {type(output).__name__}")
+        check_layer_output(output)
         outputs.append(output)
         raise _Reached
 
@@ -449,17 +498,17 @@ def _stop_after(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def _check_options(
-    parametrization: str, generator: Callable | None, blur: float, n_steps: int, options: dict[str, Any]
+    parametrization: str, generator: Callable | None, blur: float, options: dict[str, Any]
 ) -> None:
     if parametrization not in ("pixel", "fourier"):
         raise ValueError(f'parametrization must be "pixel" or "fourier", not {parametrization!r}')
     names = ("l2", "l1", "total_variation", "blur", "jitter", "scale", "rotate", "code_l2", "learning_rate")
     for name in names:
-        if not options[name] >= 0:
-            raise ValueError(f"{name} must be a number ≥ 0, not {options[name]!r}")
-    if options["scale"] >= 1:
-        raise ValueError(f"scale is a share of the size, below 1, not {options['scale']}")
-    check_count(n_steps, "n_steps")
+        check_number(options[name], name, below=1.0 if name == "scale" else float("inf"))
+    if generator is not None and not callable(generator):
+        raise TypeError(
+            f"generator must be a function from codes to pictures, not a {type(generator).__name__}"
+        )
     if generator is not None and parametrization != "pixel":
         raise ValueError("a generator makes the pictures: leave parametrization out")
     if blur and (generator is not None or parametrization == "fourier"):
@@ -471,23 +520,42 @@ def _check_options(
 def _indices(values: int | Sequence[int] | Tensor, name: str, repeats: int) -> Tensor:
     """Return the indices, each `repeats` times in a row."""
     repeats = check_count(repeats, "n_pictures")
+    if isinstance(values, (list, tuple)) and not values:
+        raise ValueError(f"{name} must be a whole number or several of them, not {values!r}")
     with torch.inference_mode(False):
-        indices = torch.as_tensor(values).detach().cpu().reshape(-1).clone()
-        if indices.numel() == 0 or indices.is_floating_point() or indices.dtype == torch.bool:
-            raise ValueError(f"{name} must be a whole number or several of them, not {values!r}")
-        return indices.long().repeat_interleave(repeats)
+        return check_whole(values, name).cpu().reshape(-1).repeat_interleave(repeats)
+
+
+def _one(value: int, name: str) -> int:
+    whole = check_whole(value, name)
+    if whole.numel() != 1:
+        raise ValueError(f"{name} must be one whole number, not {value!r}")
+    return int(whole)
+
+
+def _picture_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    if not isinstance(shape, Sequence) or len(shape) != 3:
+        raise ValueError(f"shape must be (C, H, W) of one picture, not {shape!r}")
+    return tuple(check_count(side, "each side of shape") for side in shape)
+
+
+def _limits(value_range: tuple[Number, Number], shape: tuple[int, int, int]) -> list[Tensor]:
+    """Return the lowest and the highest value, as numbers or by channel."""
+    try:
+        low, high = (torch.as_tensor(v).detach().clone() for v in value_range)
+        good = bool((low.expand(shape) < high.expand(shape)).all()) and bool((high - low).isfinite().all())
+    except (TypeError, ValueError, RuntimeError):
+        good = False
+    if not good:
+        raise ValueError(
+            f"value_range must be (lowest, highest), two numbers or tensors (C, 1, 1), not {value_range!r}"
+        )
+    return [low, high]
 
 
 def _like(start: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    if not isinstance(start, Tensor) or not start.is_floating_point():
+        raise TypeError(f"{name} must be a float tensor, not {getattr(start, 'dtype', type(start).__name__)}")
     if tuple(start.shape) != tuple(shape):
         raise ValueError(f"{name} must have the shape {tuple(shape)}, not {tuple(start.shape)}")
-    return start
-
-
-def _place_of(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, not a {type(model).__name__}")
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.is_floating_point():
-            return tensor.device, tensor.dtype
-    return torch.device("cpu"), torch.get_default_dtype()
+    return check_finite(start, name, ": start from finite values")

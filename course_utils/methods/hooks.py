@@ -4,13 +4,18 @@ A method must leave the model as it found it. So hooks and the eval mode live in
 tidy up after an exception too, and gradients come from `torch.autograd.grad`, which never writes to `.grad`.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from course_utils.methods.arguments import check_inputs, check_range, check_target
+from course_utils.batches import pictures_at_once
+from course_utils.methods.arguments import check_count, check_finite, check_inputs, check_range, check_target
+
+Reshape = Callable[[Tensor], Tensor]
 
 
 @contextmanager
@@ -44,10 +49,7 @@ def layer_outputs(model: nn.Module, layer: nn.Module | str, *, leaf: bool = Fals
     outputs: list[Tensor] = []
 
     def keep(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise TypeError(
-                f"the layer must put out one tensor, not a {type(output).__name__}: choose another"
-            )
+        check_layer_output(output)
         if leaf:
             torch.set_grad_enabled(True)
             output = output.detach().requires_grad_()
@@ -61,25 +63,48 @@ def layer_outputs(model: nn.Module, layer: nn.Module | str, *, leaf: bool = Fals
         handle.remove()
 
 
+def check_layer_output(output: object) -> None:
+    """Raise unless a layer put out one floating-point tensor."""
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
+        raise TypeError(f"the layer must put out one float tensor, not {kind}: choose a layer inside it")
+
+
 def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """Return the module of `model` that `layer` is, or that it names (`"features.3"`)."""
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))
     if isinstance(layer, str):
         if layer not in modules:
             names = ", ".join(repr(name) for name in list(modules)[1:9])
             raise ValueError(
                 f"the model has no layer {layer!r}; dict(model.named_modules()) lists them: {names}, …"
             )
-        return modules[layer]
+        layer = modules[layer]
     if not isinstance(layer, nn.Module):
         raise TypeError(
             f"layer must be a module of the model or its dotted name, not a {type(layer).__name__}"
         )
+    check_hooks_run(model, layer)
     if not any(module is layer for module in modules.values()):
         raise ValueError(
             f"this {type(layer).__name__} is not part of the model: take the layer from the same model"
         )
     return layer
+
+
+def check_hooks_run(model: nn.Module, layer: nn.Module | None = None) -> None:
+    """Raise if `layer` (None: any module) lies in a traced, scripted or compiled one, which ignores hooks."""
+    for module in model.modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            kind, remedy = "traced or scripted (torch.jit)", "take the module that it was made from"
+        elif hasattr(module, "_orig_mod"):
+            kind, remedy = "compiled (torch.compile)", "take the original module, compiled._orig_mod"
+        elif getattr(module, "_compiled_call_impl", None) is not None:
+            kind, remedy = "compiled (module.compile())", "take a copy made before"
+        else:
+            continue
+        if layer is None or any(part is layer for part in module.modules()):
+            raise ValueError(f"the model is {kind}, where hooks at a layer do not run: {remedy}")
 
 
 def only(outputs: list[Tensor]) -> Tensor:
@@ -92,15 +117,63 @@ def only(outputs: list[Tensor]) -> Tensor:
     return outputs[0]
 
 
+def feature_maps(outputs: Tensor, pictures: Tensor, reshape: Reshape | None = None) -> Tensor:
+    """Return a layer's output for `pictures` as feature maps `(N, K, h, w)`, or say why it is none.
+
+    Args:
+        outputs: what the layer put out.
+        pictures: `(N, C, H, W)`, what went into the model.
+        reshape: brings another order into `(N, K, h, w)`, by moving values only.
+    """
+    if reshape is not None:
+        if not callable(reshape):
+            raise TypeError(f"reshape must be a function of the layer's output, not {type(reshape).__name__}")
+        outputs = reshape(outputs)
+    found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    if reshape is not None and (not isinstance(outputs, Tensor) or outputs.ndim != 4):
+        raise ValueError(f"reshape must return feature maps (N, K, h, w), not {found}")
+    if outputs.ndim == 3:
+        raise ValueError(
+            f"the layer puts out {found}, tokens and no feature maps (N, K, h, w): choose a convolutional "
+            "layer, or say how they lie where a method takes reshape=, for instance "
+            "lambda t: t[:, 1:].transpose(1, 2).unflatten(2, (14, 14))"
+        )
+    if outputs.ndim != 4 or outputs.numel() == 0:
+        raise ValueError(
+            f"the layer puts out the shape {found}, but feature maps (N, K, h, w) are needed: choose a "
+            "convolutional layer before the pooling and flattening"
+        )
+    if len(outputs) != len(pictures):
+        raise ValueError(f"the layer gives {len(outputs)} maps for {len(pictures)} pictures: choose another")
+    if reshape is None and _channels_last(outputs.shape, pictures.shape):
+        raise ValueError(
+            f"the layer puts out {found}, which looks like channels last (N, h, w, K): choose another, or "
+            "where a method takes it pass reshape=lambda maps: maps.permute(0, 3, 1, 2), or "
+            "reshape=lambda maps: maps if it is (N, K, h, w)"
+        )
+    return outputs
+
+
+def _channels_last(output: torch.Size, pictures: torch.Size) -> bool:
+    """Whether the two middle sides of `output`, and not the last two, have the picture's proportions."""
+    height, width = pictures[2:]
+
+    def like_the_picture(h: int, w: int) -> bool:
+        return h <= height and w <= width and abs(h * width / height - w) <= 2
+
+    return like_the_picture(*output[1:3]) and not like_the_picture(*output[2:])
+
+
 def class_scores(model: nn.Module, inputs: Tensor) -> Tensor:
     """Run the model and return its scores (logits) `(N, n_classes)`."""
-    scores = model(inputs)
+    scores = model(inputs.clone())  # a model may write into what it gets
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
         found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-        raise ValueError(f"the model must return scores of the shape (N, n_classes), not {found}")
-    if not scores.isfinite().all():
-        raise ValueError("the model returned NaN or infinite scores: check its weights and the inputs' range")
-    return scores
+        raise ValueError(
+            f"the model must return scores of the shape (N, n_classes), not {found}: wrap it in a module "
+            "whose forward returns them alone, such as output.logits, output[0] or output[:, None]"
+        )
+    return check_finite(scores, "the model's scores", ": check its weights and the inputs' range")
 
 
 def target_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -110,14 +183,17 @@ def target_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     return scores.gather(1, targets[:, None])[:, 0]
 
 
-def fast_chunk(inputs: Tensor) -> int:
-    """Return how many pictures to run at a time.
+def fast_chunk(inputs: Tensor, chunk_size: int | None = None) -> int:
+    """Return how many pictures (or vectors) to run at a time: `chunk_size`, or with None what is fast.
 
-    A CPU is fastest while the feature maps of all of them stay small: near 100 000 pixels. A GPU wants more.
+    One picture's size decides, so that a large photograph goes alone and memory stays bounded.
     """
-    if inputs.device.type != "cpu":
-        return 64
-    return min(max(2**17 // inputs.shape[2:].numel(), 8), 32)
+    if chunk_size is not None:
+        return check_count(chunk_size, "chunk_size")
+    if inputs.ndim == 2:
+        return 1024
+    pixels = inputs.shape[2:].numel()
+    return pictures_at_once(pixels) if inputs.device.type == "cpu" else max(min(2**24 // pixels, 64), 1)
 
 
 def fast_layout(model: nn.Module, inputs: Tensor) -> torch.memory_format:
@@ -130,11 +206,18 @@ def fast_layout(model: nn.Module, inputs: Tensor) -> torch.memory_format:
     if inputs.device.type == "cpu":
         try:
             with torch.no_grad():
-                model(inputs[:1].contiguous(memory_format=torch.channels_last))
+                model(inputs[:1].clone(memory_format=torch.channels_last))
             return torch.channels_last
         except RuntimeError:  # if the model itself is broken, the next forward pass says so
             pass
     return torch.contiguous_format
+
+
+def counted(steps: Iterable, total: int, name: str, progress: bool) -> Iterator:
+    """Go through the steps, with a bar on the standard output that vanishes at the end if `progress`."""
+    yield from tqdm(
+        steps, name, total, unit="step", disable=not progress, leave=False, ncols=72, file=sys.stdout
+    )
 
 
 def activations_and_gradients(
@@ -143,37 +226,62 @@ def activations_and_gradients(
     """Return the layer's output and the gradient of the target's score at it, both `(N, K, h, w)`."""
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    with evaluation(model), gradients_on(), layer_outputs(model, layer, leaf=True) as outputs:
-        with torch.no_grad():  # nothing before the layer needs to be recorded
-            scores = target_scores(model, inputs, targets)
-        activations = only(outputs)
-        gradients = None
-        if scores.requires_grad:
-            (gradients,) = torch.autograd.grad(scores.sum(), activations, allow_unused=True)
-        if gradients is None:
-            raise ValueError(
-                "the scores do not depend on this layer: choose a layer on the way to the scores"
-            )
-    return activations.detach(), gradients
+    chunk_size = fast_chunk(inputs)
+    chunks = [
+        _activations_and_gradients(model, pictures, chunk, layer)
+        for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
+    ]
+    activations, gradients = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+    return activations, gradients
+
+
+def _activations_and_gradients(
+    model: nn.Module, inputs: Tensor, targets: Tensor, layer: nn.Module | str
+) -> tuple[Tensor, Tensor]:
+    # Nothing before the layer needs to be recorded. But if the model leaves a no_grad() of its own behind the
+    # layer, it turns recording off again: then a second pass records all.
+    for record in (False, True):
+        with evaluation(model), gradients_on(), layer_outputs(model, layer, leaf=True) as outputs:
+            with torch.set_grad_enabled(record):
+                scores = target_scores(model, inputs, targets.clone())
+            activations = only(outputs)
+            if scores.requires_grad:
+                (gradients,) = torch.autograd.grad(scores.sum(), activations, allow_unused=True)
+                if gradients is not None:
+                    return activations.detach(), gradients
+    raise ValueError(
+        "the scores do not depend on this layer: choose a layer on the way to the scores, and a model that "
+        "does not use no_grad() or detach() behind it"
+    )
 
 
 def input_gradients(
     model: nn.Module, inputs: Tensor, targets: Tensor, chunk_size: int | None = None
 ) -> Tensor:
-    """Return the gradient of each picture's target score at its pixels, `(N, C, H, W)`.
+    """Return the gradient of each picture's target score at its pixels, shaped like `inputs`.
 
     `inputs` and `targets` are checked already and the model is in eval mode. `chunk_size` pictures go through
     the model at a time, which bounds the memory.
     """
     gradients = []
-    chunk_size = chunk_size or fast_chunk(inputs)
+    chunk_size = fast_chunk(inputs, chunk_size)
     for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True):
         with gradients_on():
             pictures = pictures.detach().clone().requires_grad_()
             scores = target_scores(model, pictures, chunk.clone())  # a copy also works in inference mode
-            if not scores.requires_grad:
-                raise ValueError(
-                    "the scores do not depend on the inputs through anything that has a gradient"
-                )
-            gradients.append(torch.autograd.grad(scores.sum(), pictures)[0])
+            gradients.append(gradient_at(pictures, scores))
     return torch.cat(gradients)
+
+
+def gradient_at(inputs: Tensor, scores: Tensor, signal: Tensor | None = None) -> Tensor:
+    """Return the gradient of the scores' sum (or of scores · signal) at the inputs, or raise if none is."""
+    gradient = None
+    if scores.requires_grad:
+        signal = torch.ones_like(scores) if signal is None else signal
+        (gradient,) = torch.autograd.grad(scores, inputs, signal, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "no gradient reaches the inputs: the model computes a part under no_grad(), with detach(), or "
+            "rounded or quantised; take that part out, or use a method without gradients (occlusion, LIME)"
+        )
+    return gradient

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_count, check_finite, check_inputs, check_target
-from course_utils.methods.hooks import evaluation, fast_chunk, fast_layout, target_scores
+from course_utils.methods.arguments import check_inputs, check_like, check_pair, check_target, exact_dtype
+from course_utils.methods.hooks import counted, evaluation, fast_chunk, fast_layout, target_scores
 
 
 def occlusion(
@@ -16,6 +16,7 @@ def occlusion(
     baseline: float | Tensor = 0.0,
     *,
     chunk_size: int | None = None,
+    progress: bool = False,
 ) -> Tensor:
     """Mean fall of the class score over all windows that cover a pixel (Zeiler and Fergus 2014, section 4.2).
 
@@ -30,6 +31,7 @@ def occlusion(
         stride: steps of the window, at most the window's side.
         baseline: what the window shows: a number, or a tensor that can be broadcast to `inputs`.
         chunk_size: covered pictures in one forward pass; None chooses.
+        progress: show a progress bar.
 
     Returns:
         `(N, H, W)`, signed: score of the picture − score of the covered one. Negative where covering helps.
@@ -41,29 +43,34 @@ def occlusion(
     """
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    windows, strides = _pair(window, "window"), _pair(stride, "stride")
+    windows, strides = check_pair(window, "window"), check_pair(stride, "stride")
     rows, columns = (
         _intervals(length, size, step)
         for length, size, step in zip(inputs.shape[2:], windows, strides, strict=True)
     )
     rows, columns = rows.to(inputs.device), columns.to(inputs.device)  # (n_rows, H) and (n_columns, W), bool
-    cover = _cover(baseline, inputs)
+    cover = check_like(baseline, inputs, "baseline")
     n, n_rows, n_columns = len(inputs), len(rows), len(columns)
-    chunk_size = chunk_size or fast_chunk(inputs)
+    chunk_size = fast_chunk(inputs, chunk_size)
 
     scores = []
     with evaluation(model), torch.inference_mode():
-        inputs = inputs.contiguous(memory_format=fast_layout(model, inputs))
-        full = target_scores(model, inputs, targets)
-        for index in torch.arange(n * n_rows * n_columns, device=inputs.device).split(chunk_size):
+        layout = fast_layout(model, inputs)
+        inputs, cover = inputs.contiguous(memory_format=layout), cover.contiguous(memory_format=layout)
+        full = [
+            target_scores(model, pictures, chunk)
+            for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
+        ]
+        chunks = torch.arange(n * n_rows * n_columns, device=inputs.device).split(chunk_size)
+        for index in counted(chunks, len(chunks), "occlusion", progress):
             picture, place = index // (n_rows * n_columns), index % (n_rows * n_columns)
             row, column = rows[place // n_columns], columns[place % n_columns]
             covered = row[:, None, :, None] & column[:, None, None, :]
-            shown = cover[picture] if len(cover) > 1 else cover
-            pictures = torch.where(covered, shown, inputs[picture])
+            pictures = torch.where(covered, cover[picture], inputs[picture])
             scores.append(target_scores(model, pictures, targets[picture]))
-    falls = full.clone()[:, None, None] - torch.cat(scores).view(n, n_rows, n_columns)
-    rows, columns = rows.to(falls.dtype), columns.to(falls.dtype)
+    exact = exact_dtype(inputs.dtype)
+    falls = torch.cat(full).to(exact)[:, None, None] - torch.cat(scores).to(exact).view(n, n_rows, n_columns)
+    rows, columns = rows.to(exact), columns.to(exact)
     total = torch.einsum("nyx,yh,xw->nhw", falls, rows, columns)
     return total / torch.outer(rows.sum(dim=0), columns.sum(dim=0))
 
@@ -71,7 +78,9 @@ def occlusion(
 def _intervals(length: int, size: int, step: int) -> Tensor:
     """Return which of `length` pixels each window position covers, `(n_positions, length)`."""
     if size > length:
-        raise ValueError(f"a window of {size} pixels does not fit into a picture of {length}")
+        raise ValueError(
+            f"a window of {size} pixels does not fit into a picture of {length}: take a smaller one"
+        )
     if step > size and size < length:
         raise ValueError(
             f"a stride of {step} leaves gaps between windows of {size} pixels: use at most {size}"
@@ -79,23 +88,3 @@ def _intervals(length: int, size: int, step: int) -> Tensor:
     starts = torch.arange(-((size - length) // step) + 1)[:, None] * step  # rounded up
     pixels = torch.arange(length)
     return (pixels >= starts) & (pixels < starts + size)
-
-
-def _pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
-    pair = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2:
-        raise ValueError(f"{name} must be a whole number ≥ 1, or two of them (height, width), not {value!r}")
-    return tuple(check_count(v, name) for v in pair)
-
-
-def _cover(baseline: float | Tensor, inputs: Tensor) -> Tensor:
-    """Return what windows show, with four dimensions, each as long as that of `inputs` or 1."""
-    baseline = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device).detach()
-    check_finite(baseline, "baseline", ": give a number, or a picture")
-    try:
-        baseline.expand_as(inputs)
-    except RuntimeError as error:
-        raise ValueError(
-            f"baseline {tuple(baseline.shape)} does not fit inputs {tuple(inputs.shape)}"
-        ) from error
-    return baseline.reshape([1] * (4 - baseline.ndim) + list(baseline.shape))

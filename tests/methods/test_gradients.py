@@ -263,7 +263,7 @@ def test_input_x_gradient_and_integrated_gradients_are_exact_on_a_linear_model()
         ({"n_steps": 0}, "n_steps"),
         ({"n_steps": 1, "method": "riemann_trapezoid"}, "n_steps must be a whole number ≥ 2"),
         ({"n_steps": 2.5}, "n_steps"),
-        ({"baselines": torch.zeros(2, 3, 5, 5)}, "do not fit"),
+        ({"baselines": torch.zeros(2, 3, 5, 5)}, "must fit inputs"),
         ({"baselines": float("nan")}, "baselines contain NaN"),
     ],
 )
