@@ -53,7 +53,7 @@ def one_value_a_pixel(attributions):
 # %% [markdown]
 # ## 1 · Why this rather than that?
 #
-# In the core each question was about one class. Often the real question has a rival: why a cat *rather than* a dog? Let $S_c$ be the score of class $c$ (its [logit](glossary.md#logit)) and $S_d$ that of the rival. Explain the difference $S_c - S_d$. A gradient of a difference is the difference of the gradients, so one backward pass is enough. This is not the gradient of the loss: the loss has all classes as rivals at once.
+# In the core each question was about one class. Often the real question has a rival: why a cat *rather than* a dog? Let $S_c$ be the score of class $c$ (its [logit](glossary.md#logit)) and $S_d$ that of the rival. Explain the difference $S_c - S_d$. A gradient of a difference is the difference of the gradients, so one backward pass is enough. This is not the gradient of the loss: the loss has all classes as rivals at once ([08c](08c_attacked.ipynb)).
 #
 # ### Exercise: a contrast
 #

@@ -15,13 +15,14 @@
 #
 # **The question.** The gradient says which pixels raise a score. What if somebody uses it to make the network wrong, and what does an explanation show then?
 #
-# This companion of [08 · Saliency, SmoothGrad, Integrated Gradients](08_saliency_smoothgrad_ig.ipynb) adds the simplest attack that uses the gradient, the control that such an experiment needs, and a look at the maps after the attack.
+# This companion of [08 · Saliency, SmoothGrad, Integrated Gradients](08_saliency_smoothgrad_ig.ipynb) adds the simplest attack that uses the gradient, the control that such an experiment needs, a look at the maps after the attack, and the comparison of two explanations: with the score and with the loss.
 #
 # **After this lesson you can**
 # - attack a network with one step along the sign of a gradient, and repair a faulty attack;
 # - tell the effect of the attack from the effect of any change of that size;
 # - say why a network can be right for the right reason and still be easy to fool;
-# - name what a map can and cannot tell you about an attacked picture.
+# - name what a map can and cannot tell you about an attacked picture;
+# - say what the gradient of the loss asks, and when its map differs from that of the score.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [08 · Saliency, SmoothGrad, Integrated Gradients](08_saliency_smoothgrad_ig.ipynb), sections 1 and 2.
 
@@ -62,7 +63,7 @@ def is_right(model, inputs, targets):
 #
 # Here $J$ is the *loss*: the cross-entropy, minus the logarithm of the probability of the right class $y$. Its gradient $\nabla_x J$ has one number for each number of the picture, and only the sign is used, so that each pixel moves by the full $\varepsilon$. At the end the numbers are cut off at black and white, because the result has to be a picture.
 #
-# (The core warned: for an *explanation*, take the gradient of the score and not of the loss. Here the loss is right. The attack does not care why the answer is given; any other answer will do.)
+# For an *explanation* the core took the gradient of the score, not of the loss; section 5 compares the two. For an attack the loss is right: any other answer will do.
 #
 # ### Exercise: find the bug in an attack
 #
@@ -194,12 +195,12 @@ print("honest minus shortcut:", judge.paired(right["honest"], right["shortcut"])
 exercises.harder_to_fool.check(prediction, right)
 
 # %% [markdown]
-# **Right for the right reason and hard to fool are two different virtues.** An explanation that looks right does not tell you how easily the network is fooled. Test the one and the other.
+# **Right for the right reason and hard to fool are two different virtues.** An explanation that looks right does not tell you how easily the network is fooled. Test both.
 
 # %% [markdown]
 # ## 4 · What the map shows after an attack
 #
-# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? One could hope that such a map gives the attack away, for example by pointing at nothing.
+# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? You could hope that such a map shows the attack, for example because it points at nothing.
 
 
 # %%
@@ -228,16 +229,19 @@ maps = {
     "random": three_maps(shaken, true),
     "wrong answer": three_maps(hurt, wrong),
 }
-area = masks.float().mean(dim=(1, 2))
+same, shares = {}, {}
 for name in maps["clean"]:
-    same = {k: judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "random")}
-    energy, before = (judge.energy_in_mask(maps[k][name], masks) for k in ("wrong answer", "clean"))
-    print(
-        f"{name}: rank correlation with the clean map, attacked {same['attacked'].mean():.2f}, "
-        f"random signs {same['random'].mean():.2f}"
-    )
-    print(f"   wrong answer's map, share on the object minus area: {judge.paired(energy, area)}")
-    print(f"   the same minus the clean map's share: {judge.paired(energy, before)}")
+    same[name] = [judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "random")]
+    shares[name] = [judge.energy_in_mask(maps[k][name], masks) for k in ("wrong answer", "clean")]
+
+# %% tags=["hide-input"]
+print("rank correlation with the map of the clean picture, for the true class:")
+for name, (by_attack, by_chance) in same.items():
+    print(f"   {name:<21} attacked {by_attack.mean():.2f}, random signs {by_chance.mean():.2f}")
+print("share on the object, map of the wrong answer:")
+for name, (after_it, before_it) in shares.items():
+    print(f"   {name:<21} minus the area       {judge.paired(after_it, masks.float().mean(dim=(1, 2)))}")
+    print(f"   {'':<21} minus the clean map  {judge.paired(after_it, before_it)}")
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 6, ratio=1.05)
@@ -257,12 +261,43 @@ plots.show(
 )
 
 # %% [markdown]
-# The maps of the true class change more under the attack than under random signs of the same size: a map can be pushed, too. On average the map of the wrong answer has less on the object than the clean map had, but still more than the object's share of the area. Single maps go either way, as in the figure: one stays on the object and looks like any other map, one moves off it. So a map shows where the evidence for a class was found, not whether the answer is right, and one map alone is no test for an attack.
+# The maps of the true class change more under the attack than under random signs of the same size: an attack moves the map, too. On average the map of the wrong answer has less on the object than the clean map had, but still more than the object's share of the area. Single maps go either way, as in the figure: one stays on the object and looks like any other map, one moves off it. So a map shows where the evidence for a class was found, not whether the answer is right, and one map alone is no test for an attack.
 
 # %% [markdown]
-# ## 5 · An attack that pushes the wrong way
+# ## 5 · Explain with the score, or with the loss?
 #
-# The function of the exercise reported a network that "cannot be fooled". Libraries can do the same. The `FGSM` of captum has a default loss: minus the logarithm of the *output*. That is right for a network that ends in probabilities (*softmax*). Many networks return scores, called [logits](glossary.md#logit), as ours does, or logarithms of probabilities (*log-softmax*). Nothing complains. First the agreement, with a proper loss:
+# The attack used the gradient of the loss. Much published code *explains* with it, too. Let $p_j$ be the softmax probability of class $j$ and $S_j$ its score. For the class $c$ the loss is $-\log p_c$, and its gradient is
+#
+# $$\nabla (-\log p_c) = -\Big(\nabla S_c - \sum_j p_j \nabla S_j\Big) :$$
+#
+# the gradient of the score, minus a mean of all classes' gradients, weighted with their probabilities. When the network is sure of $c$, then $p_c$ is nearly 1, and the two terms nearly cancel. How much is left, and does the map stay the same? We ask for the predicted class, and for the class in the second place.
+
+
+# %%
+def score_and_loss(network, inputs, classes):
+    """Gradients (N, C, H, W) of the class's score and of the cross-entropy for the same class."""
+    leaf = inputs.clone().requires_grad_()
+    logits = network(leaf)
+    (of_score,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), leaf, retain_graph=True)
+    (of_loss,) = torch.autograd.grad(F.cross_entropy(logits, classes, reduction="sum"), leaf)
+    return of_score, of_loss
+
+
+with torch.no_grad():
+    places = lab.model(x).topk(2, dim=1).indices.T
+for name, classes in zip(("predicted class", "second class"), places, strict=True):
+    of_score, of_loss = score_and_loss(lab.model, x, classes)
+    size = (of_loss.flatten(1).norm(dim=1) / of_score.flatten(1).norm(dim=1)).median()
+    same = judge.rank_correlation(of_score.abs().amax(dim=1), of_loss.abs().amax(dim=1)).median()
+    print(f"{name:<16} length of the loss's gradient: {size:.2f} of the score's; rank correlation {same:.2f}")
+
+# %% [markdown]
+# For the predicted class the gradient of the loss has nearly gone, and what is left has nearly the same *map*. A picture that is divided by its own largest value hides the difference. For the second class the maps agree less, since the loss mixes in the class that the network prefers. The score answers "why this class?", the loss "why this class rather than the others?". Ask the score, unless you mean the other question. (Section 7 asks a network for photographs.)
+
+# %% [markdown]
+# ## 6 · An attack that pushes the wrong way
+#
+# The function of the exercise reported a network that "cannot be fooled". Libraries can do the same. The `FGSM` of captum has a default loss: minus the logarithm of the *output*. That is right for a network that ends in probabilities (*softmax*). Many networks return scores, called [logits](glossary.md#logit), as ours does, or logarithms of probabilities (*log-softmax*). With these the function gives no error and no warning. First the agreement, with a proper loss:
 
 # %% tags=["nbval-check-output"]
 from captum.robust import FGSM
@@ -299,7 +334,7 @@ print(f"{'with cross-entropy':<22}{is_right(lab.model, by_hand, its_class).mean(
 # A network that seems to resist may only have been attacked badly. Whenever a result pleases you, ask whether the test was able to fail.
 
 # %% [markdown]
-# ## 6 · The real thing
+# ## 7 · The real thing
 #
 # EfficientNet-Lite0 of ImageNet and the course's photographs. The attack is **one** grey level, and the result is saved as an ordinary picture of whole levels. The right class for the attack is what the network says before it. The control comes with three draws for each size.
 
@@ -350,15 +385,29 @@ plots.show(
 )
 
 # %% [markdown]
-# One grey level, along the gradient, changes most of the seven answers. Random signs of that size change none. Look at the probabilities as well: where the network was unsure before, an answer that changes means little, and some new answers are neighbours of the old ones. Seven photographs are not a statistic; the curve of section 2 is. But it is the same effect, on a network trained on real photographs.
+# One grey level, along the gradient, changes most of the seven answers. Random signs of that size change none. Look at the probabilities as well: where the network was unsure before, an answer that changes means little, and some new answers are neighbours of the old ones. Seven photographs are few; section 2 has sixty scenes. But it is the same effect, on a network trained on real photographs.
+#
+# And the maps of score and loss (section 5), for the class that the network predicts?
+
+# %%
+agree = []
+for part in zip(photos.inputs.split(2), answers.split(2), strict=True):
+    of_score, of_loss = (g.abs().amax(dim=1) for g in score_and_loss(photos.model, *part))
+    agree += judge.rank_correlation(of_score, of_loss).tolist()
+for probability, value in sorted(zip(said.max(axis=1), agree, strict=True)):
+    print(f"probability {probability:.2f}: rank correlation of score and loss {value:.2f}")
 
 # %% [markdown]
-# ## 7 · Recap
+# Here the two maps agree less than on the drawn scenes. So do not trust that the loss gives the same map: take the score.
+
+# %% [markdown]
+# ## 8 · Recap
 #
 # - The same gradient that explains can attack: one step along its sign is enough.
 # - The control is a random change of the same size. Without it you do not know whether the direction mattered.
 # - A network that reads the right thing can be easier to fool than one that reads a shortcut.
 # - An attack moves the map too, and the map of a wrong answer can look like any other map.
+# - The gradient of the loss fades when the network is sure, and it asks another question than that of the score.
 # - A test that finds nothing may be a test that could not find anything: check the sign, the loss and the cut-off.
 #
 # Stronger attacks take several small steps, or attack the explanation itself while the answer stays.

@@ -2,32 +2,11 @@
 
 import torch
 from replication import claim
-from torch.nn import functional as F
 
 from course_utils import judge
 from course_utils.labs import load_lab
 from course_utils.methods.cam import grad_cam, upsample
 from course_utils.methods.gradients import integrated_gradients, saliency, smooth_grad
-
-
-@claim(
-    "§2",
-    "For the predicted class the maps of score and loss are nearly the same, for the second class they are not.",
-    shown="rank correlation 0.98 and 0.78",
-    holds=lambda v: v["predicted"].min() > 0.9 and (v["second"] < v["predicted"] - 0.05).all(),
-)
-def test_score_and_loss(seed):
-    lab = load_lab("scenes", seed=seed, n=40)
-    with torch.no_grad():
-        two = lab.model(lab.inputs).topk(2, dim=1).indices
-    result = {}
-    for name, classes in (("predicted", two[:, 0]), ("second", two[:, 1])):
-        leaf = lab.inputs.clone().requires_grad_()
-        logits = lab.model(leaf)
-        (score,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), leaf, retain_graph=True)
-        (loss,) = torch.autograd.grad(F.cross_entropy(logits, classes, reduction="sum"), leaf)
-        result[name] = judge.rank_correlation(score.abs().amax(dim=1), loss.abs().amax(dim=1)).median().item()
-    return result
 
 
 @claim(
