@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import maximum_flow
 from torch import Tensor, nn
 
 from course_utils.methods.hooks import evaluation, gradients_on
+from course_utils.methods.lime import check_class
 
 _FLOW_UNITS = 10**9  # SciPy's flows are 32-bit integers: one unit of flow in this many parts
 
@@ -135,8 +136,7 @@ def gradient_weighted_attention(
         scores = getattr(outputs, "logits", None)
         if scores is None or scores.ndim != 2:
             raise ValueError("the model returns no class scores: load one that classifies texts")
-        if not 0 <= target < scores.shape[1]:
-            raise ValueError(f"target {target} is out of range: the model has 0 … {scores.shape[1] - 1}")
+        target = check_class(target, scores.shape[1])
         attentions = _attentions(outputs)
         gradients = torch.autograd.grad(scores[0, target], attentions)
     return torch.stack([(a * g)[0].detach() for a, g in zip(attentions, gradients, strict=True)])
@@ -390,12 +390,18 @@ def check_tokens(model: nn.Module, tokens: Mapping[str, Tensor] | Tensor) -> dic
         }
 
 
+HALVES = (
+    "model: it has an encoder and a decoder (BART, T5 and the like), each with states and attentions of its "
+    "own: pass one half, model.get_encoder() for the text that is read"
+)
 _NO_ATTENTIONS = (
     'the model returns no attentions: load it with from_pretrained(…, attn_implementation="eager")'
 )
 
 
 def _attentions(outputs: object) -> tuple[Tensor, ...]:
+    if getattr(outputs, "encoder_last_hidden_state", None) is not None:
+        raise ValueError(HALVES)
     attentions = getattr(outputs, "attentions", None)
     if not attentions or any(attention is None for attention in attentions):
         raise ValueError(_NO_ATTENTIONS)
@@ -407,6 +413,12 @@ def _self_attentions(model: nn.Module) -> list[nn.Module]:
     found = [m for m in model.modules() if all(hasattr(m, name) for name in ("query", "key", "value"))]
     if not found or not all(hasattr(m, "num_attention_heads") for m in found):
         raise ValueError("the model is not BERT-like: its layers have no query, key and value matrices")
+    n_layers = getattr(getattr(model, "config", None), "num_hidden_layers", len(found))
+    if len(found) < n_layers:
+        raise ValueError(
+            f"model: its {n_layers} layers share {len(found)} set of weights (as in ALBERT), so one layer "
+            "cannot be changed alone: take a model with weights of its own in each layer, such as BERT"
+        )
     return found
 
 

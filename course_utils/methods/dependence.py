@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from course_utils.methods.arguments import check_count
+
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
@@ -101,8 +103,7 @@ def permutation_importance(
     for column in (column for group in groups for column in group):
         _check_column(column, table)
     if orders is None:
-        if n_repeats < 1:
-            raise ValueError(f"n_repeats is {n_repeats}: at least one shuffle is needed")
+        check_count(n_repeats, "n_repeats")
         rng = np.random.default_rng(seed)
         orders = np.array([rng.permutation(n) for _ in range(n_repeats)])
     orders = np.asarray(orders)
@@ -120,12 +121,17 @@ def permutation_importance(
 
 
 def _rows(table: np.ndarray) -> np.ndarray:
-    table = np.asarray(table, float)
+    try:
+        table = np.asarray(table, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError("the table must hold numbers: encode the categories of a column of words") from error
     if table.ndim != 2 or len(table) == 0:
         raise ValueError(f"a table has the shape (n, d) with at least one row, this one has {table.shape}")
     return table
 
 
 def _check_column(column: int, table: np.ndarray) -> None:
+    if isinstance(column, bool) or not hasattr(column, "__index__"):
+        raise TypeError(f"column must be an index, not {column!r}: take names.index(name)")
     if not 0 <= column < table.shape[1]:
         raise ValueError(f"there is no column {column}: the table has the columns 0 to {table.shape[1] - 1}")

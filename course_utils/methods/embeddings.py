@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.attention import check_tokens
+from course_utils.methods.arguments import check_finite
+from course_utils.methods.attention import HALVES, check_tokens
 from course_utils.methods.hooks import evaluation
 
 
@@ -53,7 +54,13 @@ def hidden_states(model: nn.Module, tokens: Mapping[str, Tensor] | Tensor) -> Te
         TypeError: `tokens` is neither a mapping of tensors nor a tensor of ids.
     """
     with evaluation(model), torch.no_grad():
-        states = model(**check_tokens(model, tokens), output_hidden_states=True).hidden_states
+        outputs = model(**check_tokens(model, tokens), output_hidden_states=True)
+    states = getattr(outputs, "hidden_states", None)
+    if states is None:
+        halves = getattr(outputs, "encoder_last_hidden_state", None) is not None
+        raise ValueError(
+            HALVES if halves else "model: it returns no hidden states: load it with transformers"
+        )
     return torch.stack([state[0] for state in states])
 
 
@@ -287,9 +294,7 @@ def _states(states: Tensor) -> Tensor:
         states = states.float()
     if states.ndim < 2 or states.numel() == 0:
         raise ValueError(f"states must have the shape (N, D), not {tuple(states.shape)}")
-    if not states.isfinite().all():
-        raise ValueError("states contain NaN or infinite values")
-    return states
+    return check_finite(states, "states", ": leave those tokens out")
 
 
 def _directions(centred: Tensor, n_components: int) -> Tensor:

@@ -11,11 +11,14 @@ The model is a black box: `predict` takes raw inputs (pictures, strings, table r
 coefficients.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
+from unicodedata import category
+from unicodedata import name as character_name
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -24,6 +27,7 @@ from course_utils.methods.arguments import check_count
 
 Predict = Callable[..., np.ndarray]
 Seed = int | np.random.RandomState | None
+JOINERS = "\u200c\u200d"  # stand inside words and between the parts of an emoji
 SELECTIONS = ("auto", "forward", "highest_weights", "lasso_path")
 
 
@@ -133,8 +137,9 @@ def hidden_image(
     """
     image, labels, n_segments = _picture(image, segments)
     if hidden is not None:
+        values = _hidden_values(hidden, image.dtype)
         try:
-            return np.broadcast_to(np.asarray(hidden), image.shape).astype(image.dtype)
+            return np.broadcast_to(values, image.shape).astype(image.dtype)
         except ValueError:
             raise ValueError(
                 f"hidden has the shape {np.shape(hidden)}: give a number, a colour or a picture"
@@ -144,6 +149,24 @@ def hidden_image(
         np.bincount(labels.ravel(), image[..., c].ravel(), n_segments) / sizes for c in range(image.shape[2])
     ]
     return np.stack(means, axis=1)[labels].astype(image.dtype)
+
+
+def _hidden_values(hidden: np.ndarray | Sequence[float] | float, dtype: np.dtype) -> np.ndarray:
+    """The values as an array, if pictures of this dtype can show them."""
+    values = np.asarray(hidden)
+    if values.dtype.kind not in "uif" or not np.isfinite(values).all():
+        raise ValueError(
+            f"hidden must be finite numbers, not {hidden!r}: a grey value, a colour or a picture"
+        )
+    if dtype.kind in "ui" and values.size:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        share = values.max() <= 1 and (values % 1 != 0).any()  # meant for pictures in 0 … 1
+        if values.min() < low or values.max() > high or share:
+            raise ValueError(
+                f"hidden is {values.min():g} … {values.max():g}, but the picture is {dtype}: give values of "
+                f"its own scale, {low} … {high}"
+            )
+    return values
 
 
 def hide_segments(
@@ -227,6 +250,8 @@ def lime_text(
     """
     if hidden is None:
         hidden = "" if bag_of_words else "UNKWORDZ"
+    if not isinstance(text, str):
+        raise TypeError(f"text must be one string, not a {type(text).__name__}")
     words, _, _ = split_words(text, bag_of_words)
     if not words:
         raise ValueError("the text holds no word: nothing to explain")
@@ -235,7 +260,15 @@ def lime_text(
     _positive(batch_size=batch_size)
     texts = hide_words(text, masks, bag_of_words=bag_of_words, hidden=hidden)
     batches = (texts[i : i + batch_size] for i in range(0, len(texts), batch_size))
-    outputs = _collect(predict, batches, target, len(masks), progress)
+    try:
+        outputs = _collect(predict, batches, target, len(masks), progress)
+    except ValueError as error:
+        if "tokens" in str(error) and hidden:
+            raise ValueError(
+                f"{error}. Each hidden word became {hidden!r}, which the model may cut into several tokens: "
+                'try hidden="[MASK]" or hidden=""'
+            ) from error
+        raise
     weights = exponential_kernel(100 * cosine_distances(masks), kernel_width)
     return fit_surrogate(masks, outputs, weights, k, selection=selection, ridge=ridge, names=words)
 
@@ -253,21 +286,42 @@ def sample_word_masks(n_samples: int, n_words: int, random_state: Seed = 0) -> n
 def split_words(text: str, bag_of_words: bool = True) -> tuple[tuple[str, ...], list[str], np.ndarray]:
     """Cut a text into words and what is between them.
 
+    A word is letters and digits in a row; each Chinese character and each emoji is one too.
+
     Returns:
         The words; all pieces (joined they are the text); for each piece the index of its word, or −1.
     """
-    pieces = [piece for piece in re.split(r"(\W+)", text) if piece]
-    words: list[str] = []
-    owners = np.full(len(pieces), -1)
-    for i, piece in enumerate(pieces):
-        if re.match(r"\W", piece):
+    pieces, words, owners = [], [], []
+    for number, piece in enumerate(re.split(_word_pattern(text), text)):
+        if not piece:
             continue
-        if not bag_of_words or piece not in words:
+        pieces.append(piece)
+        if number % 2 == 0:  # what lies between two words
+            owners.append(-1)
+        elif not bag_of_words or piece not in words:
             words.append(piece)
-            owners[i] = len(words) - 1
+            owners.append(len(words) - 1)
         else:
-            owners[i] = words.index(piece)
-    return tuple(words), pieces, owners
+            owners.append(words.index(piece))
+    return tuple(words), pieces, np.array(owners, int)
+
+
+def _word_pattern(text: str) -> str:
+    """A regular expression for the words of this text, in brackets.
+
+    Letters, digits and underscores in a row, as in the `lime` package. But marks (accents, Indic vowel signs)
+    belong to their letter, and each Chinese character and each picture sign (emoji) is a word, as in BERT.
+    """
+    found = set(text)
+    marks = [c for c in found if category(c)[0] == "M" or c in JOINERS or "\U0001f3fb" <= c <= "\U0001f3ff"]
+    alone = [c for c in found if c not in marks and (category(c) == "So" or _is_ideograph(c))]
+    mark = f"[{re.escape(''.join(sorted(marks)))}]" if marks else "(?!)"
+    single = f"[{re.escape(''.join(sorted(alone)))}]" if alone else "(?!)"
+    return rf"({single}(?:{mark}|(?<=\u200d){single})*|(?!{single})\w(?:(?!{single})\w|{mark})*)"
+
+
+def _is_ideograph(character: str) -> bool:
+    return character_name(character, "").startswith("CJK ")
 
 
 def hide_words(text: str, masks: np.ndarray, *, bag_of_words: bool = True, hidden: str = "") -> list[str]:
@@ -292,7 +346,7 @@ def lime_tabular(
     k: int | None = 10,
     selection: str = "auto",
     discretize: bool = True,
-    categorical: Sequence[int] = (),
+    categorical: Sequence[int | str] | np.ndarray = (),
     around_row: bool = False,
     names: Sequence[str] | None = None,
     kernel_width: float | None = None,
@@ -310,7 +364,8 @@ def lime_tabular(
         target: Index of the class; None for regression.
         discretize: Describe each column by the quarter of the table that its value falls into; a coefficient
             then says what being in the row's own quarter adds. Else coefficients are per standard deviation.
-        categorical: Columns that hold categories (numbers); described by "same as in the row".
+        categorical: Columns that hold categories (numbers): their indices, their `names`, or a mask (d,) of
+            booleans; described by "same as in the row".
         around_row: Only for `discretize=False`: sample around the row, not around the table's mean.
         names: Column names; they become "floor ≤ 2.00" and the like where columns are discretised.
         kernel_width: σ of exp(−D²/2σ²), where D is Euclidean; None is 0.75 √d.
@@ -341,7 +396,7 @@ def tabular_neighbourhood(
     n_samples: int = 5000,
     *,
     discretize: bool = True,
-    categorical: Sequence[int] = (),
+    categorical: Sequence[int | str] | np.ndarray = (),
     around_row: bool = False,
     names: Sequence[str] | None = None,
     random_state: Seed = 0,
@@ -354,14 +409,15 @@ def tabular_neighbourhood(
     names = [f"column {j}" for j in range(n_columns)] if names is None else list(names)
     if len(names) != n_columns:
         raise ValueError(f"{len(names)} names for {n_columns} columns")
-    numeric = [j for j in range(n_columns) if j not in set(categorical)]
+    categories = _chosen_columns(categorical, names)
+    numeric = [j for j in range(n_columns) if j not in categories]
 
     if discretize:
         rows = np.empty((n_samples, n_columns))
-        categories, own = table.copy(), row.copy()
+        codes, own = table.copy(), row.copy()
         quarters = {j: np.unique(np.percentile(table[:, j], [25, 50, 75])) for j in numeric}
         for j, cuts in quarters.items():
-            categories[:, j], own[j] = np.searchsorted(cuts, table[:, j]), np.searchsorted(cuts, row[j])
+            codes[:, j], own[j] = np.searchsorted(cuts, table[:, j]), np.searchsorted(cuts, row[j])
             names[j] = _quarter_name(names[j], cuts, int(own[j]))
         masks = np.empty((n_samples, n_columns), np.uint8)
         columns = range(n_columns)
@@ -371,18 +427,39 @@ def tabular_neighbourhood(
         centre = row if around_row else table.mean(axis=0)
         rows = random.normal(0, 1, (n_samples, n_columns)) * spread + centre
         rows[0] = row
-        categories, own = table, row
+        codes, own = table, row
         masks = (rows - table.mean(axis=0)) / spread
         columns = [j for j in range(n_columns) if j not in numeric]
 
     for j in columns:
-        values, counts = np.unique(categories[:, j], return_counts=True)
+        values, counts = np.unique(codes[:, j], return_counts=True)
         rows[:, j] = random.choice(values, size=n_samples, p=counts / counts.sum())
         masks[:, j] = rows[:, j] == own[j]
     for j in numeric if discretize else ():
         rows[1:, j] = _values_in_quarters(rows[1:, j].astype(int), quarters[j], table[:, j], random)
     rows[0], masks[0, columns] = row, 1
     return masks, rows, tuple(names)
+
+
+def _chosen_columns(categorical: Sequence[int | str] | np.ndarray, names: Sequence[str]) -> set[int]:
+    """Indices of the columns that are given by index, name or mask."""
+    chosen = [categorical] if isinstance(categorical, str) else list(categorical)
+    if chosen and all(isinstance(column, bool | np.bool_) for column in chosen):
+        if len(chosen) != len(names):
+            raise ValueError(f"categorical is a mask of {len(chosen)} for {len(names)} columns: one each")
+        return set(np.flatnonzero(chosen).tolist())
+    found = set()
+    for column in chosen:
+        if isinstance(column, str) and column in names:
+            found.add(list(names).index(column))
+        elif isinstance(column, int | np.integer) and -len(names) <= column < len(names):
+            found.add(int(column) % len(names))
+        else:
+            raise ValueError(
+                f"categorical: there is no column {column!r}; give indices up to {len(names) - 1}, a mask, "
+                f"or names: {', '.join(map(str, names))}"
+            )
+    return found
 
 
 def _values_in_quarters(
@@ -428,7 +505,7 @@ def exponential_kernel(distances: np.ndarray, width: float) -> np.ndarray:
     This is the kernel of the `lime` package, which writes √exp(−D²/σ²), and of captum. The paper (section
     3.3) has exp(−D²/σ²): the same kernel, its σ is √2 times this one.
     """
-    if width <= 0:
+    if not width > 0:
         raise ValueError(f"the kernel width must be positive, not {width}")
     return np.exp(-(np.asarray(distances, float) ** 2) / (2 * width**2))
 
@@ -460,6 +537,8 @@ def fit_surrogate(
         raise ValueError(f"masks {x.shape}, outputs {y.shape}, weights {w.shape} must be (n, d), (n,), (n,)")
     if not (np.isfinite(y).all() and np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
         raise ValueError("outputs and weights must be finite and the weights not all zero: widen the kernel?")
+    if len(x) < 2:
+        raise ValueError("one sample says nothing about the columns: n_samples must be 2 or more")
     if selection not in SELECTIONS:
         raise ValueError(f"selection must be one of {', '.join(SELECTIONS)}, not {selection!r}")
     k = x.shape[1] if k is None else min(k, x.shape[1])
@@ -471,6 +550,8 @@ def fit_surrogate(
     x_mean, y_mean = np.average(x, axis=0, weights=w), np.average(y, weights=w)
     root = np.sqrt(w)[:, None]
     xs, ys = (x - x_mean) * root, (y - y_mean) * root[:, 0]
+    if np.sum(ys**2) <= 1e-24 * np.sum(w * y**2):  # the outputs are all alike up to rounding
+        ys = np.zeros_like(ys)
     if k == x.shape[1] and selection != "lasso_path":
         chosen = np.arange(k)
     elif selection == "forward":
@@ -506,6 +587,9 @@ def unseen_r2(explanation: Explanation) -> float:
     with all columns: a left-out row would still have had its part in the choice of `k` columns.
     """
     masks, w = explanation.masks.astype(float), explanation.weights
+    total = np.sum(w * (explanation.outputs - np.average(explanation.outputs, weights=w)) ** 2)
+    if total <= 1e-24 * np.sum(w * explanation.outputs**2):
+        return 1.0  # the same output for every question
     if not explanation.coefficients.all():
         raise ValueError("unseen_r2 needs a fit with all columns: leave `k` out")
     x = masks - np.average(masks, axis=0, weights=w)
@@ -513,8 +597,7 @@ def unseen_r2(explanation: Explanation) -> float:
     leverage = w * (1 / w.sum() + np.einsum("ij,jk,ik->i", x, inverse, x))
     fitted = masks @ explanation.coefficients + explanation.intercept
     left = (explanation.outputs - fitted) / np.maximum(1 - leverage, 1e-12)
-    total = np.sum(w * (explanation.outputs - np.average(explanation.outputs, weights=w)) ** 2)
-    return float(1 - np.sum(w * left**2) / total) if total > 0 else 1.0
+    return float(1 - np.sum(w * left**2) / total)
 
 
 def _solve(xs: np.ndarray, ys: np.ndarray, ridge: float) -> np.ndarray:
@@ -640,7 +723,12 @@ def _collect(
 
 def target_outputs(predict: Predict, batch: Sequence, target: int | None) -> np.ndarray:
     """Column `target` of `predict(batch)` as (B,) float64; with `target=None` a (B,) output itself."""
-    outputs = np.asarray(predict(batch))
+    outputs = predict(batch)
+    if hasattr(outputs, "detach"):  # a tensor
+        outputs = outputs.detach().cpu().double()
+    outputs = np.asarray(outputs)
+    if outputs.dtype.kind not in "fiub":
+        raise TypeError(f"predict must return numbers (N, classes), not {outputs.dtype}")
     if target is None:
         if outputs.ndim == 2 and outputs.shape[1] == 1:
             outputs = outputs[:, 0]
@@ -651,14 +739,33 @@ def target_outputs(predict: Predict, batch: Sequence, target: int | None) -> np.
         return outputs.astype(float)
     if outputs.ndim != 2 or len(outputs) != len(batch):
         raise ValueError(f"predict returned {outputs.shape}, expected ({len(batch)}, classes)")
-    if not 0 <= target < outputs.shape[1]:
-        raise ValueError(f"target {target} is out of range: the model has {outputs.shape[1]} classes, from 0")
-    return outputs[:, target].astype(float)
+    if outputs.shape[1] == 1:
+        raise ValueError(
+            f"predict returned one column, so there is no class {target}: return the probabilities of both "
+            "classes, np.column_stack([1 - p, p]) with p = 1 / (1 + np.exp(-logit)), or explain the number "
+            "itself with target=None"
+        )
+    return outputs[:, check_class(target, outputs.shape[1])].astype(float)
+
+
+def check_class(target: int, n_classes: int, what: str = "classes") -> int:
+    """Return the index of a class, or raise if it is none of the model's."""
+    try:
+        index = None if isinstance(target, bool) else operator.index(target)
+    except TypeError:
+        index = None
+    if index is None:
+        raise TypeError(f"target must be the index of a class, a whole number, not {target!r}")
+    if not 0 <= index < n_classes:
+        raise ValueError(f"target {target} is out of range: the model has {n_classes} {what}, from 0")
+    return index
 
 
 def _picture(image: np.ndarray, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     image = np.asarray(image)
-    if image.ndim != 3:
+    if image.dtype.kind not in "uif":
+        raise TypeError(f"image must hold numbers, not {image.dtype}: convert it to RGB")
+    if image.ndim != 3 or image.size == 0:
         raise ValueError(f"image must have the shape (H, W, channels), not {image.shape}: convert it to RGB")
     labels, n_segments = _labels(segments)
     if labels.shape != image.shape[:2]:
@@ -685,7 +792,13 @@ def _checked_masks(masks: np.ndarray, n_features: int) -> np.ndarray:
 
 
 def _table_row(row: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    row, table = np.asarray(row, float), np.asarray(table, float)
+    try:
+        row, table = np.asarray(row, float), np.asarray(table, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "row and training_table must hold numbers: number the categories of a column of words, for "
+            "example by np.unique(column, return_inverse=True)[1], and name it in categorical"
+        ) from error
     if row.ndim != 1 or table.ndim != 2 or table.shape[1:] != row.shape or len(table) == 0:
         raise ValueError(f"row {row.shape} and training_table {table.shape} must be (d,) and (N, d)")
     if not (np.isfinite(row).all() and np.isfinite(table).all()):

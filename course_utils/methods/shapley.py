@@ -10,23 +10,28 @@ prediction into a game. From the exact sum to the estimates and the shortcuts fo
 add up: the values of one explanation sum to value(all) − value(nobody) (`gradient_shap`: on average).
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from math import comb, factorial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_count, check_inputs, check_target
+from .arguments import check_count, check_finite, check_inputs, check_target
 from .hooks import evaluation, input_gradients
-from .lime import Predict, hide_words, masked_images, split_words, target_outputs
+from .lime import Predict, check_class, hide_words, masked_images, split_words, target_outputs
 
 Game = Callable[[np.ndarray], np.ndarray]
 Random = int | np.random.Generator | None
 MAX_PLAYERS = 25  # 2^25 coalitions are 268 MB of worths
 ENUMERATED = 4096  # up to so many coalitions (12 players) KernelSHAP takes them all
+CACHED = 2**18  # numbers in an array that is still quick to go through
+HELD_AT_ONCE = 2**24  # entries of the coalitions, or values of the pictures, that are held at once
+FEW_PAIRS = 256  # of explained and background rows: up to here each pair is a game of its own
 
 # ---------------------------------------------------------------- all coalitions
 
@@ -77,6 +82,8 @@ def shapley_interactions(value: Game, n_players: int, *, batch_size: int = 16384
 
 def all_worths(value: Game, n_players: int, *, batch_size: int = 16384) -> np.ndarray:
     """The worth of every coalition, (2^n,): entry c is the coalition of the players whose bit is set in c."""
+    check_count(n_players, "n_players", at_least=0)
+    _positive(batch_size=batch_size)
     if not 1 <= n_players <= MAX_PLAYERS:
         raise ValueError(
             f"{n_players} players: exact values take 1 to {MAX_PLAYERS}; use kernel_shap for more"
@@ -114,6 +121,9 @@ def kernel_shap(
             taken and the result is exact. With fewer, the sizes with the largest weights are taken completely
             while the budget lasts, the rest is drawn in pairs (a coalition and its complement). None: all up
             to 12 players, else 2n + 2048.
+
+    Raises:
+        ValueError: Too few coalitions to tell the players apart, or a game that returns no finite numbers.
     """
     n = n_players
     _positive(n_players=n, n_samples=1 if n_samples is None else n_samples)
@@ -123,6 +133,12 @@ def kernel_shap(
     if n_samples is None:
         n_samples = 2**n - 2 if 2**n <= ENUMERATED else 2 * n + 2048
     masks, weights = _kernel_coalitions(n, n_samples, np.random.default_rng(random_state))
+    if _undecided(masks):
+        if n_samples < 2 * n:
+            raise ValueError(
+                f"n_samples={n_samples} questions cannot tell {n} players apart: ask {2 * n} or more"
+            )
+        masks, weights = _kernel_coalitions(n, n_samples, np.random.default_rng(random_state), singles=True)
     # φ = total/n + what differs between players; the second part sums to zero because its columns do
     share = (full - empty) / n
     sizes = masks.sum(axis=1)
@@ -130,6 +146,14 @@ def kernel_shap(
     root = np.sqrt(weights)
     design = (masks - sizes[:, None] / n) * root[:, None]
     return share + np.linalg.lstsq(design, target * root, rcond=None)[0]
+
+
+def _undecided(masks: np.ndarray) -> bool:
+    """Whether several values would answer all these coalitions, with the same sum."""
+    n = masks.shape[1]
+    if len(masks) > 16 * n:  # so many that it never happens
+        return False
+    return np.linalg.matrix_rank(masks - masks.mean(axis=1, keepdims=True)) < n - 1
 
 
 def shapley_kernel(n_players: int, sizes: np.ndarray | int) -> np.ndarray:
@@ -141,8 +165,13 @@ def shapley_kernel(n_players: int, sizes: np.ndarray | int) -> np.ndarray:
     return np.array(weights)[sizes]
 
 
-def _kernel_coalitions(n: int, budget: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Coalitions (B, n) and their weights (B,): whole sizes first, then random pairs."""
+def _kernel_coalitions(
+    n: int, budget: int, random: np.random.Generator, singles: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coalitions (B, n) and their weights (B,): whole sizes first, then random pairs.
+
+    With `singles` each player is asked about alone, and all without it, even if that is more than their due.
+    """
     open_sizes = list(range(1, n // 2 + 1))  # size s stands for s and n − s
     mass = {s: (n - 1) / (s * (n - s)) * (1 if 2 * s == n else 2) for s in open_sizes}
     all_masks, all_weights = [], []
@@ -150,7 +179,8 @@ def _kernel_coalitions(n: int, budget: int, random: np.random.Generator) -> tupl
         s = open_sizes[0]
         both = 2 * s != n
         count = comb(n, s) * (1 + both)
-        if budget * mass[s] < count * sum(mass[t] for t in open_sizes) * (1 - 1e-12):
+        due = s == 1 and singles
+        if not due and budget * mass[s] < count * sum(mass[t] for t in open_sizes) * (1 - 1e-12):
             break
         masks = np.zeros((comb(n, s), n), np.int64)
         np.put_along_axis(masks, np.array(list(combinations(range(n), s))), 1, axis=1)
@@ -207,8 +237,12 @@ def permutation_shap(
     worths = np.empty((len(orders), n + 1))
     worths[:, [0, n]] = _worths(value, np.repeat([[0], [1]], n, axis=1))
     if n > 1:
-        masks = (arrival[:, None, :] < np.arange(1, n)[:, None]).astype(np.int64)
-        worths[:, 1:n] = _batched(value, masks.reshape(-1, n), batch_size).reshape(-1, n - 1)
+        walks, steps = np.divmod(np.arange(len(orders) * (n - 1)), n - 1)
+        step = max(min(check_count(batch_size, "batch_size"), HELD_AT_ONCE // n), 1)
+        for i in range(0, len(walks), step):
+            walk, arrived = walks[i : i + step], steps[i : i + step] + 1
+            masks = (arrival[walk] < arrived[:, None]).astype(np.int64)
+            worths[walk, arrived] = _worths(value, masks)
     return np.take_along_axis(np.diff(worths, axis=1), arrival, axis=1).mean(axis=0)
 
 
@@ -225,8 +259,7 @@ def _worths(value: Game, masks: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"value returned {worths.shape} for {len(masks)} coalitions, expected ({len(masks)},)"
         )
-    if not np.isfinite(worths).all():
-        raise ValueError("value returned NaN or infinite numbers")
+    check_finite(torch.from_numpy(worths), "the worths that value returned")
     return worths
 
 
@@ -254,6 +287,7 @@ def masking_game(
         batch_size: Rows that go through the model at once.
     """
     x, background = _row_and_table(x, background)
+    _positive(batch_size=batch_size)
 
     def value(masks: np.ndarray) -> np.ndarray:
         step = max(batch_size // len(background), 1)
@@ -282,10 +316,16 @@ def conditional_game(predict: Predict, x: np.ndarray, table: np.ndarray, target:
     if not same.all(axis=1).any():
         raise ValueError("x must be a row of the table: nothing is known about rows that never occur")
     outputs = target_outputs(predict, table, target)
+    differs = (~same).T.astype(np.float32)
 
     def value(masks: np.ndarray) -> np.ndarray:
-        agree = (same | ~np.asarray(masks).astype(bool)[:, None, :]).all(axis=2)
-        return agree @ outputs / agree.sum(axis=1)
+        worths = []
+        step = max(CACHED * 4 // len(table), 1)
+        for first in range(0, len(masks), step):
+            shown = np.asarray(masks[first : first + step], np.float32)
+            agree = shown @ differs == 0  # (coalitions, rows): no shown column differs
+            worths.append(agree @ outputs / agree.sum(axis=1))
+        return np.concatenate(worths)
 
     return value
 
@@ -326,6 +366,9 @@ def text_game(
         hidden: What stands for an absent word; nothing, or a model's own "[MASK]".
         bag_of_words: One player a distinct word; else one a position.
     """
+    _positive(batch_size=batch_size)
+    if not isinstance(text, str):
+        raise TypeError(f"text must be one string, not a {type(text).__name__}")
     words, _, _ = split_words(text, bag_of_words)
     if not words:
         raise ValueError("the text holds no word: nobody to play")
@@ -355,6 +398,10 @@ def linear_shap(coef: np.ndarray, x: np.ndarray, background: np.ndarray) -> np.n
         The shape of `x`.
     """
     coef, x, background = (np.asarray(a, float) for a in (coef, x, background))
+    if coef.ndim == 2 and len(coef) == 1:
+        raise ValueError(
+            f"coef must be (d,), not {coef.shape}: scikit-learn keeps classes apart, take coef_[0]"
+        )
     if coef.ndim != 1 or x.shape[-1:] != coef.shape or background.shape[-1:] != coef.shape:
         raise ValueError(
             f"coef {coef.shape}, x {x.shape} and background {background.shape} differ in features"
@@ -373,11 +420,13 @@ def tree_shap(
     """Exact Shapley values of a scikit-learn tree, forest or gradient boosting.
 
     A leaf is a small game of its own: only the features on its path play, and it pays its value if all of
-    them lead to it. Trees are sums of leaves, forests sums of trees, and Shapley values add up.
+    them lead to it. Trees are sums of leaves, forests sums of trees, and Shapley values add up. That they do
+    is checked at each call: what the values add up to is held against the model's own outputs.
 
     Args:
-        model: Fitted DecisionTree…, ExtraTree…, RandomForest…, ExtraTrees… or GradientBoosting…, classifier
-            (probabilities; for boosting the score before the sigmoid or softmax) or regressor, one output.
+        model: Fitted DecisionTree…, ExtraTree…, RandomForest…, ExtraTrees…, Bagging… of trees, or
+            GradientBoosting…, classifier (probabilities; for boosting the score before the sigmoid or
+            softmax) or regressor, one output.
         x: (N, d), or one row (d,).
         background: (K, d), for "interventional": absent features take the values of these rows, as in
             `masking_game`.
@@ -389,41 +438,215 @@ def tree_shap(
     Returns:
         (N, d) for regression or with a `target`, else (N, d, classes); without N for one row.
         (Lundberg et al. 2020, https://arxiv.org/abs/1905.04610.)
+
+    Raises:
+        TypeError: A model of another kind, or one that is not the plain sum of its trees (AdaBoost, isolation
+            forests, …): `kernel_shap` of a `masking_game` takes any model.
+        ValueError: Wrong shapes, missing values, several outputs, a class that the model has not.
     """
-    rows = np.atleast_2d(np.asarray(x, np.float32)).astype(float)  # trees compare in float32
     if method not in ("interventional", "path_dependent"):
         raise ValueError(f'method must be "interventional" or "path_dependent", not {method!r}')
     trees = list(_trees(model))
-    n_features = model.n_features_in_
-    if rows.ndim != 2 or rows.shape[1] != n_features or not np.isfinite(rows).all():
-        raise ValueError(f"x {np.shape(x)} must be (N, {n_features}) finite numbers")
-    if method == "interventional":
+    rows = _table_for_trees(x, model.n_features_in_, "x", "(N, d)")
+    n_outputs = trees[0][1].shape[1]
+    if target is not None:
+        target = check_class(target, n_outputs, "outputs")
+        trees = [(tree, values[:, [target]], columns) for tree, values, columns in trees]
+    if method == "path_dependent":
+        forest = _forest(trees, rows.shape[1])
+        phi = _path_dependent(forest, rows)
+        base = forest.expected + _start(model, target)
+    else:
         if background is None:
             raise ValueError('"interventional" needs background rows; "path_dependent" does without')
-        others = np.atleast_2d(np.asarray(background, np.float32)).astype(float)
-        if others.shape[1:] != (n_features,) or len(others) == 0 or not np.isfinite(others).all():
-            raise ValueError(f"background {np.shape(background)} must be (K, {n_features}) finite numbers")
-
-    phi = np.zeros((len(rows), n_features, trees[0][1].shape[1]))
-    for tree, values in trees:
-        for leaf, features, low, high, shares in _leaves(tree):
-            if not features:
-                continue
-            a, which, _ = _patterns(rows[:, features], low, high)
-            if method == "interventional":
-                b, _, counts = _patterns(others[:, features], low, high)
-                gains = _leaf_against_rows(a, b, counts / len(others))
-            else:
-                gains = _leaf_against_shares(a, shares)
-            phi[:, features] += gains[which][:, :, None] * values[leaf]
-    n_outputs = phi.shape[2]
-    if target is not None:
-        if not 0 <= target < n_outputs:
-            raise ValueError(f"target {target} is out of range: the model has {n_outputs} outputs, from 0")
-        phi = phi[:, :, target]
-    elif n_outputs == 1:
+        others = _table_for_trees(background, rows.shape[1], "background", "(K, d)")
+        if len(rows) * len(others) <= FEW_PAIRS:
+            phi = _against_each_row(_forest(trees, rows.shape[1]), rows, others)
+        else:
+            phi = _against_patterns(trees, rows, others)
+        base = _outputs(model, others, target).mean(axis=0)
+    _check_sum(model, base + phi.sum(axis=1), _outputs(model, rows, target))
+    if phi.shape[2] == 1:
         phi = phi[:, :, 0]
     return phi if np.ndim(x) == 2 else phi[0]
+
+
+class _Forest(NamedTuple):
+    """The branches of all trees, level by level below the roots; each is the edge above one node.
+
+    A branch knows the whole condition on its feature down to there: with a second split on the same feature
+    it replaces the branch of the first one, `earlier`.
+    """
+
+    levels: list[slice]  # the branches of each level; the left ones first, then the right ones
+    splits: list[np.ndarray]  # for each level: which branches (roots at first) of the level above split
+    feature: np.ndarray  # (E,)
+    low: np.ndarray  # (E,), the condition is low < value ≤ high
+    high: np.ndarray
+    share: np.ndarray  # (E,), of the training rows that go this way at the splits on the feature
+    earlier: np.ndarray  # (E,), the branch that this one replaces, −1 for none
+    values: np.ndarray  # (E, outputs), what a leaf pays; 0 where the tree goes on
+    most: int  # of different features on one path
+    n_features: int
+    expected: np.ndarray  # (outputs,), the mean over the leaves, each in its share of the training rows
+
+
+def _forest(trees: list, n_features: int) -> _Forest:
+    firsts = np.cumsum([0, *(tree.node_count for tree, _, _ in trees)])[:-1]
+    left, right, feature, threshold, weight = (
+        np.concatenate([part(tree, n, own) for (tree, _, own), n in zip(trees, firsts, strict=True)])
+        for part in (
+            lambda tree, n, _: np.where(tree.children_left < 0, -1, tree.children_left + n),
+            lambda tree, n, _: np.where(tree.children_right < 0, -1, tree.children_right + n),
+            lambda tree, _, own: tree.feature if own is None else own[tree.feature],
+            lambda tree, *_: tree.threshold,
+            lambda tree, *_: tree.weighted_n_node_samples,
+        )
+    )  # fmt: skip
+    pays = np.concatenate([values for _, values, _ in trees]) * (left < 0)[:, None]
+    level, reach = firsts, np.ones(len(trees))  # the nodes of a level; shares of the rows that come there
+    latest = np.full((len(level), n_features), -1)  # for each node: its last branch on each feature
+    expected = reach @ pays[level]
+    most, n, levels, splits, found = 0, 0, [], [], []
+    low = high = share = np.empty(0)
+    while True:
+        inner = np.flatnonzero(left[level] >= 0)
+        if not len(inner):
+            break
+        parents = np.tile(level[inner], 2)
+        level = np.concatenate([left[level[inner]], right[level[inner]]])
+        own, which, is_left = n + np.arange(len(level)), feature[parents], np.arange(len(level)) < len(inner)
+        latest = latest[np.tile(inner, 2)]
+        earlier = latest[np.arange(len(level)), which]
+        latest[np.arange(len(level)), which] = own
+        before = [
+            np.append(old, start)[earlier] for old, start in ((low, -np.inf), (high, np.inf), (share, 1.0))
+        ]
+        cut, part = threshold[parents], weight[level] / weight[parents]
+        low = np.append(low, np.where(is_left, before[0], np.maximum(before[0], cut)))
+        high = np.append(high, np.where(is_left, np.minimum(before[1], cut), before[1]))
+        share = np.append(share, before[2] * part)
+        reach = np.tile(reach[inner], 2) * part
+        expected = expected + reach @ pays[level]
+        most = max(most, (latest >= 0).sum(axis=1).max())
+        levels.append(slice(n, n + len(level)))
+        splits.append(inner)
+        found.append((which, earlier, pays[level]))
+        n += len(level)
+    which, earlier, values = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (
+        np.empty(0, int), np.empty(0, int), np.empty((0, pays.shape[1]))
+    )  # fmt: skip
+    return _Forest(levels, splits, which, low, high, share, earlier, values, most, n_features, expected)
+
+
+def _sweep(forest: _Forest, states: np.ndarray, steps: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Shapley values (n, d, outputs) of n games in which each leaf pays Π_{j in S} a_j · Π_{j not in S} b_j.
+
+    φ_j = (a_j − b_j) ∫ Π_{k ≠ j} (t a_k + (1 − t) b_k) dt over [0, 1] (Owen 1972): a polynomial, so that a
+    few Gauss–Legendre points t integrate it exactly. The products are carried down the trees, multiplied by
+    the leaves' values, summed on the way up, and divided by the factor of j on the branch of j (Yu et al.
+    2022, Linear TreeShap, https://arxiv.org/abs/2209.08192).
+
+    Args:
+        states: (E, n), which row of `steps` and of `gains` holds for each branch and game.
+        steps: (states, points), the factor of a branch, divided by that of the branch it replaces.
+        gains: (states, points), (a − b) / factor of a branch, minus that of the branch it replaces, times the
+            point's weight.
+    """
+    n = states.shape[1]
+    phi = np.zeros((forest.n_features, n, forest.values.shape[1]))
+    products = [np.ones((len(forest.splits[0]), n, steps.shape[1]))]
+    for level, inner in zip(forest.levels, forest.splits, strict=True):
+        above = products[-1] if level.start == 0 else products[-1][inner]
+        products.append(np.tile(above, (2, 1, 1)) * steps[states[level]])
+    gained = [gains[states[level]] for level in forest.levels]
+    order = np.argsort(forest.feature, kind="stable")
+    features, starts = np.unique(forest.feature[order], return_index=True)
+    for k in range(phi.shape[2]):
+        paid, inner = None, None  # what the leaves below pay, for each branch of the level
+        changes = np.empty(states.shape)
+        for number in reversed(range(len(forest.levels))):
+            level = forest.levels[number]
+            below, paid = paid, products[number + 1] * forest.values[level, k, None, None]
+            if below is not None:
+                paid[inner] = below[: len(inner)] + below[len(inner) :]
+            inner = forest.splits[number]
+            changes[level] = np.einsum("enq,enq->en", paid, gained[number])
+        phi[features, :, k] = np.add.reduceat(changes[order], starts, axis=0)
+    return phi.transpose(1, 0, 2)
+
+
+def _factors(share: np.ndarray, earlier: np.ndarray, n_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """The tables `steps` and `gains` of `_sweep`: (…, 3, points).
+
+    The 3 are what a row says to a branch and to the one that it replaces: no to both, no and yes, twice yes.
+    `share` and `earlier` (…,) are what the background says to the two.
+    """
+    points, weights = np.polynomial.legendre.leggauss(n_points)
+    t = (points + 1) / 2
+    a, a_earlier = np.array([0.0, 0.0, 1.0])[:, None], np.array([0.0, 1.0, 1.0])[:, None]
+    b, b_earlier = share[..., None, None], earlier[..., None, None]
+
+    def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:  # a factor of 0 stays 0 all the way down
+        return np.divide(
+            over, under, out=np.zeros(np.broadcast_shapes(over.shape, under.shape)), where=under > 0
+        )
+
+    factor, factor_earlier = t * a + (1 - t) * b, t * a_earlier + (1 - t) * b_earlier
+    gains = ratio(a - b, factor) - ratio(a_earlier - b_earlier, factor_earlier)
+    return ratio(factor, factor_earlier), gains * weights / 2
+
+
+def _agreement(forest: _Forest, rows: np.ndarray) -> np.ndarray:
+    """(E, n): does a row go down a branch (2), only down the one that it replaces (1), or neither (0)?"""
+    values = rows[:, forest.feature].T
+    yes = (values > forest.low[:, None]) & (values <= forest.high[:, None])
+    first = (forest.earlier < 0)[:, None]
+    return yes.astype(np.int64) + (first | yes[forest.earlier])
+
+
+def _path_dependent(forest: _Forest, rows: np.ndarray) -> np.ndarray:
+    """Absent features follow both branches of a split, in the shares of the training rows."""
+    phi = np.zeros((len(rows), forest.n_features, forest.values.shape[1]))
+    if not forest.levels:
+        return phi
+    n_points = forest.most // 2 + 1
+    earlier = np.where(forest.earlier < 0, 1.0, forest.share[forest.earlier])
+    steps, gains = (table.reshape(-1, n_points) for table in _factors(forest.share, earlier, n_points))
+    first = 3 * np.arange(len(forest.feature))[:, None]
+    at_once = max(CACHED // (len(forest.feature) * n_points), 1)
+    for i in range(0, len(rows), at_once):
+        phi[i : i + at_once] = _sweep(forest, first + _agreement(forest, rows[i : i + at_once]), steps, gains)
+    return phi
+
+
+def _against_each_row(forest: _Forest, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Absent features take the values of the background rows: a game for each pair of rows."""
+    phi = np.zeros((len(rows), forest.n_features, forest.values.shape[1]))
+    if not forest.levels:
+        return phi
+    tables = _factors(np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]), forest.most // 2 + 1)
+    steps, gains = (table.reshape(9, -1) for table in tables)
+    at_once = max(CACHED // (len(forest.feature) * steps.shape[1]), 1)
+    for i in range(0, len(others), at_once):
+        theirs = 3 * _agreement(forest, others[i : i + at_once])
+        for j, row in enumerate(rows):
+            phi[j] += _sweep(forest, theirs + _agreement(forest, row[None]), steps, gains).sum(axis=0)
+    return phi / len(others)
+
+
+def _against_patterns(trees: list, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The same for many rows, leaf by leaf: rows that look the same to a leaf are one."""
+    phi = np.zeros((*rows.shape, trees[0][1].shape[1]))
+    for tree, values, columns in trees:
+        for leaf, features, low, high in _leaves(tree):
+            if features:
+                where = features if columns is None else columns[features]
+                a, which, _ = _patterns(rows[:, where], low, high)
+                b, _, counts = _patterns(others[:, where], low, high)
+                gains = _leaf_against_rows(a, b, counts / len(others))
+                phi[:, where] += gains[which][:, :, None] * values[leaf]
+    return phi
 
 
 def _leaf_against_rows(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -452,80 +675,118 @@ def _leaf_weights(m: int) -> tuple[np.ndarray, np.ndarray]:
     return joining, leaving
 
 
-@cache
-def _quadrature(m: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights on [0, 1], exact for polynomials of degree m − 1."""
-    points, weights = np.polynomial.legendre.leggauss(m // 2 + 1)
-    return (points + 1) / 2, weights / 2
-
-
-def _leaf_against_shares(a: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Shapley values (P, m) of games v(S) = Π_{j in S} a_j · Π_{j not in S} shares_j.
-
-    φ_j = (a_j − shares_j) ∫ Π_{k ≠ j} (t a_k + (1 − t) shares_k) dt over [0, 1] (Owen 1972): a polynomial, so
-    that a few Gauss–Legendre points integrate it exactly.
-    """
-    t, weights = _quadrature(a.shape[1])
-    factors = a[..., None] * t + shares[:, None] * (1 - t)  # positive: no branch of a fitted tree is empty
-    products = factors.prod(axis=1, keepdims=True) / factors
-    return (a - shares) * (products @ weights)
-
-
 def _patterns(
     rows: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where low < value ≤ high: the distinct patterns (P, m) of 0/1, each row's pattern, how often each."""
+    inside = (rows > low) & (rows <= high)
+    if len(low) > 62:  # more than the bits of a whole number
+        distinct, which, counts = np.unique(inside, axis=0, return_inverse=True, return_counts=True)
+        return distinct.astype(float), which.ravel(), counts
     bits = np.left_shift(1, np.arange(len(low), dtype=np.int64))
-    codes = ((rows > low) & (rows <= high)) @ bits
-    distinct, which, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    distinct, which, counts = np.unique(inside @ bits, return_inverse=True, return_counts=True)
     return (distinct[:, None] & bits > 0).astype(float), which, counts
 
 
-def _leaves(tree: object) -> Iterator[tuple[int, list[int], np.ndarray, np.ndarray, np.ndarray]]:
-    """Each leaf: its number, the features on its path, for each the open interval and the training share.
-
-    A share multiplies, over the splits on the feature, the part of the node's training rows that go this way.
-    """
-    rows_at = tree.weighted_n_node_samples
-    stack: list[tuple[int, dict[int, tuple[float, float, float]]]] = [(0, {})]
+def _leaves(tree: object) -> Iterator[tuple[int, list[int], np.ndarray, np.ndarray]]:
+    """Each leaf: its number, the features on its path, and for each the interval low < value ≤ high."""
+    stack: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while stack:
         node, path = stack.pop()
         left, right = tree.children_left[node], tree.children_right[node]
         if left == -1:
-            low, high, shares = np.array(list(path.values())).reshape(-1, 3).T
-            yield node, list(path), low, high, shares
+            low, high = np.array(list(path.values())).reshape(-1, 2).T
+            yield node, list(path), low, high
             continue
         feature, threshold = int(tree.feature[node]), tree.threshold[node]
-        low, high, share = path.get(feature, (-np.inf, np.inf, 1.0))
-        to_left, to_right = rows_at[left] / rows_at[node], rows_at[right] / rows_at[node]
-        stack.append((right, path | {feature: (max(low, threshold), high, share * to_right)}))
-        stack.append((left, path | {feature: (low, min(high, threshold), share * to_left)}))
+        low, high = path.get(feature, (-np.inf, np.inf))
+        stack.append((right, path | {feature: (max(low, threshold), high)}))
+        stack.append((left, path | {feature: (low, min(high, threshold))}))
 
 
-def _trees(model: object) -> Iterator[tuple[object, np.ndarray]]:
-    """Each tree of the model and what its nodes add to the outputs, (nodes, outputs)."""
-    estimators = getattr(model, "estimators_", None)
-    if isinstance(estimators, np.ndarray) and hasattr(model, "learning_rate"):  # gradient boosting
+def _trees(model: object) -> Iterator[tuple[object, np.ndarray, np.ndarray | None]]:
+    """Each tree of the model, what its nodes add to the outputs (nodes, outputs), and the columns of
+    the table that it sees (None: all, in order)."""
+    name, estimators = type(model).__name__, getattr(model, "estimators_", None)
+    if isinstance(estimators, np.ndarray) and hasattr(model, "init_"):  # gradient boosting
+        _start(model)
         n_outputs = estimators.shape[1]
         for stage in estimators:
             for output, estimator in enumerate(stage):
                 values = np.zeros((estimator.tree_.node_count, n_outputs))
                 values[:, output] = model.learning_rate * estimator.tree_.value[:, 0, 0]
-                yield estimator.tree_, values
+                yield estimator.tree_, values, None
         return
     members = [model] if hasattr(model, "tree_") else list(estimators if estimators is not None else [])
     if not members or not all(hasattr(member, "tree_") for member in members):
         raise TypeError(
-            f"{type(model).__name__} is not a fitted scikit-learn tree, forest or gradient boosting"
+            f"model: {name} is not a fitted tree, forest or GradientBoosting… of scikit-learn: fit it, or "
+            "take kernel_shap of a masking_game, which asks any model; histogram boosting, XGBoost, LightGBM "
+            "and their like keep their trees in other forms, which the package shap knows"
         )
-    for member in members:
+    columns = getattr(model, "estimators_features_", [None] * len(members))
+    for member, own in zip(members, columns, strict=True):
         values = member.tree_.value
         if values.shape[1] != 1:
-            raise ValueError("the model has several outputs: fit one model for each")
+            raise ValueError(f"model: {name} has several outputs: fit one model for each")
         values = values[:, 0]
         if hasattr(member, "classes_"):
             values = values / values.sum(axis=1, keepdims=True)
-        yield member.tree_, values / len(members)
+        yield member.tree_, values / len(members), own
+
+
+def _start(model: object, target: int | None = None) -> np.ndarray | float:
+    """What a model answers before its first tree; 0 but for gradient boosting."""
+    start = getattr(model, "init_", "zero")
+    if isinstance(start, str):
+        return 0.0
+    if not type(start).__name__.startswith("Dummy"):
+        raise TypeError(
+            f"model: {type(model).__name__} starts from a {type(start).__name__}, which is no tree: fit it "
+            "without init, or take kernel_shap of a masking_game"
+        )
+    raw = model._raw_predict_init(np.zeros((1, model.n_features_in_)))[0]
+    return raw if target is None else raw[[target]]
+
+
+def _outputs(model: object, rows: np.ndarray, target: int | None) -> np.ndarray:
+    """The model's own answers (N, outputs), in the unit of the attributions."""
+    if hasattr(model, "init_") and hasattr(model, "decision_function"):
+        ask = model.decision_function
+    else:
+        ask = getattr(model, "predict_proba", None) or model.predict
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        answers = np.asarray(ask(rows), float).reshape(len(rows), -1)
+    return answers if target is None or answers.shape[1] == 1 else answers[:, [target]]
+
+
+def _check_sum(model: object, found: np.ndarray, answers: np.ndarray) -> None:
+    if found.shape != answers.shape or not np.allclose(
+        found, answers, rtol=1e-6, atol=1e-6 * (1 + np.abs(answers).max())
+    ):
+        raise TypeError(
+            f"model: {type(model).__name__} is not the sum or the mean of its trees: base value and "
+            "attributions do not add up to its own answers. Take kernel_shap of a masking_game, which asks "
+            "any model"
+        )
+
+
+def _table_for_trees(table: np.ndarray, n_features: int, name: str, form: str) -> np.ndarray:
+    """Rows as the trees see them: they compare in single precision."""
+    try:
+        rows = np.atleast_2d(np.asarray(table, np.float32)).astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: encode categories, and fill missing values") from error
+    if rows.ndim != 2 or rows.shape[1] != n_features or len(rows) == 0:
+        raise ValueError(
+            f"{name} {np.shape(table)} must be {form} with d = {n_features} columns, finite numbers"
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError(
+            f"{name} holds missing or infinite values; they must be finite numbers: fill the gaps"
+        )
+    return rows
 
 
 def gradient_shap(
@@ -558,7 +819,7 @@ def gradient_shap(
         raise ValueError(f"baselines {tuple(baselines.shape)} do not fit the inputs {tuple(inputs.shape)}")
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     total = torch.zeros_like(inputs)
-    at_once = max(64 // len(inputs), 1)
+    at_once = max(min(64, HELD_AT_ONCE // inputs[0].numel()) // len(inputs), 1)
     with evaluation(model):
         for first in range(0, n_samples, at_once):
             n = min(at_once, n_samples - first)
