@@ -74,7 +74,7 @@ def cam(
     targets = check_target(target, inputs)
     head = find_layer(model, classifier)
     weights = getattr(head, "weight", None)
-    if weights is None or weights.ndim < 2:
+    if not isinstance(weights, Tensor) or weights.ndim < 2:
         raise ValueError("the classifier has no weights (n_classes, K): name the linear layer that follows")
     activations, scores = _activations(model, inputs, layer, reshape)
     weights = weights.detach().flatten(1)  # a 1×1 convolution is a linear layer too

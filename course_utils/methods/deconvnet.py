@@ -24,6 +24,7 @@ from course_utils.methods.hooks import (
     input_gradients,
     layer_outputs,
     only,
+    run,
 )
 
 _RELUS = (nn.ReLU, nn.ReLU6)
@@ -74,7 +75,7 @@ def deconvnet(
             layer_outputs(model, layer) as outputs,
         ):
             pictures = inputs[chunk].clone().requires_grad_()
-            model(pictures.clone())  # a model may write into what it gets
+            run(model, pictures)
             activations = only(outputs)
             _check_relus(activations)
             start = _single_activation(activations.detach(), pictures, channels[chunk], places[chunk])
@@ -149,11 +150,12 @@ class _DeconvReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, output: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)  # no signal is not a signal of zeros
         return output.clone()
 
     @staticmethod
-    def backward(ctx, signal: Tensor) -> tuple[Tensor, None]:
-        return signal.clamp(min=0), None
+    def backward(ctx, signal: Tensor | None) -> tuple[Tensor | None, None]:
+        return None if signal is None else signal.clamp(min=0), None
 
 
 class _GuidedReLU(torch.autograd.Function):
@@ -161,13 +163,14 @@ class _GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, output: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward((x > 0) & (x == output))
         return output.clone()
 
     @staticmethod
-    def backward(ctx, signal: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, signal: Tensor | None) -> tuple[Tensor | None, None]:
         (passed,) = ctx.saved_tensors
-        return signal.clamp(min=0) * passed, None
+        return None if signal is None else signal.clamp(min=0) * passed, None
 
 
 @contextmanager
@@ -205,9 +208,9 @@ def _check_relus(output: Tensor) -> None:
         seen.add(node)
         if _is_rectifier(node):
             raise ValueError(
-                f"the model also applies {node.name().split('Backward')[0]}, a ReLU as a function (torch.relu, "
-                "F.relu, clamp) or a relative of it, where the rule cannot reach: write them all as modules "
-                "(nn.ReLU), or use saliency"
+                f"the model also applies {node.name().split('Backward')[0]}, a ReLU as a function (F.relu, "
+                "torch.relu, clamp) or a relative of it, where the rule cannot reach: write all of them as "
+                "modules (nn.ReLU), or use saliency"
             )
         stack.extend(following for following, _ in node.next_functions)
 

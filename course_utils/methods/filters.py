@@ -45,6 +45,7 @@ from course_utils.methods.hooks import (
     gradients_on,
     layer_outputs,
     only,
+    run,
 )
 
 # Square root of the covariance of red, green and blue (0 … 1) in six photographs that come with scikit-image
@@ -80,10 +81,10 @@ def filter_activation(
     inputs = check_inputs(model, inputs)
     channel = _one(channel, "channel")
     found = []
-    with evaluation(model), torch.no_grad(), torch.inference_mode(False):
+    with evaluation(model), torch.inference_mode(False), torch.no_grad():  # in this order
         for pictures in inputs.split(fast_chunk(inputs)):
             with layer_outputs(model, layer) as outputs:
-                model(pictures.clone())  # a model may write into what it gets
+                run(model, pictures)
             maps = feature_maps(only(outputs), pictures, reshape)
             check_range(torch.tensor([channel]), maps.shape[1], "channel")
             found.append(maps[:, channel].detach().clone())
@@ -292,11 +293,9 @@ def ascend(
                 cost = cost + total_variation * total_variation_of(2 * share).sum()
             if code_l2:
                 cost = cost + code_l2 * variable.square().sum() / 2
-            (gradient,) = torch.autograd.grad(cost - scores.sum(), variable, allow_unused=True)
-            if gradient is None:
-                raise ValueError(
-                    "the score does not depend on the picture through anything that has a gradient"
-                )
+            if step == 0:
+                _check_climbable(scores, variable)
+            (gradient,) = torch.autograd.grad(cost - scores.sum(), variable)
             with torch.no_grad():
                 variable -= step_of(gradient)
                 if generator is None and parametrization == "pixel":
@@ -304,6 +303,18 @@ def ascend(
                         variable.copy_(gaussian_blur(variable, blur, padding="reflect"))
                     variable.clamp_(-1, 1)
         return picture_of(variable).detach().to(given)
+
+
+def _check_climbable(scores: Tensor, variable: Tensor) -> None:
+    """Raise if no gradient leads from the scores to what is climbed: the start would come back."""
+    gradient = None
+    if scores.requires_grad:
+        (gradient,) = torch.autograd.grad(scores.sum(), variable, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "the score does not depend on the picture through anything that has a gradient: the model or the "
+            "generator computes a part under no_grad(), with detach(), or quantised; take that part out"
+        )
 
 
 def total_variation_of(pictures: Tensor) -> Tensor:
@@ -461,7 +472,7 @@ def _output_of(model: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
     """Run the model up to the layer's first output and return that."""
     with _stop_after(layer) as outputs:
         try:
-            model(pictures)
+            run(model, pictures)
         except _Reached:
             return outputs[0]
     raise ValueError("the layer did not run in one forward pass: choose a layer that the model uses")
@@ -471,7 +482,7 @@ def _check_used_once(model: nn.Module, layer: nn.Module, pictures: Tensor) -> No
     """Raise if the layer runs several times in a forward pass: the ascent would see its first run only."""
     with torch.no_grad(), layer_outputs(model, layer) as outputs:
         try:
-            model(pictures[:1].detach().clone())
+            run(model, pictures[:1].detach())
         except RuntimeError:  # what lies behind the layer need not take pictures of this size
             if not outputs:
                 raise

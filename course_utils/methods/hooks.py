@@ -75,6 +75,7 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     modules = dict(model.named_modules(remove_duplicate=False))
     if isinstance(layer, str):
         if layer not in modules:
+            check_hooks_run(model)  # a compiled model has other names
             names = ", ".join(repr(name) for name in list(modules)[1:9])
             raise ValueError(
                 f"the model has no layer {layer!r}; dict(model.named_modules()) lists them: {names}, …"
@@ -164,9 +165,22 @@ def _channels_last(output: torch.Size, pictures: torch.Size) -> bool:
     return like_the_picture(*output[1:3]) and not like_the_picture(*output[2:])
 
 
+def run(model: nn.Module, inputs: Tensor) -> object:
+    """Run the model on a copy of the inputs: it may write into what it gets."""
+    try:
+        return model(inputs.clone())
+    except RuntimeError as error:
+        if "nference tensor" not in str(error):
+            raise
+        raise ValueError(
+            "the model computes a part under torch.inference_mode(), or its weights were made there, so that "
+            "no gradient can pass: use no_grad() or requires_grad_(False) instead"
+        ) from error
+
+
 def class_scores(model: nn.Module, inputs: Tensor) -> Tensor:
     """Run the model and return its scores (logits) `(N, n_classes)`."""
-    scores = model(inputs.clone())  # a model may write into what it gets
+    scores = run(model, inputs)
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
         found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(
