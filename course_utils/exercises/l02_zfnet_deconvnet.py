@@ -1,7 +1,7 @@
 """The exercises of lesson 02 and its companions.
 
-The core: three ReLU rules, unpooling that adds, a published bug, the end of the question. The companions:
-invariance, occlusion, correspondence, one number of the first layer and its cost.
+The core: three ReLU rules, unpooling that adds, the end of the question. The companions: invariance, occlusion,
+correspondence, a published bug, one number of the first layer and its cost.
 """
 
 from __future__ import annotations
@@ -94,6 +94,20 @@ relu_signal = Exercise(
         "the input goes back": Mistake(
             lambda signal, x, rule: x.clamp(min=0) * (1 if rule == "gradient" else (signal > 0)),
             "you return the input: what runs back is the `signal`, and `x` only decides whether it may pass.",
+        ),
+        "deconvnet with the input": Mistake(
+            lambda signal, x, rule: _relu_signal(signal, x, rule.replace("deconvnet", "guided")),
+            "`deconvnet` asks only about the signal: leave `[x > 0]` out. With both masks it is guided backpropagation.",
+        ),
+        "sign of the product": Mistake(
+            lambda signal, x, rule: (
+                (signal * x).clamp(min=0) if rule == "guided" else _relu_signal(signal, x, rule)
+            ),
+            "you rectified the product `signal * x`: two negative numbers pass then. Make a mask of each, and multiply the signal by both.",
+        ),
+        "masks only": Mistake(
+            lambda signal, x, rule: (_relu_signal(signal, x, rule) != 0).float(),
+            "you return the mask of zeros and ones: multiply the signal by it.",
         ),
         "absolute": Mistake(
             lambda signal, x, rule: _relu_signal(signal if rule == "gradient" else signal.abs(), x, rule),
@@ -195,6 +209,14 @@ adding_unpool = Exercise(
             ),
             "you added up over the pictures of the batch too: each picture has its own maps.",
         ),
+        "one map for all": Mistake(
+            lambda signal, switches, size: (
+                _adding_unpool(signal, switches, size)
+                .sum(dim=(0, 1), keepdim=True)
+                .expand(*signal.shape[:2], *size)
+            ),
+            "you added all pictures and channels up in one map: each channel of each picture has its own.",
+        ),
         "column by column": Mistake(
             lambda signal, switches, size: _adding_unpool(signal, switches, (size[1], size[0])).transpose(
                 2, 3
@@ -277,6 +299,19 @@ def _occlusion_by(model, inputs, target, size, stride, fill=torch.zeros_like, en
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
+def _square_turned(model, inputs, target, size, stride) -> torch.Tensor:
+    """As the reference, but the square lies at the row `left` and the column `top`."""
+    with torch.no_grad():
+        rows = []
+        for top in range(0, inputs.shape[2] - size + 1, stride):
+            rows.append([])
+            for left in range(0, inputs.shape[3] - size + 1, stride):
+                covered = inputs.clone()
+                covered[:, :, left : left + size, top : top + size] = 0
+                rows[-1].append(model(inputs)[:, target] - model(covered)[:, target])
+    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+
 def _small_classifier(seed: int = 0) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -333,6 +368,18 @@ occlusion_scores = Exercise(
                 model, inputs, *rest, fill=lambda square: square * 0 + inputs.mean((2, 3), keepdim=True)
             ),
             "you filled the square with the mean of the picture: the task asks for zeros.",
+        ),
+        "another colour": Mistake(
+            lambda *case: _occlusion_by(*case, fill=lambda square: square * 0 - 1),
+            "you covered with −1 (black): the task asks for zeros.",
+        ),
+        "absolute": Mistake(
+            lambda *case: _occlusion_scores(*case).abs(),
+            "you took the absolute value: a covered square can also raise the score, and then the value is negative.",
+        ),
+        "square turned": Mistake(
+            _square_turned,
+            "you exchanged rows and columns when you cut the square out: `[:, :, top : top + size, left : left + size]`.",
         ),
         "last square missing": Mistake(
             lambda *case: _occlusion_by(*case, end=0),
@@ -402,7 +449,7 @@ most_stable_layer = Question(
     },
 )
 
-# --- find the bug ----------------------------------------------------------------------------------
+# --- 02b: find the bug ----------------------------------------------------------------------------------
 
 
 def _score_gradient(model: nn.Module, inputs: torch.Tensor, target: int) -> torch.Tensor:
@@ -490,35 +537,53 @@ score_gradient = Exercise(
     },
 )
 
-# --- the end of the question: predict, then run -----------------------------------------------------------
+# --- the core: the end of the question, predict, then run -----------------------------------------------------------
+
+
+def _first_alike(cosines: dict[str, float]) -> str:
+    """The first place on the way back at which two signals have a cosine above one half."""
+    return next((place for place, cosine in cosines.items() if cosine > 0.5), "nowhere")
+
 
 end_of_the_question = Question(
     name="end_of_the_question",
     difficulty=1,
     minutes=3,
     hints=(
-        "Look at the puzzle of section 1 once more: A and C have different classes.",
-        "A cosine of 1 means: the same picture, only stronger or weaker. How different are A and C?",
-        "Nearly the same picture: a cosine just below 1.",
+        "The way back is relu6, relu5, relu4, relu3, relu2, relu1, pixels. At relu6 the cosine is near 0.",
+        "After `relu6` the signals have no negative values any more. Then `fc6` adds them up: can they still cancel?",
+        "Very little: one changed ReLU is enough. Which place comes right after `relu6`?",
     ),
-    expected=lambda cosines: cosines["pixels"],
-    tolerance=0.15,
-    examples=lambda: [({"relu6": 0.0, "relu3": 0.9, "pixels": 0.98},), ({"relu6": 0.1, "pixels": 0.8},)],
+    expected=_first_alike,
+    examples=lambda: [
+        ({"relu6": 0.0, "relu5": 0.7, "relu4": 0.9, "pixels": 0.98},),
+        ({"relu6": 0.1, "relu5": 0.3, "relu4": 0.6, "relu3": 0.8, "pixels": 0.9},),
+    ],
     mistakes={
-        "no cosine": Mistake(
-            lambda answer, cosines: not isinstance(answer, (int, float)) or not -1 <= answer <= 1,
-            "a cosine is one number between −1 and 1.",
-            example=lambda cosines: 98,
+        "at the start": Mistake(
+            lambda answer, cosines: answer == "relu6",
+            "at `relu6` the cosine is still near 0: these signals have passed no changed ReLU.",
+            example=lambda cosines: "relu6",
         ),
-        "stays different": Mistake(
-            lambda answer, cosines: answer < cosines["pixels"] - 0.15,
-            "on the way to the pixels the two signals become more alike than that. Look at your figure.",
-            example=lambda cosines: cosines["relu6"],
+        "not a place": Mistake(
+            lambda answer, cosines: answer not in cosines,
+            "that is not one of the places: write one of `relu5` … `relu1` or `pixels`, as a string.",
+            example=lambda cosines: "fc6",
         ),
-        "too alike": Mistake(
-            lambda answer, cosines: answer > cosines["pixels"] + 0.15,
-            "they do not become as alike as that. Look at your figure.",
-            example=lambda cosines: min(1.0, cosines["pixels"] + 0.17),
+        "at the end": Mistake(
+            lambda answer, cosines: answer == "pixels",
+            "the question is lost long before the pixels. Look at the figure from the left.",
+            example=lambda cosines: "pixels",
+        ),
+        "later": Mistake(
+            lambda answer, cosines: answer in cosines and cosines[answer] > 0.5,
+            "there the cosine is above 0.5, but not for the first time: the question is lost earlier.",
+            example=lambda cosines: max((p for p in cosines if p != "pixels"), key=cosines.get),
+        ),
+        "earlier": Mistake(
+            lambda answer, cosines: answer in cosines and cosines[answer] <= 0.5,
+            "there the cosine is not yet above 0.5: look one place nearer to the pixels.",
+            example=lambda cosines: min((p for p in cosines if p != "relu6"), key=cosines.get),
         ),
     },
 )
@@ -583,6 +648,17 @@ sign_distance = Exercise(
             lambda changes: _sign_distance((changes >= 0).float()),
             "you made two groups, below zero and the rest: the sign has three values, −1, 0 and 1.",
         ),
+        "difference of the signs": Mistake(
+            lambda changes: (
+                (changes.sign()[:, None] - changes.sign()[None]).abs().mean(dim=2).sum()
+                / (len(changes) * (len(changes) - 1))
+            ),
+            "you averaged the size of the difference, so −1 against 1 counts twice: count whether the signs differ, `!=`.",
+        ),
+        "neighbours only": Mistake(
+            lambda changes: (changes[1:].sign() != changes[:-1].sign()).float().mean(),
+            "you compared each picture with the next one only: take all pairs of two different pictures.",
+        ),
         "without the sign": Mistake(
             lambda changes: (
                 (changes[:, None] - changes[None]).abs().mean(dim=2).sum()
@@ -606,6 +682,12 @@ def _one_number(picture, weights, bias, row, column, stride=2, padding=3) -> tor
     padded = F.pad(picture, (padding,) * 4)
     top, left = stride * row, stride * column
     return (padded[:, top : top + 7, left : left + 7] * weights).sum() + bias
+
+
+def _not_padded(picture, weights, bias, row, column) -> torch.Tensor:
+    """As the reference, but the window starts at the pixel (2 · row, 2 · column) itself."""
+    window = picture[:, 2 * row : 2 * row + 7, 2 * column : 2 * column + 7]
+    return ((window * weights[:, : window.shape[1], : window.shape[2]]).sum() + bias).clamp(min=0)
 
 
 def _places_of_a_picture() -> list[tuple]:
@@ -667,6 +749,16 @@ one_activation = Exercise(
             ).clamp(min=0),
             "you took the mean of the products: they are added up.",
         ),
+        "no padding": Mistake(
+            _not_padded,
+            "the padding is missing: first put three rows and columns of zeros around the picture.",
+        ),
+        "bias with each product": Mistake(
+            lambda picture, weights, bias, row, column: _one_activation(
+                picture, weights, 147 * bias, row, column
+            ),
+            "you added the bias to each of the 147 products: it is added once, to their sum.",
+        ),
         "a ReLU a colour": Mistake(
             lambda picture, weights, bias, row, column: (
                 sum(
@@ -702,6 +794,16 @@ products_of_a_place = Question(
             "that is all filters together: the question asks for one filter.",
             example=lambda model: model.conv2.weight.numel(),
         ),
+        "all places": Mistake(
+            lambda answer, model: answer in (1024 * n for n in _counts(model)),
+            "that is for all 1,024 places: the question asks for one.",
+            example=lambda model: 1024 * model.conv2.weight[0].numel(),
+        ),
+        "one row": Mistake(
+            lambda answer, model: answer == model.conv2.weight[0, :, 0].numel(),
+            "you counted one row of the window: it has as many rows as columns.",
+            example=lambda model: model.conv2.weight[0, :, 0].numel(),
+        ),
         "channels that go out": Mistake(
             lambda answer, model: answer == model.conv2.weight[:, 0].numel(),
             "you multiplied with the channels that go out: one filter makes one of them, and looks at all that come in.",
@@ -709,6 +811,11 @@ products_of_a_place = Question(
         ),
     },
 )
+
+
+def _counts(model: nn.Module) -> tuple[int, int]:
+    """The weights of one filter of conv2, and of all of them."""
+    return model.conv2.weight[0].numel(), model.conv2.weight.numel()
 
 
 def _two_convolutions(middle: int, out: int, side: int) -> nn.Sequential:

@@ -1,8 +1,9 @@
-"""What lesson 02 and its companions share: running to a layer, strongest places, and their drawings."""
+"""What lesson 02 and its companions share: running to a layer, signals back, strongest places, drawings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -33,6 +34,35 @@ def scatter_unpool(signal: Tensor, switches: Tensor, size: tuple[int, int]) -> T
     """Unpooling that adds: the solution of the core's exercise, in maps of `size` = (H, W)."""
     flat = signal.new_zeros(*signal.shape[:2], size[0] * size[1])
     return flat.scatter_add(2, switches.flatten(2), signal.flatten(2)).view(*signal.shape[:2], *size)
+
+
+_RULES = {  # what passes a ReLU, from the signal by the ordinary rule and the signal that came back
+    "gradient": lambda old, signal: old,
+    "deconvnet": lambda old, signal: signal.clamp(min=0),
+    "guided": lambda old, signal: old.clamp(min=0),
+}
+
+
+def signals_back(model: nn.Sequential, x: Tensor, target: Tensor, rule: str) -> dict[str, Tensor]:
+    """The signal that arrives at each ReLU and at the pixels, from the class scores back: {name: (N, …)}."""
+    seen: dict[str, Tensor] = {}
+    x = x.clone().requires_grad_()
+
+    def note(name, module, old, signal):
+        seen[name] = signal[0]
+        return (_RULES[rule](old[0], signal[0]),)
+
+    handles = [
+        module.register_full_backward_hook(partial(note, name))
+        for name, module in model.named_children()
+        if isinstance(module, nn.ReLU)
+    ]
+    try:
+        seen["pixels"] = torch.autograd.grad(model(x).gather(1, target[:, None]).sum(), x)[0]
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
 
 
 def channels_inside(x: Tensor) -> Tensor:

@@ -19,13 +19,13 @@
 # - bring one number of any layer back to the pixels, once step by step and once as a backward pass;
 # - say why the two differ where pooling windows overlap, and make them equal;
 # - tell the plain gradient, the deconvnet and guided backpropagation apart by one line of code;
-# - show what features react to, and test whether a reconstruction can be trusted;
+# - show what features react to, and test how much of a reconstruction is a copy of the picture;
 # - show with three tests that a clear map may say little about a network's decision.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: you can read a PyTorch module and know what a convolution, a ReLU and max pooling do.
 #
 # The first cell loads what several sections use. A [*lab*](glossary.md#lab) is a trained model together with pictures and the truth about them: we drew the pictures, so we know which pixel belongs to
-# the object. `judge` scores maps against that truth, `plots` and `inside` draw.
+# the object. `judge` scores maps against that truth, `plots` and `inside` draw. `RELUS` holds the names of the five ReLUs that follow a convolution.
 
 # %%
 from functools import partial
@@ -56,7 +56,7 @@ warnings.filterwarnings("ignore", module="captum")  # it announces each hook tha
 #
 # A network was trained on drawn objects. Below is one picture, and three maps of a method that you will build in this lesson: *guided backpropagation*. Each map should show which pixels speak for a class. Grey is zero.
 #
-# One map was made for the right class, cat, with the trained network. One was made for *another* class. And for one, the two last layers of the network were first filled with *random numbers*. Which is which? (The cell is folded, since its code gives the answer.)
+# One map was made for the right class, cat. One was made for *another* class. And for one, the two last layers of the network were first filled with *random numbers*. Which is which? (The cell is folded: its code gives the answer.)
 
 # %% tags=["hide-input"]
 cat = lab.class_names.index("cat")
@@ -77,7 +77,7 @@ plots.show_images(
 plots.show("A drawn cat and three grey maps, A, B and C. All three show the same outline of the cat.")
 
 # %% [markdown]
-# If you cannot decide, you have understood the problem. A map can be sharp, can show the right object, and can still say next to nothing about the decision. Section 8 gives the answer, with a measurement.
+# If you cannot decide, you have understood the problem: a map can be sharp, can show the right object, and can still say very little about the decision. Section 8 gives the answer, with a measurement.
 # First build the method, and learn what it *is* good for: to see what a single feature inside the network reacts to.
 
 # %% [markdown]
@@ -108,13 +108,14 @@ with torch.no_grad():
 
 # %% tags=["hide-input"]
 inside.deconvnet_diagram()
+plt.title("One layer forward (above, to the right) and the way back (below, to the left)", fontsize=11)
 plots.show(
     "One layer forward: convolution, ReLU, max pooling. Below it the way back: unpooling with the switches "
     "of the pooling, a ReLU of the signal, transposed filters."
 )
 
 # %% [markdown]
-# Three steps, again and again, until the signal arrives at the pixels.
+# These three steps repeat until the signal arrives at the pixels.
 #
 # **Unpooling, with switches.** Max pooling takes the largest value of each window $R_i$. Where that value was is forgotten, so on the way forward we also write down the place, the *switch* $s_i$:
 #
@@ -145,7 +146,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **Rectifying.** Forward, a ReLU keeps the maps positive. The paper does the same with the signal: $\;\hat z = \max(0, \hat a)$. Note what it looks at: the sign of the *signal*, not of what went forward. Keep this in mind for section 4.
+# **Rectifying.** Forward, a ReLU keeps the maps positive. The paper does the same with the signal: $\;\hat z = \max(0, \hat a)$. It looks at the sign of the *signal*, not of what went forward. Section 4 needs this.
 #
 # **Filtering with the transposed weights.** Without its bias, a convolution is linear: there is a large matrix $W$ with $z = W x$. On the way back the paper uses the *transposed* matrix, $W^\top \hat z$. It does not undo the convolution. It hands each value of the
 # signal to the pixels that it came from, with the same weights. The transposed matrix is the one for which $\langle W x, \hat z\rangle = \langle x, W^\top \hat z\rangle$ for all $x$ and $\hat z$ (the brackets multiply element by element and add up):
@@ -188,7 +189,7 @@ def by_unpooling(model, x, layer, channel, unpool=overwriting_unpool):
             x, switches = F.max_pool2d(x, 3, 2, 1, return_indices=True)
             undo.append(partial(unpool, switches=switches, size=size))
         elif isinstance(m, nn.Conv2d):
-            x, how = m(x), (None, m.stride, m.padding, m.stride[0] - 1)
+            x, how = m(x), (None, m.stride, m.padding, m.stride[0] - 1)  # stride 2: back to an even size
             undo.append(lambda signal, w=m.weight, how=how: F.conv_transpose2d(signal, w, *how))
         else:
             x = m(x)
@@ -234,12 +235,12 @@ plots.show(
 )
 
 # %% [markdown]
-# One place in a coarse map became a pattern of edges. The unpooling steps make it sharp: they put each value at an exact pixel. But the switches come from the *picture*. Section 6 asks how much of the result is theirs.
+# One place in a coarse map became a pattern of edges. Each unpooling puts a value at an exact pixel. But the switches come from the *picture*: section 6 asks how much of the result is theirs.
 #
 # ### Second: a backward pass with another ReLU
 #
 # Look again at the three steps. The backward pass of a convolution *is* the filtering with transposed weights. The backward pass of max pooling *is* unpooling with switches. Only the ReLU differs. So let PyTorch do the work, and
-# change the rule of the ReLUs with a [hook](glossary.md#hook), a function that PyTorch calls whenever a signal passes the module:
+# change the rule of the ReLUs with a [hook](glossary.md#hook), a function that PyTorch calls whenever a signal passes the module. It gets the `signal` that comes back and the `old` one that would go on by the ordinary rule. What it returns goes on instead.
 
 
 # %% tags=["by-hand"]
@@ -268,7 +269,7 @@ for name in RELUS:
     print(f"  {name}: {(steps[-1] - backward).abs().max() / backward.abs().max():.6f}")
 
 # %% [markdown]
-# They are *not* the same, except at `relu1`, which has no pooling below it. So look at the pooling. ZF-Net pools windows of 3×3 at every *second* pixel. The windows overlap, and one pixel can be the maximum of up to four of them. What then comes back to it?
+# They are *not* the same, except at `relu1`, which has no pooling below it. So look at the pooling. ZF-Net pools windows of 3×3 at every *second* pixel. The windows overlap, and one pixel can be the maximum of up to four of them. What comes back to it?
 
 # %%
 toy = torch.tensor([[1.0, 2, 0, 1, 2], [0, 1, 3, 2, 1], [2, 1, 9, 0, 1], [1, 3, 2, 1, 0], [0, 2, 1, 2, 1]])
@@ -295,7 +296,7 @@ plots.show(
 )
 
 # %% [markdown]
-# That is all. Unpooling writes 1, 2, 3 and 4 to the same pixel, and the last one stays. The backward pass adds them: $1 + 2 + 3 + 4 = 10$. In our network about half of all positive maxima are shared by two or more windows ([02b](02b_zfnet_experiments.ipynb) counts them).
+# Unpooling writes 1, 2, 3 and 4 to the same pixel, and the last one stays. The backward pass adds them: $1 + 2 + 3 + 4 = 10$. In our network about half of all positive maxima are shared by two or more windows ([02b](02b_zfnet_experiments.ipynb) counts them).
 #
 # ### Exercise: unpooling that adds
 #
@@ -322,7 +323,7 @@ exercises.adding_unpool.check(adding_unpool)
 # %% [markdown]
 # ### The proof
 #
-# With unpooling that adds (the course's version below, in case that you skipped the exercise), the drawn version and the backward pass agree to rounding. The library captum has it too, written independently of us. It starts with a *one* where the paper
+# With unpooling that adds (`scatter_unpool` is the solution of the exercise), the drawn version and the backward pass agree to rounding. The library captum has the method too. It starts with a *one* where the paper
 # starts with the activation itself, so we divide ours by the activation.
 
 # %% tags=["nbval-check-output"]
@@ -418,9 +419,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Guided backpropagation is by far the cleanest. Clean is not the same as faithful: sections 7 and 8 test it. Before that, two libraries confirm that the maps are right:
+# Guided backpropagation gives the cleanest maps. Clean is not the same as faithful: sections 7 and 8 test it. Two libraries, captum and zennit, give the same maps:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["hide-input", "nbval-check-output"]
 from captum.attr import Deconvolution, GuidedBackprop
 from zennit.composites import GuidedBackprop as GuidedBackpropOfZennit
 
@@ -438,38 +439,11 @@ rows = [
 judge.agreement_table(rows)
 
 # %% [markdown]
-# ### Exercise: find the bug
-#
-# For the plain gradient no hook is needed. The function below should return the gradient of the class *score* for each picture. It is copied from one tutorial to the next, it runs, and its maps look good. Change it so that it explains the class, and so that
-# a picture's map does not depend on the other pictures of the batch.
-
-
-# %% exercise="score_gradient"
-def score_gradient(model, inputs, target):
-    """The gradient (N, C, H, W) of each picture's score for the class `target` (an int)."""
-    # BEGIN STUB
-    # inputs = inputs.clone().requires_grad_()
-    # outputs = model(inputs)
-    # loss = F.cross_entropy(outputs, torch.full((len(inputs),), target))
-    # loss.backward()
-    # return inputs.grad
-    # END STUB
-    # BEGIN SOLUTION
-    inputs = inputs.clone().requires_grad_()
-    score = model(inputs)[:, target].sum()  # each score depends on its own picture only
-    return torch.autograd.grad(score, inputs)[0]
-    # END SOLUTION
-
-
-# %%
-exercises.score_gradient.check(score_gradient)
-
-# %% [markdown]
 # ## 5 · What do the features look for?
 #
-# Now the experiment that made the paper famous. For one channel, go through many pictures and take those in which it is strongest. Bring each of these activations back to the pixels, and put the patch that the place looks at beside it.
+# Now the paper's best-known experiment. For one channel, go through many pictures and take those in which it is strongest. Bring each of these activations back to the pixels, and put the patch that the place looks at beside it.
 #
-# For this we draw 400 new pictures, which the network has never seen. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels a layer, those whose nine strongest pictures agree best in their class.
+# For this we draw 400 new pictures, which the network has never seen. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels of a layer: those whose nine strongest pictures agree best in their class (`purest`).
 
 # %%
 from course_utils.lessons.l02_zfnet_deconvnet import draw_features, favourite_class, maxima, purest
@@ -498,85 +472,34 @@ plots.show(
 # %% [markdown]
 # Compare left and right. The patches vary in background and colour; the reconstructions show what they have in common for this channel, often only a part of the object.
 #
-# We *chose* these channels, so the figures look better than the average. Here is a test that does not choose. Split the new pictures in two halves. For each channel, take the class of most of its nine strongest pictures in the first half. How many of its nine strongest in the *second* half are of that class?
+# We *chose* these channels, so the figures look better than the average. Here is a test that does not choose. Split the new pictures in two halves. For each channel, take the class of most of its nine strongest pictures in the first half. How many of its nine strongest in the *second* half are of that class? The control is the same network with random numbers in all layers.
 
 # %%
-half = len(new) // 2
-print("share of the nine strongest of the second half (chance: 0.10)")
-for name, (values, _) in found.items():
-    favourite, _ = favourite_class(values[:half], new.targets[:half])
-    nine = new.targets[half:][values[half:].topk(9, dim=0).indices]
-    alive = values[:half].amax(dim=0) > 0
-    print(f"  {name}: {(nine == favourite).float().mean(dim=0)[alive].mean():.2f}")
-
-# %% [markdown]
-# The deeper the layer, the more a channel belongs to one class, although nobody told the network what a channel should be. Nine pictures show what excites a channel *most*, not all that it reacts to: a channel with nine cats may answer weakly to horses.
-
-# %% [markdown]
-# ## 6 · Can a reconstruction be trusted?
-#
-# ### Where: cover the place and watch
-#
-# If the pattern that the deconvnet draws really causes the activation, then covering it must make the channel fall. Slide a grey square over the picture, at 49 places, and find the one that hurts the channel most. How much of the reconstruction lies under that square?
-#
-# A number alone means little, so there are two controls: the reconstruction of *another* channel (drawn by chance) that is active at the *same place*, and of another channel at *its own* strongest place.
-
-# %%
-from tqdm.auto import tqdm
-
-from course_utils.lessons.l02_zfnet_deconvnet import most_harmful, share_in_square
-
-torch.manual_seed(0)
-rows = []  # of each picture: the channel, another one at the same place, another one at its own place
-for x1 in tqdm(new.inputs[:20].split(1), desc="pictures"):
-    with torch.no_grad():
-        maps = run_to(model, x1, "relu5")[0]
-    k = int(maps.amax(dim=(1, 2)).argmax())
-    place = divmod(int(maps[k].argmax()), 16)
-    active = [c for c in range(len(maps)) if c != k and maps[c][place] > 0]
-    j = active[torch.randint(len(active), ())]
-    corner = most_harmful(model, x1, "relu5", k, size=24, stride=16)
-    starts = ((k, place), (j, place), (j, None))
-    backs = torch.cat([deconvnet(model, x1, "relu5", c, at) for c, at in starts])
-    rows.append((share_in_square(backs, corner, 24), backs, corner, k, j))
+*_, (_, all_random) = judge.randomize_cascade(model)
+networks = {"trained": found, "random": maxima(all_random, new.inputs, RELUS)}
+half, shares = len(new) // 2, {}
+for kind, found_here in networks.items():
+    for name, (values, _) in found_here.items():
+        favourite, _ = favourite_class(values[:half], new.targets[:half])
+        nine = new.targets[half:][values[half:].topk(9, dim=0).indices]
+        alive = values[:half].amax(dim=0) > 0  # channels that are active at all
+        shares[kind, name] = (nine == favourite).float().mean(dim=0)[alive].mean()
 
 # %% tags=["hide-input"]
-own, same_place, elsewhere = torch.stack([row[0] for row in rows]).T
-print(f"share under the square, mean of {len(own)} pictures:")
-print(f"  the channel itself                  {own.mean():.2f}")
-print(
-    f"  another channel, the same place     {same_place.mean():.2f}   minus the first: {judge.paired(same_place, own)}"
-)
-print(
-    f"  another channel, its own place      {elsewhere.mean():.2f}   minus the first: {judge.paired(elsewhere, own)}"
-)
-
-figure, axes = plots.grid(1, 4, ratio=1.05)
-n = int((same_place - elsewhere).argmax())
-_, backs, corner, k, j = rows[n]
-titles = (
-    "the square that hurts most",
-    f"channel {k}",
-    f"channel {j}, same place",
-    f"channel {j}, its own place",
-)
-drawn = (new.images[n], *(inside.as_picture(back) for back in backs))
-for ax, title, picture in zip(axes[0], titles, drawn, strict=True):
-    ax.imshow(picture)
-    plots.draw_box(ax, (corner[1], corner[0], corner[1] + 24, corner[0] + 24), color="#e69f00")
-    ax.set_title(title, fontsize=10)
-figure.suptitle("One of the pictures: three reconstructions, and the same square in each")
-plots.show(
-    "A picture with the most harmful square, and three reconstructions with the same square: the channel's "
-    "own and another one at the same place both lie at the square, the third lies elsewhere."
-)
+print("share of the nine strongest of the second half (one class of ten: 0.10)")
+print("          " + " ".join(f"{name:>6}" for name in RELUS))
+for kind in networks:
+    print(f"{kind:>8}: " + " ".join(f"{shares[kind, name]:6.2f}" for name in RELUS))
 
 # %% [markdown]
-# The reconstruction lies where the square hurts: two different methods point to the same place. It would be tempting to stop here. But another channel at the same place does as well: the difference is smaller than chance explains. So this test proves the *place* of the activation, not the *pattern* that is drawn there.
+# In the trained network, the deeper the layer, the more a channel belongs to one class. Nobody told it what a channel should be. With random numbers it does not: depth alone is not enough. Nine pictures show what excites a channel *most*, not all that it reacts to: a channel with nine cats may answer weakly to horses.
+
+# %% [markdown]
+# ## 6 · Is the reconstruction a copy of the picture?
 #
-# ### What: the activation or the switches?
+# The switches are a record of the picture. Perhaps they alone draw it? Take the maps of `relu5` from one picture and send them back with the switches of *another*. Which of the two ordinary reconstructions does the result resemble? And does it still follow the edges of the first picture?
 #
-# The switches are a record of the picture. Perhaps they alone draw it? Take the maps of `relu5` from one picture and send them back with the switches of *another*. Then ask which of the two ordinary reconstructions the result resembles.
+# The resemblance is a [rank correlation](glossary.md#rank-correlation): 1 means that the pixels have the same order of strength, 0 that the orders have nothing in common. `paired` takes the differences picture by picture. Its 95 % [bootstrap interval](glossary.md#bootstrap-interval) says how far their mean could move with other pictures of the same kind.
 
 
 # %%
@@ -587,8 +510,15 @@ crossed = by_backward(model, second, "relu5", maps_1)  # your function of sectio
 one, two = by_backward(model, first, "relu5", maps_1), by_backward(model, second, "relu5", maps_2)
 like_one = judge.rank_correlation(magnitude(crossed), magnitude(one))
 like_two = judge.rank_correlation(magnitude(crossed), magnitude(two))
+edges = judge.baselines.sobel(first)  # how fast the brightness of the first pictures changes
+edges_kept = [judge.rank_correlation(magnitude(back), edges) for back in (one, crossed)]
+
+# %% tags=["hide-input"]
 print(f"like the picture of the activations {like_one.mean():.2f}, of the switches {like_two.mean():.2f}")
-print(f"difference: {judge.paired(like_one, like_two)}")
+print(f"  difference: {judge.paired(like_one, like_two)}")
+own, foreign = edges_kept
+print(f"like the edges of the first picture: own switches {own.mean():.2f}, foreign {foreign.mean():.2f}")
+print(f"  difference: {judge.paired(own, foreign)}")
 
 # %% tags=["hide-input"]
 plots.show_images(
@@ -612,15 +542,15 @@ plots.show(
 )
 
 # %% [markdown]
-# (The resemblance is a [rank correlation](glossary.md#rank-correlation): 1 means that the pixels have the same order of strength, 0 that the orders have nothing in common.)
+# The activations decide what is drawn and where. The switches add the exact place of each edge: with foreign ones the outline is smeared, and follows the edges of the first picture less. So the content of a reconstruction comes from the activations; a part of its *sharpness* is copied from the picture. For features, that is a good result.
 #
-# The activations decide what is drawn and where. The switches add the exact place of each edge: with foreign ones the outline is smeared. So the *sharpness* of a reconstruction is in good part a copy of the picture; its content is not. For features, that is a good result.
+# Another test covers the picture with a grey square and watches the channel. [02b](02b_zfnet_experiments.ipynb) does it, with a control: it confirms *where* an activation comes from, not *what* is drawn there.
 
 # %% [markdown]
 # ## 7 · And decisions? First test: the score
 #
-# Now start from the class score, and ask the maps a question that has an answer. On 100 of the new pictures: how much of the map lies on the object (*energy*), and does its maximum lie on the object, or at most 5 pixels beside it (*pointing game*)? Beside them play three maps
-# that know nothing about the network: the *edges* of the picture (a Sobel filter, which measures how fast the brightness changes), a blob in the *centre*, and *random* noise.
+# Now start from the class score. On 100 of the new pictures: how much of the map lies on the object (*energy*), and does its maximum lie on the object, or at most 5 pixels beside it (*pointing game*)? We compare with three maps
+# that know nothing about the network: the *edges* of the picture (a Sobel filter), a blob in the *centre*, and *random* noise.
 
 # %%
 from course_utils.methods.gradients import saliency
@@ -657,9 +587,9 @@ for name in methods:
     print(f"{'':>15}              pointing: {judge.paired(pointing[name], pointing['edges (Sobel)'])}")
 
 # %% [markdown]
-# The bars are 95 % [bootstrap intervals](glossary.md#bootstrap-interval): how far the mean could move with other pictures of the same kind. All maps saw the same pictures, so compare them picture by picture: that is the difference printed below the figure.
+# The bars are 95 % bootstrap intervals again. All maps saw the same pictures, so compare them picture by picture: that is the difference printed below the figure.
 #
-# Guided backpropagation is clearly better than the edge filter by both measures. The deconvnet is below it by energy. So guided backpropagation finds the object. Does it also explain the *decision*? These scenes have a single object: whether a map follows the question cannot be seen here.
+# Guided backpropagation is better than the edge filter by both measures. The deconvnet is below it by energy. So guided backpropagation finds the object. Does it also explain the *decision*? These scenes have a single object, so this score cannot say whether a map follows the question.
 
 # %% [markdown]
 # ## 8 · Second test: change the network, change the question
@@ -698,15 +628,21 @@ plots.show(
 pairs = load_lab("scenes", model="zfnet", n_objects=2)
 both, questions = pairs.inputs[:30].repeat_interleave(2, dim=0), pairs.targets[:30].flatten()
 on_asked, on_other = pairs.masks[:30].flatten(0, 1), pairs.masks[:30].flip(1).flatten(0, 1)
-print("two objects     share on the asked-for one    likeness of the two maps")
+share, same = {}, {}
 for name, method in (methods | {"edges": lambda model, x, target: judge.baselines.sobel(x)}).items():
     maps = method(model, both, questions)
     here, there = judge.energy_in_mask(maps, on_asked), judge.energy_in_mask(maps, on_other)
-    same = judge.rank_correlation(maps[0::2], maps[1::2]).mean()
-    print(f"{name:>15} {(here / (here + there)).mean():16.2f} {same:28.2f}")
+    share[name] = (here / (here + there)).view(-1, 2).mean(dim=1)  # the mean of a picture's two questions
+    same[name] = judge.rank_correlation(maps[0::2], maps[1::2]).mean()
+
+# %% tags=["hide-input"]
+print("two objects     share on the asked-for one (95 % interval)    likeness of the two maps")
+for name, values in share.items():
+    low, high = judge.bootstrap_interval(values)
+    print(f"{name:>15} {values.mean():16.2f}   ({low:.2f} to {high:.2f}) {same[name]:23.2f}")
 
 # %% [markdown]
-# An edge filter has 0.50 and 1, since it does not hear the question. None of the three maps is far above it, and for guided backpropagation the two maps are nearly one.
+# An edge filter has 0.50 and 1, since it does not know the question. The three maps follow the question a little: their intervals lie above 0.50, but not far above. And the two maps of guided backpropagation have nearly the same order of pixels, whichever object you ask for.
 #
 # And the puzzle: **C** is the trained network with the class cat, **A** the trained network asked for another class, **B** the network with two random layers.
 
@@ -718,52 +654,29 @@ for name in "AB":
 # %% [markdown]
 # ## 9 · Where does the question get lost?
 #
-# Follow two signals on their way back from two *different* classes. At each ReLU, measure how alike they are by the cosine: 1 means the same pattern, only stronger or weaker; 0 means nothing in common.
+# Take one picture and two *different* classes, and follow the two signals on their way back. At each ReLU, measure how alike they are by the cosine: 1 means the same pattern, only stronger or weaker; 0 means nothing in common.
 #
 # ### Exercise: predict, then run
 #
-# At `relu6`, just below the classes, the two signals of guided backpropagation have a mean cosine near 0: two questions, two signals. What is it when they arrive at the pixels? Write a number (0.15 off is fine), then run the cells below.
+# With guided backpropagation, the two signals arrive at `relu6`, just below the classes, with a mean cosine near 0: two questions, two signals. They go on through `relu6`, `fc6`, `pool5` to `relu5`, and so on to the pixels. Where is the mean cosine above 0.5 for the first time? Write the place, then run the cells below.
 
 # %% exercise="end_of_the_question"
-answer = None  # for example 0.3
+answer = None  # "relu5", "relu4", "relu3", "relu2", "relu1" or "pixels"
 # BEGIN SOLUTION
-answer = 0.95
+answer = "relu5"
 # END SOLUTION
 
-
-# %% tags=["by-hand"]
-RULES = {
-    "gradient": lambda old, signal: old,  # `old` has passed [x > 0]
-    "deconvnet": lambda old, signal: signal.clamp(min=0),
-    "guided": lambda old, signal: old.clamp(min=0),
-}
-
-
-def note(seen, name, rule, module, old, signal):
-    """The hook: remember the signal that arrives, and pass it on by the rule."""
-    seen[name] = signal[0]
-    return (RULES[rule](old[0], signal[0]),)
-
-
-def signals_of(x, target, rule):
-    """The signal that arrives at each ReLU, and at the pixels: {name: (N, …)}."""
-    seen, handles, x = {}, [], x.clone().requires_grad_()
-    for name, module in model.named_children():
-        if isinstance(module, nn.ReLU):
-            handles.append(module.register_full_backward_hook(partial(note, seen, name, rule)))
-    scores = model(x).gather(1, target[:, None])
-    seen["pixels"] = torch.autograd.grad(scores.sum(), x)[0]
-    for handle in handles:
-        handle.remove()
-    return seen
-
+# %% [markdown]
+# `signals_back` is `by_rule` of section 4; its hooks also note each signal that arrives: `{"relu6": …, "relu5": …, …, "pixels": …}`.
 
 # %%
+from course_utils.lessons.l02_zfnet_deconvnet import signals_back
+
 some, right_class = lab.inputs[:30], lab.targets[:30]
 wrong_class = (right_class + 1 + torch.arange(30) % 9) % 10  # another class for each picture
 cosines = {}
-for rule in RULES:
-    one, two = (signals_of(some, classes, rule) for classes in (right_class, wrong_class))
+for rule in ("gradient", "deconvnet", "guided"):
+    one, two = (signals_back(model, some, classes, rule) for classes in (right_class, wrong_class))
     alike = {n: F.cosine_similarity(one[n].flatten(1), two[n].flatten(1)) for n in one}
     cosines[rule] = {n: cosine.mean().item() for n, cosine in alike.items()}
 
@@ -782,12 +695,12 @@ plots.show(
     f"{abs(cosines['gradient']['pixels']):.2f}, deconvnet {cosines['deconvnet']['pixels']:.2f}, guided "
     f"{cosines['guided']['pixels']:.2f}."
 )
-print(
-    "at the pixels: " + ", ".join(f"{rule} {abs(values['pixels']):.2f}" for rule, values in cosines.items())
-)
+for place in ("relu5", "pixels"):
+    values = ", ".join(f"{rule} {round(cosine[place], 2) + 0.0:.2f}" for rule, cosine in cosines.items())
+    print(f"at {place}: {values}")
 
 # %% [markdown]
-# With the plain gradient, two questions stay two signals. With the changed rules, the negative part of the signal is cut off at each ReLU, so what is added up below it cancels less and less. After a few layers the signals of all classes are nearly the same one; what is left is set by the picture and by the lower layers.
+# With the plain gradient, two questions stay two signals. With the two changed rules, most of the question is lost at the first step, and the rest is lost soon after. At each ReLU the negative part of the signal is cut off, so what is added up below it cancels less.
 # Nie and others (2018) showed that both methods then partially restore the picture. Sixt and others (2020) measured how the signals meet in many networks.
 #
 # So: **for features, not for decisions.** From one activation, the deconvnet shows what that channel reacts to. From the class score, neither of the two changed rules is an argument why a class won.
@@ -795,7 +708,7 @@ print(
 # %% [markdown]
 # ## 10 · The real thing
 #
-# Is this so only in small networks on drawn pictures? EfficientNet-Lite0 was trained on the 1.2 million photographs of ImageNet and tells 1,000 classes apart. Its ReLUs are cut off at 6 as well (`nn.ReLU6`); the rules are the same. Ask it about three photographs: for the class that fits, for *goldfish*, and with random numbers in its last layer.
+# Is this so only in small networks on drawn pictures? EfficientNet-Lite0 was trained on the 1.2 million photographs of ImageNet and tells 1,000 classes apart. Its ReLUs are also cut off at 6 (`nn.ReLU6`); the rules stay the same. Ask it about three photographs: for the class that fits, for *goldfish*, and with random numbers in its last layer.
 
 # %%
 photos = load_lab("photos", only=["chelsea", "coffee", "motorcycle"])
@@ -834,12 +747,12 @@ for name in ("goldfish", "random last layer"):
         print(f"  {name:>17}, {method}: {likeness.mean():.2f}")
 
 # %% [markdown]
-# The real network shows it even more clearly than ours. The map of the cat's photograph is a beautiful drawing of the cat, and it is the network's answer to “why goldfish?” as well. The plain gradient is noisy, but it changes with the question.
+# The real network shows it even more clearly than ours. The map of the first photograph draws the cat's eyes and nose, and it is also the network's answer to “why goldfish?”. The plain gradient is noisy, but it changes with the question.
 
 # %% [markdown]
 # ## 11 · Your turn
 #
-# Put the path of a picture (or of a folder with pictures) in place of `None`, or another model's name: a classifier of torchvision or timm, which needs the internet once. You see the network's five best answers, what the strongest channel of an early stage reacts to, and guided backpropagation.
+# Put the path of a picture (or of a folder with pictures) in place of `None`, or another model's name: a classifier of torchvision or timm, which needs the internet once. You see the network's five best answers, the deconvnet of the strongest channel of an early stage, and guided backpropagation.
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
@@ -861,7 +774,7 @@ part = slice(int(r.min()), int(r.max()) + 1), slice(int(c.min()), int(c.max()) +
 whole = guided_backprop(mine.model, mine.inputs[:1], int(chances.argmax()))[0]
 panels = {
     "your picture": mine.images[0],
-    f"what channel {k} of {stage} looks at": mine.images[0][part],
+    f"where channel {k} of {stage} reacts": mine.images[0][part],
     "its deconvnet": inside.as_picture(back)[part],
     "guided backprop, best answer": inside.as_picture(whole),
 }
@@ -871,8 +784,8 @@ for ax, (title, picture) in zip(axes[0], panels.items(), strict=True):
     ax.set_title(title, fontsize=10)
 plots.draw_box(axes[0, 0], (part[1].start, part[0].start, part[1].stop, part[0].stop), color="#e69f00")
 plots.show(
-    f"The picture, answered {five[0]}; the part that the strongest channel of {stage} looks at, enlarged; its "
-    "deconvnet; and guided backpropagation, a drawing of the whole object."
+    f"The picture, answered {five[0]}; the part where the deconvnet of {stage}'s strongest channel is strong, enlarged; "
+    "that deconvnet; and guided backpropagation, a drawing of the whole object."
 )
 
 # %% [markdown]
@@ -926,10 +839,10 @@ look_inside(scene, "relu2", chosen["relu2"][2])
 # - Deconvnet: keep one activation, then unpool with switches, rectify, filter with the transposed weights, down to the pixels.
 # - It is a backward pass with another rule at the ReLU. Where pooling windows overlap, the drawn version overwrites what the backward pass adds up.
 # - The strongest patches beside their reconstructions show what a channel reacts to; deeper channels belong to one class more and more.
-# - Covering the picture confirms *where* an activation comes from, not *what* is drawn there. The activations decide the content, the switches the sharpness.
-# - From the class score, guided backpropagation finds the object, and draws nearly the same map for another class or another network. **For features, not for decisions.**
+# - The activations decide what is drawn. The switches add the exact place of each edge.
+# - From the class score, guided backpropagation finds the object, and draws nearly the same map for another class or for random upper layers. **For features, not for decisions.**
 #
-# **Companions.** [02b · The other experiments of the ZF-Net paper](02b_zfnet_experiments.ipynb): training, invariance, occlusion, the same part in different pictures, removing layers, a better first layer, other data.
+# **Companions.** [02b · The other experiments of the ZF-Net paper](02b_zfnet_experiments.ipynb): training, invariance, occlusion, the same part in different pictures, removing layers, a better first layer, other data, and a bug to find.
 # [02c · One number at a time](02c_one_number_at_a_time.ipynb): a place of the first layer with all its numbers, and what a network costs. A map that *does* depend on the class comes in [03 · CAM](03_cam.ipynb).
 #
 # <details><summary>The paper in ten questions</summary>

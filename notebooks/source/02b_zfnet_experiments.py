@@ -15,16 +15,19 @@
 #
 # **The question.** The paper looked at a network in eight ways, not only with the deconvnet. What does each of them show, and which control was missing?
 #
-# This companion of [02 · Deconvnet](02_zfnet_deconvnet.ipynb) adds the growth of features in training, invariance, occlusion, the same part in different pictures, removing layers, the first layer, other data, and one trap of the libraries.
+# This companion of [02 · Deconvnet](02_zfnet_deconvnet.ipynb) adds the growth of features in training, invariance, occlusion, the same part in different pictures, removing layers, the first layer, other data, one trap of the libraries and one bug to find.
 #
 # **After this lesson you can**
 # - measure how much a layer changes when the picture moves;
 # - write occlusion, and say what the colour of the square does;
 # - test whether a network reacts to the same part in the same way, with a control that the paper did not have;
 # - explain why “the error rises without this layer” can mean two things;
-# - see aliasing in a first layer.
+# - see aliasing in a first layer;
+# - tell the gradient of a score from the gradient of a loss.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [02 · Deconvnet](02_zfnet_deconvnet.ipynb).
+#
+# From the core you know `run_to`, `maxima` and `RELUS`. `channels_inside` changes no number: it stores pictures in an order in memory with which convolutions are faster.
 
 # %%
 import matplotlib.pyplot as plt
@@ -256,14 +259,74 @@ for row, i, (back, total, chance) in zip(axes, shown, watched, strict=True):
 titles = ("picture", "deconvnet of its channel", "the channel, added up", "probability of the class")
 for ax, title in zip(axes[0], titles, strict=True):
     ax.set_title(title, fontsize=10)
-figure.suptitle("A grey square at each of 81 places (9 × 9)")
+figure.suptitle("A grey square at each of 9 × 9 places: dark where it lowers the value")
 plots.show(
     "Three pictures: where the square makes the strongest channel fall, the deconvnet had drawn its pattern; "
     "the probability of the class falls there too, for the horse at more places."
 )
 
 # %% [markdown]
-# The channel falls where the deconvnet had drawn. (The core shows that this proves the place, not the pattern.) Then compare with the last column. For some pictures the probability falls at about the same place; for others also at places that this channel does not need.
+# The channel falls where the deconvnet had drawn. Compare with the last column: for some pictures the probability falls at about the same place; for others also at places that this channel does not need.
+#
+# ### Does this confirm the pattern?
+#
+# If the pattern that the deconvnet draws really causes the activation, then covering it must make the channel fall. So find, of 49 places, the square that lowers the channel most. How much of the reconstruction lies under that square?
+#
+# Two controls: the reconstruction of *another* channel (drawn by chance) that is active at the *same place*, and of that channel at *its own* strongest place.
+
+# %%
+from tqdm.auto import tqdm
+
+from course_utils.lessons.l02_zfnet_deconvnet import most_harmful, share_in_square
+
+torch.manual_seed(0)
+rows = []  # of each picture: the channel, another one at the same place, another one at its own place
+for x1 in tqdm(new.inputs[:20].split(1), desc="pictures"):
+    with torch.no_grad():
+        maps = run_to(model, x1, "relu5")[0]
+    k = int(maps.amax(dim=(1, 2)).argmax())
+    place = divmod(int(maps[k].argmax()), 16)
+    active = [c for c in range(len(maps)) if c != k and maps[c][place] > 0]
+    j = active[torch.randint(len(active), ())]
+    corner = most_harmful(model, x1, "relu5", k, size=24, stride=16)
+    starts = ((k, place), (j, place), (j, None))
+    backs = torch.cat([deconvnet(model, x1, "relu5", c, at) for c, at in starts])
+    rows.append((share_in_square(backs, corner, 24), backs, corner, k, j))
+
+# %% tags=["hide-input"]
+own, same_place, elsewhere = torch.stack([row[0] for row in rows]).T
+print(f"share under the square, mean of {len(own)} pictures:")
+print(f"  the channel itself                  {own.mean():.2f}")
+print(
+    f"  another channel, the same place     {same_place.mean():.2f}   minus the first: {judge.paired(same_place, own)}"
+)
+print(
+    f"  another channel, its own place      {elsewhere.mean():.2f}   minus the first: {judge.paired(elsewhere, own)}"
+)
+
+# %% tags=["hide-input"]
+figure, axes = plots.grid(1, 4, ratio=1.05)
+n = int((same_place - elsewhere).argmax())
+_, backs, corner, k, j = rows[n]
+titles = (
+    "the square that hurts most",
+    f"channel {k}",
+    f"channel {j}, same place",
+    f"channel {j}, its own place",
+)
+drawn = (new.images[n], *(inside.as_picture(back) for back in backs))
+for ax, title, picture in zip(axes[0], titles, drawn, strict=True):
+    ax.imshow(picture)
+    plots.draw_box(ax, (corner[1], corner[0], corner[1] + 24, corner[0] + 24), color="#e69f00")
+    ax.set_title(title, fontsize=10)
+figure.suptitle("One of the pictures: three reconstructions, and the same square in each")
+plots.show(
+    "A picture with the most harmful square, and three reconstructions with the same square: the channel's "
+    "own and another one at the same place both lie at the square, the third lies elsewhere."
+)
+
+# %% [markdown]
+# The reconstruction lies under the square more than that of a channel at another place. But another channel at the same place does nearly as well. So this test confirms the *place* of the activation, not the *pattern* that is drawn there.
 #
 # ### The square is a thing, too
 #
@@ -508,13 +571,13 @@ figure, ax = plt.subplots(figsize=(10, 1.75))
 ax.imshow(inside.tiles([inside.as_picture(filters[k], percentile=100) for k in by_strength], columns=16))
 plots.bare(ax)
 ax.set_title("The 7×7 filters of the trained network, strongest first", fontsize=11)
-plots.show(
-    "32 small colour filters: edges of several directions and colour spots; the weakest look like noise."
-)
+plots.show("32 small colour filters. A few show an edge or a colour spot; most look like noise to the eye.")
 active = (maxima(model, new.inputs[:100], ["relu1"])["relu1"][0] > 0).any(dim=0)
 print(f"filters that are never active on 100 pictures: {int((~active).sum())} of {len(filters)}")
 
 # %% [markdown]
+# No filter is dead. Most look like noise to the eye: a filter is harder to read than what it reacts to.
+#
 # What is aliasing? Take one filter that likes fine stripes (five pixels from one to the next), and a test picture whose stripes get finer from the middle outwards. The filter should answer on two arcs, where the stripes have its width. A stride of 4 looks only at each fourth place.
 
 # %%
@@ -617,13 +680,44 @@ except ValueError as error:
     print("course_utils:", str(error).split(" (")[0])
 
 # %% [markdown]
-# ## 8 · Recap
+# ## 8 · A bug that is copied
+#
+# For the plain gradient no hook is needed. Still, one line is often wrong.
+#
+# ### Exercise: find the bug
+#
+# The function below should return the gradient of the class *score* for each picture. It is copied from one tutorial to the next, it runs, and its maps look good. Change it so that it explains the class, and so that
+# a picture's map does not depend on the other pictures of the batch.
+
+
+# %% exercise="score_gradient"
+def score_gradient(model, inputs, target):
+    """The gradient (N, C, H, W) of each picture's score for the class `target` (an int)."""
+    # BEGIN STUB
+    # inputs = inputs.clone().requires_grad_()
+    # outputs = model(inputs)
+    # loss = F.cross_entropy(outputs, torch.full((len(inputs),), target))
+    # loss.backward()
+    # return inputs.grad
+    # END STUB
+    # BEGIN SOLUTION
+    inputs = inputs.clone().requires_grad_()
+    score = model(inputs)[:, target].sum()  # each score depends on its own picture only
+    return torch.autograd.grad(score, inputs)[0]
+    # END SOLUTION
+
+
+# %%
+exercises.score_gradient.check(score_gradient)
+
+# %% [markdown]
+# ## 9 · Recap
 #
 # - Lower layers settle early in training, upper ones late.
 # - Upper layers change less when the picture moves; rotation is the exception.
-# - Occlusion tests what a reconstruction suggests. The colour of the square is a part of the question.
+# - Occlusion tests *where* an activation comes from, not the pattern. The colour of the square is a part of the question.
 # - The network reacts to a part in a consistent way, but mostly because any part of the object is evidence for the class.
 # - Removing a layer without training again breaks the network, and says little about the layer.
-# - A rule on modules misses a ReLU that is a function.
+# - A rule on modules misses a ReLU that is a function. A map of the loss is not a map of the score.
 #
 # Back to the core: [02 · Deconvnet](02_zfnet_deconvnet.ipynb). With all the numbers of one place: [02c · One number at a time](02c_one_number_at_a_time.ipynb).

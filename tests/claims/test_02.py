@@ -1,7 +1,5 @@
 """What lesson 02 and its companions claim about the deconvnet, measured on scenes that they never show."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from replication import claim
@@ -18,40 +16,19 @@ from course_utils.lessons.l02_zfnet_deconvnet import RELUS, magnitude, maxima, r
 from course_utils.methods.deconvnet import deconvnet, guided_backprop
 from course_utils.methods.gradients import saliency
 
-RULES = {
-    "gradient": lambda old, signal: old,
-    "deconvnet": lambda old, signal: signal.clamp(min=0),
-    "guided": lambda old, signal: old.clamp(min=0),
-}
-
 
 def fresh(seed: int, n: int, n_objects: int = 1):
     return load_lab("scenes", model="zfnet", seed=seed, n=n, n_objects=n_objects)
 
 
-def signals(model, x, target, rule):
-    """What arrives at relu6 and at the pixels, from the class scores back."""
-    seen, handles, x = {}, [], x.clone().requires_grad_()
-
-    def note(name, module, old, signal):
-        seen[name] = signal[0]
-        return (RULES[rule](old[0], signal[0]),)
-
-    for name, module in model.named_children():
-        if isinstance(module, nn.ReLU):
-            handles.append(module.register_full_backward_hook(partial(note, name)))
-    seen["pixels"] = torch.autograd.grad(model(x).gather(1, target[:, None]).sum(), x)[0]
-    for handle in handles:
-        handle.remove()
-    return seen
-
-
 @claim(
     "§9",
-    "Two classes start as two signals; with the changed rules they become nearly one, with the gradient not.",
-    shown="at the pixels 0.98, 0.85, 0.00; at relu6 0.0",
+    "Two classes start as two signals. With the changed rules most of the question is lost at the first step, and "
+    "at the pixels they are nearly one; with the gradient they stay two.",
+    shown="at the pixels 0.98, 0.85, 0.00; at relu5 0.73, 0.65; at relu6 0.0",
     holds=lambda v: (
         abs(v["relu6"]).max() < 0.3
+        and min(v["deconvnet relu5"].min(), v["guided relu5"].min()) > 0.55
         and v["guided"].min() > 0.95
         and v["deconvnet"].min() > 0.7
         and abs(v["gradient"]).max() < 0.3
@@ -61,11 +38,12 @@ def test_two_questions_become_one_signal(seed):
     lab = fresh(seed, 12)
     other = (lab.targets + 1 + torch.arange(len(lab)) % 9) % 10
     found = {}
-    for rule in RULES:
-        one, two = (signals(lab.model, lab.inputs, classes, rule) for classes in (lab.targets, other))
-        for name in ("relu6", "pixels"):
-            cosine = F.cosine_similarity(one[name].flatten(1), two[name].flatten(1)).mean().item()
-            found[rule if name == "pixels" else "relu6"] = cosine
+    for rule in ("gradient", "deconvnet", "guided"):
+        one, two = (
+            shared.signals_back(lab.model, lab.inputs, classes, rule) for classes in (lab.targets, other)
+        )
+        for name, key in (("relu6", "relu6"), ("relu5", f"{rule} relu5"), ("pixels", rule)):
+            found[key] = F.cosine_similarity(one[name].flatten(1), two[name].flatten(1)).mean().item()
     return found
 
 
@@ -114,10 +92,12 @@ def test_random_upper_layers(seed):
 
 @claim(
     "§8",
-    "Asked for one of two objects, no map has much more on it than on the other; the two guided maps are nearly one.",
+    "Asked for one of two objects, each map has a little more on it than on the other; the two guided maps have "
+    "nearly the same order of pixels.",
     shown="shares 0.57, 0.59, 0.61; likeness 0.95",
     holds=lambda v: (
-        max(v[name].max() for name in ("gradient", "deconvnet", "guided")) < 0.7 and v["likeness"].min() > 0.9
+        all(0.5 < v[name].min() and v[name].max() < 0.7 for name in ("gradient", "deconvnet", "guided"))
+        and v["likeness"].min() > 0.9
     ),
 )
 def test_the_maps_hardly_hear_the_question(seed):
@@ -138,13 +118,14 @@ def test_the_maps_hardly_hear_the_question(seed):
 
 
 @claim(
-    "§6",
-    "Another channel at the same place lies under the most harmful square as well as the channel itself.",
+    "02b §3",
+    "Another channel at the same place lies under the most harmful square nearly as much as the channel itself; "
+    "at its own place it lies there less.",
     shown="0.42, 0.42, 0.30",
-    holds=lambda v: abs(v["same place"]).max() < 0.06,
+    holds=lambda v: abs(v["same place"]).max() < 0.06 and v["elsewhere"].max() < 0,
 )
 def test_the_square_proves_the_place_only(seed):
-    lab, shares = fresh(seed, 16), []
+    lab, shares = fresh(seed, 30), []
     model = lab.model
     torch.manual_seed(seed)
     for x in lab.inputs.split(1):
@@ -164,9 +145,10 @@ def test_the_square_proves_the_place_only(seed):
 
 @claim(
     "§6",
-    "With crossed switches, a reconstruction resembles the picture of the activations more than that of the switches.",
-    shown="0.72 against 0.34",
-    holds=lambda gaps: gaps.min() > 0.1,
+    "With crossed switches, a reconstruction resembles the picture of the activations more than that of the switches, "
+    "but follows its edges less than with its own.",
+    shown="0.72 against 0.34; edges 0.28 against 0.20",
+    holds=lambda v: v["resembles"].min() > 0.1 and v["edges"].min() > 0.03,
 )
 def test_the_activations_draw_more_than_the_switches(seed):
     lab = fresh(seed, 40)
@@ -187,28 +169,37 @@ def test_the_activations_draw_more_than_the_switches(seed):
     with torch.no_grad():
         maps_1, maps_2 = (run_to(lab.model, x, "relu5") for x in (first, second))
     crossed = back(second, maps_1)
-    like_one = judge.rank_correlation(crossed, back(first, maps_1))
-    return judge.paired(like_one, judge.rank_correlation(crossed, back(second, maps_2))).mean
+    ordinary, edges = back(first, maps_1), judge.baselines.sobel(first)
+    like_two = judge.rank_correlation(crossed, back(second, maps_2))
+    edges_kept = [judge.rank_correlation(maps, edges) for maps in (ordinary, crossed)]
+    return {
+        "resembles": judge.paired(judge.rank_correlation(crossed, ordinary), like_two).mean,
+        "edges": judge.paired(*edges_kept).mean,
+    }
 
 
 @claim(
     "§5",
-    "The deeper the layer, the more a channel belongs to one class, on pictures that did not choose the class.",
-    shown="0.27, 0.45, 0.58, 0.62, 0.70",
+    "The deeper the layer, the more a channel belongs to one class, on pictures that did not choose the class; with "
+    "random weights not.",
+    shown="0.22, 0.39, 0.52, 0.58, 0.69; random 0.19 … 0.17",
     holds=lambda v: (
         (v["relu1"] < v["relu2"]).all()
         and (v["relu2"] < v["relu3"]).all()
         and (v["relu3"] < v["relu5"]).all()
+        and max(v[f"random {name}"].max() for name in RELUS) < 0.25
     ),
 )
 def test_deeper_channels_belong_to_one_class(seed):
     lab = fresh(seed, 400)
+    *_, (_, all_random) = judge.randomize_cascade(lab.model, seed=seed)
     shares = {}
-    for name, (values, _) in maxima(lab.model, lab.inputs, RELUS).items():
-        favourite, _ = shared.favourite_class(values[:200], lab.targets[:200])
-        nine = lab.targets[200:][values[200:].topk(9, dim=0).indices]
-        alive = values[:200].amax(dim=0) > 0
-        shares[name] = (nine == favourite).float().mean(dim=0)[alive].mean().item()
+    for kind, network in {"": lab.model, "random ": all_random}.items():
+        for name, (values, _) in maxima(network, lab.inputs, RELUS).items():
+            favourite, _ = shared.favourite_class(values[:200], lab.targets[:200])
+            nine = lab.targets[200:][values[200:].topk(9, dim=0).indices]
+            alive = values[:200].amax(dim=0) > 0
+            shares[kind + name] = (nine == favourite).float().mean(dim=0)[alive].mean().item()
     return shares
 
 
@@ -272,6 +263,66 @@ def test_lower_layers_settle_first(seed):
 
     early, last = (maxima(checkpoints[step], lab.inputs, RELUS) for step in (steps[1], steps[-1]))
     return settled(early["relu1"][0], last["relu1"][0]) - settled(early["relu5"][0], last["relu5"][0])
+
+
+PARTS = {
+    "cat": ("ear", "tail"),
+    "horse": ("mane", "leg"),
+    "bird": ("wing", "tail"),
+    "fish": ("fin", "tail"),
+    "car": ("wheel", "window"),
+    "snail": ("shell", "antenna"),
+    "mushroom": ("cap", "stem"),
+    "ice cream": ("cone", "scoop"),
+}
+
+
+@claim(
+    "02b §4",
+    "With a blurred cover, the same part changes the features more alike than a random place, but most of the gap is "
+    "there for another part, too; with a grey cover the gap to a random place is smaller.",
+    shown="another part +0.05, random place +0.15; grey: random place +0.05",
+    holds=lambda v: (
+        v["another"].min() > 0
+        and v["another"].mean() < v["random"].mean() / 2
+        and (v["grey random"] < v["random"]).all()
+    ),
+)
+def test_a_part_changes_the_features_alike(seed):
+    lab, rng, gaps = (
+        fresh(seed, 400),
+        np.random.default_rng(seed),
+        {"another": [], "random": [], "grey random": []},
+    )
+
+    def signs(inputs, cover, fill):
+        covered = torch.where(cover[:, None], fill, inputs)
+        with torch.no_grad():
+            one, two = (run_to(lab.model, x, "relu5").mean(dim=(2, 3)) for x in (inputs, covered))
+        return (one - two).sign()
+
+    def distance(one, two):
+        table = (one[:, None] != two[None]).float().mean(dim=2)
+        return float(table[~torch.eye(len(one), dtype=torch.bool)].mean())
+
+    for class_name, names in PARTS.items():
+        numbers = [lab.part_names.index(name) for name in names]
+        visible = torch.stack([(lab.parts == n).flatten(1).sum(dim=1) > 60 for n in numbers]).all(dim=0)
+        ids = (visible & (lab.targets == lab.class_names.index(class_name))).nonzero()[:8, 0]
+        if len(ids) < 3:
+            continue
+        inputs, covers = lab.inputs[ids], [lab.parts[ids] == n for n in numbers]
+        moved = [
+            torch.stack([m.roll(tuple(rng.integers(30, 98, 2).tolist()), (0, 1)) for m in c]) for c in covers
+        ]
+        for way, fill in (("", judge.blur(inputs, 8)), ("grey ", torch.zeros(()))):
+            own = [signs(inputs, cover, fill) for cover in covers]
+            same = np.mean([distance(s, s) for s in own])
+            strange = np.mean([distance(s, s) for s in (signs(inputs, cover, fill) for cover in moved)])
+            gaps[f"{way}random"].append(strange - same)
+            if not way:
+                gaps["another"].append(distance(*own) - same)
+    return {name: float(np.mean(values)) for name, values in gaps.items()}
 
 
 @claim(
