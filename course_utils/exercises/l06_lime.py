@@ -258,6 +258,10 @@ fresh = Exercise(
             _halves_swapped,
             "you fit on the second half and test on the first: it is the other way round.",
         ),
+        "one minus": Mistake(
+            lambda *inputs: 1 - _fresh(*inputs),
+            "this is the part that g leaves open: R² is 1 minus it.",
+        ),
         "plain mean": Mistake(
             _plain_mean,
             "g is compared with the plain mean of the outputs: take the weighted mean, `np.average(…, weights=…)`.",
@@ -328,6 +332,12 @@ green_red = Exercise(
         "strictly above": Mistake(
             lambda c, n, m: np.where(np.abs(c) > m, _green_red(c, n, m), 0),
             "a coefficient of exactly `min_weight` is kept: only what is smaller goes.",
+        ),
+        "weakest": Mistake(
+            lambda c, n, m: np.where(
+                np.argsort(np.argsort(np.abs(c), kind="stable")) < n, _green_red(c, len(c), m), 0
+            ),
+            "you colour the weakest superpixels: `np.argsort` puts the smallest first.",
         ),
         "weights, not signs": Mistake(
             lambda c, n, m: np.abs(_green_red(c, n, m)) * c,
@@ -441,6 +451,15 @@ def _by_area(image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: fl
     return hidden
 
 
+def _switches_as_numbers(
+    image: np.ndarray, segments: np.ndarray, mask: np.ndarray, grey: float
+) -> np.ndarray:
+    hidden = image.copy()
+    for value in np.unique(segments)[mask]:
+        hidden[segments == value] = grey
+    return hidden
+
+
 def _hide_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """Labels that start at 0, at 1, and labels with gaps; the stripes stand in any order."""
     rng = np.random.default_rng(2)
@@ -486,6 +505,10 @@ hide = Exercise(
         "in place": Mistake(
             _in_place,
             "the labels are right, but your function paints over the picture that it was given: work on `image.copy()`.",
+        ),
+        "switches as numbers": Mistake(
+            _switches_as_numbers,
+            "you use the mask of 0 and 1 as row numbers: compare it first, `labels[mask == 0]`.",
         ),
         "reversed": Mistake(_reversed, "you hide what the mask keeps: 0 means hidden, 1 means shown."),
         "no colour": Mistake(
@@ -551,6 +574,18 @@ stability = Exercise(
             lambda chosen: float((chosen[1:] & chosen[:-1]).sum(axis=1).mean() / chosen.sum(axis=1).max()),
             "you compare each explanation only with the next one: take all pairs.",
         ),
+        "only with the first": Mistake(
+            lambda chosen: float((chosen[1:] & chosen[0]).sum(axis=1).mean() / chosen.sum(axis=1).max()),
+            "you compare the others only with the first explanation: take all pairs.",
+        ),
+        "not divided": Mistake(
+            lambda chosen: _stability(chosen) * chosen.sum(axis=1).max(),
+            "this is the number of features in common: divide it by K.",
+        ),
+        "pairs counted twice": Mistake(
+            lambda chosen: _stability(chosen) / 2,
+            "there are n(n − 1)/2 pairs, not n(n − 1): your average is half of the right one.",
+        ),
         "all features": Mistake(
             _share_of_all,
             "you also count the features that neither chose: with many features nearly everything would look stable.",
@@ -587,6 +622,16 @@ def _importance(coefficients: np.ndarray) -> np.ndarray:
 
 def _pick(coefficients: np.ndarray, budget: int, **how: bool) -> list[int]:
     return _greedy(coefficients != 0, _importance(coefficients), budget, **how)
+
+
+def _own_coefficients(coefficients: np.ndarray, budget: int) -> list[int]:
+    covered, picked = np.zeros(coefficients.shape[1], bool), []
+    for _ in range(budget):
+        gains = (np.abs(coefficients) * ~covered).sum(axis=1)
+        gains[picked] = -1
+        picked.append(int(gains.argmax()))
+        covered |= coefficients[picked[-1]] != 0
+    return picked
 
 
 def _pick_cases() -> list[tuple[np.ndarray, int]]:
@@ -660,7 +705,7 @@ pick = _Picking(
         ),
         "no root": Mistake(
             lambda coefficients, budget: _greedy(coefficients != 0, _importance(coefficients) ** 2, budget),
-            "the importance of a feature is the *square root* of its sum: without it one strong feature drowns the others.",
+            "the importance of a feature is the square root of its sum: without it one strong feature drowns the others.",
         ),
         "signed sums": Mistake(
             lambda coefficients, budget: _greedy(
@@ -671,6 +716,10 @@ pick = _Picking(
         "positive only": Mistake(
             lambda coefficients, budget: _greedy(coefficients > 0, _importance(coefficients), budget),
             "a negative coefficient uses its feature as well: covered means ≠ 0, not > 0.",
+        ),
+        "own coefficients": Mistake(
+            _own_coefficients,
+            "you add up the row's own |coefficients|: a column's importance comes from all rows, √Σ|W|.",
         ),
         "counting": Mistake(
             lambda coefficients, budget: _greedy(coefficients != 0, np.ones(coefficients.shape[1]), budget),

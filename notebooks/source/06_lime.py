@@ -16,7 +16,7 @@
 # **The question.** You have a model that you can only ask: no weights, no gradients. Which parts of *this* picture made it answer as it did?
 #
 # **After this lesson you can**
-# - write LIME for pictures in twenty lines, and say what each line is for;
+# - follow LIME for pictures line by line, and say what each line is for;
 # - show that your numbers equal those of two libraries, and read the picture that the `lime` package draws;
 # - measure how much an explanation changes from run to run, and report it as one should;
 # - catch a model that is right for the wrong reason, and measure it over many pictures;
@@ -115,7 +115,7 @@ plots.show(
 # %% [markdown]
 # ### Step 1: parts that a person can name
 #
-# A picture has thousands of pixels, and no single one of them means anything. So LIME switches *superpixels*. We write
+# A single pixel means nothing to a person. So LIME switches *superpixels*. We write
 # - $x$ for the picture, and $d$ for the number of its superpixels;
 # - $z' \in \{0, 1\}^{d}$ for a setting of $d$ switches: 1 means that the superpixel is shown, 0 that it is hidden. This row of switches is the *interpretable representation*;
 # - $z$ for the picture that belongs to $z'$. Here hidden superpixels are painted in their mean colour.
@@ -176,7 +176,7 @@ print(
 )
 
 # %% [markdown]
-# Fair coins hide about half of the picture, so no question is really near. The word "local" in LIME's name promises more than this sampling keeps. [06b](06b_lime_kernels_texts.ipynb) compares the kernels of the paper and of the libraries.
+# Fair coins hide about half of the picture, so no question is really near, and LIME is less local than its name says. [06b](06b_lime_kernels_texts.ipynb) compares the kernels of the paper and of the libraries.
 #
 # ### Step 4: fit
 #
@@ -184,7 +184,7 @@ print(
 #
 # $$\sum_{z} \pi_x(z)\, \big(f(z) - g(z')\big)^2 + \sum_j w_j^2 .$$
 #
-# How well $g$ imitates $f$ is the *local fidelity* $R^2$: 1 means that $g$ predicts $f$ perfectly, 0 that it is no better than a constant. The usual $R^2$ is counted on the questions that were fitted. The second number below leaves out each question once, fits $g$ on the others, and counts how well it predicts the one that it has not seen.
+# How well $g$ imitates $f$ is the *local fidelity* $R^2$: 1 means that $g$ predicts $f$ perfectly, 0 that it is no better than a constant. The usual $R^2$ is counted on the questions that were fitted. For the second number below, each question is left out once, and predicted by a $g$ that was fitted on the others.
 
 # %%
 explanation = lime.fit_surrogate(masks, outputs, weights)
@@ -238,6 +238,8 @@ plots.show(
 
 # %% [markdown]
 # ## 3 · By hand: the whole method
+#
+# The last line gives the coefficients for which the sum of step 4 is smallest. There all its derivatives are zero: $(X^\top \Pi X + I)\,w = X^\top \Pi\,y$, with the weights on the diagonal of $\Pi$.
 
 
 # %% tags=["by-hand"]
@@ -265,7 +267,7 @@ by_hand = my_lime(lab.predict, image, target, segments)
 print("equal to the steps above:", np.allclose(by_hand, w, atol=1e-5))
 
 # %% [markdown]
-# Note what the function does not need: no layer, no gradient, no PyTorch.
+# The function needs no layer, no gradient, no PyTorch.
 
 # %% [markdown]
 # ## 4 · The proof: two libraries
@@ -296,6 +298,8 @@ judge.agreement_table(
 #
 # Its function `get_image_and_mask` takes the `num_features` superpixels with the largest absolute coefficients, leaves out those whose absolute coefficient is smaller than `min_weight`, and paints the rest: **green speaks for the class, red against it**. In this course red speaks *for* the class. So read the
 # legend first. With `positive_only=True`, its default, the package shows only what speaks for the class.
+#
+# From here on, `lime_for_all` runs all five steps for several classes: it asks once (200 questions if you give no number), and fits once for each class.
 
 # %%
 options = {"positive_only": False, "num_features": 11, "min_weight": 0.05}
@@ -338,15 +342,18 @@ exercises.green_red.check(green_red)
 # %% [markdown]
 # ### Why each map is scaled by itself
 #
-# Before a map is drawn, here and in the other lessons, it is divided by its own largest absolute value. The reason: the sizes of maps differ by orders of magnitude from class to class and from picture to picture. On a common scale most of them would look empty. The price: you cannot compare strengths any more, and the map of a class that is *not there* looks as strong as any other. Below, one set of questions,
-# asked for the four classes with the highest probability.
+# Before a map is drawn, here and in the other lessons, it is divided by its own largest absolute value. The reason: maps differ in size by a factor of ten and more, so on one scale most would look empty. The price: you cannot compare strengths, and the map of a class that is *not there* looks as strong as any other. Below, one set of questions for the four classes with the highest probability.
 
 # %% tags=["hide-input"]
 p_of = lab.predict(image[None])[0]
 four = np.argsort(-p_of)[:4]
 fits = lime_for_all(lab, image, four, segments)
 of_class = {int(c): fitted.coefficients for c, fitted in zip(four, fits, strict=True)}
-print("largest |w|:", {lab.class_names[c]: round(float(np.abs(v).max()), 4) for c, v in of_class.items()})
+for (c, v), fitted in zip(of_class.items(), fits, strict=True):
+    print(
+        f"{lab.class_names[c]:<10} P {p_of[c]:.3f}, in some question up to {fitted.outputs.max():.2f}; "
+        f"largest |w| {np.abs(v).max():.3f}"
+    )
 figure, axes = plots.grid(2, 4, ratio=1.03, width=8)
 largest = max(np.abs(v).max() for v in of_class.values())
 for column, (c, v) in enumerate(of_class.items()):
@@ -361,7 +368,7 @@ plots.show(
 )
 
 # %% [markdown]
-# So print the largest coefficient beside each map. **A map shows where, never how much.**
+# So print the largest coefficient beside each map. **A map shows where, never how much.** (A coefficient can be larger than the class's probability for the whole picture: with some parts hidden, the class becomes more probable.)
 
 # %% [markdown]
 # ## 6 · Does it say the same thing twice?
@@ -388,11 +395,12 @@ every = all_masks(n_few)  # row number c is the setting whose bits form the numb
 answer_of = network_answers(lab, image, few, every)[:, target]
 
 
-def run(n_samples, seed):
+def run(n_samples, seed, ridge=1.0):
     """The coefficients of one run of LIME on the few superpixels."""
     masks = lime.sample_masks(n_samples, n_few, seed)
     kernel = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
-    return lime.fit_surrogate(masks, answer_of[masks @ (1 << np.arange(n_few))], kernel).coefficients
+    number = masks @ (1 << np.arange(n_few))  # read the switches as bits: the row in the table
+    return lime.fit_surrogate(masks, answer_of[number], kernel, ridge=ridge).coefficients
 
 
 # %%
@@ -401,49 +409,46 @@ runs = {n: np.stack([run(n, seed) for seed in range(20)]) for n in counts}
 spread = {n: float(values.std(axis=0).mean()) for n, values in runs.items()}
 exercises.settles.check(answer, spread)
 
-# %% tags=["hide-input"]
+# %%
 wide = lime.exponential_kernel(lime.cosine_distances(every), 0.25)
 settled = lime.fit_surrogate(every, answer_of, wide, ridge=0.0).coefficients
-figure, axes = plt.subplots(1, 3, figsize=(10, 3))
+j = settled.argmax()
+without_ridge = np.mean([run(50, seed, ridge=0.0)[j] for seed in range(20)])
+print(f"largest coefficient, mean of 20 runs with 50 questions: {runs[50][:, j].mean():.2f} with ridge,")
+print(f"{without_ridge:.2f} without; all {2**n_few} questions without ridge: {settled[j]:.2f}")
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
 reach = np.concatenate([runs[50].ravel(), settled])
 for ax, n in zip(axes[:2], (50, 800), strict=True):
     ax.plot(runs[n].T, "o", color=plots.ACCENT, alpha=0.25, markersize=4)
-    ax.plot(settled, "_", color="#d55e00", markersize=16, markeredgewidth=2)
+    ax.plot(
+        settled,
+        "_",
+        color="#d55e00",
+        markersize=16,
+        markeredgewidth=2,
+        label=f"all {2**n_few} questions, no ridge",
+    )
     ax.set(xlabel="superpixel", ylim=(reach.min() - 0.04, reach.max() + 0.04), xticks=range(n_few))
     ax.set_title(f"20 seeds, {n} questions each", fontsize=10)
 axes[0].set_ylabel("coefficient")
+axes[0].legend(fontsize=8, loc="center right")
+axes[2].set_title("the spread falls as 1/√n", fontsize=10)
 axes[2].loglog(counts, list(spread.values()), "o-", label="measured")
 axes[2].loglog(counts, spread[25] * np.sqrt(25 / np.array(counts)), ":", color=plots.BASELINE, label="1/√n")
 axes[2].set(xlabel="questions n", ylabel="spread of a coefficient")
 axes[2].legend()
+figure.suptitle("More questions: the runs come together", fontsize=11)
 plots.show(
     f"Dots: coefficients of 20 runs. Bars: the answer with all {2**n_few} questions, without ridge. Right: the spread falls like one over the root of n, from {spread[25]:.3f} to {spread[1600]:.3f}."
 )
 
 # %% [markdown]
-# The dots of one superpixel stand above each other; the longer their column, the less you can rely on a single run. With 50 questions the dots of the two large coefficients also lie too near to zero: that is the ridge. Another seed does not cure it; more questions do.
+# The dots of one superpixel stand above each other; the longer their column, the less you can rely on a single run. With 50 questions the dots of the two large coefficients also lie too near to zero: that is the ridge, as the printed means show. Another seed does not cure it; more questions do.
 #
-# A small spread only says that the *number* has settled, not that it is right: the surrogate may be a bad imitation all the same.
+# A small spread only says that the *number* has settled, not that it is right: the surrogate may be a bad imitation all the same. [06c](06c_lime_tables.ipynb) has two more ways to measure stability.
 #
-# ### Exercise: measure the stability
-#
-# Explanations of $K$ features can also be compared by *which* features they name. The index **VSI** (Visani and others, 2022): the number of features that two explanations have in common, divided by $K$, averaged over all pairs of different explanations. Each row of `chosen` names exactly $K$ features.
-
-
-# %% exercise="stability"
-def stability(chosen):
-    """VSI of repeated explanations; chosen (runs, d) is True where an explanation names a feature."""
-    # BEGIN SOLUTION
-    k, n = chosen[0].sum(), len(chosen)
-    pairs = [(a, b) for a in range(n) for b in range(a + 1, n)]
-    return np.mean([(chosen[a] & chosen[b]).sum() / k for a, b in pairs])
-    # END SOLUTION
-
-
-# %%
-exercises.stability.check(stability)
-
-# %% [markdown]
 # ### A choice that no number of questions cures
 #
 # Now cut the same picture in three ways: our superpixels, the few large ones, and plain squares. Each cut gets 200 questions, and another 200 to see how much of a difference is chance.
@@ -454,14 +459,13 @@ cuts = {
     "few": few,
     "squares": np.arange(128)[:, None] // 22 * 6 + np.arange(128) // 22,
 }
-
-
-def cut_map(name, seed):
-    fitted = lime_for_all(lab, image, [target], cuts[name], 200, random_state=seed)[0]
-    return lime.paint(fitted.coefficients, cuts[name])
-
-
-cut_maps, second_maps = ({name: cut_map(name, seed) for name in cuts} for seed in (0, 1))
+cut_maps, second_maps = (
+    {
+        name: lime.paint(lime_for_all(lab, image, [target], cut, random_state=seed)[0].coefficients, cut)
+        for name, cut in cuts.items()
+    }
+    for seed in (0, 1)
+)
 
 # %% tags=["hide-input"]
 for one, two in (("superpixels", "few"), ("superpixels", "squares"), ("few", "squares")):
@@ -498,7 +502,7 @@ plots.show(
 # Take 40 scenes with **two** objects, and ask for each object in turn: 80 questions. Does the maximum of the map lie on the object that we asked for, or at most 5 pixels beside it? (This is the [*pointing game*](glossary.md#pointing-game).) And how much of the positive weight lies on it ([*energy*](glossary.md#energy))? The network gives the probabilities of all classes at once, so
 # one set of 48 changed pictures answers for both objects.
 #
-# For comparison: [Grad-CAM](04_grad_cam.ipynb) looks into the network. Edges (the Sobel filter) look only at the picture. And the important one: *LIME, shuffled* has the same superpixels, with their coefficients exchanged at random. It looks just as neat, and knows nothing. Whatever LIME has above it, it has from the model.
+# For comparison: [Grad-CAM](04_grad_cam.ipynb) looks into the network. Edges (the Sobel filter) look only at the picture. And the important one: *LIME, shuffled* has the same superpixels, with their coefficients exchanged at random. Whatever LIME has above it, it has from the model.
 
 
 # %%
@@ -527,20 +531,21 @@ for measure, of in (("pointing", points), ("energy  ", energy)):
 print(f"R² on unseen questions: median {np.median(unseen):.2f}, lowest {min(unseen):.2f}")
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.6))
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.8))
 for ax, (label, of) in zip(
     axes,
     {"pointing game: maximum on the object": points, "energy on the object": energy}.items(),
     strict=True,
 ):
     plots.score_plot(of, baselines=["LIME, shuffled", "edges (Sobel)"], sort=False, xlabel=label, ax=ax)
+figure.suptitle("Grad-CAM points better; more of LIME's weight lies on the object", fontsize=11)
 plots.show(
     f"Pointing: LIME {points['LIME'].mean():.2f}, Grad-CAM {points['Grad-CAM'].mean():.2f}, shuffled {points['LIME, shuffled'].mean():.2f}. "
     f"Energy: LIME {energy['LIME'].mean():.2f}, Grad-CAM {energy['Grad-CAM'].mean():.2f}, shuffled {energy['LIME, shuffled'].mean():.2f}."
 )
 
 # %% [markdown]
-# The lines are 95 % [*bootstrap intervals*](glossary.md#bootstrap-interval): how far a mean could move with other pictures. The printed differences are [*paired*](glossary.md#paired-difference): both methods saw the same questions. In the pointing game Grad-CAM is ahead of LIME; both are far above what knows nothing. But Grad-CAM may look into the network, and LIME may only ask.
+# The lines are 95 % [*bootstrap intervals*](glossary.md#bootstrap-interval): how far a mean could move with other pictures. The printed differences are [*paired*](glossary.md#paired-difference): both methods saw the same questions. In the pointing game Grad-CAM is ahead of LIME, in energy LIME is a little ahead; both are far above what knows nothing. But Grad-CAM may look into the network, and LIME may only ask.
 # And 48 questions are few: on unseen questions some surrogates are poor. [06b](06b_lime_kernels_texts.ipynb) asks whether more questions close the gap.
 
 # %% [markdown]
@@ -561,7 +566,7 @@ for picture, kind in tqdm(list(zip(forty, kinds, strict=True)), leave=False):
 wolf_maps = {name: torch.stack(heat) for name, heat in wolf_maps.items()}
 
 # %% tags=["hide-input"]
-examples = [2, 6, 8, 1]  # three huskies, one wolf
+examples = [6, 8, 1]  # two huskies, one wolf
 figure, axes = plots.grid(len(examples), 3, width=6, ratio=1.12)
 for row_axes, i in zip(axes, examples, strict=True):
     row_axes[0].imshow(forty[i])
@@ -575,11 +580,11 @@ for row_axes, i in zip(axes, examples, strict=True):
             ax.set_title(name, fontsize=10)
 figure.suptitle("Red speaks for the class. One scale in each row; the animal is outlined", fontsize=11)
 plots.show(
-    "Three huskies and a wolf. Model B's red lies on the animals. Model A's red lies on patches of the ground, sometimes also on the animal; its map of the wolf is nearly empty."
+    "Two huskies and a wolf. Model B's red lies on the animals. Model A's red lies on patches of the ground, sometimes also on the animal; its map of the wolf is nearly empty."
 )
 
 # %% [markdown]
-# On the huskies the two models differ: model B's weight lies on the animal; much of model A's lies on the ground, sometimes also on the animal. Now look at the numbers under the maps, and at the wolf in the last row. The next table counts for all 40 pictures. Its first two columns hide *everything*: what is left of the class?
+# On the huskies model B's weight lies on the animal; much of model A's lies on the ground, sometimes also on the animal. Look at the numbers under the maps, too, and at the wolf in the last row. The next table counts for all 40 pictures. Its first two columns hide *everything*: what is left of the class?
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -610,7 +615,7 @@ pd.DataFrame(rows).set_index("").round(2)
 # %% [markdown]
 # How to read it:
 # - **The fill matters.** Painted in mean colours only, pictures keep the colour of their ground, and model A stays sure of its class (median): there would be nothing to explain.
-# - **The absolute share proves nothing.** Model A has most of its weight on the background; but the background fills most of the picture, so a map that knows nothing has it there, too. What counts is the comparison with model B.
+# - **The absolute share proves nothing.** Model A has most of its weight on the background; but the background fills most of the picture, so a map that knows nothing has it there, too. Compare with model B.
 # - **A calls a grey picture a wolf.** So for its wolves, hiding changes next to nothing. Those maps are nearly empty: trust the huskies.
 #
 # Since the pictures are drawn, we can test the suspicion: the same animals, with the grounds exchanged.
@@ -625,40 +630,9 @@ for name, lab_of_model in (("A", model_a), ("B", model_b)):
 # Model A looks at the ground: in its training pictures every wolf stood on snow and no husky did. Did you choose right in section 1? In the paper, 12 of the 27 people named snow as a possible feature before they saw explanations, and 25 after. So the pictures help people to see *this* flaw, a large one.
 
 # %% [markdown]
-# ## 9 · The real thing
+# ## 9 · The real thing: a wrong answer, explained
 #
-# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes), and two photographs side by side: a cat and a cup of coffee. The truth is the *half* of the picture, since nobody drew outlines here.
-
-# %%
-photos = load_lab("photos", pairs=True)
-photo, photo_targets = photos.images[0], photos.targets[0]
-photo_cut = superpixels(photo, 40)
-photo_fits = lime_for_all(photos, photo, photo_targets, photo_cut, 100)
-photo_maps = {}
-for half, (c, fitted) in enumerate(zip(photo_targets.tolist(), photo_fits, strict=True)):
-    heat = torch.from_numpy(lime.paint(fitted.coefficients, photo_cut))[None].float()
-    share = float(judge.energy_in_mask(heat, photos.masks[0, half][None]))
-    print(
-        f"{photos.class_names[c]}: R² {fitted.r2:.2f}, on unseen questions {lime.unseen_r2(fitted):.2f};",
-        end=" ",
-    )
-    print(f"{share:.2f} of the positive weight on its own half")
-    photo_maps[f"why {photos.class_names[c]}?"] = heat
-
-# %% tags=["hide-input"]
-plots.show_maps(
-    [photo], photo_maps, signed=True, title="EfficientNet-Lite0 on two photographs side by side", width=8
-)
-plots.show(
-    "A cat left, a cup of coffee right, and LIME's maps for both classes: red mostly on the half that was asked for."
-)
-
-# %% [markdown]
-# Read the two $R^2$ before the maps: 100 questions fit themselves well, and predict new answers less well. The large coefficients land on the right half; the pale ones may well be chance. One pair is an example, not a measurement.
-#
-# ### A wrong answer, explained
-#
-# This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Ask LIME for the first three answers; 120 questions serve all three.
+# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) looks at a photograph. This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Ask LIME for the first three answers; 120 questions serve all three.
 
 # %%
 wrong = load_lab("photos", only="astronaut")
@@ -690,23 +664,23 @@ plots.show(
 )
 
 # %% [markdown]
-# Test it: hide only the outlined part, and ask again.
+# Test it: hide only the outlined part, and ask again. The control: hide one of the other parts instead, each of them once.
 
 # %%
-without = np.ones((2, wrong_cut.max() + 1), int)
-without[1, strongest[0]] = 0
-tested = network_answers(wrong, woman, wrong_cut, without)
+n_parts, part = wrong_cut.max() + 1, strongest[0]
+one_hidden = np.vstack([np.ones(n_parts, int), 1 - np.eye(n_parts, dtype=int)])  # row 1 + j hides part j
+tested = network_answers(wrong, woman, wrong_cut, one_hidden)
 for (name, _), c in zip(wrong_best, wrong_classes, strict=True):
-    print(f"{name}: {tested[0, c]:.2f}, without the outlined part {tested[1, c]:.2f}")
+    others = np.delete(tested[1:, c], part)
+    print(f"{name}: {tested[0, c]:.2f}, without the outlined part {tested[1 + part, c]:.2f};", end=" ")
+    print(f"without another part: median {np.median(others):.2f}, lowest {others.min():.2f}")
 
 # %% [markdown]
-# The strongest part is the same for *bobsled* and for *football helmet*: a piece of the helmet that stands beside her. Without this one piece both answers lose more than half of their probability, and *go-kart* does not fall. So the helmet takes part in the answer "bobsled". Why it does is your guess (the riders of bobsleds wear helmets); what you have shown is that the answer depends on it.
+# The strongest part is the same for *bobsled* and for *football helmet*: a piece of the helmet that stands beside her. Without this one piece both answers lose more than half of their probability; no other single piece takes away as much. So the answer "bobsled" depends on the helmet: this you have shown. *Why* it does is your guess (the riders of bobsleds wear helmets). Do not read the map of *go-kart*: its $R^2$ on unseen questions is near 0.
 #
 # ### Your turn
 #
-# Change the path (a picture, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's own photographs. More superpixels need more questions.
-#
-# Look at the $R^2$ on unseen questions first. Near or below 0 it says: a constant would predict as well, so do not read this map. Then ask more questions, or cut the picture in another way.
+# Change the path (a picture, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's own photographs. Look at the $R^2$ on unseen questions first. Near or below 0, do not read the map: ask more questions, or cut the picture in another way. More superpixels need more questions.
 
 # %%
 own = load_lab("photos", path=None, model="efficientnet_lite0")
@@ -735,8 +709,6 @@ plots.show(
 
 # %% [markdown]
 # ## 10 · Where it breaks
-#
-# Three cards. Run each, and remember the symptom.
 #
 # ### Card 1: logits instead of probabilities
 #

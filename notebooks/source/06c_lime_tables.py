@@ -21,7 +21,7 @@
 # - write LIME for a table in eight lines, and read its two variants;
 # - see why columns that belong together are a problem;
 # - choose a few examples that cover what a model uses;
-# - compute and read VSI and CSI, and say what a narrow kernel costs.
+# - write VSI, read VSI and CSI, and say what a narrow kernel costs.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: lesson 06, sections 2, 3 and 6.
 #
@@ -263,11 +263,32 @@ plots.show(
 # %% [markdown]
 # ## 4 · Indices of stability: VSI and CSI
 #
-# Lesson 06 measured the spread of a coefficient. Two indices were made for LIME (Visani and others, 2022), for explanations of $K$ features:
-# - **VSI**: the share of features that two runs have in common, averaged over all pairs of runs;
-# - **CSI**: the share of pairs of runs whose confidence intervals for a coefficient overlap, averaged over the features. The interval of a coefficient comes from the usual formula of a weighted regression: the scatter of the answers around the surrogate, divided by how much the switches vary.
+# Lesson 06 measured the spread of a coefficient. Two indices were made for LIME (Visani and others, 2022), for explanations of $K$ features. Both are 1 when nothing changes.
 #
-# Both are 1 when nothing changes. Back to the scene of lesson 06, cut in two ways, with $K = 3$. Its runs are separate parts of one list of questions.
+# **VSI** looks at *which* features are named: the number of features that two explanations have in common, divided by $K$, averaged over all pairs of different explanations.
+#
+# ### Exercise: measure the stability
+#
+# Write VSI. Each row of `chosen` names exactly $K$ features.
+
+
+# %% exercise="stability"
+def stability(chosen):
+    """VSI of repeated explanations; chosen (runs, d) is True where an explanation names a feature."""
+    # BEGIN SOLUTION
+    k, n = chosen[0].sum(), len(chosen)
+    pairs = [(a, b) for a in range(n) for b in range(a + 1, n)]
+    return np.mean([(chosen[a] & chosen[b]).sum() / k for a, b in pairs])
+    # END SOLUTION
+
+
+# %%
+exercises.stability.check(stability)
+
+# %% [markdown]
+# **CSI** looks at the numbers: the share of pairs of runs whose confidence intervals for a coefficient overlap, averaged over the features. The interval of a coefficient comes from the usual formula of a weighted regression: the scatter of the answers around the surrogate, divided by how much the switches vary.
+#
+# Back to the scene of lesson 06, cut in two ways, with $K = 3$. Its runs are separate parts of one list of questions.
 
 # %%
 lab = load_lab("scenes", n_objects=2)
