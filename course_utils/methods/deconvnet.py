@@ -31,7 +31,18 @@ _RELUS = (nn.ReLU, nn.ReLU6)
 _PASSIVE = (nn.Identity, nn.Dropout, nn.Dropout2d)  # do nothing in eval mode
 # how PyTorch calls the backward passes of ReLU and its relatives
 _RECTIFIERS = (
-    *("Relu", "Hardtanh", "LeakyRelu", "PreluKernel", "RreluWithNoise", "Elu", "Hardswish", "Silu", "Gelu"),
+    *(
+        "Relu",
+        "Hardtanh",
+        "LeakyRelu",
+        "PreluKernel",
+        "RreluWithNoise",
+        "Elu",
+        "Celu",
+        "Hardswish",
+        "Silu",
+        "Gelu",
+    ),
     *("Mish", "Softplus", "Threshold"),
 )
 
