@@ -31,7 +31,7 @@ def pointing_game(maps: Tensor, masks: Tensor, tolerance: float = 0) -> Tensor:
         TypeError: maps are not float or masks not bool.
     """
     maps, masks = check_maps(maps, masks)
-    if tolerance > 0:
+    if arguments.check_number(tolerance, "tolerance") > 0:
         masks = torch.stack([_grow(mask, tolerance) for mask in masks])
     tops = maps == maps.amax(dim=(1, 2), keepdim=True)
     return (tops & masks).sum(dim=(1, 2)) / tops.sum(dim=(1, 2))
@@ -81,6 +81,7 @@ def above(maps: Tensor, threshold: float) -> Tensor:
 
     The CAM paper takes 0.2 (Zhou et al. 2016), the Grad-CAM paper 0.15 (Selvaraju et al. 2017).
     """
+    maps = arguments.check_maps(maps)
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold is a share of the maximum, 0 … 1, not {threshold}")
     return (maps > threshold * maps.amax(dim=(1, 2), keepdim=True)) & (maps > 0)
@@ -113,8 +114,14 @@ def bounding_box(regions: Tensor) -> Tensor:
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Overlap (intersection over union) of each box `(N, 4)` with the other of the same picture, `(N,)`."""
+    for name, four in (("boxes", boxes), ("others", others)):
+        if not isinstance(four, Tensor):
+            raise TypeError(f"{name} must be a tensor (N, 4), not a {type(four).__name__}")
     if boxes.shape != others.shape or boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must both be (N, 4), not {tuple(boxes.shape)} and {tuple(others.shape)}")
+    for name, four in (("boxes", boxes), ("others", others)):
+        if not (four[:, 2:] > four[:, :2]).all():
+            raise ValueError(f"{name}: a box is empty or reversed; (left, top, right, bottom) must ascend")
     corner = torch.maximum(boxes[:, :2], others[:, :2])
     opposite = torch.minimum(boxes[:, 2:], others[:, 2:])
     common = (opposite - corner).clamp(min=0).prod(dim=1)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.judge import baselines
+from course_utils.judge.perturbation import blur, class_probabilities
 from course_utils.methods import cam, deconvnet, gradients, occlusion
 from course_utils.methods.arguments import check_inputs, check_target
 from course_utils.methods.cam import upsample
@@ -169,7 +170,6 @@ def _expected_gradients(model, inputs, target, layer, n_samples, start="others")
 
     With `start="zero"`, the only baseline is zero.
     """
-    from course_utils.judge.perturbation import blur
     from course_utils.methods.shapley import gradient_shap
 
     if start == "zero":
@@ -280,15 +280,16 @@ def _picture_by_picture(one: Callable, model: nn.Module, inputs: Tensor, target:
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
     training = model.training
+    numpy_s = torch.float32 if inputs.dtype in (torch.float16, torch.bfloat16) else inputs.dtype
 
     @torch.inference_mode()
     def predict(pictures: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)  # channels innermost
-        return model(batch.to(inputs)).softmax(dim=1).double().cpu().numpy()
+        return class_probabilities(model(batch.to(inputs))).double().cpu().numpy()
 
     model.eval()
     try:
-        pictures = inputs.permute(0, 2, 3, 1).cpu().numpy()
+        pictures = inputs.permute(0, 2, 3, 1).cpu().to(numpy_s).numpy()
         maps = [one(p, int(t), predict) for p, t in zip(pictures, targets, strict=True)]
     finally:
         model.train(training)

@@ -8,9 +8,12 @@ from torch import Tensor, nn
 
 from course_utils.methods.arguments import (
     check_count,
+    check_finite,
     check_inputs,
     check_like,
     check_maps,
+    check_number,
+    check_pictures,
     check_range,
     check_target,
 )
@@ -94,7 +97,8 @@ def insertion(
 
 def blur(inputs: Tensor, sigma: float | None = None) -> Tensor:
     """Blur pictures `(N, C, H, W)` with a Gaussian of σ pixels; None is 1/16 of the shorter side."""
-    sigma = min(inputs.shape[2:]) / 16 if sigma is None else sigma
+    check_pictures(inputs)
+    sigma = min(inputs.shape[2:]) / 16 if sigma is None else check_number(sigma, "sigma")
     return gaussian_blur(inputs, sigma)
 
 
@@ -130,6 +134,9 @@ def infidelity(
     """
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
+    check_number(noise_level, "noise_level")
+    if perturbations is None:
+        check_count(n_samples, "n_samples")
     attributions = check_like(attributions, inputs, "attributions")
     if perturbations is None:
         sigma = noise_level * (inputs.amax(dim=(1, 2, 3)) - inputs.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1)
@@ -175,10 +182,19 @@ def sensitivity_max(
     Returns:
         `(N,)`, ≥ 0; 0 is a map that does not move. A map of zeros is divided by 1.
     """
+    check_pictures(inputs)
     inputs = inputs.detach()
+    check_number(radius, "radius")
     if perturbations is None:
+        check_count(n_samples, "n_samples")
         perturbations = (radius * (2 * draw - 1) for draw in _draws(torch.rand, inputs, n_samples, generator))
-    reference = explain(inputs).detach().flatten(1)
+    reference = explain(inputs)
+    if not isinstance(reference, Tensor) or len(reference) != len(inputs):
+        found = tuple(reference.shape) if isinstance(reference, Tensor) else type(reference).__name__
+        raise ValueError(
+            f"explain must return a tensor with a map for each of {len(inputs)} pictures, not {found}"
+        )
+    reference = check_finite(reference.detach().flatten(1), "the maps that explain returned")
     norm = reference.norm(dim=1)
     norm = torch.where(norm > 0, norm, 1)
     changes = [
@@ -206,6 +222,10 @@ def _curves(
 ) -> Curves:
     """Go from `start` to `end`, the most important pixels first."""
     targets = check_target(target, start)
+    if chunk_size is not None:
+        check_count(chunk_size, "chunk_size")
+    if ends is not None and tuple(ends.shape) != (len(start), 2):
+        raise ValueError(f"ends must have the shape {(len(start), 2)}, not {tuple(ends.shape)}")
     n, n_pixels = len(start), start.shape[2] * start.shape[3]
     counts = _counts(n_steps, fractions, n_pixels).to(start.device)
     ranks = _ranks(maps, start)
@@ -221,18 +241,24 @@ def _curves(
             picture, step = index // len(counts), index % len(counts)
             changed = (ranks[picture] < counts[step].view(-1, 1, 1))[:, None]
             scores = class_scores(model, torch.where(changed, end[picture], start[picture]))
-            if scores.shape[1] == 1:
-                raise ValueError(
-                    "the model has one score, so the softmax is 1 for any picture: make two classes of it, "
-                    "torch.cat([-scores, scores], dim=1)"
-                )
+            chances = class_probabilities(scores)
             check_range(targets, scores.shape[1])
-            probabilities.append(scores.softmax(dim=1).gather(1, targets[picture, None])[:, 0])
+            probabilities.append(chances.gather(1, targets[picture, None])[:, 0])
     probabilities = torch.cat(probabilities).view(n, len(counts))
     if ends is not None:
         probabilities = torch.cat([ends[:, :1], probabilities, ends[:, 1:]], dim=1)
     fractions = shares.to(probabilities)
     return Curves(fractions, probabilities, torch.trapezoid(probabilities, fractions))
+
+
+def class_probabilities(scores: Tensor) -> Tensor:
+    """The softmax of scores `(N, n_classes)`; one score is refused: its softmax is 1 for any picture."""
+    if scores.shape[1] == 1:
+        raise ValueError(
+            "the model has one score, so the softmax is 1 for any picture: make two classes of it, "
+            "torch.cat([torch.zeros_like(scores), scores], dim=1)"
+        )
+    return scores.softmax(dim=1)
 
 
 def _counts(n_steps: int, fractions: Sequence[float] | None, n_pixels: int) -> Tensor:

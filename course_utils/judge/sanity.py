@@ -26,6 +26,8 @@ def randomize_cascade(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str,
     Raises:
         ValueError: the model has no weights.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, not a {type(model).__name__}")
     current = copy.deepcopy(model)
     layers = [
         (name, module) for name, module in current.named_modules() if list(module.parameters(recurse=False))
@@ -47,9 +49,12 @@ def randomize_cascade(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str,
 
 
 def _draw(module: nn.Module) -> None:
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+    reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+    if reset is not None:  # nn.MultiheadAttention has the second name
+        reset()
         return
     for parameter in module.parameters(recurse=False):  # no initialisation of its own: keep mean and spread
         spread = parameter.std(correction=0).item()
+        if spread == 0 and parameter.numel() > 1:
+            continue  # all alike, as before any training: there is nothing to forget
         parameter.normal_(parameter.mean().item(), spread if spread > 0 else 1.0)

@@ -29,7 +29,7 @@ from course_utils.judge.methods_table import Method, count_passes, image_methods
 from course_utils.judge.perturbation import blur, deletion, insertion, sensitivity_max
 from course_utils.judge.statistics import bootstrap_interval
 from course_utils.judge.tables import Table
-from course_utils.methods.arguments import check_inputs, check_target
+from course_utils.methods.arguments import check_inputs, check_maps, check_target
 from course_utils.methods.hooks import evaluation, target_scores
 
 # measure: (does a larger value mean a better map?, what it is in a few words); None: neither is better
@@ -187,6 +187,8 @@ def scoreboard(
     settings = settings or Settings()
     inputs = check_inputs(model, inputs)
     targets = check_target(targets, inputs)
+    if not isinstance(masks, Tensor) or masks.dtype != torch.bool:
+        raise TypeError(f"masks must be a bool tensor, not {getattr(masks, 'dtype', type(masks).__name__)}")
     if masks.shape != (len(inputs), *inputs.shape[2:]):
         raise ValueError(f"masks must be {(len(inputs), *inputs.shape[2:])}, not {tuple(masks.shape)}")
     base = _fingerprint(model, inputs, targets, masks, layer, settings) if cache else None
@@ -225,7 +227,7 @@ def complexity(maps: Tensor) -> Tensor:
     Returns:
         `(N,)` in 0 … 1: 0 for a single pixel, 1 where all are alike. A map of zeros counts as constant.
     """
-    sizes = maps.detach().abs().flatten(1).double()
+    sizes = check_maps(maps).abs().flatten(1).double()
     sizes = torch.where(sizes.amax(dim=1, keepdim=True) > 0, sizes, 1)
     shares = sizes / sizes.sum(dim=1, keepdim=True)
     entropy = -torch.xlogy(shares, shares).sum(dim=1) / math.log(max(shares.shape[1], 2))

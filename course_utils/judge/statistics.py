@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.methods.arguments import check_maps
+from course_utils.methods.arguments import check_count, check_maps
 
 
 def bootstrap_interval(
@@ -27,10 +27,14 @@ def bootstrap_interval(
         ValueError: no values, more than one dimension, NaN, or a level outside 0 … 1.
     """
     values = np.asarray(torch.as_tensor(values).detach().cpu(), dtype=np.float64)
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+    if values.ndim != 1 or len(values) == 0:
         raise ValueError(
-            f"values must be a row of at least one finite number, not of the shape {values.shape}"
+            f"values must be a row (N,) of at least one finite number, not of the shape {values.shape}"
         )
+    if not np.isfinite(values).all():
+        bad = np.flatnonzero(~np.isfinite(values))[0]
+        raise ValueError(f"values: number {bad} is NaN or infinite, not finite: leave that item out")
+    check_count(n_resamples, "n_resamples")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")
     draws = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))

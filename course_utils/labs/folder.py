@@ -74,7 +74,13 @@ def folder_lab(
         targets = _targets(classifier.class_names, labels)
     elif isinstance(model, nn.Module):
         images, labels = read_labelled(path, labelled, size or SIDE, per_class)
-        classifier = _own_classifier(model.to(best_device()).eval(), preprocess, images[:1], class_names)
+        modes = {module: module.training for module in model.modules()}
+        try:
+            classifier = _own_classifier(model.to(best_device()).eval(), preprocess, images[:1], class_names)
+        except Exception:
+            for module, training in modes.items():
+                module.training = training
+            raise
         names, n_classes = classifier.class_names, len(classifier.class_names)
         numbers = [int(label) if label.isdecimal() else n_classes for label in labels]
         if class_names is None and len(labelled) == n_classes and not _are_numbers(labelled, n_classes):

@@ -30,6 +30,7 @@ _LOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits": ("digits", "digits_lab", {}),
     "tabular": ("tabular", "tabular_lab", {}),
     "text": ("text", "text_lab", {}),
+    "masked_word": ("masked_word", "masked_word_lab", {}),
     "photos": ("photos", "photos_lab", {}),
     "folder": ("folder", "folder_lab", {}),
 }
@@ -66,7 +67,12 @@ class Scaling:
 
 
 def softmax(scores: Tensor) -> Tensor:
-    """Scores `(N, n_classes)` to probabilities."""
+    """Scores `(N, n_classes)` of two classes or more to probabilities."""
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise ValueError(
+            f"the model returns scores {tuple(scores.shape)}, and a softmax needs (N, 2 or more): make two "
+            "classes of one score, torch.cat([torch.zeros_like(score), score], dim=1)"
+        )
     return scores.softmax(dim=1)
 
 
@@ -122,6 +128,29 @@ class Lab:
         """The preprocessed images, on the model's device."""
         return self.preprocess(self.images).to(self.device)
 
+    def questions(self, n: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """One question an object: each picture as often as it has objects, with a class and a mask for each.
+
+        Args:
+            n: only of the first n pictures; None: of all.
+
+        Returns:
+            inputs `(M, 3, H, W)`, classes `(M,)` long and masks `(M, H, W)` bool (None where the lab has
+            none). M is the number of pictures times that of their objects; a picture's objects follow one
+            another.
+
+        Raises:
+            ValueError: `n` is no whole number from 1 to the number of pictures.
+        """
+        if n is not None and (isinstance(n, bool) or n not in range(1, len(self) + 1)):
+            raise ValueError(f"n is a whole number from 1 to {len(self)}, not {n!r}")
+        inputs, targets = self.inputs[:n], self.targets[:n]
+        masks = None if self.masks is None else self.masks[:n]
+        if targets.ndim == 1:
+            return inputs, targets, masks
+        masks = None if masks is None else masks.flatten(0, 1)
+        return inputs.repeat_interleave(targets.shape[1], dim=0), targets.flatten(), masks
+
     @property
     def device(self) -> torch.device:
         first = next(self.model.parameters(), None)
@@ -135,6 +164,8 @@ class Lab:
             ValueError: not a batch of images.
         """
         images = np.asarray(images)
+        if images.ndim == 0:
+            raise ValueError(f"images are a batch like lab.images, not {images.dtype} of no dimension")
         if len(images) == 0:
             return np.zeros((0, len(self.class_names)), np.float32)
         training = self.model.training
@@ -142,12 +173,18 @@ class Lab:
         try:
             size = BATCH_SIZE
             if images.ndim == 4 and self.device.type == "cpu":  # the feature maps should fit into the cache
-                size = min(max(2**17 // (images.shape[1] * images.shape[2]), 8), 32)
+                pixels = max(images.shape[1] * images.shape[2], 1)
+                size = max(min(max(2**17 // pixels, 8), 32, 2**19 // pixels), 1)  # and into the memory
             batches = (images[start : start + size] for start in range(0, len(images), size))
-            scores = [self._scores(self.preprocess(batch).to(self.device)).float() for batch in batches]
+            scores = [self._scores(self.preprocess(batch).to(self.device, self._dtype)) for batch in batches]
         finally:
             self.model.train(training)
-        return self.to_probabilities(torch.cat(scores)).cpu().numpy()
+        return self.to_probabilities(torch.cat(scores).float()).cpu().numpy()
+
+    @property
+    def _dtype(self) -> torch.dtype | None:
+        """Of the model's first weights; None leaves the inputs as they are."""
+        return next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
 
     def _scores(self, inputs: Tensor) -> Tensor:
         """The model's scores; on a CPU convolutions are faster with the channels innermost."""
@@ -189,8 +226,8 @@ def load_lab(name: str, **options: Any) -> Any:
             classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
 
     Returns:
-        A `Lab`; "text" and "tabular" return objects of their own with the same names in them, "detective" a
-        case with six labs in it.
+        A `Lab`; "text", "masked_word" and "tabular" return objects of their own with the same names in them,
+        "detective" a case with six labs in it.
 
     Raises:
         ValueError: unknown lab or option; the message names the valid ones.

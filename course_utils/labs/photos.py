@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from course_utils.labs.imagenet import DEFAULT, imagenet_classifier
 from course_utils.labs.lab import Lab, LabUnavailable
@@ -111,14 +112,29 @@ def top_answers(lab: Lab, images: np.ndarray, k: int = 5) -> list[list[tuple[str
     Raises:
         ValueError: not a batch of images, or `k` is not from 1 to the number of classes.
     """
-    if k not in range(1, len(lab.class_names) + 1):
+    best, probabilities = top_classes(lab, images, k)
+    return [
+        [(lab.class_names[index], value) for index, value in zip(indices, values, strict=True)]
+        for indices, values in zip(best.tolist(), probabilities.tolist(), strict=True)
+    ]
+
+
+def top_classes(lab: Lab, images: np.ndarray, k: int = 5) -> tuple[Tensor, Tensor]:
+    """The indices of a model's most probable classes, most probable first, and their probabilities.
+
+    Take these for `target`: an index is one class, a name may stand twice (some lists of ImageNet's classes
+    have two cranes, the bird and the machine).
+
+    Args, Raises: as `top_answers`.
+
+    Returns:
+        `(N, k)` long and `(N, k)` float, on the CPU.
+    """
+    if isinstance(k, bool) or k not in range(1, len(lab.class_names) + 1):
         raise ValueError(f"k is a whole number from 1 to {len(lab.class_names)}, not {k!r}")
     probabilities = lab.predict(images)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return [
-        [(lab.class_names[index], float(values[index])) for index in indices]
-        for values, indices in zip(probabilities, best, strict=True)
-    ]
+    return torch.from_numpy(best), torch.from_numpy(np.take_along_axis(probabilities, best, axis=1))
 
 
 def open_photograph(photograph: Photograph) -> Image.Image:

@@ -59,6 +59,9 @@ class TabularLab:
     unseen: np.ndarray
     exact: Callable[..., np.ndarray] | None = None
 
+    def __repr__(self) -> str:
+        return f"TabularLab({self.name!r}, {type(self.model).__name__}, table {self.table.shape})"
+
 
 def tabular_lab(table: str = "apartments", model: str | None = None, *, seed: int = 0) -> TabularLab:
     """Build a table and fit a model; takes about a second at most, needs no download.

@@ -75,6 +75,9 @@ class TextLab:
     counterfactuals: tuple[str, ...] | None = None
     records: tuple[dict, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"TextLab({self.name!r}, {type(self.model).__name__}, {len(self.texts)} texts)"
+
     @property
     def device(self) -> torch.device:
         """Where the model is."""
@@ -95,6 +98,9 @@ class TextLab:
             raise TypeError(f"the lab {self.name!r} has no classes to predict: load the model 'sentiment'")
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts: put the text in brackets")
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"a text must be a string, not a {type(text).__name__}")
         return classify(self.model, self.tokenizer, list(texts), self.max_length)
 
     def answer(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
@@ -260,6 +266,8 @@ def plant(text: str, place: int, word: str = TRIGGER) -> str:
     'It broke. Overall, I sent it back.'
     """
     sentences = split_sentences(text)
+    if not sentences[0].strip():
+        raise ValueError("the text is empty: there is no sentence to put the word before")
     place %= len(sentences)
     first, rest = sentences[place][:1], sentences[place][1:]
     keeps_capital = sentences[place].split()[0] in {"I", "I'm", "I've", "I'd", "I'll"}

@@ -465,7 +465,7 @@ def tree_shap(
         else:
             phi = _against_patterns(trees, rows, others)
         base = _outputs(model, others, target).mean(axis=0)
-    _check_sum(model, base + phi.sum(axis=1), _outputs(model, rows, target))
+    _check_sum(model, base, phi.sum(axis=1), _outputs(model, rows, target))
     if phi.shape[2] == 1:
         phi = phi[:, :, 0]
     return phi if np.ndim(x) == 2 else phi[0]
@@ -761,10 +761,10 @@ def _outputs(model: object, rows: np.ndarray, target: int | None) -> np.ndarray:
     return answers if target is None or answers.shape[1] == 1 else answers[:, [target]]
 
 
-def _check_sum(model: object, found: np.ndarray, answers: np.ndarray) -> None:
-    if found.shape != answers.shape or not np.allclose(
-        found, answers, rtol=1e-6, atol=1e-6 * (1 + np.abs(answers).max())
-    ):
+def _check_sum(model: object, base: np.ndarray | float, sums: np.ndarray, answers: np.ndarray) -> None:
+    """Raise unless base value and attributions add up to the model's own answers, (N, outputs) each."""
+    scale = 1e-6 * (1 + np.abs(answers).max())
+    if sums.shape != answers.shape or not np.allclose(base + sums, answers, rtol=1e-6, atol=scale):
         raise TypeError(
             f"model: {type(model).__name__} is not the sum or the mean of its trees: base value and "
             "attributions do not add up to its own answers. Take kernel_shap of a masking_game, which asks "
