@@ -236,7 +236,7 @@ for name, network in (("ResNet", model), ("ZF-Net", zf.model)):
 exercises.much_noise.check(prediction, iou["ResNet"])
 
 # %% [markdown]
-# On these two small networks a little noise gains at most a hundredth or two of IoU, and strong noise costs both a lot, the ResNet more. The paper's pictures promise more. They were made with large networks on photographs, and what holds there need not hold here, nor the other way round: **measure on the network that you want to explain** (section 9 does).
+# On these two small networks a little noise gains at most a hundredth or two of IoU, and strong noise costs overlap on both, on the ResNet a lot. The paper's pictures promise more. They were made with large networks on photographs, and what holds there need not hold here, nor the other way round: **measure on the network that you want to explain** (section 9 does).
 #
 # ### Exercise: find the bug in SmoothGrad
 #

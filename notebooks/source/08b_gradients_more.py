@@ -535,7 +535,7 @@ for name, absolute in (("signed, abs=False", False), ("absolute, the default", T
     print(f"NoiseTunnel, {name:<22} rank correlation with SmoothGrad {same:.2f}")
 
 # %% [markdown]
-# With the same noise, ours and the signed one are equal (the course's tests check it). Here each draws its own, and forty samples leave a difference: so say how many samples you took. The mean of absolute values is another method: opposite signs no longer cancel, so what SmoothGrad was made to remove stays in.
+# With the same noise, ours and the signed one are equal (the course's tests check it). Here each draws its own, and with forty samples that alone makes a difference: so say how many samples you took. The mean of absolute values is another method. Opposite signs no longer cancel, so the noise that SmoothGrad removes stays in.
 #
 # Second, the trapezoid rule. On $f(x) = x$ from 0 to 1, Integrated Gradients must give 1:
 
@@ -562,13 +562,11 @@ x, t = lab.inputs[40:56], lab.targets[40:56]
 
 
 def three_maps(network):
-    """Saliency, gradient × input and IG, each (N, H, W); the first two from one gradient."""
-    times_input = input_x_gradient(network, x, t)
-    ig = integrated_gradients(network, x, t, n_steps=4)
+    """Saliency, gradient × input and IG, each (N, H, W)."""
     return {
-        "saliency": (times_input / x).nan_to_num(0, 0, 0).abs().amax(dim=1),
-        "gradient × input": one_value_a_pixel(times_input),
-        "Integrated Gradients": one_value_a_pixel(ig),
+        "saliency": saliency(network, x, t).amax(dim=1),
+        "gradient × input": one_value_a_pixel(input_x_gradient(network, x, t)),
+        "Integrated Gradients": one_value_a_pixel(integrated_gradients(network, x, t, n_steps=4)),
     }
 
 

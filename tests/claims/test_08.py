@@ -10,63 +10,101 @@ from course_utils.methods.gradients import integrated_gradients, saliency, smoot
 
 
 @claim(
+    "§3",
+    "On the way into noise the gradients of single pixels change between rising and falling more often than the score.",
+    shown="15 to 18 times against 2",
+    holds=lambda v: (v["score"] < v["gradients"]).all(),
+)
+def test_gradients_are_jagged(seed):
+    lab = load_lab("scenes", seed=seed, n=6)
+    turns = {"score": [], "gradients": []}
+    for k in range(len(lab)):
+        noise = torch.randn(lab.inputs[:1].shape, generator=torch.Generator().manual_seed(100 * seed + k))
+        leaf = lab.inputs[k] + torch.linspace(0, 0.25, 41)[:, None, None, None] * noise
+        leaf.requires_grad_()
+        scores = lab.model(leaf)[:, int(lab.targets[k])]
+        (gradients,) = torch.autograd.grad(scores.sum(), leaf)
+        strongest = gradients[0].abs().amax(dim=0).flatten().topk(3).indices
+        of_pixels = gradients.sum(dim=1).flatten(1)[:, strongest]
+        for name, values in (("score", scores.detach()[:, None]), ("gradients", of_pixels)):
+            turns[name].append((values.diff(dim=0).sign().diff(dim=0) != 0).sum(dim=0).float().mean().item())
+    return {"score": max(turns["score"]), "gradients": min(turns["gradients"])}
+
+
+@claim(
     "§4",
-    "A little noise gains a few hundredths of IoU at most; strong noise costs the ResNet a lot.",
-    shown="+0.01 at level 0.02; −0.20 at level 0.2",
+    "A little noise gains at most a hundredth or two of IoU; strong noise costs overlap on both networks, on the ResNet a lot.",
+    shown="0.00 and +0.01 at level 0.02; −0.23 and −0.07 at level 0.2",
     holds=lambda v: (
-        v["ResNet, 0.02"].max() < 0.06
-        and v["ZF-Net, 0.02"].max() < 0.06
-        and v["ResNet, 0.02"].min() > -0.03
-        and v["ResNet, 0.2"].max() < -0.08
+        max(v["ResNet, 0.02"].max(), v["ZF-Net, 0.02"].max()) < 0.03
+        and min(v["ResNet, 0.02"].min(), v["ZF-Net, 0.02"].min()) > -0.01
+        and v["ZF-Net, 0.2"].max() < 0
+        and v["ResNet, 0.2"].max() < -0.1
+        and (v["ResNet, 0.2"] < v["ZF-Net, 0.2"]).all()
     ),
 )
 def test_smooth_grad(seed):
     result = {}
     for name, model in (("ResNet", "resnet"), ("ZF-Net", "zfnet")):
-        lab = load_lab("scenes", model=model, seed=seed, n=16)
+        lab = load_lab("scenes", model=model, seed=seed, n=24)
         plain = judge.mask_iou(saliency(lab.model, lab.inputs, lab.targets).amax(dim=1), lab.masks)
-        for level in (0.02, 0.2) if name == "ResNet" else (0.02,):
-            maps = smooth_grad(lab.model, lab.inputs, lab.targets, 8, level).abs().amax(dim=1)
+        for level in (0.02, 0.2):
+            maps = smooth_grad(lab.model, lab.inputs, lab.targets, 5, level).abs().amax(dim=1)
             result[f"{name}, {level}"] = judge.paired(judge.mask_iou(maps, lab.masks), plain).mean
     return result
 
 
 @claim(
     "§5",
-    "With 2 steps the gap in completeness is a large share of the change; with 32 it is a few per cent, for each rule.",
-    shown="0.3 to 1.0; below 0.01",
-    holds=lambda v: v["2 steps, best rule"].min() > 0.1 and v["32 steps, worst rule"].max() < 0.06,
+    "With 2 steps of the midpoint rule the gap in completeness is a large share of the change; with 32 it is small.",
+    shown="0.25; 0.005",
+    holds=lambda v: v["2 steps"].min() > 0.1 and v["32 steps"].max() < 0.03,
 )
 def test_convergence(seed):
-    lab = load_lab("scenes", seed=seed, n=5)
+    lab = load_lab("scenes", seed=seed, n=10)
     with torch.no_grad():
         both = lab.model(lab.inputs) - lab.model(0 * lab.inputs)
     change = both.gather(1, lab.targets[:, None])[:, 0].abs()
-    gaps = {steps: [] for steps in (2, 32)}
-    for rule in ("riemann_left", "riemann_middle", "riemann_trapezoid", "gausslegendre"):
-        for steps in gaps:
-            _, delta = integrated_gradients(
-                lab.model, lab.inputs, lab.targets, n_steps=steps, method=rule, return_convergence_delta=True
-            )
-            gaps[steps].append((delta.abs() / change).median().item())
-    return {"2 steps, best rule": min(gaps[2]), "32 steps, worst rule": max(gaps[32])}
+    gaps = {}
+    for steps in (2, 32):
+        _, delta = integrated_gradients(
+            lab.model,
+            lab.inputs,
+            lab.targets,
+            n_steps=steps,
+            method="riemann_middle",
+            return_convergence_delta=True,
+        )
+        gaps[f"{steps} steps"] = (delta.abs() / change).median().item()
+    return gaps
 
 
 @claim(
     "§7",
-    "With one object the edge filter is about as good as saliency; with two, IG is far ahead of it.",
-    shown="IoU −0.01; pointing +0.32",
-    holds=lambda v: abs(v["one object"].mean()) < 0.05 and v["two objects"].min() > 0.05,
+    "With one object the edge filter is about as good as saliency and IG; with two, it is right about half of the time and IG is ahead.",
+    shown="IoU −0.01; pointing 0.47 and +0.38",
+    holds=lambda v: (
+        abs(v["saliency, one object"].mean()) < 0.05
+        and abs(v["IG, one object"].mean()) < 0.05
+        and 0.3 < v["edges, two objects"].mean() < 0.6
+        and v["IG, two objects"].min() > 0.05
+    ),
 )
 def test_edges(seed):
     one, two = load_lab("scenes", seed=seed, n=40), load_lab("scenes", seed=seed, n=15, n_objects=2)
-    plain = judge.mask_iou(saliency(one.model, one.inputs, one.targets).amax(dim=1), one.masks)
     edges = judge.mask_iou(judge.baselines.sobel(one.inputs), one.masks)
+    plain = saliency(one.model, one.inputs, one.targets).amax(dim=1)
+    ig_one = integrated_gradients(one.model, one.inputs, one.targets, n_steps=8).sum(dim=1).abs()
     inputs, classes = two.inputs.repeat_interleave(2, dim=0), two.targets.flatten()
     truth = two.masks.flatten(0, 1)
-    ig = integrated_gradients(two.model, inputs, classes, n_steps=8).sum(dim=1).abs()
-    hits = [judge.pointing_game(m, truth, tolerance=5) for m in (ig, judge.baselines.sobel(inputs))]
-    return {"one object": judge.paired(plain, edges).mean, "two objects": judge.paired(*hits).mean}
+    ig_two = integrated_gradients(two.model, inputs, classes, n_steps=8).sum(dim=1).abs()
+    hits = [judge.pointing_game(m, truth, tolerance=5) for m in (ig_two, judge.baselines.sobel(inputs))]
+    return {
+        "saliency, one object": judge.paired(judge.mask_iou(plain, one.masks), edges).mean,
+        "IG, one object": judge.paired(judge.mask_iou(ig_one, one.masks), edges).mean,
+        "edges, two objects": hits[1].float().mean().item(),
+        "IG, two objects": judge.paired(*hits).mean,
+    }
 
 
 @claim(
@@ -101,7 +139,7 @@ def test_creatures(seed):
 @claim(
     "§10",
     "With a random last layer the map changes, and something remains when all layers are random.",
-    shown="0.64 and 0.25",
+    shown="0.63 and 0.24",
     holds=lambda v: (
         (v["last layer"] < 0.8).all()
         and (v["all layers"] > 0.05).all()
@@ -124,7 +162,7 @@ def test_random_weights(seed):
 @claim(
     "§7",
     "Asked for one of two objects, Grad-CAM points better than saliency and Integrated Gradients.",
-    shown="0.96 against 0.70 and 0.80",
+    shown="0.97 against 0.68 and 0.85",
     holds=lambda v: v["− saliency"].min() > 0 and v["− IG"].mean() > 0,
 )
 def test_grad_cam_points_best(seed):
