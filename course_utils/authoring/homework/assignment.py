@@ -11,9 +11,11 @@
     …
     # END HIDDEN TESTS
 
-The answer is a variable or a function that is named as the question. Free text that a person grades is a
-Markdown cell `# %% [markdown] manual="essay" points=5 minutes=10`. All other cells are the teacher's: locked.
-The first code cell sets `SEED`; everything in the assignment follows from it.
+The answer is a variable or a function that is named as the question. Its test ends in the points, or in an
+error for none, and prints `mistake: …` for a typical one. Free text that a person grades is a Markdown cell
+`# %% [markdown] manual="essay" points=5 minutes=10`. A cell `# %% mistake="counted from one" of="brightest"
+points=1` is a wrong answer of which the test must make so many points and this diagnosis; it is in no notebook.
+All other cells are the teacher's: locked. One of them sets `SEED`; everything in the assignment follows from it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from course_utils.authoring.lesson import METADATA, NOTEBOOKS
 SOURCES = NOTEBOOKS / "homework" / "source"
 SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
 SCHEMA = 3  # of nbgrader's metadata
-KINDS = ("question", "test", "manual")
+KINDS = ("question", "test", "manual", "mistake")
 
 
 class AssignmentError(Exception):
@@ -50,13 +52,33 @@ class Question:
     by_hand: bool
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer to a question, what the test should call it, and the points that it deserves."""
+
+    diagnosis: str
+    question: str
+    points: float
+    code: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The teacher's notebook, with answers and hidden tests; its questions; wrong answers to try."""
+
+    name: str
+    notebook: NotebookNode
+    questions: list[Question]
+    mistakes: list[Mistake]
+
+
 def sources(folder: Path = SOURCES) -> list[Path]:
     """The sources of all assignments."""
     return sorted(folder.glob("*.py"))
 
 
-def read_assignment(path: Path, seed: int | None = None) -> tuple[NotebookNode, list[Question]]:
-    """The teacher's notebook, with answers and hidden tests, and its questions.
+def read_assignment(path: Path, seed: int | None = None) -> Assignment:
+    """Parse a source and hold it against the rules.
 
     Args:
         path: of the source.
@@ -64,11 +86,12 @@ def read_assignment(path: Path, seed: int | None = None) -> tuple[NotebookNode, 
 
     Raises:
         AssignmentError: no SEED, a question without points, minutes, test or solution, a test without a
-            question, a name that stands there twice, or an answer that is not named as its question.
+            question, a name that stands there twice, an answer that is not named as its question, or a
+            mistake of no question or with more points than it.
     """
     cells = jupytext.reads(path.read_text("utf-8"), fmt="py:percent").cells
     starts = [n for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line.startswith("# %%")]
-    problems, questions, made = [], [], []
+    problems, questions, mistakes, made = [], [], [], []
     tested = {cell.metadata["test"] for cell in cells if "test" in cell.metadata}
     points_of = {c.metadata["question"]: c.metadata.get("points") for c in cells if "question" in c.metadata}
     if not any(SEED.search(cell.source) for cell in cells if cell.cell_type == "code"):
@@ -101,6 +124,12 @@ def read_assignment(path: Path, seed: int | None = None) -> tuple[NotebookNode, 
                 problems.append(say + "no question has this name")
             if "# BEGIN HIDDEN TESTS" not in cell.source:
                 problems.append(say + "has no hidden tests")
+        if kind == "mistake":
+            of, points = cell.metadata.get("of"), cell.metadata.get("points", 0)
+            if of not in points_of or not 0 <= points < points_of[of]:
+                problems.append(say + "needs of= a question, and points= below that question's")
+            mistakes.append(Mistake(name, of, points, cell.source))
+            continue
         made.append(_nbgrader_cell(cell, kind, name, points_of.get(name)))
     if problems:
         raise AssignmentError("\n".join(problems))
@@ -108,7 +137,8 @@ def read_assignment(path: Path, seed: int | None = None) -> tuple[NotebookNode, 
         for cell in made:
             if cell.cell_type == "code":
                 cell.source = SEED.sub(f"SEED = {seed}", cell.source)
-    return nbformat.v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5), questions
+    notebook = nbformat.v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
+    return Assignment(path.stem, notebook, questions, mistakes)
 
 
 def _nbgrader_cell(cell: NotebookNode, kind: str, name: str, points: float | None) -> NotebookNode:

@@ -1,0 +1,264 @@
+"""Run a submission: the student's cells in one process, the teacher's tests in another.
+
+What passes between them is plain data (`plain.py`). So whatever a student's code does to NumPy, to this
+package or to the tests, it changes nothing but the student's own answers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+
+from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+TEST_SECONDS = 300  # for one cell of the teacher
+OUTPUT_BYTES = 2**20  # that all cells together may print
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a student's process: seconds for one cell and for all of them, and gigabytes of address space."""
+
+    cell_seconds: float = 120
+    seconds: int = 600
+    gigabytes: float = 16
+
+
+@dataclass
+class Kernel:
+    """A kernel that is asked one thing at a time, and what it has printed so far."""
+
+    client: BlockingKernelClient
+    manager: KernelManager
+    printed: int = 0
+    dead: str = ""
+    busy: list[str] = field(default_factory=list)
+
+    def run(self, code: str, seconds: float) -> list[NotebookNode]:
+        """The outputs of one cell; an error where it takes too long, prints too much or ends the kernel."""
+        if self.dead:
+            return [_error("NotRun", self.dead)]
+        outputs: list[NotebookNode] = []
+        message = self.client.execute(code, allow_stdin=False, stop_on_error=False)
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                reply = self.client.get_iopub_msg(timeout=min(1.0, max(0.01, until - time.monotonic())))
+            except Empty:
+                if not self.manager.is_alive():
+                    return [*outputs, self._end("the kernel ended: too much memory, or its time was over")]
+                if time.monotonic() > until:
+                    return [*outputs, self._end(f"no end after {seconds:g} seconds")]
+                continue
+            if reply["parent_header"].get("msg_id") != message:
+                continue
+            kind, content = reply["msg_type"], reply["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                return outputs
+            if kind in ("stream", "error", "execute_result", "display_data"):
+                self.printed += len(str(content))
+                if self.printed > OUTPUT_BYTES:
+                    return [*outputs, self._end(f"more than {OUTPUT_BYTES // 2**20} MB of output")]
+                outputs.append(_output(kind, content))
+            if time.monotonic() > until:
+                return [*outputs, self._end(f"no end after {seconds:g} seconds")]
+
+    def text(self, code: str, seconds: float) -> str:
+        """What one cell printed."""
+        return "".join(o.get("text", "") for o in self.run(code, seconds) if o.output_type == "stream")
+
+    def _end(self, why: str) -> NotebookNode:
+        self.dead = why
+        self.manager.shutdown_kernel(now=True)
+        return _error("Ended", why)
+
+
+def run_submission(notebook: NotebookNode, limits: Limits = Limits()) -> NotebookNode:
+    """Fill in the outputs of a submission whose locked cells are the teacher's own.
+
+    A test cell is run in the teacher's process, every other cell in the student's. A cell that ends the
+    student's process costs its own points only: the others are run again without it.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with scratch_folder() as scratch:
+        skipped: set[int] = set()
+        answers: dict[str, str] = {}
+        for attempt in range(3):
+            with student_kernel(scratch / str(attempt), limits) as student:
+                ended = _student(cells, student, scratch, skipped, answers, limits)
+                if ended is None:
+                    _teacher(cells, student, scratch, answers, limits)
+                    return notebook
+                skipped.add(ended)
+        with student_kernel(scratch / "last", limits) as student:  # plain answers are still there
+            _teacher(cells, student, scratch, answers, limits)
+    return notebook
+
+
+def _student(cells, kernel, scratch, skipped, answers, limits) -> int | None:
+    """Run the student's cells and keep each plain answer; the number of the cell that ended the process."""
+    for number, cell in enumerate(cells):
+        if _is(cell, "test") or number in skipped:
+            continue
+        cell.outputs = kernel.run(cell.source, limits.cell_seconds)
+        if kernel.dead:
+            return number
+        if _is(cell, "question"):
+            name = _name(cell)
+            path = scratch / f"{name}.npz"
+            code = (
+                "from course_utils.authoring.homework import plain as _plain\n"
+                f"print(_plain.save_answer(globals().get({name!r}), {str(path)!r}))"
+            )
+            answers[name] = kernel.text(code, limits.cell_seconds).strip() or "missing"
+            if kernel.dead:
+                return number
+    return None
+
+
+def _teacher(cells, student, scratch, answers, limits) -> None:
+    """Run the teacher's cells and the tests, with the student's answers in the place of the answer cells."""
+    socket = scratch / "answers.sock"
+    functions = [name for name, kind in answers.items() if kind == "function"]
+    if functions and not student.dead:
+        student.client.execute(f"_plain.serve(globals(), {str(socket)!r})", stop_on_error=False)
+        wait_for(socket, seconds=10)
+    with scratch_folder() as private, teacher_kernel(private / "teacher") as teacher:
+        teacher.run(
+            "import warnings\nwarnings.simplefilter('ignore')\n"
+            "from course_utils.authoring.homework import plain as _plain\n"
+            + (f"_student = _plain.Student({str(socket)!r})\n" if socket.exists() else "")
+            + "from pathlib import Path as _Path",
+            limits.cell_seconds,
+        )
+        for cell in cells:
+            if _is(cell, "question"):
+                teacher.run(_injection(_name(cell), answers, scratch, socket), limits.cell_seconds)
+                continue
+            outputs = teacher.run(cell.source, TEST_SECONDS)
+            if _is(cell, "test"):
+                cell.outputs = outputs
+
+
+def _injection(name: str, answers: dict[str, str], scratch: Path, socket: Path) -> str:
+    kind = answers.get(name, "missing")
+    if kind == "plain" and (scratch / f"{name}.npz").exists():
+        return f"{name} = _plain.decode(_Path({str(scratch / f'{name}.npz')!r}).read_bytes())"
+    if kind == "function" and socket.exists():
+        return f"{name} = _student.function({name!r})"
+    return f"{name} = None"
+
+
+# --- kernels ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder of its own, with a short name, since sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="hw"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def student_kernel(folder: Path, limits: Limits) -> Iterator[Kernel]:
+    """A kernel in the sandbox that may write below the parent of `folder` only."""
+    start = [sys.executable, str(HERE / "sandbox.py"), str(folder.parent)]
+    start += [str(limits.gigabytes), str(limits.seconds)]
+    with _kernel(folder, start) as kernel:
+        yield kernel
+
+
+@contextmanager
+def teacher_kernel(folder: Path) -> Iterator[Kernel]:
+    """A kernel without limits."""
+    with _kernel(folder, [sys.executable, "-m", "ipykernel_launcher"]) as kernel:
+        yield kernel
+
+
+@contextmanager
+def _kernel(folder: Path, start: list[str]) -> Iterator[Kernel]:
+    folder.mkdir()
+    manager = KernelManager(transport="ipc", ip=str(folder / "k"), connection_file=str(folder / "k.json"))
+    manager._kernel_spec = KernelSpec(
+        argv=[
+            *start,
+            "-f",
+            "{connection_file}",
+            "--IPKernelApp.log_level=50",
+            "--HistoryManager.enabled=False",
+        ],
+        display_name="homework",
+        language="python",
+    )
+    private = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME"), str(folder))
+    # one thread, so that sums are the same everywhere
+    settings = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1", **private}
+    manager.start_kernel(cwd=str(folder), env={**_kept(os.environ), **settings})
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield Kernel(client, manager)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _kept(environment: os._Environ) -> dict[str, str]:
+    """What a kernel needs of the environment; no password or token that may stand there."""
+    return {
+        k: v for k, v in environment.items() if re.fullmatch(r"PATH|LANG|LC_\w+|PYTHONPATH|VIRTUAL_ENV", k)
+    }
+
+
+def wait_for(path: Path, seconds: float) -> bool:
+    """Whether a file has appeared within so many seconds."""
+    until = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    return path.exists()
+
+
+# --- cells ------------------------------------------------------------------------------------------------
+
+
+def _is(cell: NotebookNode, kind: str) -> bool:
+    marks = cell.metadata.get("nbgrader", {})
+    if kind == "test":
+        return bool(marks.get("grade")) and not marks.get("solution")
+    return bool(marks.get("solution"))
+
+
+def _name(cell: NotebookNode) -> str:
+    return cell.metadata.nbgrader.grade_id
+
+
+def _output(kind: str, content: dict) -> NotebookNode:
+    if kind == "stream":
+        return new_output("stream", name=content["name"], text=content["text"])
+    if kind == "error":
+        return new_output("error", **{key: content[key] for key in ("ename", "evalue", "traceback")})
+    output = new_output(kind, data=content["data"], metadata=content["metadata"])
+    if kind == "execute_result":
+        output["execution_count"] = content["execution_count"]
+    return output
+
+
+def _error(name: str, text: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
