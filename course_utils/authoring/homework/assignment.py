@@ -14,8 +14,9 @@
 The answer is a variable or a function that is named as the question. Its test ends in the points, or in an
 error for none, and prints `mistake: …` for a typical one. Free text that a person grades is a Markdown cell
 `# %% [markdown] manual="essay" points=5 minutes=10`. A cell `# %% mistake="counted from one" of="brightest"
-points=1` is a wrong answer of which the test must make so many points and this diagnosis; it is in no notebook.
-All other cells are the teacher's: locked. One of them sets `SEED`; everything in the assignment follows from it.
+points=1` is a wrong answer of which the test must make so many points and this diagnosis; it is in no
+notebook. All other cells are the teacher's: locked. One of them sets `SEED`; everything in the assignment
+follows from it.
 """
 
 from __future__ import annotations
