@@ -33,7 +33,7 @@ def bootstrap_interval(
         )
     if not np.isfinite(values).all():
         bad = np.flatnonzero(~np.isfinite(values))[0]
-        raise ValueError(f"values: number {bad} is NaN or infinite, not finite: leave that item out")
+        raise ValueError(f"values must be finite: number {bad} is NaN or infinite, leave that item out")
     check_count(n_resamples, "n_resamples")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")

@@ -124,7 +124,7 @@ ROWS = [
     (judge.sensitivity_max, {"explain": lambda x: x[:1]}, V, r"explain must return a tensor with a map"),
     (judge.sensitivity_max, {"explain": lambda x: x / 0 * 0}, V, r"explain returned contain"),
     (judge.bootstrap_interval, {"values": []}, V, r"values must be a row \(N,\) of at least one finite"),
-    (judge.bootstrap_interval, {"values": [1.0, np.nan]}, V, r"values: number 1 is NaN .*leave"),
+    (judge.bootstrap_interval, {"values": [1.0, np.nan]}, V, r"must be finite: number 1 is NaN .*leave"),
     (judge.bootstrap_interval, {"level": 95}, V, r"level must lie between 0 and 1"),
     (judge.bootstrap_interval, {"n_resamples": 0}, V, r"n_resamples must be a whole number ≥ 1"),
     (judge.paired, {"others": [1.0]}, V, r"paired scores are two rows of one length"),
