@@ -8,7 +8,9 @@ on a diverging one. Both colour maps stay readable for colour-blind eyes.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -360,6 +362,60 @@ def matrix_plot(
     if title:
         ax.set_title(title, loc="left")
     return ax.figure
+
+
+def save_gif(path: str | Path, frames: Iterable[Figure | np.ndarray], *, seconds: float = 0.2) -> Path:
+    """Save frames one after the other as an animated GIF that repeats for ever, and return its path.
+
+    ``frames``: figures, ``(H, W, 3)`` uint8 pictures, or ``(H, W)`` uint8 greys, all of one size in pixels.
+    ``seconds``: how long each is shown, 0.02 … 600. GIFs have 256 colours a frame, so that soft shades get a
+    little coarser. The file appears when it is whole.
+
+    Raises:
+        TypeError: a frame that is neither a figure nor a uint8 array.
+        ValueError: no frame, another shape or size, another ending than .gif, no such folder, ``seconds`` out
+            of range.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".gif" or not path.parent.is_dir():
+        raise ValueError(f"path must end in .gif and lie in a folder that exists, not {str(path)!r}")
+    if not isinstance(seconds, (int, float)) or not 0.02 <= seconds <= 600:
+        raise ValueError(f"seconds must be a number from 0.02 to 600, not {seconds!r}")
+    if isinstance(frames, (str, bytes, Figure, Mapping)) or not isinstance(frames, Iterable):
+        raise TypeError(f"frames must be a list of figures or pictures, not a {type(frames).__name__}")
+    pictures = [_frame(frame, i) for i, frame in enumerate(frames)]
+    if not pictures:
+        raise ValueError("frames are empty: give at least one figure or picture")
+    for i, picture in enumerate(pictures):
+        if picture.size != pictures[0].size:
+            raise ValueError(
+                f"frames must have one size in pixels: frame {i} is {picture.size}, not {pictures[0].size}"
+            )
+    whole = io.BytesIO()
+    pictures[0].save(
+        whole, "GIF", save_all=True, append_images=pictures[1:], duration=round(1000 * seconds), loop=0
+    )
+    path.write_bytes(whole.getvalue())
+    return path
+
+
+def _frame(frame: Figure | np.ndarray, i: int) -> Any:
+    """One frame as a PIL image in RGB."""
+    from PIL import Image
+
+    if isinstance(frame, Figure):
+        buffer = io.BytesIO()
+        frame.savefig(buffer, format="png", dpi=frame.dpi)
+        return Image.open(buffer).convert("RGB")
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
+        kind = frame.dtype if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise TypeError(
+            f"frame {i} must be a figure or a uint8 array, not {kind}: scale a float picture to 0 … 255, or "
+            "colour a map with overlay"
+        )
+    if frame.size == 0 or not (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):
+        raise ValueError(f"frame {i} must have the shape (H, W, 3) or (H, W), not {frame.shape}")
+    return Image.fromarray(frame).convert("RGB")
 
 
 use_style()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from PIL import Image, ImageSequence
 
 from course_utils.teach import plots
 
@@ -73,3 +74,61 @@ def test_score_plot_writes_the_means_in_order():
 def test_matrix_plot_writes_every_number():
     figure = plots.matrix_plot([[0.5, -1.0]], ["row"], ["a", "b"], signed=True)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.50", "-1.00"]
+
+
+def frames_of(path):
+    with Image.open(path) as gif:
+        assert gif.info["loop"] == 0
+        return [(np.asarray(f.convert("RGB")), f.info["duration"]) for f in ImageSequence.Iterator(gif)]
+
+
+def test_a_gif_shows_its_pictures_one_after_the_other(tmp_path):
+    pictures = [np.full((12, 20, 3), level, np.uint8) for level in (0, 100, 250)]
+    pictures[1][:, :10] = (200, 30, 60)
+    path = plots.save_gif(tmp_path / "film.gif", pictures, seconds=0.5)
+    shown = frames_of(path)
+    assert len(shown) == 3 and all(duration == 500 for _, duration in shown)
+    for (found, _), expected in zip(shown, pictures, strict=True):
+        assert np.abs(found.astype(int) - expected).max() <= 2
+    assert np.array_equal(pictures[0], np.zeros((12, 20, 3), np.uint8))
+    grey = plots.save_gif(str(tmp_path / "grey.GIF"), (p[..., 0] for p in pictures))
+    assert np.abs(frames_of(grey)[2][0].astype(int) - 250).max() <= 2
+
+
+def test_a_gif_of_figures(tmp_path):
+    figures = []
+    for width in (1, 2, 3):
+        figure, ax = plt.subplots(figsize=(2, 1), dpi=50)
+        ax.plot([0, width], [0, 1])
+        figures.append(figure)
+    shown = frames_of(plots.save_gif(tmp_path / "film.gif", figures))
+    assert len(shown) == 3 and shown[0][0].shape == (50, 100, 3)
+    assert not np.array_equal(shown[0][0], shown[1][0])
+    assert len(plt.get_fignums()) == 3, "the figures are the caller's"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "options", "error", "message"),
+    [
+        ("film.png", [IMAGE], {}, ValueError, "path must end in .gif"),
+        ("nowhere/film.gif", [IMAGE], {}, ValueError, "a folder that exists"),
+        ("film.gif", [], {}, ValueError, "frames are empty: give at least one"),
+        ("film.gif", None, {}, TypeError, "frames must be a list of figures or pictures"),
+        ("film.gif", "abc", {}, TypeError, "frames must be a list"),
+        ("film.gif", {"a": IMAGE}, {}, TypeError, "frames must be a list"),
+        ("film.gif", [IMAGE / 255], {}, TypeError, "frame 0 must be .*float64: scale"),
+        ("film.gif", [IMAGE, torch.zeros(3, 16, 16)], {}, TypeError, "frame 1 must be .*not Tensor"),
+        ("film.gif", [IMAGE, None], {}, TypeError, "frame 1 must be .*not NoneType"),
+        ("film.gif", [IMAGE.transpose(2, 0, 1)], {}, ValueError, r"frame 0 must have the shape \(H, W, 3\)"),
+        ("film.gif", [np.zeros((8, 8, 4), np.uint8)], {}, ValueError, "frame 0 must have the shape"),
+        ("film.gif", [np.zeros((0, 8, 3), np.uint8)], {}, ValueError, "frame 0 must have the shape"),
+        ("film.gif", [IMAGE, IMAGE[:8]], {}, ValueError, r"one size in pixels: frame 1 is \(16, 8\)"),
+        ("film.gif", [IMAGE], {"seconds": 0}, ValueError, "seconds must be a number from 0.02 to 600"),
+        ("film.gif", [IMAGE], {"seconds": float("nan")}, ValueError, "seconds must be"),
+        ("film.gif", [IMAGE], {"seconds": "fast"}, ValueError, "seconds must be"),
+    ],
+)
+def test_bad_input_of_save_gif_leaves_no_file(tmp_path, name, frames, options, error, message):
+    with pytest.raises(error, match=message):
+        plots.save_gif(tmp_path / name, frames, **options)
+    assert not list(tmp_path.iterdir())
