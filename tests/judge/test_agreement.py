@@ -38,6 +38,9 @@ def test_the_rows_cover_the_libraries_and_the_table_of_methods():
         "cosine similarity",
         "projection (PCA)",
         "TreeSHAP",
+        "partial dependence",
+        "ICE curves",
+        "permutation importance",
     } <= methods
     assert len(set(names(pages.ROWS))) == len(pages.ROWS)
 

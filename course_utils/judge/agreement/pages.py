@@ -17,6 +17,7 @@ from course_utils.judge import methods_table
 from course_utils.judge.agreement import (
     rows_black_box,
     rows_cam,
+    rows_dependence,
     rows_games,
     rows_gradients,
     rows_measures,
@@ -34,6 +35,7 @@ ROWS: tuple[Row, ...] = (
     *rows_gradients.ROWS,
     *rows_black_box.ROWS,
     *rows_games.ROWS,
+    *rows_dependence.ROWS,
     *rows_text.ROWS,
     *rows_measures.ROWS,
 )
