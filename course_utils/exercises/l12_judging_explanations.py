@@ -1,4 +1,4 @@
-"""The exercises of lesson 12: the strongest pixels, an area, a stubborn map, the detective; and of 12c."""
+"""The exercises of lesson 12: the strongest pixels, an area, a stubborn map, the detective; and of 12b to 12d."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ def _at_the_maximum(x, heat, share, substrate):
     return torch.where(heat > (1 - share) * heat.max(), substrate, x)
 
 
+def _at_the_maximum_too(x, heat, share, substrate):
+    return torch.where(heat >= (1 - share) * heat.max(), substrate, x)
+
+
+def _above_the_quantile(x, heat, share, substrate):
+    return torch.where(heat > heat.flatten().quantile(1 - share), substrate, x)
+
+
+def _from_the_quantile(x, heat, share, substrate):
+    return torch.where(heat >= heat.flatten().quantile(1 - share), substrate, x)
+
+
 def _one_channel(x, heat, share, substrate):
     changed = x.clone()
     changed[0] = _without_strongest(x, heat, share, substrate)[0]
@@ -93,6 +105,18 @@ without_strongest = Exercise(
         "threshold": Mistake(
             _at_the_maximum,
             "you cut at a share of the *maximum*: then each map loses another number of pixels, and their curves cannot be compared.",
+        ),
+        "threshold, maximum too": Mistake(
+            _at_the_maximum_too,
+            "you cut at a share of the *maximum*, which is taken itself: maps then lose different numbers of pixels. Count them.",
+        ),
+        "quantile": Mistake(
+            _above_the_quantile,
+            "you cut at a quantile: it may stop one pixel short (at the share 1 one pixel stays). Sort, and count the pixels.",
+        ),
+        "quantile, itself too": Mistake(
+            _from_the_quantile,
+            "you cut at a quantile: it may take one pixel too many (at the share 0 one pixel goes). Sort, and count the pixels.",
         ),
         "zero": Mistake(
             lambda x, heat, share, substrate: _without_strongest(x, heat, share, torch.zeros_like(x)),
@@ -140,8 +164,8 @@ def _curve_area(probabilities: torch.Tensor, fractions: torch.Tensor) -> torch.T
 
 curve_area = Exercise(
     name="curve_area",
-    difficulty=2,
-    minutes=7,
+    difficulty=1,
+    minutes=5,
     given=lambda probabilities, fractions: ((probabilities[:, 1:] + probabilities[:, :-1]) / 2).sum(dim=1),
     hints=(
         "Between two neighbouring fractions the curve is taken as a straight line: what is the area of that strip?",
@@ -168,6 +192,20 @@ curve_area = Exercise(
         "equal steps": Mistake(
             lambda probabilities, fractions: torch.trapezoid(probabilities, dim=1) / (len(fractions) - 1),
             "you took all steps as equally wide: here the fractions are not equally far apart.",
+        ),
+        "number of points": Mistake(
+            lambda probabilities, fractions: torch.trapezoid(probabilities, dim=1) / len(fractions),
+            "you divided by the number of points: the steps are one fewer, and here they are not equally wide. Use the width of each step.",
+        ),
+        "fractions themselves": Mistake(
+            lambda probabilities, fractions: (
+                (probabilities[:, 1:] + probabilities[:, :-1]) / 2 * fractions[1:]
+            ).sum(dim=1),
+            "you multiplied with the fractions: a strip is as wide as the *difference* of two neighbouring fractions.",
+        ),
+        "mean of the strips": Mistake(
+            lambda probabilities, fractions: _curve_area(probabilities, fractions) / (len(fractions) - 1),
+            "you averaged the strips' areas: add them up.",
         ),
         "mean": Mistake(
             lambda probabilities, fractions: probabilities.mean(dim=1),
@@ -349,6 +387,12 @@ pointing = Exercise(
             ),
             "you count every tie as a miss: a constant map knows nothing, but its honest score is the object's share of the picture.",
         ),
+        "one maximum for all": Mistake(
+            lambda maps, masks: (
+                ((maps == maps.max()) & masks).sum(dim=(1, 2)) / (maps == maps.max()).sum(dim=(1, 2))
+            ),
+            "you took one maximum for all pictures: each map has its own, `maps.amax(dim=(1, 2), keepdim=True)`.",
+        ),
         "count": Mistake(
             lambda maps, masks: (
                 (maps == maps.amax(dim=(1, 2), keepdim=True)).logical_and(masks).sum(dim=(1, 2))
@@ -365,6 +409,199 @@ pointing = Exercise(
                 / masks.sum(dim=(1, 2))
             ),
             "you divided by the size of the object: divide by the number of maxima.",
+        ),
+    },
+)
+
+
+# --- intersection over union ------------------------------------------------------------------------------
+
+
+def _iou_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Maps `(H, W)` without ties and with both signs, and objects of different sizes."""
+    generator = torch.Generator().manual_seed(5)
+    cases = []
+    for shape, share in (((6, 7), 0.3), ((8, 5), 0.15), ((9, 9), 0.6)):
+        mask = torch.rand(shape, generator=generator) < share
+        mask[0, 0], mask[1, 1] = True, False
+        heat = torch.randn(shape, generator=generator) + mask  # rather on the object
+        heat[2, 2] = -6.0  # large, and against the class
+        cases.append((heat, mask))
+    return cases
+
+
+def _strongest(heat: torch.Tensor, count: int) -> torch.Tensor:
+    kept = torch.zeros(heat.numel(), dtype=torch.bool)
+    kept[heat.flatten().argsort(descending=True)[:count]] = True
+    return kept.view(heat.shape)
+
+
+def _over_union(kept: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return (kept & mask).sum() / (kept | mask).sum()
+
+
+def _object_iou(heat: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return _over_union(_strongest(heat, int(mask.sum())), mask)
+
+
+object_iou = Exercise(
+    name="object_iou",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "How many pixels does the object have? `mask.sum()`. Take as many pixels of the map, the strongest.",
+        "`heat.flatten().topk(count).indices` are their numbers; make a mask `(H, W)` of bools from them, for example with `torch.zeros(…, dtype=torch.bool)`.",
+        "Of two masks of bools, `a & b` is the intersection and `a | b` the union; `.sum()` counts the pixels.",
+    ),
+    reference=_object_iou,
+    cases=_iou_cases,
+    mistakes={
+        "share of the object": Mistake(
+            lambda heat, mask: (_strongest(heat, int(mask.sum())) & mask).sum() / mask.sum(),
+            "you divided by the size of the object: divide by the union, the pixels that are in at least one of the two sets.",
+        ),
+        "overlap twice": Mistake(
+            lambda heat, mask: (_strongest(heat, int(mask.sum())) & mask).sum() / (2 * mask.sum()),
+            "you divided by the sum of the two sizes: it counts the common pixels twice.",
+        ),
+        "half the maximum": Mistake(
+            lambda heat, mask: _over_union(heat > heat.max() / 2, mask),
+            "you cut the map at half of its maximum: take as many pixels as the object has.",
+        ),
+        "at 0.5": Mistake(
+            lambda heat, mask: _over_union(heat > 0.5, mask),
+            "you cut the map at a fixed value: maps have different units. Take as many pixels as the object has.",
+        ),
+        "share of the picture": Mistake(
+            lambda heat, mask: (_strongest(heat, int(mask.sum())) & mask).float().mean(),
+            "you divided by all pixels of the picture: divide by the size of the union.",
+        ),
+        "positive": Mistake(
+            lambda heat, mask: _over_union(heat > 0, mask),
+            "you took all positive pixels: take as many pixels as the object has.",
+        ),
+        "absolute": Mistake(
+            lambda heat, mask: _object_iou(heat.abs(), mask),
+            "you took the absolute values: a pixel that speaks against the class is not a strong one.",
+        ),
+        "weakest": Mistake(
+            lambda heat, mask: _object_iou(-heat, mask),
+            "you took the *weakest* pixels: sort in descending order.",
+        ),
+        "equal pixels": Mistake(
+            lambda heat, mask: (_strongest(heat, int(mask.sum())) == mask).float().mean(),
+            "you counted the pixels where both sets say the same. Most of them are outside of both: leave those out.",
+        ),
+        "intersection": Mistake(
+            lambda heat, mask: (_strongest(heat, int(mask.sum())) & mask).sum().float(),
+            "you returned the number of common pixels: divide it by the size of the union.",
+        ),
+    },
+)
+
+
+# --- the yardstick of the random labels -------------------------------------------------------------------
+
+
+def _likeness_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Likeness `(K, K)` of all networks' maps, 1 on the diagonal, and which networks are honest, `(K,)`."""
+    generator = torch.Generator().manual_seed(9)
+    cases = []
+    for kinds in ("hhhmm", "mhhmhm", "hmmhmhh"):
+        honest = torch.tensor([kind == "h" for kind in kinds])
+        alike = torch.rand(len(kinds), len(kinds), generator=generator)
+        alike = (alike + alike.T) / 2 + 0.3 * (honest[:, None] & honest)
+        alike.fill_diagonal_(1.0)
+        cases.append((alike, honest))
+    return cases
+
+
+def _different(honest: torch.Tensor) -> torch.Tensor:
+    return ~torch.eye(len(honest), dtype=torch.bool)
+
+
+def _yardstick(alike: torch.Tensor, honest: torch.Tensor) -> torch.Tensor:
+    among = alike[honest[:, None] & honest & _different(honest)].mean()
+    return among - alike[honest][:, ~honest].mean()
+
+
+def _first_reference(alike: torch.Tensor, honest: torch.Tensor) -> torch.Tensor:
+    reference = int(honest.nonzero()[0])
+    others = honest.clone()
+    others[reference] = False
+    return alike[reference, others].mean() - alike[reference, ~honest].mean()
+
+
+def _first_ones(alike: torch.Tensor, honest: torch.Tensor) -> torch.Tensor:
+    return _yardstick(alike, torch.arange(len(honest)) < honest.sum())
+
+
+yardstick = Exercise(
+    name="yardstick",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Two means are wanted: over the pairs of two *different* honest networks, and over the pairs of an honest one and a memoriser.",
+        "`alike[honest][:, ~honest]` are all pairs of the second kind.",
+        "`alike[honest][:, honest]` has the first kind, and on its diagonal each network with itself: leave the diagonal out, for example with `~torch.eye(n, dtype=torch.bool)`.",
+    ),
+    reference=_yardstick,
+    cases=_likeness_cases,
+    mistakes={
+        "with itself": Mistake(
+            lambda alike, honest: alike[honest][:, honest].mean() - alike[honest][:, ~honest].mean(),
+            "you compared networks with themselves: the diagonal is 1 for every method, and makes the yardstick too long.",
+        ),
+        "one reference": Mistake(
+            _first_reference,
+            "you compared with the first honest network only: another reference gives another verdict. Take all pairs.",
+        ),
+        "memorisers among themselves": Mistake(
+            lambda alike, honest: (
+                alike[honest[:, None] & honest & _different(honest)].mean()
+                - alike[~(honest[:, None] & honest) & _different(honest)].mean()
+            ),
+            "your second mean has pairs of two memorisers in it: they are not the question.",
+        ),
+        "everybody and memorisers": Mistake(
+            lambda alike, honest: (
+                alike[honest[:, None] & honest & _different(honest)].mean() - alike[:, ~honest].mean()
+            ),
+            "your second mean is over all rows: the memorisers themselves are among them, each also with itself. Take the honest rows.",
+        ),
+        "diagonal in the sum": Mistake(
+            lambda alike, honest: (
+                alike[honest][:, honest].sum() / (honest.sum() * (honest.sum() - 1))
+                - alike[honest][:, ~honest].mean()
+            ),
+            "you divided by the right number of pairs, but the 1s of the diagonal are still in the sum.",
+        ),
+        "the first ones": Mistake(
+            _first_ones,
+            "you took the first networks for the honest ones: `honest` says which they are.",
+        ),
+        "reference with itself": Mistake(
+            lambda alike, honest: alike[0, honest].mean() - alike[0, ~honest].mean(),
+            "you read one row only, and it may be a memoriser's: take all pairs.",
+        ),
+        "two memorisers": Mistake(
+            lambda alike, honest: (
+                alike[honest[:, None] & honest & _different(honest)].mean()
+                - alike[~honest[:, None] & ~honest & _different(honest)].mean()
+            ),
+            "you compared memorisers with each other: the second mean is over an honest network and a memoriser.",
+        ),
+        "sign": Mistake(
+            lambda alike, honest: -_yardstick(alike, honest),
+            "the sign is turned: honest–honest minus honest–memoriser.",
+        ),
+        "ratio": Mistake(
+            lambda alike, honest: _yardstick(alike, honest) / alike[honest][:, ~honest].mean() + 1,
+            "you divided one mean by the other: take the difference (a rank correlation can be 0 or negative).",
+        ),
+        "honest only": Mistake(
+            lambda alike, honest: alike[honest[:, None] & honest & _different(honest)].mean(),
+            "you returned the likeness of the honest networks alone: subtract that of honest networks and memorisers.",
         ),
     },
 )

@@ -82,6 +82,36 @@ def centred(lab: Lab, n: int = 25, side: int = 96) -> tuple[Tensor, Tensor, Tens
     return torch.stack(inputs), torch.stack(masks), numbers
 
 
+def half_of(masks: Tensor, *, scattered: bool, seed: int = 0) -> Tensor:
+    """Half of each object's pixels `(N, H, W)`: one connected piece around a random pixel, or scattered."""
+    generator, halves = torch.Generator().manual_seed(seed), torch.zeros_like(masks)
+    for mask, half in zip(masks, halves, strict=True):
+        places = mask.nonzero()  # (n, 2), row and column
+        first = places[torch.randint(len(places), (1,), generator=generator)]
+        keys = torch.rand(len(places), generator=generator) if scattered else (places - first).square().sum(1)
+        row, column = places[keys.argsort()[: len(places) // 2]].T
+        half[row, column] = True
+    return halves
+
+
+def draw_deleted(ax, lab: Lab, number: int, heat: Tensor, share: float, substrate: Tensor) -> None:
+    """One scene without its strongest `share` of pixels, by heat `(H, W)`, and what the network says."""
+    x, c = lab.inputs[number : number + 1].clone(), int(lab.targets[number])
+    gone = heat.flatten().argsort(descending=True)[: round(share * heat.numel())]
+    x.flatten(2)[:, :, gone] = substrate.flatten(2)[:, :, gone]
+    with torch.no_grad():
+        p = float(lab.model(x).softmax(dim=1)[0, c])
+    ax.imshow(lab.to_images(x)[0])
+    ax.set_title(f"{share:.0%} gone: p = {p:.2f}", fontsize=9)
+
+
+def for_the_eye(maps: Tensor, block: int = 4) -> Tensor:
+    """Grainy maps `(N, H, W)` made visible: means of small blocks, the strongest hundredth cut off."""
+    coarse = F.avg_pool2d(maps[:, None], block, ceil_mode=True)[:, 0]
+    limit = coarse.flatten(1).quantile(0.99, dim=1).clamp(min=1e-12)[:, None, None]
+    return (coarse / limit).clamp(max=1)
+
+
 # ------------------------------------------------------------------------------------- the detective
 
 

@@ -32,6 +32,7 @@ import torch
 from tqdm.auto import tqdm
 
 from course_utils import judge
+from course_utils.exercises import l12_judging_explanations as exercises
 from course_utils.judge.methods_table import image_methods
 from course_utils.judge.scoreboard import MEASURES, Settings, scoreboard
 from course_utils.judge.unit_tests import BASELINES, explanation_tests, try_method
@@ -64,6 +65,26 @@ pictures, questions, truth = pairs.inputs[:50], pairs.targets[:50, 0], pairs.mas
 #
 # **Sensitivity** is the largest relative change of the map under a tiny change of the pixels. **Complexity** (Bhatt and others, 2020) is no judgement, only a description: the entropy of the shares $|\Phi_i| / \sum_j |\Phi_j|$, scaled so that 0 is a single pixel and 1 the same everywhere.
 #
+# ### Exercise: how much of the object?
+#
+# Write the IoU of the definition above for one map: as many pixels as the object has, the strongest of the map. No two values of the map are equal.
+
+
+# %% exercise="object_iou"
+def object_iou(heat, mask):
+    """Intersection over union (0 … 1) of the strongest pixels of heat (H, W) and the bool mask (H, W)."""
+    # BEGIN SOLUTION
+    strongest = torch.zeros(heat.numel(), dtype=torch.bool)
+    strongest[heat.flatten().topk(int(mask.sum())).indices] = True
+    strongest = strongest.view(heat.shape)
+    return (strongest & mask).sum() / (strongest | mask).sum()
+    # END SOLUTION
+
+
+# %%
+exercises.object_iou.check(object_iou)
+
+# %% [markdown]
 # ### The proof: our measures beside independent ones
 #
 # Measures are programs too, and programs have bugs. captum has infidelity (in the paper's own form: random noise, no factor, no denominator) and sensitivity, SciPy has the rank correlation, scikit-learn the area under a curve. The other measures have no independent program that we know of: for them you rely on the course's own tests.
@@ -342,7 +363,8 @@ def ig(network, v, baseline):
 checks = {  # each takes a network, its pictures, and the shift that these have
     "saliency": lambda net, v, s: saliency(net, v, t).amax(dim=1),
     "guided backprop": lambda net, v, s: guided_backprop(net, v, t).abs().amax(dim=1),
-    "Grad-CAM": lambda net, v, s: upsample(grad_cam(net, v, t, net[6]), 32),
+    # before the ReLU: a map that is zero everywhere has no order to compare
+    "Grad-CAM": lambda net, v, s: upsample(grad_cam(net, v, t, net[6], relu=False), 32),
     "gradient × input": lambda net, v, s: input_x_gradient(net, v, t).sum(dim=1).abs(),
     "IG from the number 0": lambda net, v, s: ig(net, v, zero),
     "IG from “black”": lambda net, v, s: ig(net, v, black + s),

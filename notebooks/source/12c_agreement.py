@@ -348,7 +348,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Four of the switches are conventions: each setting is a fair reading of a paper. The ε is another matter. It should only prevent a division by zero, but here the squared gradients are about as small as grad-cam's ε, 0.000001. So this ε changes the map: set ours to 0, and the two differ by 0.02. If you report a number, report the switches.
+# Four of the switches are conventions: each setting is a fair reading of a paper. The ε is another matter. It should only prevent a division by zero, but here the squared gradients are about as small as grad-cam's ε, 0.000001. So this ε changes the map: set ours to 0 above, and the pair no longer agrees. If you report a number, report the switches.
 #
 # A convention is a choice that its author would defend. The second table of the page has differences that nobody defends, the **known defects**: what the library gives, and what is right. Run the table again when you update a library: the last column says whether the defect is still there. None of them shows in a picture: a map without a tenth of every value, or without the division of Grad-CAM++ (lesson [04b](04b_grad_cam_more.ipynb) draws it), looks like any other map.
 

@@ -15,11 +15,12 @@
 #
 # **The question.** If the pixels that a map calls important are gone, can a *new* network still learn the task?
 #
-# This companion of [12 · Judging explanations](12_judging_explanations.ipynb) adds the tests that train networks: ROAR on a table and on pictures, its trap, and what one reference network does to the random-label test.
+# This companion of [12 · Judging explanations](12_judging_explanations.ipynb) adds the tests that train networks: ROAR on a table and on pictures, its trap, and the check with random labels.
 #
 # **After this lesson you can**
 # - say what ROAR asks, and how that differs from deletion;
 # - find out whether removed pixels betray the class by their shape;
+# - compare maps of networks that learnt something with maps of networks that learnt nonsense, by a fair yardstick;
 # - show why a comparison with a single reference network is not enough.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [12 · Judging explanations](12_judging_explanations.ipynb).
@@ -36,6 +37,7 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from course_utils import judge
+from course_utils.exercises import l12_judging_explanations as exercises
 from course_utils.judge.methods_table import image_methods
 from course_utils.lessons import l12_judging_explanations as lesson
 from course_utils.teach import plots
@@ -44,14 +46,16 @@ methods = image_methods()
 animals = lesson.small_animals(360)
 x, y = animals.pictures, animals.labels
 old, new = slice(0, 260), slice(260, 360)  # training and test pictures
-first = lesson.train(x[old], y[old], epochs=22)
-print(f"accuracy on new pictures: {lesson.hits(first, x[new], y[new]).mean():.2f}")
 
 # %% tags=["hide-input"]
 some = [260, 261, 262, 263, 264, 265]
 shown = ((x[some].permute(0, 2, 3, 1).numpy() + 1) / 2).clip(0, 1)
 plots.show_images(list(shown), [("husky", "wolf")[int(y[i])] for i in some], columns=6, width=9)
 plots.show("Six small pictures of huskies and wolves on different grounds.")
+
+# %%
+first = lesson.train(x[old], y[old], epochs=22)
+print(f"accuracy on new pictures: {lesson.hits(first, x[new], y[new]).mean():.2f}")
 
 # %% [markdown]
 # ## 1 · Deletion asks one question, ROAR another
@@ -164,54 +168,113 @@ plots.show(
 # Right: **a trap of ROAR**. This network sees *only which pixels were removed*. If its accuracy is above the dotted line, the holes themselves tell the class: they have the animal's shape, or follow the label with which the map was computed. Then removing *adds* information, and accuracy stays high for the wrong reason (Rong and others, 2022). The holes of Grad-CAM do so here, those of random pixels do not (these two were tried).
 
 # %% [markdown]
-# ## 3 · One reference network is not enough
+# ## 3 · Random labels
 #
-# In section 5 of the core, every map of an honest network was compared with those of other honest networks and of memorisers. A quicker way looks just as good: choose *one* honest reference network, and ask whether the maps of other honest networks are more like its maps than those of memorisers are. Here are two references, trained in the same way on all 260 pictures, with different seeds. Does each method get the same verdict from both?
+# A network can learn random labels by heart. It is then accurate on its training pictures and knows nothing about animals; call it a *memoriser*. If a map shows what was *learnt*, it must differ between a memoriser and an honest network (Adebayo and others, 2018). But two honest networks differ, too, only because of their first weights. So the fair question is: **is a memoriser's map less like an honest network's map than another honest network's is?**
 #
-# A method passes with a reference when *each* memoriser is less like the reference than *each* of the other honest networks.
+# We train three of each kind on the same 75 pictures. Each network has its own seed, each memoriser its own random labels. The maps are of 40 new pictures.
 
 # %%
-few, few_labels = x[:75], y[:75]
-honest = [lesson.train(few, few_labels, 75, seed) for seed in (1, 2, 3)]
+few, few_labels, v, t = x[:75], y[:75], x[new][:40], y[new][:40]
 nonsense = [torch.randint(2, (75,), generator=torch.Generator().manual_seed(s)) for s in (1, 2, 3)]
+honest = [lesson.train(few, few_labels, 75, seed) for seed in (1, 2, 3)]
 memorisers = [lesson.train(few, labels, 75, seed + 10) for seed, labels in enumerate(nonsense)]
-references = [lesson.train(x[old], y[old], 22, seed) for seed in (5, 6)]
-v, t = x[new][:40], y[new][:40]
+known = [float(lesson.hits(net, few, few_labels).mean()) for net in honest]
+by_heart = [float(lesson.hits(net, few, z).mean()) for net, z in zip(memorisers, nonsense, strict=True)]
 print(
-    "accuracy of the references on new pictures:",
-    [f"{lesson.hits(r, x[new], y[new]).mean():.2f}" for r in references],
+    f"share of their training labels that they know: {min(known):.2f} or more; memorisers {min(by_heart):.2f} or more"
 )
 
 # %%
+small = ["saliency", "gradient × input", "guided backprop", "Grad-CAM", "edges (Sobel)"]
+is_honest = torch.tensor([True] * 3 + [False] * 3)
+likeness = {}  # method → (6, 6, 40): rank correlation of the maps of two networks, for each picture
+for n in small:
+    of_each = [methods[n].explain(network, v, t, network[6]) for network in honest + memorisers]
+    likeness[n] = torch.stack(
+        [torch.stack([judge.rank_correlation(a, b).float() for b in of_each]) for a in of_each]
+    )
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 2.9))
+kinds = {}
+for row, n in enumerate(reversed(small)):
+    of_pairs = likeness[n].mean(dim=2)
+    among, across = of_pairs[:3, :3][torch.triu(torch.ones(3, 3), 1) > 0], of_pairs[:3, 3:].flatten()
+    kinds[n] = float(among.mean()), float(across.mean())
+    for k, (values, label) in enumerate(
+        ((among, "two honest networks"), (across, "an honest one and a memoriser"))
+    ):
+        place = [row + 0.13 - 0.26 * k] * len(values)
+        ax.plot(values, place, "o", color=plots.COLOURS[k], label=label if row == 0 else None)
+ax.set_yticks(range(len(small)), reversed(small))
+ax.set(xlabel="rank correlation of the two networks' maps (a dot is a pair of networks)", xlim=(-0.5, 1.05))
+ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+plots.show(
+    "Mean likeness of two honest networks, and of an honest one and a memoriser: "
+    + "; ".join(f"{n} {a:.2f}, {b:.2f}" for n, (a, b) in kinds.items())
+)
+
+# %% [markdown]
+# ### Exercise: the yardstick
+#
+# Turn the picture into one number: the mean likeness of two *different* honest networks, minus the mean likeness of an honest network and a memoriser. `alike` is the table of all networks with all networks; `honest` says which of them are honest.
+
+
+# %% exercise="yardstick"
+def yardstick(alike, honest):
+    """One number from alike (K, K), 1 on its diagonal, and honest (K,), True or False."""
+    # BEGIN SOLUTION
+    different = ~torch.eye(len(honest), dtype=torch.bool)
+    among = alike[honest[:, None] & honest & different].mean()
+    across = alike[honest][:, ~honest].mean()
+    return among - across
+    # END SOLUTION
+
+
+# %%
+exercises.yardstick.check(yardstick)
+
+# %%
+for n in small:
+    among = (likeness[n][:3, :3].sum(dim=(0, 1)) - 3) / 6  # without the three 1s of the diagonal
+    across = likeness[n][:3, 3:].mean(dim=(0, 1))
+    print(f"{n:>16}: honest–honest minus honest–memoriser {judge.paired(among, across)}")
+
+# %% [markdown]
+# We repeated this with five more sets of pictures and new networks each time. It replicates: for each of these methods an honest network is less like a memoriser than like another honest network. For Grad-CAM the difference is several times as large as for the maps of single pixels. A likely reason for the small differences of the pixel maps is the picture: much of their pattern is edges, and the edges are the same for all networks.
+#
+# ### One reference network is not enough
+#
+# A quicker way looks just as good: choose *one* honest reference network, and ask whether the maps of other honest networks are more like its maps than those of memorisers are. Here are two references, trained in the same way on all 260 pictures, with different seeds. A method passes with a reference when *each* memoriser is less like the reference than *each* of the other honest networks. Does each method get the same verdict from both?
+
+# %%
+references = [lesson.train(x[old], y[old], 22, seed) for seed in (5, 6)]
 differ = 0
 for n in ("saliency", "gradient × input", "Integrated Gradients", "guided backprop", "Grad-CAM"):
-    verdicts = []
+    of_each = [methods[n].explain(net, v, t, net[6]) for net in honest + memorisers]
+    gaps = []
     for reference in references:
         heat = methods[n].explain(reference, v, t, reference[6])
-        of_honest, of_memorisers = (
-            [
-                float(judge.rank_correlation(heat, methods[n].explain(net, v, t, net[6])).mean())
-                for net in networks
-            ]
-            for networks in (honest, memorisers)
-        )
-        verdicts.append(min(of_honest) - max(of_memorisers))
-    said = ["passes" if gap > 0 else "fails" for gap in verdicts]
-    differ += said[0] != said[1]
-    both = " | ".join(f"{word:>6} ({gap:+.2f})" for word, gap in zip(said, verdicts, strict=True))
-    print(f"{n:>21}: {both}")
+        alike = [float(judge.rank_correlation(heat, other).mean()) for other in of_each]
+        gaps.append(min(alike[:3]) - max(alike[3:]))
+    said = [f"{'passes' if gap > 0 else 'fails':>6} ({gap:+.2f})" for gap in gaps]
+    differ += (gaps[0] > 0) != (gaps[1] > 0)
+    print(f"{n:>21}: {' | '.join(said)}")
 print(f"methods with different verdicts: {differ} of 5")
 
 # %% [markdown]
-# The number in brackets is the least favourable gap: the least alike honest network minus the most alike memoriser. Where it is a few hundredths, the next reference can turn the verdict round, and nothing but its seed is different. So compare *all* pairs, as the core does, and report how far the pairs spread.
+# The number in brackets is the least favourable gap: the least alike honest network minus the most alike memoriser. Where it is a few hundredths, the next reference can turn the verdict round, and nothing but its seed is different. So compare *all* pairs, and report how far the pairs spread. **A sanity check needs a yardstick (how much do two honest networks differ?) and more than one seed.**
 
 # %% [markdown]
 # ## 4 · Recap
 #
 # - Deletion asks what this model uses; ROAR asks what any model needs. Where information is repeated, the second says little.
 # - Before you believe ROAR, train a network on the holes alone.
+# - Maps of honest networks differ from those of memorisers; how far they differ from each other is the yardstick.
 # - Training has luck in it: several seeds, several references.
 #
 # **References**
+# - [Adebayo and others, 2018: Sanity checks for saliency maps](https://arxiv.org/abs/1810.03292)
 # - [Hooker and others, 2019: ROAR, a benchmark for interpretability methods](https://arxiv.org/abs/1806.10758)
 # - [Rong and others, 2022: A consistent and efficient evaluation strategy (ROAD)](https://arxiv.org/abs/2202.00449)
