@@ -423,6 +423,9 @@ def tree_shap(
     them lead to it. Trees are sums of leaves, forests sums of trees, and Shapley values add up. That they do
     is checked at each call: what the values add up to is held against the model's own outputs.
 
+    "path_dependent" takes up to twice as long as the C++ of the package shap for 100 rows or more, and some
+    milliseconds longer for a single one; for hundred thousands of rows take `shap.TreeExplainer`.
+
     Args:
         model: Fitted DecisionTree…, ExtraTree…, RandomForest…, ExtraTrees…, Bagging… of trees, or
             GradientBoosting…, classifier (probabilities; for boosting the score before the sigmoid or
@@ -489,6 +492,7 @@ class _Forest(NamedTuple):
     most: int  # of different features on one path
     n_features: int
     expected: np.ndarray  # (outputs,), the mean over the leaves, each in its share of the training rows
+    add_up: bool  # the outputs of each leaf have the same sum, as probabilities have
 
 
 def _forest(trees: list, n_features: int) -> _Forest:
@@ -504,6 +508,8 @@ def _forest(trees: list, n_features: int) -> _Forest:
         )
     )  # fmt: skip
     pays = np.concatenate([values for _, values, _ in trees]) * (left < 0)[:, None]
+    sums = pays[left < 0].sum(axis=1)
+    add_up = pays.shape[1] > 1 and np.allclose(sums, sums[0], rtol=1e-12)
     level, reach = firsts, np.ones(len(trees))  # the nodes of a level; shares of the rows that come there
     latest = np.full((len(level), n_features), -1)  # for each node: its last branch on each feature
     expected = reach @ pays[level]
@@ -536,7 +542,9 @@ def _forest(trees: list, n_features: int) -> _Forest:
     which, earlier, values = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (
         np.empty(0, int), np.empty(0, int), np.empty((0, pays.shape[1]))
     )  # fmt: skip
-    return _Forest(levels, splits, which, low, high, share, earlier, values, most, n_features, expected)
+    return _Forest(
+        levels, splits, which, low, high, share, earlier, values, most, n_features, expected, add_up
+    )
 
 
 def _sweep(forest: _Forest, states: np.ndarray, steps: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -558,11 +566,18 @@ def _sweep(forest: _Forest, states: np.ndarray, steps: np.ndarray, gains: np.nda
     products = [np.ones((len(forest.splits[0]), n, steps.shape[1]))]
     for level, inner in zip(forest.levels, forest.splits, strict=True):
         above = products[-1] if level.start == 0 else products[-1][inner]
-        products.append(np.tile(above, (2, 1, 1)) * steps[states[level]])
-    gained = [gains[states[level]] for level in forest.levels]
+        below = steps.take(states[level], axis=0)
+        below[: len(inner)] *= above
+        below[len(inner) :] *= above
+        products.append(below)
+    gained = [gains.take(states[level], axis=0) for level in forest.levels]
     order = np.argsort(forest.feature, kind="stable")
     features, starts = np.unique(forest.feature[order], return_index=True)
-    for k in range(phi.shape[2]):
+    n_outputs = phi.shape[2]
+    for k in range(n_outputs):
+        if k == n_outputs - 1 and forest.add_up:
+            phi[:, :, k] = -phi[:, :, :k].sum(axis=2)
+            break
         paid, inner = None, None  # what the leaves below pay, for each branch of the level
         changes = np.empty(states.shape)
         for number in reversed(range(len(forest.levels))):
