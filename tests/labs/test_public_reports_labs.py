@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision.models import SwinTransformer, VisionTransformer
 
 from course_utils.labs import Lab, load_lab
 from course_utils.labs.folder import folder_lab
-from course_utils.labs.imagenet import imagenet_classifier
+from course_utils.labs.imagenet import find_feature_layers, imagenet_classifier
 from course_utils.labs.lab import HALF, Scaling
 from course_utils.labs.photos import top_answers, top_classes
 from course_utils.labs.pictures import read_picture
@@ -137,13 +138,16 @@ def test_public_report_half_precision():
         assert lab.predict(images) == pytest.approx(full.predict(images), abs=0.01)
 
 
-def test_public_report_transformers_have_no_layer_for_cam():
-    """pytorch-grad-cam 257, 503: the patch embedding was called the last layer of feature maps."""
-    from torchvision import models
-
-    from course_utils.labs.imagenet import find_feature_layers
-
-    layers, layer = find_feature_layers(models.vit_b_16(weights=None).eval(), torch.zeros(1, 3, 224, 224))
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        lambda: VisionTransformer(32, 8, 1, 2, 16, 32),
+        lambda: SwinTransformer([4, 4], 24, [1, 1], [2, 2], [4, 4]),
+    ],
+)
+def test_public_report_transformers_have_no_layer_for_cam(transformer):
+    """pytorch-grad-cam 257, 503, 355: the patch embedding was called the last layer of feature maps."""
+    layers, layer = find_feature_layers(transformer().eval(), torch.zeros(1, 3, 32, 32))
     assert layers == {} and layer is None
 
 

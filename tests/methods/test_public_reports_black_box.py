@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
-from transformers import AlbertConfig, AlbertModel, BartConfig, BartModel
+from transformers import AlbertConfig, AlbertModel, BartConfig, BartModel, BertConfig, BertModel
 
 from course_utils.methods import attention, embeddings, shapley
 from course_utils.methods.lime import (
@@ -407,3 +407,23 @@ def test_public_report_layers_that_share_their_weights():
     with pytest.raises(ValueError, match="share"):
         attention.one_head(model, ids, 1, 0)
     assert attention.attention_maps(model, ids).shape == (3, 2, 3, 3)
+
+
+def _bert(how):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    return BertModel(BertConfig(vocab_size=40, attn_implementation=how, **sizes)).eval()
+
+
+def test_public_report_fast_attention_returns_none():
+    """The fused attention keeps its weights to itself: the message says how to load the model."""
+    with pytest.raises(ValueError, match='attn_implementation="eager"'):
+        attention.attention_maps(_bert("sdpa"), torch.tensor([[5, 6, 7]]))
+
+
+def test_public_report_padding():
+    """Padding must get no attention, and a head computed by hand must not pretend it was not there."""
+    model = _bert("eager")
+    tokens = {"input_ids": torch.tensor([[5, 6, 7, 0, 0]]), "attention_mask": torch.tensor([[1, 1, 1, 0, 0]])}
+    assert attention.attention_maps(model, tokens)[..., 3:].abs().max() < 1e-6
+    with pytest.raises(ValueError, match="without padding"):
+        attention.one_head(model, tokens, 0, 0)
