@@ -290,7 +290,7 @@ def masking_game(
     _positive(batch_size=batch_size)
 
     def value(masks: np.ndarray) -> np.ndarray:
-        step = max(batch_size // len(background), 1)
+        step = max(min(batch_size, HELD_AT_ONCE // max(len(x), 1)) // len(background), 1)
         worths = []
         for first in range(0, len(masks), step):
             shown = np.asarray(masks[first : first + step]).astype(bool)[:, None, :]
@@ -496,6 +496,7 @@ class _Forest(NamedTuple):
 
 
 def _forest(trees: list, n_features: int) -> _Forest:
+    """Put the trees side by side and walk down all of them at once, one level after the other."""
     firsts = np.cumsum([0, *(tree.node_count for tree, _, _ in trees)])[:-1]
     left, right, feature, threshold, weight = (
         np.concatenate([part(tree, n, own) for (tree, _, own), n in zip(trees, firsts, strict=True)])
@@ -513,7 +514,8 @@ def _forest(trees: list, n_features: int) -> _Forest:
     level, reach = firsts, np.ones(len(trees))  # the nodes of a level; shares of the rows that come there
     latest = np.full((len(level), n_features), -1)  # for each node: its last branch on each feature
     expected = reach @ pays[level]
-    most, n, levels, splits, found = 0, 0, [], [], []
+    most, n, levels, splits = 0, 0, [], []
+    found = [(np.empty(0, int), np.empty(0, int), pays[:0])]  # feature, earlier branch, payments of a level
     low = high = share = np.empty(0)
     while True:
         inner = np.flatnonzero(left[level] >= 0)
@@ -522,10 +524,10 @@ def _forest(trees: list, n_features: int) -> _Forest:
         parents = np.tile(level[inner], 2)
         level = np.concatenate([left[level[inner]], right[level[inner]]])
         own, which, is_left = n + np.arange(len(level)), feature[parents], np.arange(len(level)) < len(inner)
-        latest = latest[np.tile(inner, 2)]
+        latest = latest[np.tile(inner, 2)]  # a child begins with what its parent knows
         earlier = latest[np.arange(len(level)), which]
         latest[np.arange(len(level)), which] = own
-        before = [
+        before = [  # of the branch that is replaced; a first one starts from "all values, all rows"
             np.append(old, start)[earlier] for old, start in ((low, -np.inf), (high, np.inf), (share, 1.0))
         ]
         cut, part = threshold[parents], weight[level] / weight[parents]
@@ -539,9 +541,7 @@ def _forest(trees: list, n_features: int) -> _Forest:
         splits.append(inner)
         found.append((which, earlier, pays[level]))
         n += len(level)
-    which, earlier, values = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (
-        np.empty(0, int), np.empty(0, int), np.empty((0, pays.shape[1]))
-    )  # fmt: skip
+    which, earlier, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return _Forest(
         levels, splits, which, low, high, share, earlier, values, most, n_features, expected, add_up
     )
