@@ -25,7 +25,7 @@
 # **Time**: about <!-- minutes --> minutes. **Before**: you can read a PyTorch module and know what a convolution, a ReLU and max pooling do.
 #
 # The first cell loads what several sections use. A [*lab*](glossary.md#lab) is a trained model together with pictures and the truth about them: we drew the pictures, so we know which pixel belongs to
-# the object. `judge` scores maps against that truth, `plots` and `inside` draw. `RELUS` holds the names of the five ReLUs that follow a convolution.
+# the object. `judge` scores maps against that truth, `plots` and `inside` draw. `RELUS` holds the names of the five ReLUs that follow a convolution; `magnitude` takes the largest absolute value of a pixel's three colours.
 
 # %%
 from functools import partial
@@ -115,9 +115,9 @@ plots.show(
 )
 
 # %% [markdown]
-# These three steps repeat until the signal arrives at the pixels.
+# The three orange boxes repeat until the signal arrives at the pixels.
 #
-# **Unpooling, with switches.** Max pooling takes the largest value of each window $R_i$. Where that value was is forgotten, so on the way forward we also write down the place, the *switch* $s_i$:
+# **Unpooling, with switches.** Max pooling takes the largest value of each window $R_i$. It forgets where that value was. So on the way forward we also write down its place, the *switch* $s_i$:
 #
 # $$p_i = \max_{j \in R_i} a_j, \qquad s_i = \arg\max_{j \in R_i} a_j .$$
 #
@@ -344,7 +344,7 @@ rows = [
 judge.agreement_table(rows)
 
 # %% [markdown]
-# Which of the two is right? The paper does not say what happens at a shared pixel. The backward pass has a reason on its side: it is the transposed of the pooling, as the transposed filters are of the convolution. From here on we use it, and call it `deconvnet`.
+# Which of the two is right? The paper does not say what happens at a shared pixel. The backward pass has a reason on its side: it is the transposed matrix of the pooling, as the transposed filters are of the convolution. From here on we use it, and call it `deconvnet`.
 
 # %% [markdown]
 # ## 4 · Three rules for one ReLU
@@ -787,6 +787,9 @@ plots.show(
     f"The picture, answered {five[0]}; the part where the deconvnet of {stage}'s strongest channel is strong, enlarged; "
     "that deconvnet; and guided backpropagation, a drawing of the whole object."
 )
+
+# %% [markdown]
+# EfficientNet-Lite0 has no max pooling, so there are no switches, and the deconvnet shows little more than the grid of its strides. For such networks Springenberg and others proposed guided backpropagation: its mask $[x > 0]$ brings the picture's edges in.
 
 # %% [markdown]
 # ## 12 · Play

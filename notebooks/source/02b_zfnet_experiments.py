@@ -450,8 +450,9 @@ for ax, way in zip(axes, ("blurred", "grey"), strict=True):
     ax.plot(range(3), np.array(columns), "o-", color=plots.BASELINE, alpha=0.7)
     ax.plot(range(3), np.mean(columns, axis=1), "s", color=plots.ACCENT, ms=9)
     ax.set_xticks(range(3), ("same part", "another part", "random place"))
-    ax.set_title(f"{way} cover")
+    ax.set(xlim=(-0.35, 2.35), title=f"{way} cover")
 axes[0].set_ylabel("Δ (low: alike)")
+figure.suptitle("The same part changes the features more alike than a random place, above all when blurred")
 plots.show(
     "A line for each of eight classes, and the mean. Blurred cover: the same part has the lowest distance, a "
     "random place the highest. Grey cover: the three are closer."
