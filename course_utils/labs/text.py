@@ -7,6 +7,7 @@ low-rank difference, stored as two thin matrices. It is added when the model is 
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -194,13 +195,30 @@ def _is_pair(value: object) -> bool:
 def classify(
     model: nn.Module, tokenizer: PreTrainedTokenizerBase, texts: list[str], max_length: int
 ) -> np.ndarray:
-    """Return the class probabilities `(N, n_classes)`; texts of like length share a batch."""
+    """Return the class probabilities `(N, n_classes)`; texts of like length share a batch.
+
+    One warning names the texts of which the tokenizer knows not a single word.
+    """
     device = next(model.parameters()).device
+    unread: list[int] = []
     probabilities = np.zeros((len(texts), model.config.num_labels), dtype=np.float32)
     for batch in _batches([len(text) for text in texts]):
         tokens = tokenize(tokenizer, [texts[i] for i in batch], max_length).to(device)
         with torch.inference_mode():
             probabilities[batch] = model(**tokens).logits.float().softmax(dim=1).cpu().numpy()
+        ids = tokens["input_ids"].cpu()
+        unknown = (ids == tokenizer.unk_token_id).sum(dim=1)
+        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids)).sum(
+            dim=1
+        )  # unknown ones among them
+        nothing = (unknown > 0) & (special == ids.shape[1])
+        unread += [batch[row] for row in nothing.nonzero()[:, 0].tolist()]
+    if unread:
+        warnings.warn(
+            f"text {', '.join(map(str, sorted(unread)[:5]))}: the model's vocabulary has none of its words, "
+            "so the answer says nothing about it",
+            stacklevel=3,
+        )
     return probabilities
 
 

@@ -175,6 +175,16 @@ def test_public_report_texts_that_are_too_long_or_no_texts():
         lab.predict([None])
 
 
+def test_public_report_texts_of_unknown_words():
+    """limdu 27 and others: signs outside the vocabulary got an answer from [UNK] alone, without a word."""
+    lab = load_lab("text")
+    with pytest.warns(UserWarning, match="text 1, 2: the model's vocabulary has none of its words"):
+        lab.predict(["fine", "😍", "🧿 🧿"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lab.predict(["fine 😍", "", "[MASK]", "a longer text without any strange sign"])
+
+
 def test_public_report_a_repr_that_fills_the_page():
     """The lab of texts printed all of its texts."""
     for lab in (load_lab("text"), load_lab("tabular"), load_lab("scenes")):
