@@ -9,7 +9,7 @@ ENVIRONMENT := $(PYTHON) scripts/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
-.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench slides site lock environment
+.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench slides site homework homework-check lock environment
 
 help:
 	@echo "make lab        build the environment if needed, then open your copies of the lessons (workbook/)"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench      our methods' time and memory beside the libraries'"
 	@echo "make slides     a lecture for each lesson, and a plan of its 90 minutes, into build/slides"
 	@echo "make site       the course as a static site, into build/site/html"
+	@echo "make homework   assignments for nbgrader, into build/homework (SEED=2027 for other ones)"
 	@echo "make lock       renew requirements.lock (needs uv)"
 
 lab:
@@ -62,10 +63,19 @@ site:
 	@$(ENVIRONMENT) site
 	$(VENV) -m course_utils.authoring.site
 
+homework:
+	@$(ENVIRONMENT) teach
+	$(VENV) -m course_utils.authoring.homework $(if $(SEED),--seed $(SEED)) $(NAME)
+
+homework-check:
+	@$(ENVIRONMENT) teach
+	$(VENV) -m course_utils.authoring.homework --check $(if $(SEED),--seed $(SEED)) $(NAME)
+
 LOCKED := --universal --generate-hashes --no-header --no-annotate
 lock:
 	uv pip compile pyproject.toml $(LOCKED) --upgrade --output-file requirements.lock
-	uv pip compile --group site $(LOCKED) --constraint requirements.lock --output-file requirements-site.lock
+	for group in site teach; do uv pip compile --group $$group $(LOCKED) --constraint requirements.lock \
+		--output-file requirements-$$group.lock || exit 1; done
 
 environment:
 	@$(ENVIRONMENT)

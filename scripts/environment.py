@@ -2,7 +2,8 @@
 
     python3 scripts/environment.py             build .venv when it is missing or out of date
     python3 scripts/environment.py lab         and open the learner's copies of the lessons in JupyterLab
-    python3 scripts/environment.py site        and what slides and the site are made with
+    python3 scripts/environment.py site        and add what slides and the site are made with
+    python3 scripts/environment.py teach       and add nbgrader
     python3 scripts/environment.py lab here    open them with this Python (conda), and build nothing
 
 Standard library only, and no syntax newer than Python 3.4: an old interpreter must be able to say that it is
@@ -23,9 +24,8 @@ import workbook
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
-SITE_LOCK = os.path.join(ROOT, "requirements-site.lock")
+GROUPS = {"site": "slides and the site: about 100 MB", "teach": "homework: about 50 MB"}
 STAMP = os.path.join(VENV, "course.stamp")
-SITE_STAMP = os.path.join(VENV, "site.stamp")
 NOTEBOOKS = os.path.join(ROOT, "notebooks")
 WORKBOOK = os.path.join(ROOT, "workbook")
 CONTENTS = "/lab/tree/00_contents.ipynb"
@@ -45,12 +45,13 @@ class Problem(Exception):
 
 def main(arguments):
     try:
-        if arguments not in ([], ["lab"], ["lab", "here"], ["site"]):
-            unknown = [word for word in arguments if word not in ("lab", "here", "site")] or arguments
-            raise Problem("unknown argument %s: leave it out, or say `lab` or `site`" % unknown[0])
+        if arguments not in ([], ["lab"], ["lab", "here"], ["site"], ["teach"]):
+            known = ["lab", "here"] + sorted(GROUPS)
+            unknown = [word for word in arguments if word not in known] or arguments
+            raise Problem("unknown argument %s: leave it out, or say `lab`, `site` or `teach`" % unknown[0])
         python = sys.executable if "here" in arguments else ensure_environment()
-        if arguments == ["site"]:
-            ensure_site(python)
+        if arguments and arguments[0] in GROUPS:
+            ensure_group(python, arguments[0])
         elif arguments:
             return open_lab(python)
     except Problem as problem:
@@ -96,15 +97,16 @@ def ensure_environment():
     return python
 
 
-def ensure_site(python):
-    """Add the packages for slides and the site, unless they were added from this lock."""
-    wanted = fingerprint(SITE_LOCK)
-    if read(SITE_STAMP) == wanted:
+def ensure_group(python, name):
+    """Add the packages of a group of pyproject.toml, unless they were added from its lock."""
+    lock, stamp = os.path.join(ROOT, "requirements-%s.lock" % name), os.path.join(VENV, "%s.stamp" % name)
+    wanted = fingerprint(lock)
+    if read(stamp) == wanted:
         return
-    say("adding what slides and the site are made with: about 100 MB")
-    call(installer(python, shutil.which("uv")) + ["--require-hashes", "-r", SITE_LOCK])
-    with open(SITE_STAMP, "w") as stamp:
-        stamp.write(wanted)
+    say("adding the packages for %s" % GROUPS[name])
+    call(installer(python, shutil.which("uv")) + ["--require-hashes", "-r", lock])
+    with open(stamp, "w") as file:
+        file.write(wanted)
 
 
 def install_package(python, uv):

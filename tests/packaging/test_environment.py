@@ -20,8 +20,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "LOCK", str(tmp_path / "requirements.lock"))
     monkeypatch.setattr(environment, "STAMP", str(tmp_path / ".venv" / "course.stamp"))
     (tmp_path / "requirements-site.lock").write_text("sphinx==9.0\n")
-    monkeypatch.setattr(environment, "SITE_LOCK", str(tmp_path / "requirements-site.lock"))
-    monkeypatch.setattr(environment, "SITE_STAMP", str(tmp_path / ".venv" / "site.stamp"))
     commands = []
 
     def call(command):
@@ -73,16 +71,16 @@ def test_a_changed_lock_builds_it_again_and_a_changed_pyproject_only_the_package
     assert "venv" in commands[0]
 
 
-def test_what_the_site_needs_is_added_once_for_each_lock(place):
+def test_what_a_group_needs_is_added_once_for_each_lock(place):
     folder, commands = place
     python = environment.ensure_environment()
     commands.clear()
-    environment.ensure_site(python)
-    environment.ensure_site(python)
+    environment.ensure_group(python, "site")
+    environment.ensure_group(python, "site")
     assert len(commands) == 1
     assert commands[0].endswith(f"--require-hashes -r {folder / 'requirements-site.lock'}")
     (folder / "requirements-site.lock").write_text("sphinx==9.1\n")
-    environment.ensure_site(python)
+    environment.ensure_group(python, "site")
     assert len(commands) == 2
 
 

@@ -1,4 +1,4 @@
-"""nbgrader's step "Execute", replaced: see `run.py`. Needs the extra `.[teach]`."""
+"""nbgrader's step "Execute", replaced: see `run.py`. Needs the group `teach` of pyproject.toml."""
 
 from __future__ import annotations
 
