@@ -113,7 +113,12 @@ def bounding_box(regions: Tensor) -> Tensor:
 
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Overlap (intersection over union) of each box `(N, 4)` with the other of the same picture, `(N,)`."""
+    """Overlap (intersection over union) of each box `(N, 4)` with the other of the same picture, `(N,)`.
+
+    Raises:
+        ValueError: not `(N, 4)`, or a box that is empty or reversed.
+        TypeError: no tensors.
+    """
     for name, four in (("boxes", boxes), ("others", others)):
         if not isinstance(four, Tensor):
             raise TypeError(f"{name} must be a tensor (N, 4), not a {type(four).__name__}")

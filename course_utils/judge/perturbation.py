@@ -64,7 +64,7 @@ def deletion(
         `Curves`: `fractions`, `probabilities` and `area` (lower is better).
 
     Raises:
-        ValueError: wrong shape, NaN, target out of range, unknown substrate.
+        ValueError: wrong shape, NaN, target out of range, unknown substrate, a model with one score.
         TypeError: `inputs` or `maps` are not float tensors or `target` not an integer.
     """
     inputs = check_inputs(model, inputs)
@@ -181,6 +181,10 @@ def sensitivity_max(
 
     Returns:
         `(N,)`, ≥ 0; 0 is a map that does not move. A map of zeros is divided by 1.
+
+    Raises:
+        ValueError: wrong shape, NaN, no samples, or `explain` returns no map for each picture.
+        TypeError: `inputs` are no float tensor.
     """
     check_pictures(inputs)
     inputs = inputs.detach()

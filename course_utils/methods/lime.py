@@ -107,6 +107,11 @@ def lime_image(
 
     Returns:
         An `Explanation`; `paint(explanation.coefficients, segments)` is its heat map.
+
+    Raises:
+        ValueError: Shapes that do not fit, a class that the model has not, one column of outputs with a
+            `target`, `hidden` outside the picture's range, outputs that are not finite, fewer than 2 samples.
+        TypeError: No picture of numbers, or a `target` that is no whole number.
     """
     image, labels, n_segments = _picture(image, segments)
     if masks is None:
