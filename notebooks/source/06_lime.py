@@ -525,6 +525,8 @@ maps = {
 }
 points = {name: judge.pointing_game(heat, truth, tolerance=5) for name, heat in maps.items()}
 energy = {name: judge.energy_in_mask(heat, truth) for name, heat in maps.items()}
+
+# %% tags=["hide-input"]
 for measure, of in (("pointing", points), ("energy  ", energy)):
     for rival in ("Grad-CAM", "LIME, shuffled"):
         print(f"{measure} LIME minus {rival}: {judge.paired(of['LIME'], of[rival])}")
@@ -642,6 +644,8 @@ wrong_classes = [wrong.class_names.index(name) for name, _ in wrong_best]
 wrong_cut = superpixels(woman, 50)
 wrong_fits = lime_for_all(wrong, woman, wrong_classes, wrong_cut, 120)
 strongest = [int(fitted.coefficients.argmax()) for fitted in wrong_fits]
+
+# %% tags=["hide-input"]
 for (name, p), fitted, part in zip(wrong_best, wrong_fits, strongest, strict=True):
     print(
         f"{name} {p:.2f}: R² on unseen questions {lime.unseen_r2(fitted):.2f}, largest coefficient "
@@ -782,6 +786,8 @@ for i in tqdm((scene, 0, 1, 2, 3), leave=False):
         )
         pairs = zip(usual, others, strict=True)
         agreement[name] += [np.corrcoef(a.coefficients, b.coefficients)[0, 1] for a, b in pairs]
+
+# %% tags=["hide-input"]
 for name, values in agreement.items():
     print(
         f"{name:<13} this scene {values[0]:.2f}, {values[1]:.2f}; five scenes: median {np.median(values):.2f}, lowest {min(values):.2f}"

@@ -87,7 +87,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The markers of one $K$ stand side by side, at nearly the same height: on these scenes the three ways to choose cost the same. $R^2$ stays below 1 even with all superpixels. Much of the rest is the S-shape of a probability, which saturates at 0 and 1 (lesson 06, card 1).
+# The markers of one $K$ stand side by side, at nearly the same height: the three ways to choose cost nearly the same. $R^2$ stays below 1 even with all superpixels. Much of the rest is the S-shape of a probability, which saturates at 0 and 1 (lesson 06, card 1).
 
 # %% [markdown]
 # ## 2 · One name, several kernels
