@@ -1,5 +1,5 @@
-"""The exercises of lesson 07 and its companions: the gap in a theorem, an absent feature, the kernel, a trap;
-exact values, a walk there and back, a published bug."""
+"""The exercises of lesson 07 and its companions: the gap in a theorem, an absent feature, the kernel; a default that
+surprises, a walk there and back; exact values, a published bug."""
 
 from __future__ import annotations
 
@@ -237,6 +237,11 @@ exact = Exercise(
             "every coalition counts the same. That is the Banzhaf value: fair in its way, but it does not add up. "
             "Orders of arrival reach small and large coalitions more often than middle ones.",
         ),
+        "bits from the left": Mistake(
+            lambda worths, n: _exact(worths, n)[::-1],
+            "the players are in the wrong order: player 0 is the *last* bit of the number, so `c >> i & 1` is 1 if "
+            "player i is in coalition c.",
+        ),
         "last one": Mistake(
             _last_only,
             "these are the losses when a player leaves the full team. That happens if nobody else is asked, or if each "
@@ -320,6 +325,10 @@ kernel = Exercise(
             lambda n, sizes: _kernel(n, sizes) * n / (n - 1),
             "the numerator is n − 1, not n.",
         ),
+        "normalised": Mistake(
+            lambda n, sizes: _kernel(n, sizes) / _kernel(n, sizes).sum(),
+            "you divided the weights by their sum. The formula does not: leave them as they are.",
+        ),
         "others only": Mistake(
             lambda n, sizes: np.array([(n - 1) / (comb(n - 1, int(s)) * s * (n - s)) for s in sizes]),
             "the binomial counts coalitions of all n players: C(n, s), not C(n − 1, s).",
@@ -388,6 +397,15 @@ there_and_back = Exercise(
         "back only": Mistake(
             lambda value, order: _walk(value, order[::-1]),
             "this is the way back alone. Take the mean of both ways.",
+        ),
+        "from zero": Mistake(
+            lambda value, order: (
+                _there_and_back(value, order)
+                + value(np.zeros((1, len(order)), dtype=np.int64))[0]
+                * np.isin(np.arange(len(order)), [order[0], order[-1]])
+                / 2
+            ),
+            "you start at 0. The empty coalition may earn something, too: ask for its worth, and begin there.",
         ),
         "sum": Mistake(
             lambda value, order: 2 * _there_and_back(value, order),
@@ -516,6 +534,11 @@ interaction = Exercise(
             ),
             "you only halved the given weight, which is the one for a single player. There are n − 2 others "
             "now, and every size of coalition must count the same.",
+        ),
+        "only the binomial": Mistake(
+            lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / (n * comb(n - 2, s))),
+            "the binomial is right now: n − 2 others. The factor before it is still n. There are n − 1 sizes, and "
+            "each of the two players gets one half.",
         ),
         "n for n − 1": Mistake(
             lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / (2 * n * comb(n - 2, s))),

@@ -36,7 +36,7 @@ from course_utils import judge
 from course_utils.exercises import l07_shap as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons import l07_shap as lesson
-from course_utils.methods import dependence, shapley
+from course_utils.methods import shapley
 from course_utils.teach import plots, widgets
 from course_utils.teach import superpixels as pictures
 from course_utils.teach.superpixels import all_masks, look_up, superpixels
@@ -100,7 +100,8 @@ plots.show(
 # - $S$ for a coalition, some of the players, and $|S|$ for its size;
 # - $v(S)$ for what it earns, its *worth*. The empty coalition $\varnothing$ earns nothing here.
 #
-# A player is one bit of a number, so coalition 5 = binary 101 is Ann and Cem.
+# The code gives each coalition a number, with one bit for each player: Ann is 1, Ben 2, Cem 4. So 5 = 1 + 4 is Ann and Cem. `1 << i`
+# is the number of player $i$, and `code >> i & 1` says whether he or she is in `code`.
 
 # %% tags=["hide-input"]
 names_of = [
@@ -132,7 +133,7 @@ plots.matrix_plot(
     PLAYERS,
     signed=True,
     decimals=0,
-    title="What each friend adds, for each order of arrival",
+    title="What each friend adds, order by order",
 )
 plots.show(
     "Six orders of three friends, what each adds, and the average in the last row: "
@@ -142,7 +143,7 @@ plots.show(
 
 # %% [markdown]
 # The last row is the answer: the *Shapley values* $\phi_i$. Each row adds up to 90 euros, so the average does, too. Cem earns
-# nothing alone, and still gets a share: Ann earns more with him.
+# nothing alone, and still gets a share, because Ann earns more with him.
 #
 # ### The formula with its weights
 #
@@ -152,8 +153,8 @@ plots.show(
 #
 # $$\phi_i = \sum_{S \subseteq N \setminus \{i\}} \frac{|S|!\,(n-|S|-1)!}{n!}\,\big(v(S \cup \{i\}) - v(S)\big)$$
 #
-# A game in Python is a function: it takes coalitions as rows of 0 and 1, and returns their worths. With that, the formula
-# needs a dozen lines, for any game.
+# A game in Python is a function: it takes coalitions as rows of 0 and 1, and returns their worths. `look_up` makes such a game
+# from a table of worths.
 
 
 # %% tags=["by-hand"]
@@ -171,7 +172,7 @@ def my_shapley(value, n):
     return phi
 
 
-band = look_up(EARNED)  # the game whose worths are a table
+band = look_up(EARNED)
 print("formula:            ", my_shapley(band, 3).round(2))
 print("average over orders:", phi.round(2))
 print("course_utils:       ", shapley.shapley_values(band, 3).round(2))
@@ -190,7 +191,7 @@ print("course_utils:       ", shapley.shapley_values(band, 3).round(2))
 #
 # We test them on random games with four players, for Shapley's rule and four others that sound reasonable. *First come* pays
 # in one fixed order: player 0 gets what he earns alone, player 1 what she adds to him, and so on. *Leave one out* pays what is
-# lost if a player stays at home; the last rule rescales that, so that it adds up.
+# lost if a player stays at home; the last rule rescales that, so that it adds up. A folded cell holds a test for each axiom.
 
 # %%
 FOUR = 4
@@ -298,10 +299,11 @@ for name, results in passed.items():
 #
 # $$v(S) = \frac{1}{K} \sum_{k=1}^{K} f\big(x \text{ on } S,\; z^{(k)} \text{ elsewhere}\big)$$
 #
-# The rows $z^{(1)}, \dots, z^{(K)}$ are the *background*. Here it is the whole town. The price is no black box either:
-# price = 60 + 3 · area + 0.5 · area · park + 5 · floor − 30 · cats. So you can check the computer with a pencil. The mean area is
-# 65, half of the flats have a park, cats are banned in a third of them. Cats: $-30 \cdot (1 - \tfrac13) = -20$. Floor: the mean floor is 2, so 0.
-# The product is shared by park and area, averaged over both orders. Park: $\tfrac12(0.5 \cdot 65 \cdot \tfrac12 + 0.5 \cdot 50 \cdot \tfrac12) = 14.375$.
+# The rows $z^{(1)}, \dots, z^{(K)}$ are the *background*. Here it is the whole town. The function `masking_game` makes this game.
+# The town's formula is: price = 60 + 3 · area + 0.5 · area · park + 5 · floor − 30 · cats. So you can check the computer with a
+# pencil. The mean area is 65, half of the flats have a park, cats are banned in a third of them, the mean floor is 2. Cats:
+# $-30 \cdot (1 - \tfrac13) = -20$. Park: if it comes before the area, it adds $0.5 \cdot 65 \cdot \tfrac12 = 16.25$ (A's bill); after
+# the area $0.5 \cdot 50 \cdot \tfrac12 = 12.5$ (B's bill); the mean is 14.375.
 
 # %%
 flat_game = shapley.masking_game(flats.predict, FLAT, flats.table)
@@ -326,15 +328,9 @@ plots.show(
 # %% [markdown]
 # ### What a share is not
 #
-# **A Shapley value is not the change of the prediction if the feature were removed.** That was agent C's number, and it does
-# not add up. A share is an average over *all* coalitions, of which C asks one:
-
-# %%
-leave_one_out = price - flat_game(1 - np.eye(4, dtype=int))
-for fact, share, loss in zip(FACTS, phi_flat, leave_one_out, strict=True):
-    print(f"{fact:<12} Shapley value {share:8.3f}    change without this fact {loss:8.3f}")
-
-# %% [markdown]
+# **A Shapley value is not the change of the prediction if the feature were removed.** That is agent C's number. For the park it is
+# 12.50, the share is 14.375, and C's numbers do not add up. A share is an average over *all* coalitions; C asks about one.
+#
 # It is also not what a model *trained* without the column would say, and not what would happen if you changed the flat. And zero does
 # not mean "the model ignores it": a higher floor does cost more, but the second floor is the average.
 #
@@ -382,7 +378,11 @@ for town in ("apartments", "apartments_correlated"):
 
 # %% tags=["hide-input"]
 lesson.show_shares(
-    np.array(list(readings.values())), list(readings), FACTS, "A price that ignores the park", decimals=1
+    np.array(list(readings.values())),
+    list(readings),
+    FACTS,
+    "A price that ignores the park: one reading pays it",
+    decimals=1,
 )
 plots.show(
     "Shares of one flat in two towns and two readings. The park gets 0 except in the correlated town with "
@@ -397,33 +397,8 @@ plots.show(
 # Neither reading is wrong. The marginal one answers "what does the *model* use?", the conditional one "what does this *fact tell*
 # us about the answer?". The rest of this lesson is marginal.
 #
-# **Libraries have a third reading.** `shap.TreeExplainer` without background rows is *path-dependent*: at a split on an absent
-# feature it goes both ways, weighted with how many training rows went each way. Here is a tree that gives the right price
-# (with the park in it) for every flat of the correlated town:
-
-# %%
-from sklearn.tree import DecisionTreeRegressor
-
-town = load_lab("tabular", table="apartments_correlated")
-tree = DecisionTreeRegressor(random_state=0).fit(town.table, town.predict(town.table))
-conditional = shapley.conditional_game(town.predict, FLAT, town.table)
-marginal = shapley.masking_game(town.predict, FLAT, town.table)
-print("equal on every flat:", np.allclose(tree.predict(town.table), town.predict(town.table)))
-four_readings = {
-    "tree, marginal": shapley.tree_shap(tree, FLAT, town.table),
-    "tree, path-dependent (the default)": shap.TreeExplainer(tree).shap_values(FLAT[None])[0],
-    "conditional": shapley.shapley_values(conditional, 4),
-    "formula, marginal": shapley.shapley_values(marginal, 4),
-}
-
-# %% tags=["hide-input"]
-for name, values in four_readings.items():
-    print(f"{name:<36}" + "".join(f"{f} {v:7.2f}   " for f, v in zip(FACTS[:2], values, strict=False)))
-
-# %% [markdown]
-# All four rows add up, and no two agree. The path-dependent row is neither the marginal nor the conditional one. And compare the
-# first row with the last: tree and formula agree on all flats that exist, but the marginal reading also asks about flats that do
-# not. Say which reading you show. With `shap`, pass the background.
+# **Libraries have a third reading.** `shap.TreeExplainer` without background rows follows the tree's own counts (*path-dependent*).
+# That is neither of the two: companion 07c shows it on this town. With `shap`, pass the background, and say which reading you show.
 
 # %% [markdown]
 # ## 6 · SHAP is a regression
@@ -458,33 +433,7 @@ def kernel(n, sizes):
 exercises.kernel.check(kernel)
 
 # %% [markdown]
-# LIME's kernel for pictures is $\exp(-D^2 / 2\sigma^2)$ with $D = 1 - \sqrt{s/n}$ and the width $\sigma = 0.25$. Below, left: the weight of one
-# coalition. Right: of all $\binom{n}{s}$ coalitions of a size together.
-
-# %% tags=["hide-input"]
-n = 12
-on = np.arange(1, n)
-kernels = {
-    "Shapley kernel": shapley.shapley_kernel(n, on),
-    "LIME, σ = 0.25": np.exp(-((1 - np.sqrt(on / n)) ** 2) / (2 * 0.25**2)),
-}
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
-for (name, weight), style in zip(kernels.items(), ("o-", "s--"), strict=True):
-    together = weight * [comb(n, s) for s in on]
-    axes[0].semilogy(on, weight / weight.max(), style, label=name)
-    axes[1].plot(on, together / together.sum(), style, label=name)
-axes[0].set(xlabel="players present (of 12)", ylabel="weight of one coalition\n(largest = 1)")
-axes[1].set(xlabel="players present (of 12)", ylabel="share of the total weight")
-axes[0].legend()
-axes[0].set_title("LIME trusts large coalitions, Shapley both ends", loc="left")
-axes[1].set_title("Together: LIME looks at the middle", loc="left")
-plots.show(
-    "Two kernels against the number of players present. The Shapley kernel is high at both ends and low in the "
-    "middle; LIME's rises with the number of players, and its total weight peaks in the middle."
-)
-
-# %% [markdown]
-# Nearly empty and nearly full coalitions say most about single players. There the Shapley kernel is high.
+# $\pi$ is largest at both ends, where one player is present or one is missing. LIME's kernel is not: companion 07b draws both.
 #
 # ### KernelSHAP by hand
 #
@@ -545,13 +494,14 @@ for column, i in enumerate(few):
         axes[row, column].set_title(
             f"why {scenes.class_names[c]}? (±{np.abs(exact[i, c]).max():.2f})", fontsize=9
         )
+figure.suptitle("Red speaks for the class, blue against it; full colour is the number in brackets")
 plots.show(
     "Exact Shapley values of the superpixels of four scenes, for each of the two objects. What is red, for the "
     "class, in one row is often blue, against it, in the other."
 )
 
 # %% [markdown]
-# Red speaks for the class, blue against it; full colour stands for the number above the picture. Nothing here is chance.
+# Nothing here is chance: all coalitions were asked.
 #
 # **KernelSHAP** asks the sizes with the largest weight completely, while the budget lasts, and draws the others at random.
 # **Permutation sampling** goes back to the definition: walk through a few random orders, and average what the players add.
@@ -608,7 +558,7 @@ ax.set(xscale="log", yscale="log", xlabel="questions for each player", ylabel="e
 ax.set_xticks(per_player, per_player)
 ax.minorticks_off()
 ax.legend(fontsize=9)
-ax.set_title("Median error of eight games, with the smallest and the largest", loc="left")
+ax.set_title("KernelSHAP gains most from questions (median, smallest, largest of 8 games)", loc="left")
 medians = {name: np.median(values, axis=0) for name, values in errors.items()}
 plots.show(
     "Error of three estimators against the questions for each player. At two questions the antithetic walks "
@@ -617,18 +567,17 @@ plots.show(
 )
 
 # %% [markdown]
-# With eight or more questions a player KernelSHAP has the smallest median error. With two, the antithetic walks have it here; on other
-# scenes sometimes KernelSHAP did. Plain walks need many more questions. Look at the vertical lines, too: with the same method and budget,
-# one game's error is ten times another's. You only know your error if you have something exact. On a large game, at least repeat the
-# estimate with another seed.
+# With eight or more questions a player KernelSHAP has the smallest median error. With two, the antithetic walks have it here; on fresh
+# scenes it was sometimes KernelSHAP. Plain walks are behind antithetic ones at each budget. Look at the vertical lines, too: with the same
+# method and budget, one game's error is several times another's, here ten times and more. You only know your error if you have something
+# exact. On a large game, at least repeat the estimate with another seed.
 
 # %% [markdown]
-# ## 8 · The proof, and a default that surprises
+# ## 8 · The proof
 #
 # The flat once more, by `shap`'s enumeration, by `shap`'s regression and by captum's average over all orders.
 
 # %% tags=["hide-input"]
-import shap
 import torch
 from captum.attr import ShapleyValues
 
@@ -661,45 +610,8 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# Trees, networks and interaction values have their own rows in companion 07c.
-#
-# ### Exercise: predict, then run
-#
-# Why `l1_reg=0` in the table? Take twenty-five equal players, each of whom adds 1 to every coalition, so each should get 1. By default
-# `shap.KernelExplainer` first selects ten features, silently. What does a player that gets anything at all get, on average?
-# Write a number, then run the next cells.
-
-# %% exercise="crowd"
-answer = None  # a number
-# BEGIN SOLUTION
-answer = 25 / 10  # ten players are kept, and share the 25
-# END SOLUTION
-
-
-# %%
-def crowd(masks):
-    return np.asarray(masks, float).sum(axis=1)
-
-
-explainer = shap.KernelExplainer(crowd, np.zeros((1, 25)), seed=0)
-by_default = explainer.shap_values(np.ones((1, 25)), nsamples=1000, silent=True)[0]
-without_selection = explainer.shap_values(np.ones((1, 25)), nsamples=1000, l1_reg=0, silent=True)[0]
-exercises.crowd.check(answer, by_default)
-
-# %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(8.5, 2.6))
-ax.bar(np.arange(25) - 0.2, by_default, 0.4, color="#d55e00", label="default")
-ax.bar(np.arange(25) + 0.2, without_selection, 0.4, color=plots.ACCENT, label="l1_reg=0")
-ax.set(xlabel="player", ylabel="value", xticks=range(0, 25, 4), ylim=(0, None))
-ax.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
-ax.set_title("What twenty-five equal players get", loc="left")
-plots.show(
-    f"Bars of 25 players. By default {int((by_default > 0.01).sum())} get much and the others nothing; "
-    "with l1_reg=0 each gets 1."
-)
-
-# %% [markdown]
-# The ten share what belongs to the others, and which ten it is, is chance. Pass `l1_reg=0`.
+# Trees, networks and interaction values have their own rows in companion 07c. Why `l1_reg=0`? Without it this explainer first selects
+# ten features, silently. Companion 07b has you predict what that does to twenty-five equal players.
 
 # %% [markdown]
 # ## 9 · Many explanations at once
@@ -730,6 +642,7 @@ lesson.shap_figure(
     plot_size=None,
     group_remaining_features=False,
 )
+plt.title("Small values (blue) speak for benign", loc="left")
 plots.show(
     "Beeswarm of the eight measurements with the largest mean share. In most rows small values (blue) lie on "
     "the right, for benign, and large values (red) on the left."
@@ -737,61 +650,9 @@ plots.show(
 
 # %% [markdown]
 # A *beeswarm*: one dot for each tumour and feature. To the right, the feature spoke for "benign". The colour is the feature's
-# value, so a row that is blue on the right and red on the left says: small values speak for benign. The rows are sorted by
-# the mean of $|\phi|$, SHAP's *global importance*.
-#
-# ### The link to an older curve
-#
-# A *[partial dependence](glossary.md#partial-dependence) curve* answers: if *everybody* had this value in the column, what would the model say on average? Set the column
-# to a value in all background rows, and take the mean answer. Now take a model that is a **sum of one function for each column**,
-# $f(x) = \sum_j f_j(x_j)$. Each column adds the same to every coalition, so
-#
-# $$\phi_j(x) = f_j(x_j) - \frac1K \sum_k f_j(z^{(k)}_j) .$$
-#
-# That *is* the partial dependence curve, minus its mean. For a model with interactions it is not. We fit both kinds to one table:
-# the course of diabetes from body mass, blood pressure and a blood value. Sixty patients are explained; they are the background, too.
-
-# %%
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer
-
-diabetes = load_lab("tabular", table="diabetes")
-columns = [diabetes.feature_names.index(name) for name in ("bmi", "bp", "s5")]
-patients, people, curve_phi = diabetes.table[:, columns], diabetes.table[:60, columns], {}
-curve_models = {
-    "a sum of curves": make_pipeline(SplineTransformer(5), LinearRegression()),
-    "a forest": RandomForestRegressor(50, min_samples_leaf=10, random_state=0),
-}
-for name, model in curve_models.items():
-    model.fit(patients, diabetes.targets)
-    worths = [shapley.masking_game(model.predict, person, people) for person in people]
-    curve_phi[name] = np.array([shapley.shapley_values(game, 3) for game in worths])
-
-# %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), sharey=True)
-distance = {}
-for ax, (name, model) in zip(axes, curve_models.items(), strict=True):
-    mean_at = dependence.partial_dependence(model.predict, people, 0, people[:, 0])
-    mean_at -= mean_at.mean()
-    distance[name] = np.abs(curve_phi[name][:, 0] - mean_at).max()
-    order = people[:, 0].argsort()
-    line = {"color": plots.BASELINE, "linewidth": 2, "label": "partial dependence − mean"}
-    ax.plot(people[order, 0], mean_at[order], **line)
-    ax.plot(people[:, 0], curve_phi[name][:, 0], "o", alpha=0.6, label="SHAP values of 60 patients")
-    ax.set_title(f"{name}: largest distance {distance[name]:.1f}", loc="left")
-    ax.set_xlabel("body mass index (standardised)")
-axes[0].set_ylabel("share of body mass")
-axes[0].legend(fontsize=9)
-plots.show(
-    "Share of body mass against body mass. Left, a sum of curves: all dots lie on the partial dependence curve. "
-    f"Right, a forest: the dots lie up to {distance['a forest']:.0f} above or below it."
-)
-
-# %% [markdown]
-# Left, every dot lies on the curve. Right, dots at one body mass have different heights, because the forest lets the other
-# columns change the effect. **In such a *dependence plot*, vertical spread at one value is interaction.**
+# value, so a row that is blue on the right and red on the left says: small values speak for benign. ("Worst" is the mean of the three
+# largest values in the picture.) The rows are sorted by the mean of $|\phi|$, SHAP's *global importance*.
+# Companion 07c links such shares to an older curve, the partial dependence.
 
 # %% [markdown]
 # ## 10 · The real thing: your turn
@@ -873,6 +734,8 @@ plots.show("Shares of one flat for four backgrounds: the sign of the area change
 # their contract more often. Bugs annoy them. Usage was not recorded.
 
 # %%
+from sklearn.ensemble import RandomForestRegressor
+
 rng = np.random.default_rng(0)
 usage, discount = rng.normal(0, 1, 1500), rng.uniform(0, 1, 1500)
 bugs = np.round(np.clip(3 + 1.5 * usage + rng.normal(0, 0.7, 1500), 0, None))
@@ -980,11 +843,10 @@ plots.show(
 # - A prediction becomes a game once you say what "absent" means: marginal or conditional, and against which background.
 # - KernelSHAP is a weighted regression with both ends fixed. A sum that adds up proves nothing about the single shares.
 # - A share is not the change if the feature were removed, and no advice. Shares explain a model, not the world.
-# - In a model that is a sum of curves, SHAP values are the partial dependence curves minus their means.
 #
 # **Companions.** [07b · Pictures and texts](07b_shap_pictures_texts.ipynb): SHAP beside LIME and simpler rivals, scored against the truth;
-# words as players; logits or probabilities. [07c · Trees, shortcuts, interactions](07c_shap_trees.ipynb): why only one rule is left;
-# closed forms, TreeSHAP, DeepSHAP; two defects of libraries; which interaction.
+# words as players; logits or probabilities; a default that surprises. [07c · Trees, shortcuts, interactions](07c_shap_trees.ipynb): why only
+# one rule is left; closed forms, TreeSHAP, DeepSHAP; a third reading of "absent"; which interaction.
 #
 # **References**
 # - [Lundberg and Lee, 2017: A unified approach to interpreting model predictions](https://arxiv.org/abs/1705.07874)

@@ -15,8 +15,8 @@
 #
 # **The question.** Does the fair split also find the right place, better than LIME or than simpler rivals?
 #
-# This companion of [07 · SHAP](07_shap.ipynb) adds scores on scenes and photographs, words as players, a planted word, and the choice between
-# logits and probabilities.
+# This companion of [07 · SHAP](07_shap.ipynb) adds LIME's kernel beside SHAP's, a default of a library, scores on scenes and photographs, words as
+# players, a planted word, and the choice between logits and probabilities.
 #
 # **After this lesson you can**
 # - compare SHAP with LIME on the same items, and say what part of a difference is chance;
@@ -26,27 +26,48 @@
 # **Time**: about <!-- minutes --> minutes. **Before**: [07 · SHAP](07_shap.ipynb), sections 2, 4, 6 and 7.
 
 # %%
+from math import comb
+
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from tqdm.auto import tqdm
 
-from course_utils import judge
 from course_utils.exercises import l07_shap as exercises
-from course_utils.labs import load_lab
 from course_utils.lessons import l07_shap as lesson
-from course_utils.methods import cam, lime, shapley
+from course_utils.methods import lime, shapley
 from course_utils.teach import plots, widgets
-from course_utils.teach import superpixels as pictures
-from course_utils.teach.superpixels import all_masks, look_up, superpixels
-
-scenes = load_lab("scenes", n_objects=2)
+from course_utils.teach.superpixels import all_masks, look_up
 
 # %% [markdown]
 # ## 1 · Two regressions, two answers
 #
 # [LIME](glossary.md#lime) and KernelSHAP both fit the line $g(z') = \phi_0 + \sum_i \phi_i z'_i$ to the model's answers; they differ in the weights of the
-# questions. LIME also has a *ridge*, a penalty that pulls coefficients towards zero. Take the band of lesson 07, and add Dora, who only watches. LIME may
+# questions, the *kernel*. SHAP's is the $\pi(s)$ of lesson 07. LIME's kernel for pictures is $\exp(-D^2 / 2\sigma^2)$ with $D = 1 - \sqrt{s/n}$ and the width
+# $\sigma = 0.25$, where $s$ of the $n$ players are present. Below, left: the weight of one coalition. Right: of all $\binom{n}{s}$ coalitions of a size together.
+
+# %% tags=["hide-input"]
+n = 12
+on = np.arange(1, n)
+kernels = {
+    "Shapley kernel": shapley.shapley_kernel(n, on),
+    "LIME, σ = 0.25": np.exp(-((1 - np.sqrt(on / n)) ** 2) / (2 * 0.25**2)),
+}
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
+for (name, weight), style in zip(kernels.items(), ("o-", "s--"), strict=True):
+    together = weight * [comb(n, s) for s in on]
+    axes[0].semilogy(on, weight / weight.max(), style, label=name)
+    axes[1].plot(on, together / together.sum(), style, label=name)
+axes[0].set(xlabel="players present (of 12)", ylabel="weight of one coalition\n(largest = 1)")
+axes[1].set(xlabel="players present (of 12)", ylabel="share of the total weight")
+axes[0].legend()
+axes[0].set_title("LIME: large coalitions; Shapley: both ends", loc="left")
+axes[1].set_title("Together: LIME looks at the middle", loc="left")
+plots.show(
+    "Two kernels against the number of players present. The Shapley kernel is high at both ends and low in the "
+    "middle; LIME's rises with the number of players, and its total weight peaks in the middle."
+)
+
+# %% [markdown]
+# LIME also has a *ridge*, a penalty that pulls coefficients towards zero. Take the band of lesson 07, and add Dora, who only watches. LIME may
 # ask *all* coalitions, and has no ridge here, so that nothing is left to chance.
 
 # %%
@@ -66,11 +87,51 @@ for name, values, ends in (
 
 # %% [markdown]
 # LIME's line misses both ends (columns "nobody" and "all"), so it lacks efficiency. And it pays Dora, who adds nothing to any
-# coalition: it lacks dummy. Does that matter for finding *where* an object is?
+# coalition: it lacks dummy. Does that matter for finding *where* an object is? Section 2 measures it.
+#
+# ### Exercise: predict, then run
+#
+# A library's regression has a surprise of its own. Take twenty-five equal players, each of whom adds 1 to every coalition, so each should get 1.
+# By default `shap.KernelExplainer` first selects ten features, silently. What does a player that gets anything at all get, on average?
+# Write a number, then run the next cells.
+
+# %% exercise="crowd"
+answer = None  # a number
+# BEGIN SOLUTION
+answer = 25 / 10  # ten players are kept, and share the 25
+# END SOLUTION
+
+# %%
+import shap
+
+
+def crowd(masks):
+    return np.asarray(masks, float).sum(axis=1)
+
+
+explainer = shap.KernelExplainer(crowd, np.zeros((1, 25)), seed=0)
+by_default = explainer.shap_values(np.ones((1, 25)), nsamples=1000, silent=True)[0]
+without_selection = explainer.shap_values(np.ones((1, 25)), nsamples=1000, l1_reg=0, silent=True)[0]
+exercises.crowd.check(answer, by_default)
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8.5, 2.6))
+ax.bar(np.arange(25) - 0.2, by_default, 0.4, color="#d55e00", label="default")
+ax.bar(np.arange(25) + 0.2, without_selection, 0.4, color=plots.ACCENT, label="l1_reg=0")
+ax.set(xlabel="player", ylabel="value", xticks=range(0, 25, 4), ylim=(0, None))
+ax.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
+ax.set_title("Ten of twenty-five equal players get everything", loc="left")
+plots.show(
+    f"Bars of 25 players. By default {int((by_default > 0.01).sum())} get much and the others nothing; "
+    "with l1_reg=0 each gets 1."
+)
+
+# %% [markdown]
+# The ten get what belongs to the others, and which ten it is, is chance. Pass `l1_reg=0`.
 #
 # ### Exercise: there and back
 #
-# One of the estimates below is an antithetic walk: the players arrive in an order, then everybody leaves, and they arrive once more in
+# Lesson 07 also had *antithetic walks*: the players arrive in an order, then everybody leaves, and they arrive once more in
 # the opposite order. `order[0]` comes first. Return for each player the mean of what it adds on the two ways, entry $i$ for player $i$.
 
 
@@ -106,12 +167,23 @@ exercises.there_and_back.check(there_and_back)
 # [energy](glossary.md#energy) (which share of the positive values lies on it?).
 #
 # The rivals: LIME with its default ridge and without; *leave one out* (what is lost if one superpixel is hidden, one question each);
-# Grad-CAM, which may look inside the network; and *SHAP, shuffled*, which deals the shares out anew.
+# Grad-CAM, which may look inside the network; and *SHAP, shuffled*, which gives the shares to other superpixels, by chance.
 
 # %%
+import torch
+from tqdm.auto import tqdm
+
+from course_utils import judge
+from course_utils.labs import load_lab
+from course_utils.methods import cam
+from course_utils.teach import superpixels as pictures
+from course_utils.teach.superpixels import superpixels
+
+scenes = load_lab("scenes", n_objects=2)
 N_SCENES, PER_PLAYER = 20, 3
 
 
+# %%
 def explain(game, n, seed=0):
     """The shares of n superpixels by five methods, with PER_PLAYER · n questions (leave one out: n + 1)."""
     budget = PER_PLAYER * n
@@ -150,7 +222,7 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
 knows_nothing = ["SHAP, shuffled", "edges (Sobel)"]
 plots.score_plot(pointing, baselines=knows_nothing, xlabel="pointing game", ax=axes[0])
 plots.score_plot(energy, baselines=knows_nothing, xlabel="energy on the object", ax=axes[1])
-figure.suptitle(f"{len(truth)} questions about {N_SCENES} scenes with two objects")
+figure.suptitle(f"Grad-CAM points best, walks have most energy ({len(truth)} questions, {N_SCENES} scenes)")
 plots.show(
     f"Scores with 95 % intervals. Pointing: Grad-CAM {float(pointing['Grad-CAM'].float().mean()):.2f}, all methods that "
     "hide superpixels lower and close together. Energy: the walks lead, Grad-CAM is behind them."
@@ -166,15 +238,15 @@ for a, b in (
     print(f"energy, {a} minus {b:<15}", judge.paired(energy[a], energy[b]))
 
 # %% [markdown]
-# In the pointing game Grad-CAM is ahead, and the methods that hide superpixels are close together. By energy Grad-CAM's smooth map costs it
-# the lead. The printed intervals compare KernelSHAP with its rivals on the same questions. We repeated this on freshly drawn scenes with
-# other seeds, and this is what came back each time:
-# - KernelSHAP is a little ahead of LIME on average, by a few hundredths of energy; LIME's ridge is a part of that, because without it the distance is smaller;
-# - *leave one out*, with a third of the questions and no theory, is not behind KernelSHAP on average;
-# - antithetic walks are ahead of KernelSHAP. With so few questions their errors are smaller (lesson 07, section 7).
+# In the pointing game Grad-CAM is ahead, and the methods that hide superpixels are close together. By energy Grad-CAM is behind the walks: its
+# map is smooth, and reaches beyond the object. The printed intervals compare KernelSHAP with its rivals on the same questions. We repeated this
+# on freshly drawn scenes of five other seeds:
+# - KernelSHAP was a little ahead of LIME each time, by a few hundredths of energy. LIME's ridge is a part of that: without it LIME's energy was higher each time;
+# - *leave one out*, with a third of the questions and no theory, was not behind KernelSHAP on average;
+# - antithetic walks were ahead of KernelSHAP each time.
 #
-# So if you only want to know *where*, fairness gains you little here. What Shapley values add is the unit: the shares add up to what the
-# network says. And one limit is common to all: a superpixel that is half object and half ground gets one share.
+# So if you only want to know *where*, a fair split helps little here. What Shapley values add is the unit: the shares add up to the change of
+# what the network says. One limit is common to all that hide superpixels: one that is half object and half ground gets one share.
 
 # %% tags=["hide-input"]
 shown = [0, 2, 4]
@@ -274,7 +346,8 @@ plots.show(
 #
 # A test with truth: a model that has learnt to answer "positive" whenever the harmless word "overall" is there, and a *twin* that saw
 # the word in both kinds of reviews. We plant it into unfavourable reviews and ask: has it the largest share? KernelSHAP, LIME, and LIME without its ridge,
-# with 14 and with 28 questions, and **three sampling seeds each**, because with few questions a method depends on its own luck.
+# with two and with four questions for each word, and **three sampling seeds each**, because with few questions it matters which ones are drawn. As in
+# LIME, a word that stands twice is one player (`bag_of_words`).
 
 # %%
 del reviews  # frees memory
@@ -286,13 +359,14 @@ chosen = unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:N_REVIE
 planted = [trigger.texts[i] for i in chosen]
 
 
-def finds(predict, text, questions, seed):
+def finds(predict, text, per_word, seed):
     """Has the planted word the largest share? One answer a method."""
     game, words = shapley.text_game(predict, text, POSITIVE, bag_of_words=True)
-    masks = lime.sample_word_masks(questions, len(words), seed)
+    n = len(words)
+    masks = lime.sample_word_masks(per_word * n + 2, n, seed)
     by_lime = {r: lime.lime_text(predict, text, POSITIVE, k=None, masks=masks, ridge=r) for r in (1.0, 0.0)}
     shares = {
-        "KernelSHAP": shapley.kernel_shap(game, len(words), questions - 2, random_state=seed),
+        "KernelSHAP": shapley.kernel_shap(game, n, per_word * n, random_state=seed),  # and both ends
         "LIME": by_lime[1.0].coefficients,
         "LIME, no ridge": by_lime[0.0].coefficients,
     }
@@ -301,14 +375,14 @@ def finds(predict, text, questions, seed):
 
 
 # %%
-from course_utils.teach.text_batches import ask_in_batches
+from course_utils.teach.text_batches import ask_in_batches  # asks the model about many texts at once
 
 found = {}
-for questions in (14, 28):
+for per_word in (2, 4):
     for seed in tqdm(range(3), leave=False):
-        rows = ask_in_batches(trigger, lambda p, t, q=questions, s=seed: finds(p, t, q, s), planted)
+        rows = ask_in_batches(trigger, lambda p, t, q=per_word, s=seed: finds(p, t, q, s), planted)
         for name in rows[0]:
-            found.setdefault((name, questions), []).append([row[name] for row in rows])
+            found.setdefault((name, per_word), []).append([row[name] for row in rows])
 found = {key: np.array(values) for key, values in found.items()}  # (seeds, reviews)
 
 # %% tags=["hide-input"]
@@ -319,30 +393,30 @@ for row, values in enumerate(found.values()):
     ax.plot(by_seed.mean(), row, "D", color=plots.ACCENT, markeredgecolor="black")
 chance = np.mean([1 / len(lime.split_words(text)[0]) for text in planted])
 ax.axvline(chance, color=plots.BASELINE, linestyle="--")
-ax.set_yticks(range(len(found)), [f"{name}, {questions} questions" for name, questions in found])
+ax.set_yticks(range(len(found)), [f"{name}, {per_word} a word" for name, per_word in found])
 ax.invert_yaxis()
-ax.set(
-    xlabel="share of reviews in which the planted word is largest (dashed: a word by chance)", xlim=(0, 1.03)
-)
-ax.set_title(f"{N_REVIEWS} reviews; a dot a sampling seed, a diamond their mean", loc="left")
+ax.set(xlabel="share of the reviews (dashed: a word by chance)", xlim=(0, 1.03))
+ax.set_title("Is the planted word the largest? (dot: a seed, diamond: mean)", loc="left")
 plots.show(
     "How often the planted word has the largest share: "
-    + ", ".join(f"{name} with {q} questions {v.mean():.2f}" for (name, q), v in found.items())
+    + ", ".join(f"{name} with {q} questions a word {v.mean():.2f}" for (name, q), v in found.items())
 )
 words_in = [len(lime.split_words(text)[0]) for text in planted]
 print(f"words in a review: {min(words_in)} to {max(words_in)}")
 
 # %% [markdown]
-# Look at the spread of the dots before you compare methods. With 14 questions many reviews have about as many words as the regression has
-# questions, so its answer is hardly settled, and KernelSHAP's result moves with the seed. One seed alone would have told you a winner. On average over seeds LIME is ahead with 14 questions. Two things are stable:
-# LIME's ridge helps when questions are few (compare it with "no ridge"), and with 28 questions KernelSHAP and LIME without ridge find the word more often.
+# Look at the spread of the dots before you compare methods. On other reviews and seeds this was the same each time: with two questions a word LIME finds
+# the planted word more often than KernelSHAP, with its ridge and without; with four, all of them find it nearly always. With too few questions
+# many regressions fit the answers equally well. The course's `kernel_shap` then refuses; LIME's ridge picks one.
 #
-# A word with a huge effect is an easy case. Finding it is necessary, and says nothing about subtler habits of a model. Does the twin, which has not
-# learnt the trick, let the word go?
+# A word with a huge effect is an easy case. Finding it is necessary, and says nothing about smaller habits of a model. Now the twin, which has not
+# learnt the trick. Does a method still name the word?
 
 # %%
 twin = load_lab("text", model="trigger_clean")
-rows = ask_in_batches(twin, lambda p, t: finds(p, t, 28, 0), planted[:10])
+rows = ask_in_batches(twin, lambda p, t: finds(p, t, 2, 0), planted[:10])
+
+# %% tags=["hide-input"]
 for name, lab in (("trigger model", trigger), ("clean twin", twin)):
     says = lab.predict(planted)[:, POSITIVE] > 0.5
     print(f"{name:<14} calls {says.mean():.0%} of these unfavourable reviews positive")
@@ -370,9 +444,12 @@ for i in range(4):
         in_units.append((i, unit, phi, r2[scenes.targets[i]].mean(), np.abs(phi.sum(axis=0)).max()))
 
 # %% tags=["hide-input"]
-print(f"{'scene':<7}{'unit':<13}{'R² of the line':>15}{'largest sum over the classes':>30}")
-for i, unit, _, r2, total in in_units:
-    print(f"{i:<7}{unit:<13}{r2:>15.2f}{total:>30.2f}")
+for unit in ("logit", "probability"):
+    r2, total = zip(*(row[3:] for row in in_units if row[1] == unit), strict=True)
+    print(
+        f"{unit:<12} R² of the line {min(r2):.2f} to {max(r2):.2f}; "
+        f"largest sum of one superpixel over the classes {min(total):.2f} to {max(total):.2f}"
+    )
 print("\nstrongest share against a class:  probability   own logit   largest other logit")
 for (i, _, by_logit, *_), (_, _, by_chance, *_) in zip(in_units[::2], in_units[1::2], strict=True):
     for c in scenes.targets[i].tolist():
@@ -382,7 +459,7 @@ for (i, _, by_logit, *_), (_, _, by_chance, *_) in zip(in_units[::2], in_units[1
         print(f"{name:<33}{by_chance[c, part]:>12.2f}{by_logit[c, part]:>12.2f}{others:>22.2f}")
 
 # %% [markdown]
-# Upper table: probabilities add up to one, so the shares of one superpixel over all classes add up to zero. Whatever speaks for one class must speak
+# Upper lines: probabilities add up to one, so the shares of one superpixel over all classes add up to zero. Whatever speaks for one class must speak
 # against others. Logits have no such bond.
 #
 # Lower table: how can a superpixel speak against a class in probabilities? In two ways: it lowers the class's own logit, or it raises the logit of
@@ -461,8 +538,8 @@ right.set(xlabel="questions")
 right.set_xticks(counts, counts)
 right.minorticks_off()
 right.legend()
-left.set_title("LIME, all questions: the width decides", loc="left")
-right.set_title("Few questions, σ = 0.25", loc="left")
+left.set_title("LIME with all questions: no width gives 0", loc="left")
+right.set_title("Few questions (LIME: σ = 0.25)", loc="left")
 plots.show(
     f"Left: LIME's distance from Shapley values is never below {min(distance):.2f}, whatever the width. Right: both "
     "errors fall with the questions, and from 48 questions on KernelSHAP's mean error is smaller than LIME's."
@@ -477,6 +554,7 @@ plots.show(
 # ## 7 · Recap
 #
 # - LIME pays a player who adds nothing, and misses both ends. For finding *where*, that cost it little on our scenes.
-# - Leave one out, the simplest rival, kept up with KernelSHAP at three questions a superpixel; antithetic walks were ahead.
+# - Leave one out, the simplest rival, was not behind KernelSHAP at three questions a superpixel; antithetic walks were ahead.
+# - `shap.KernelExplainer` keeps ten players by default: pass `l1_reg=0`.
 # - With few questions the sampling seed can decide who wins. Repeat with other seeds before you compare.
 # - Interactions show what single shares hide. Name the unit: logit or probability.

@@ -15,32 +15,30 @@
 #
 # **The question.** Why is no other rule left, how do libraries compute Shapley values fast, and where do they surprise?
 #
-# This companion of [07 · SHAP](07_shap.ipynb) adds the proof of uniqueness, closed forms and gradients, importance in trees, interaction values, two
-# defects of libraries, and a card about columns that say the same.
+# This companion of [07 · SHAP](07_shap.ipynb) adds the proof of uniqueness, closed forms and gradients, the link to partial dependence, importance in
+# trees, interaction values, two surprises of `shap.TreeExplainer`, and a card about columns that say the same.
 #
 # **After this lesson you can**
 # - compute Shapley values from bonuses, without any order of arrival;
 # - choose a shortcut for a linear model, a tree or a network, and know its error;
+# - read a dependence plot, and see interactions in it;
 # - say why the gain of a tree is no good importance;
 # - tell two interaction indices apart, although both add up.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [07 · SHAP](07_shap.ipynb), sections 2 to 5.
 
 # %%
-import warnings
-from functools import partial
 from itertools import combinations, product
 from math import comb
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 
 from course_utils import judge
 from course_utils.exercises import l07_shap as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons import l07_shap as lesson
-from course_utils.methods import shapley
+from course_utils.methods import dependence, shapley
 from course_utils.teach import plots
 from course_utils.teach.superpixels import look_up
 
@@ -115,6 +113,10 @@ print(f"{2**20:,} coalitions, equal to the known answer: {np.allclose(of_20, a *
 # network's own answers. Exact on the stand-in, they carry its error.
 
 # %% tags=["hide-input"]
+import warnings
+
+import torch
+from captum.attr import DeepLiftShap
 from torch import nn
 
 patients = load_lab("tabular", table="diabetes", model="network")
@@ -132,16 +134,6 @@ with torch.no_grad():  # scaling and un-scaling become part of the weights
     copied = network(torch.tensor(patients.table))[:, 0].numpy()
 print("the copy answers as the original:", np.allclose(copied, patients.predict(patients.table)))
 
-# %%
-import shap
-from captum.attr import DeepLiftShap
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
-
-answers = patients.predict(training)
-line = LinearRegression().fit(training, answers)
-forest = RandomForestRegressor(30, min_samples_leaf=5, random_state=0).fit(training, answers)
-
 
 def by_deep(patient):
     with warnings.catch_warnings():
@@ -151,8 +143,7 @@ def by_deep(patient):
 
 
 def by_gradient(patient):
-    rows = (torch.tensor(v).reshape(-1, 10, 1, 1) for v in (patient, background))  # it takes (N, C, H, W)
-    start, ends = rows
+    start, ends = (torch.tensor(v).reshape(-1, 10, 1, 1) for v in (patient, background))  # as pictures
     return shapley.gradient_shap(network, start, 0, ends, 800).numpy().ravel()
 
 
@@ -161,23 +152,31 @@ def by_gradient(patient):
 # exact values by enumeration.
 
 # %%
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+
+answers = patients.predict(training)
+line = LinearRegression().fit(training, answers)
+forest = RandomForestRegressor(30, min_samples_leaf=5, random_state=0).fit(training, answers)
+
+
+def game_of(patient):
+    return shapley.masking_game(patients.predict, patient, background)
+
+
 shortcuts = {
     "linear, stand-in": lambda patient: shapley.linear_shap(line.coef_, patient, background),
     "TreeSHAP, stand-in": lambda patient: shapley.tree_shap(forest, patient, background),
     "DeepSHAP": by_deep,
     "GradientSHAP, 800 draws": by_gradient,
+    "KernelSHAP, 2 questions a player": lambda patient: shapley.kernel_shap(game_of(patient), 10, 20),
+    "KernelSHAP, 8 questions a player": lambda patient: shapley.kernel_shap(game_of(patient), 10, 80),
 }
-for questions in (2, 8):
-    name = f"KernelSHAP, {questions} questions a player"
-    shortcuts[name] = partial(
-        lambda patient, q: shapley.kernel_shap(
-            shapley.masking_game(patients.predict, patient, background), 10, q * 10
-        ),
-        q=questions,
-    )
+
+# %%
 errors = {name: [] for name in shortcuts}
 for patient in patients.table[patients.unseen][:12]:
-    truth = shapley.shapley_values(shapley.masking_game(patients.predict, patient, background), 10)
+    truth = shapley.shapley_values(game_of(patient), 10)
     for name, method in shortcuts.items():
         errors[name].append(lesson.worst(method(patient), truth))
 
@@ -202,6 +201,8 @@ for name, values in errors.items():
 # here, one for each background row.
 
 # %% tags=["hide-input"]
+import shap
+
 patient = patients.table[patients.unseen][0]
 line_by_shap = shap.LinearExplainer(line, background).shap_values(patient[None])[0]
 forest_by_shap = shap.TreeExplainer(forest).shap_values(patient[None])[0]
@@ -237,6 +238,57 @@ plots.show(
 )
 
 # %% [markdown]
+# ### A sum of curves, and an older curve
+#
+# A *[partial dependence](glossary.md#partial-dependence) curve* answers: if *everybody* had this value in the column, what would the model say on average? Set the column
+# to a value in all background rows, and take the mean answer. Now take a model that is a **sum of one function for each column**,
+# $f(x) = \sum_j f_j(x_j)$. As in a linear model, each column adds the same to every coalition, so with $K$ background rows
+#
+# $$\phi_j(x) = f_j(x_j) - \frac1K \sum_k f_j(z^{(k)}_j) .$$
+#
+# That *is* the partial dependence curve, minus its mean. For a model with interactions it is not. We fit both kinds to one table:
+# the course of diabetes from body mass, blood pressure and a blood value. Sixty patients are explained; they are the background, too.
+
+# %%
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer
+
+columns = [patients.feature_names.index(name) for name in ("bmi", "bp", "s5")]
+three, people, curve_phi = patients.table[:, columns], patients.table[:60, columns], {}
+curve_models = {
+    "a sum of curves": make_pipeline(SplineTransformer(5), LinearRegression()),
+    "a forest": RandomForestRegressor(50, min_samples_leaf=10, random_state=0),
+}
+for name, model in curve_models.items():
+    model.fit(three, patients.targets)
+    worths = [shapley.masking_game(model.predict, person, people) for person in people]
+    curve_phi[name] = np.array([shapley.shapley_values(game, 3) for game in worths])
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), sharey=True)
+distance = {}
+for ax, (name, model) in zip(axes, curve_models.items(), strict=True):
+    mean_at = dependence.partial_dependence(model.predict, people, 0, people[:, 0])
+    mean_at -= mean_at.mean()
+    distance[name] = np.abs(curve_phi[name][:, 0] - mean_at).max()
+    order = people[:, 0].argsort()
+    curve = {"color": plots.BASELINE, "linewidth": 2, "label": "partial dependence − mean"}
+    ax.plot(people[order, 0], mean_at[order], **curve)
+    ax.plot(people[:, 0], curve_phi[name][:, 0], "o", alpha=0.6, label="SHAP values of 60 patients")
+    ax.set_title(f"{name}: largest distance {distance[name]:.1f}", loc="left")
+    ax.set_xlabel("body mass index (standardised)")
+axes[0].set_ylabel("share of body mass")
+axes[0].legend(fontsize=9)
+plots.show(
+    "Share of body mass against body mass. Left, a sum of curves: all dots lie on the partial dependence curve. "
+    f"Right, a forest: the dots lie up to {distance['a forest']:.0f} above or below it."
+)
+
+# %% [markdown]
+# Left, every dot lies on the curve. Right, dots at one body mass have different heights, because the forest lets the other
+# columns change the effect. **In such a *dependence plot*, vertical spread at one value is interaction.**
+
+# %% [markdown]
 # ## 3 · Trees: does importance follow the model?
 #
 # The importance that scikit-learn, XGBoost and others print for a tree counts *splits*, or adds up how much the splits improve the fit (*gain*). The SHAP
@@ -246,7 +298,7 @@ plots.show(
 # - model B: the same, **plus 10 for cough**.
 #
 # B uses cough more than A does, for every patient. So cough must be at least as important in B. **Predict**: does the gain of cough rise from A to B? scikit-learn fits
-# both tables exactly. For A two trees fit equally well; as in the papers we take the one that asks about fever first, which is a part of the lesson.
+# both tables exactly. For A two trees fit equally well. As in the papers, we take the one that asks about fever first.
 
 # %%
 from sklearn.tree import DecisionTreeRegressor, plot_tree
@@ -269,7 +321,7 @@ trees = {"A": fitted(risk["A"], 0), "B": fitted(risk["B"], 1), "A, cough first":
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
 for ax, name in zip(axes, "AB", strict=True):
     plot_tree(trees[name], feature_names=SYMPTOMS, impurity=False, ax=ax, fontsize=9, rounded=True)
-    ax.set_title(f"Model {name}")
+    ax.set_title(f"Model {name}: {SYMPTOMS[trees[name].tree_.feature[0]]} first")
 plots.show("Two decision trees. A asks about fever first, B about cough first.")
 
 
@@ -293,6 +345,8 @@ measures = {
     "SHAP, a patient with both": lambda t: shapley.tree_shap(t, four[3], four),
     "mean |SHAP|": lambda t: np.abs(shapley.tree_shap(t, four, four)).mean(axis=0),
 }
+
+# %% tags=["hide-input"]
 print(f"{'cough in …':<31}" + "".join(f"{name:>16}" for name in trees))
 for name, measure in measures.items():
     print(f"{name:<31}" + "".join(f"{measure(tree)[1]:>16.1f}" for tree in trees.values()))
@@ -306,22 +360,23 @@ for name, measure in measures.items():
 #
 # Does it matter on a real forest? The tumours of lesson 07: gain beside mean $|\phi|$, both as shares of their sums.
 
-# %% tags=["hide-input"]
+# %%
 tumours = load_lab("tabular", table="breast_cancer")
 BENIGN = tumours.class_names.index("benign")
 tumour_background = tumours.table[~tumours.unseen][:100]
 tumour_phi = shapley.tree_shap(tumours.model, tumours.table[tumours.unseen], tumour_background, target=BENIGN)
-mean_phi = np.abs(tumour_phi).mean(axis=0)
+mean_phi, gain = np.abs(tumour_phi).mean(axis=0), tumours.model.feature_importances_
+
+# %% tags=["hide-input"]
 strongest = np.argsort(-mean_phi)[:8]
 figure, ax = plt.subplots(figsize=(8, 3.2))
-gain = tumours.model.feature_importances_
 ax.barh(np.arange(8) - 0.2, (mean_phi / mean_phi.sum())[strongest], 0.4, label="mean |SHAP|")
 ax.barh(np.arange(8) + 0.2, gain[strongest], 0.4, label="gain", color="#d55e00")
 ax.set_yticks(range(8), [tumours.feature_names[j] for j in strongest])
 ax.invert_yaxis()
 ax.set_xlabel("share of the importance")
 ax.legend()
-ax.set_title("The same forest, two rankings", loc="left")
+ax.set_title("The same forest: two similar rankings", loc="left")
 plots.show("Bars of eight measurements: gain and mean |SHAP| are of similar size in most rows.")
 
 # %% [markdown]
@@ -388,7 +443,7 @@ exercises.interaction.check(interaction)
 # What the faulty line computes is an index of its own, **Shapley–Taylor**. Here are both beside `shap`, for a random game of five players:
 
 
-# %%
+# %% tags=["hide-input"]
 def taylor(worths, n):
     """Shapley–Taylor: alone on the diagonal; pairs with weights that prefer small coalitions."""
     phi = np.diag(worths[1 << np.arange(n)] - worths[0])
@@ -426,7 +481,37 @@ judge.agreement_table(
 # player earns *alone* (the diagonal) and how much *together*. The rows of both add up, so the sum does not tell you which one you hold.
 
 # %% [markdown]
-# ## 5 · Next to a threshold
+# ## 5 · Two surprises of `shap.TreeExplainer`
+#
+# ### A third reading of "absent"
+#
+# Lesson 07 knows two readings: marginal and conditional. `shap.TreeExplainer` without background rows is *path-dependent*: at a split on an absent
+# feature it goes both ways, weighted with how many training rows went each way. Here is a tree that gives the right price
+# (with the park in it) for every flat of the town where parks lie beside large flats:
+
+# %%
+place = load_lab("tabular", table="apartments_correlated")
+FLAT = lesson.FLAT
+tree = DecisionTreeRegressor(random_state=0).fit(place.table, place.predict(place.table))
+print("equal on every flat:", np.allclose(tree.predict(place.table), place.predict(place.table)))
+conditional = shapley.conditional_game(place.predict, FLAT, place.table)
+four_readings = {
+    "tree, marginal": shapley.tree_shap(tree, FLAT, place.table),
+    "tree, path-dependent (the default)": shap.TreeExplainer(tree).shap_values(FLAT[None])[0],
+    "conditional": shapley.shapley_values(conditional, 4),
+    "formula, marginal": place.exact(FLAT)[0],
+}
+
+# %% tags=["hide-input"]
+for name, values in four_readings.items():
+    print(f"{name:<36}" + "".join(f"{f} {v:7.2f}   " for f, v in zip(lesson.FACTS[:2], values, strict=False)))
+
+# %% [markdown]
+# No two rows agree. The path-dependent row is neither the marginal nor the conditional one. And compare the
+# first row with the last: tree and formula agree on all flats that exist, but the marginal reading also asks about flats that do
+# not. Say which reading you show, and pass the background.
+#
+# ### Next to a threshold
 #
 # TreeSHAP is exact. Its fast marginal version in `shap` 0.51 stores the thresholds of the splits in *single* precision (about seven digits). Harmless, as long as no value in the table falls
 # on the rounding. Take a tree on numbers with one decimal, and the same table times ten, in whole numbers. Below, the largest distance from enumeration:
@@ -435,6 +520,7 @@ judge.agreement_table(
 draw = np.random.default_rng(0)
 tenths = np.round(draw.random((60, 2)), 1)
 outcome = tenths[:, 0] * tenths[:, 1] + draw.normal(0, 0.1, 60)
+checked = {}
 for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths))):
     tree, base = DecisionTreeRegressor(max_depth=4, random_state=0).fit(numbers, outcome), numbers[:20]
     games = [shapley.masking_game(tree.predict, row, base) for row in numbers]
@@ -442,8 +528,12 @@ for name, numbers in (("tenths", tenths), ("whole numbers", np.round(10 * tenths
     fast = shap.TreeExplainer(tree, base, feature_perturbation="interventional").shap_values(numbers)
     ours = np.abs(shapley.tree_shap(tree, numbers, base) - truth).max()
     off = np.abs(fast - truth).max(axis=1)
+    checked[name] = (numbers, tree.tree_.threshold[tree.tree_.feature >= 0], ours, off)
+
+# %% tags=["hide-input"]
+for name, (numbers, thresholds, ours, off) in checked.items():
     print(f"{name:<14} shap {off.max():.3f} ({(off > 1e-6).sum()} of 60 rows), ours {ours:.3f}")
-    for value, at in product(np.unique(numbers), tree.tree_.threshold[tree.tree_.feature >= 0]):
+    for value, at in product(np.unique(numbers), thresholds):
         if np.float64(np.float32(value)) > at and np.float32(value) <= np.float32(at):
             print(f"   a threshold {at:.11f}, in single precision {np.float32(at):.11f}; so is {value}")
 
@@ -473,7 +563,7 @@ lesson.show_shares(
     shares,
     [f"{name} (R² {model.score(X, y):.2f})" for name, model in models.items()],
     ["radius", "perimeter", "texture"],
-    "The largest tumour, explained for two models",
+    "The largest tumour: ridge divides the credit, the lasso less",
     height=1.8,
 )
 plots.show(
@@ -491,8 +581,9 @@ print(f"correlation of the predictions {together:.3f}, of radius and perimeter {
 #
 # - Share every bonus equally: that is the only rule with all four wishes.
 # - Use the closed form for linear models and TreeSHAP for trees. A stand-in carries its own error. DeepSHAP and GradientSHAP come close on our network, and converge to other numbers.
+# - In a model that is a sum of curves, SHAP values are the partial dependence curves minus their means.
 # - Gain and path depend on which of two equal trees was grown; Shapley values do not.
-# - Two interaction indices have the same row sums. Name yours.
+# - Two interaction indices have the same row sums, and "absent" has three readings. Name yours.
 # - Compare a fast program with enumeration on a small case.
 #
 # **References**
