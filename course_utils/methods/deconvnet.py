@@ -14,17 +14,16 @@ from torch.nn import functional as F
 from course_utils.methods.arguments import check_inputs, check_range, check_target, check_whole
 from course_utils.methods.hooks import (
     check_hooks_run,
-    class_scores,
     evaluation,
     fast_chunk,
     feature_maps,
     find_layer,
     gradient_at,
     gradients_on,
-    input_gradients,
     layer_outputs,
     only,
     run,
+    target_scores,
 )
 
 _RELUS = (nn.ReLU, nn.ReLU6)
@@ -82,13 +81,13 @@ def deconvnet(
         with (
             evaluation(model),
             gradients_on(),
-            _relu_rule(model, _DeconvReLU),  # before the layer's hook: the layer may be a ReLU
+            _relu_rule(model, _deconv) as obedient,  # before the layer's hook: the layer may be a ReLU
             layer_outputs(model, layer) as outputs,
         ):
             pictures = inputs[chunk].clone().requires_grad_()
             run(model, pictures)
             activations = only(outputs)
-            _check_relus(activations)
+            _check_relus(activations, obedient)
             start = _single_activation(activations.detach(), pictures, channels[chunk], places[chunk])
             signals.append(gradient_at(pictures, activations, start))
     return torch.cat(signals)
@@ -114,10 +113,15 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: int | Tensor) -> T
     """
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    with evaluation(model), _relu_rule(model, _GuidedReLU):
-        with gradients_on():
-            _check_relus(class_scores(model, inputs[:1].clone().requires_grad_()))
-        return input_gradients(model, inputs, targets)
+    gradients = []
+    chunk_size = fast_chunk(inputs)
+    for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True):
+        with evaluation(model), gradients_on(), _relu_rule(model, _guided) as obedient:
+            pictures = pictures.detach().requires_grad_()
+            scores = target_scores(model, pictures, chunk.clone())
+            _check_relus(scores, obedient)
+            gradients.append(gradient_at(pictures, scores))
+    return torch.cat(gradients)
 
 
 def deconvnet_explicit(
@@ -156,6 +160,18 @@ def deconvnet_explicit(
     return signal
 
 
+def _guided(x: Tensor, output: Tensor) -> Tensor:
+    """Clip the signal that comes back; the ReLU's own gradient then passes it where the input was positive."""
+    if output.requires_grad:
+        output.register_hook(lambda signal: signal if signal is None else signal.clamp(min=0))
+    return output
+
+
+def _deconv(x: Tensor, output: Tensor) -> Tensor:
+    """Put a rule in the place of the ReLU's own gradient."""
+    return _DeconvReLU.apply(x, output.detach())
+
+
 class _DeconvReLU(torch.autograd.Function):
     """ReLU forward; backward the positive part of the signal, whatever the input was."""
 
@@ -169,24 +185,9 @@ class _DeconvReLU(torch.autograd.Function):
         return None if signal is None else signal.clamp(min=0), None
 
 
-class _GuidedReLU(torch.autograd.Function):
-    """ReLU forward; backward the positive part of the signal, where the ReLU let its input through."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, output: Tensor) -> Tensor:
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward((x > 0) & (x == output))
-        return output.clone()
-
-    @staticmethod
-    def backward(ctx, signal: Tensor | None) -> tuple[Tensor | None, None]:
-        (passed,) = ctx.saved_tensors
-        return None if signal is None else signal.clamp(min=0) * passed, None
-
-
 @contextmanager
-def _relu_rule(model: nn.Module, rule: type[torch.autograd.Function]) -> Iterator[None]:
-    """Let every ReLU module run backwards by `rule`, in-place ones too."""
+def _relu_rule(model: nn.Module, rule: Callable[[Tensor, Tensor], Tensor]) -> Iterator[set]:
+    """Let every ReLU module run backwards by `rule`, in-place ones too; collect their nodes of the graph."""
     check_hooks_run(model)
     relus = [module for module in model.modules() if isinstance(module, _RELUS)]
     if not relus:
@@ -195,29 +196,33 @@ def _relu_rule(model: nn.Module, rule: type[torch.autograd.Function]) -> Iterato
             "write its ReLUs as modules (self.relu = nn.ReLU()), not as torch.relu or F.relu"
         )
     in_place = [module.inplace for module in relus]
+    obedient: set = set()
+
+    def obey(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        output = rule(args[0], output)
+        obedient.add(output.grad_fn)
+        return output
+
     with ExitStack() as stack:
         try:
             for module in relus:
                 module.inplace = False  # its input is needed
-                hook = module.register_forward_hook(
-                    lambda _, args, output: rule.apply(args[0], output.detach())
-                )
-                stack.callback(hook.remove)
-            yield
+                stack.callback(module.register_forward_hook(obey).remove)
+            yield obedient
         finally:
             for module, flag in zip(relus, in_place, strict=True):
                 module.inplace = flag
 
 
-def _check_relus(output: Tensor) -> None:
-    """Raise if the graph behind `output` still holds a plain ReLU, one that is no module, or a relative."""
+def _check_relus(output: Tensor, obedient: set) -> None:
+    """Raise if the graph behind `output` holds a ReLU that obeys no rule: a function, or a relative."""
     stack, seen = [output.grad_fn], set()
     while stack:
         node = stack.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if _is_rectifier(node):
+        if node not in obedient and _is_rectifier(node):
             raise ValueError(
                 f"the model also applies {node.name().split('Backward')[0]}, a ReLU as a function (F.relu, "
                 "torch.relu, clamp) or a relative of it, where the rule cannot reach: write all of them as "

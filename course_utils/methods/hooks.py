@@ -281,7 +281,8 @@ def input_gradients(
     chunk_size = fast_chunk(inputs, chunk_size)
     for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True):
         with gradients_on():
-            pictures = pictures.detach().clone().requires_grad_()
+            pictures = pictures.clone() if pictures.is_inference() else pictures.detach()
+            pictures.requires_grad_()
             scores = target_scores(model, pictures, chunk.clone())  # a copy also works in inference mode
             gradients.append(gradient_at(pictures, scores))
     return torch.cat(gradients)
