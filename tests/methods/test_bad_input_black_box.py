@@ -29,6 +29,8 @@ BERT = BertForSequenceClassification(
     )
 ).train()  # fmt: skip
 IDS = torch.tensor([[5, 6, 7, 8]])
+with torch.no_grad():  # transformers leaves hooks of its own in a model at the first call
+    BERT(IDS, output_attentions=True, output_hidden_states=True)
 STATES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
 
 
