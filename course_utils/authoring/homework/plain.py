@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def decode(data: bytes) -> object:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return _from_json(json.loads(file["json"].tobytes()), file)
-    except (ValueError, KeyError, OSError, TypeError, EOFError) as error:
+    except (ValueError, KeyError, OSError, TypeError, EOFError, BadZipFile) as error:
         raise NotPlain(f"not an answer: {error}") from None
 
 

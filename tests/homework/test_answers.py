@@ -1,0 +1,47 @@
+"""Form checks of homework answers: the form is judged at once, the answer never."""
+
+import numpy as np
+import pytest
+
+from course_utils.teach import answers
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: answers.letters("CA", "ABCD"),
+        lambda: answers.letters("a", "ABCD"),
+        lambda: answers.choice("layer3", ["layer3", "layer4"]),
+        lambda: answers.number(np.float32(0.5), 0, 1),
+        lambda: answers.array(np.zeros((2, 3)), (2, 3)),
+        lambda: answers.function(np.square, np.zeros(3), shape=(3,)),
+        lambda: answers.text("two words", (2, 5)),
+    ],
+)
+def test_a_well_formed_answer_passes(check):
+    check()
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (lambda: answers.letters(None, "ABCD"), "not answered yet"),
+        (lambda: answers.letters(["A"], "ABCD"), "as a string, such as 'AB'"),
+        (lambda: answers.letters("AE", "ABCD"), "'E' is not an option"),
+        (lambda: answers.letters("AA", "ABCD"), "stands there twice"),
+        (lambda: answers.choice("layer9", ["layer3", "layer4"]), "one of 'layer3', 'layer4'"),
+        (lambda: answers.number("3"), "write a number"),
+        (lambda: answers.number(True), "write a number"),
+        (lambda: answers.number(float("nan")), "a number from"),
+        (lambda: answers.number(2, 0, 1), "from 0 to 1"),
+        (lambda: answers.array([1, 2], (2,)), "not a list"),
+        (lambda: answers.array(np.zeros(3), (2,)), r"\(2,\) is wanted, not \(3,\)"),
+        (lambda: answers.array(np.array([np.nan]), (1,)), "infinite or not a number"),
+        (lambda: answers.function(3, shape=()), "a function is wanted"),
+        (lambda: answers.function(lambda x: None, 1, shape=()), "returns nothing yet"),
+        (lambda: answers.text("one", (2, 5)), "2 to 5 words"),
+    ],
+)
+def test_bad_input_says_what_is_wrong_with_the_form(check, message):
+    with pytest.raises(ValueError, match=message):
+        check()

@@ -1,0 +1,125 @@
+"""Submissions that mean harm, or are just wrong: nobody gets a point for it, and nothing outside changes."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.authoring.homework import plain, sandbox
+from course_utils.authoring.homework.assignment import read_assignment
+from course_utils.authoring.homework.run import Limits, run_submission
+
+DEMO = Path(__file__).parent / "demo.py"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets and limits of Unix")
+
+
+def graded(**changed: str) -> dict[str, str]:
+    """What each test cell of the demo said, with some answer cells changed."""
+    notebook = read_assignment(DEMO).notebook
+    for cell in notebook.cells:
+        cell.source = changed.get(cell.metadata.nbgrader.grade_id, cell.source)
+    run_submission(notebook, Limits(cell_seconds=8, seconds=60, gigabytes=16))
+    return {
+        cell.metadata.nbgrader.grade_id: " ".join(
+            o.get("evalue") or o.get("text") or o.data["text/plain"] for o in cell.outputs
+        )
+        for cell in notebook.cells
+        if cell.metadata.nbgrader.grade_id.startswith("test_")
+    }
+
+
+def test_right_answers_get_their_points():
+    assert graded() == {"test_biggest": "2", "test_twice": "3"}
+
+
+def test_typical_mistakes_are_named():
+    said = graded(biggest="biggest = values.min()", twice="def twice(x):\n    return x")
+    assert said == {"test_biggest": "mistake: the smallest\n 0", "test_twice": "mistake: gave x back\n 1"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True:\n    pass",
+        "while True:\n    try:\n        __import__('time').sleep(1)\n    except BaseException:\n        pass",
+        "print('x' * 50_000_000)",
+        "huge = bytearray(30 * 2**30)",
+        "__import__('os')._exit(0)",
+    ],
+    ids=["for ever", "for ever, stubborn", "50 MB of output", "30 GB", "exit"],
+)
+def test_what_ends_a_process_costs_its_own_points_only(code):
+    said = graded(biggest=code)
+    assert said["test_twice"] == "3"
+    assert "not answered yet" in said["test_biggest"]
+
+
+def test_changing_the_judges_changes_nothing():
+    patch = (
+        "import course_utils.teach.answers as a\n"
+        "np.allclose = np.isclose = lambda *a, **k: True\n"
+        "a.number = a.function = lambda *x, **k: None\n"
+        "values[:] = 5.0\nbiggest = 5.0"
+    )
+    said = graded(biggest=patch, twice="def twice(x):\n    return 3 * x")
+    assert said == {"test_biggest": "0", "test_twice": "0"}
+
+
+def test_an_object_that_equals_everything_is_no_answer():
+    code = (
+        "class Equal(float):\n    __eq__ = __le__ = __ge__ = lambda *a: True\n"
+        "    __sub__ = __rsub__ = lambda *a: 0.0\nbiggest = Equal(3)"
+    )
+    assert "not answered yet" in graded(biggest=code)["test_biggest"]
+
+
+@pytest.mark.skipif(bool(sandbox.missing()), reason="the system has no sandbox for ordinary users")
+def test_nothing_outside_can_be_read_changed_or_killed(tmp_path):
+    secret = tmp_path / "solution.txt"
+    secret.write_text("42")
+    code = f"""
+import os, socket
+tried = []
+for what in (
+    lambda: open({str(secret)!r}).read(),
+    lambda: open({str(secret)!r}, "w"),
+    lambda: os.remove({str(secret)!r}),
+    lambda: open({str(DEMO)!r}).read(),
+    lambda: os.kill(os.getppid() or 99999, 9),
+    lambda: socket.create_connection(("127.0.0.1", 80), 2),
+):
+    try:
+        what()
+        tried.append(0)
+    except OSError:
+        tried.append(1)
+biggest = float(values.max()) if tried == [1] * 6 else float(sum(tried))
+"""
+    assert graded(biggest=code) == {"test_biggest": "2", "test_twice": "3"}
+    assert secret.read_text() == "42"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.5, "ab", [1, (2.0, "x")], {"a": [1]}, np.arange(6).reshape(2, 3), torch.ones(2)],
+)
+def test_plain_data_arrives_as_it_was_sent(value):
+    got = plain.decode(plain.encode(value))
+    assert type(got) is type(value)
+    assert repr(got) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1: 2}, np.array([object()]), lambda x: x, type("F", (float,), {})(1.0), {1, 2}]
+)
+def test_bad_input_other_objects_are_no_plain_values(value):
+    with pytest.raises(plain.NotPlain, match="is no plain value"):
+        plain.encode(value)
+
+
+@pytest.mark.parametrize("data", [b"", b"not an archive", plain.encode(3)[:-30]])
+def test_bad_input_bytes_that_nobody_encoded(data):
+    with pytest.raises(plain.NotPlain, match="not an answer"):
+        plain.decode(data)
