@@ -239,7 +239,7 @@ plots.show(
 # %% [markdown]
 # ## 3 · By hand: the whole method
 #
-# The last line gives the coefficients for which the sum of step 4 is smallest. There all its derivatives are zero: $(X^\top \Pi X + I)\,w = X^\top \Pi\,y$, with the weights on the diagonal of $\Pi$.
+# The last line gives the coefficients for which the sum of step 4 is smallest. There all its derivatives are zero: $(X^\top \Pi X + I)\,w = X^\top \Pi\,y$. Here $X$ holds the switches and $y$ the answers, both minus their weighted means, and $\Pi$ has the weights on its diagonal.
 
 
 # %% tags=["by-hand"]
@@ -821,7 +821,7 @@ plots.show("The scene with everything hidden in five ways, and the class that th
 # - Your numbers equal those of two libraries once kernel, regression and random numbers are the same. By default they are not.
 # - Read $R^2$ first, on questions that $g$ has not seen.
 # - The `lime` package paints green for, red against. A map shows where, never how much: read the size of the coefficients, too.
-# - Repeat with other seeds; report segmentation, fill, kernel, number of questions and spread.
+# - Repeat with other seeds, and report what section 6 lists.
 # - A share of weight on the background means something only beside another model or the background's own area.
 # - More in [06b · Kernels and texts](06b_lime_kernels_texts.ipynb): K-LASSO, the kernels of the libraries, LIME with more questions beside Grad-CAM, words and sentences. And in [06c · Tables and stability](06c_lime_tables.ipynb): columns of a table, SP-LIME, indices of stability, the kernel's width.
 #
