@@ -491,7 +491,7 @@ plots.show(
 # A cut agrees with itself when other questions are asked, so these maps have settled. Two different cuts agree less, and more questions cannot change that.
 #
 # **What a reader should report**, and what you should ask of others:
-# - the output that was explained (probability or [logit](glossary.md#logit), of which class), and how parts were hidden;
+# - the output that was explained (probability or [logit](glossary.md#logit), of which class; [06b](06b_lime_kernels_texts.ipynb) shows what it changes), and how parts were hidden;
 # - the segmentation, the kernel and its width, the number of questions, $K$;
 # - the local fidelity $R^2$ on questions that were not fitted;
 # - the spread over some seeds, or an interval beside each coefficient.
@@ -714,24 +714,7 @@ plots.show(
 # %% [markdown]
 # ## 10 · Where it breaks
 #
-# ### Card 1: logits instead of probabilities
-#
-# The `lime` package expects probabilities, and does not check. Fed with logits (the scores before the softmax), it explains something else: what raises this score, even if it raises all others as well.
-
-# %%
-on_other = lab.masks[scene, 1].numpy()
-for what in ("probability", "logit"):
-    fitted = lime_for_all(lab, image, [target], segments, logits=what == "logit", random_state=1)[0]
-    heat = lime.paint(fitted.coefficients, segments)
-    print(
-        f"{what:<12} R² {fitted.r2:.2f}, largest coefficient {heat.max():.2f}, mean on the other object "
-        f"{heat[on_other].mean():+.2f}, that is {heat[on_other].mean() / heat.max():+.2f} of the largest"
-    )
-
-# %% [markdown]
-# With probabilities the classes compete: what speaks for one object speaks against the other. With logits the other object counts less, and $R^2$ is higher: part of what the straight line missed was the S-shape that the softmax adds. Neither is wrong, but they answer different questions: say which one you used.
-#
-# ### Card 2: labels that start at 1
+# ### Card 1: labels that start at 1
 #
 # The segmentation SLIC in scikit-image counts from 1 unless told otherwise. The `lime` package takes the *number* of different labels, $n$, and switches the labels 0 to $n - 1$: there is no label 0, and the last superpixel is never touched. No error, no warning. `ever_hidden` runs the package on a picture of four stripes, with a model that only notes what it is shown.
 
@@ -770,7 +753,7 @@ def hide(image, segments, mask, grey):
 exercises.hide.check(hide)
 
 # %% [markdown]
-# ### Card 3: what does "hidden" look like?
+# ### Card 2: what does "hidden" look like?
 #
 # A network has never seen a scene with flat patches. Hide *everything* in five ways, and look at what the network says about nothing. Then explain five scenes, both objects, with each way to hide, and compare with the mean colours: the correlation of the coefficients. The first row says what chance does: mean colours again, with other questions.
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 06b · LIME: few parts, kernels, more questions, texts
 #
-# This companion of [06 · LIME](06_lime.ipynb) adds the choice of a few parts, the kernels of the libraries, LIME with more questions beside Grad-CAM, and texts.
+# This companion of [06 · LIME](06_lime.ipynb) adds the choice of a few parts, logits, the kernels of the libraries, LIME with more questions beside Grad-CAM, and texts.
 #
 # **The question.** Which of LIME's settings matter, and what does it say about words?
 #
@@ -87,7 +87,24 @@ plots.show(
 )
 
 # %% [markdown]
-# The markers of one $K$ stand side by side, at nearly the same height: the three ways to choose cost nearly the same. $R^2$ stays below 1 even with all superpixels. Much of the rest is the S-shape of a probability, which saturates at 0 and 1 (lesson 06, card 1).
+# The markers of one $K$ stand side by side, at nearly the same height: the three ways to choose cost nearly the same. $R^2$ stays below 1 even with all superpixels. Much of the rest is the S-shape of a probability, which saturates at 0 and 1.
+#
+# ### Logits instead of probabilities
+#
+# The `lime` package expects probabilities, and does not check. Fed with logits (the scores before the softmax), it explains something else: what raises this score, even if it raises all others as well.
+
+# %%
+on_other = lab.masks[scene, 1].numpy()
+for what in ("probability", "logit"):
+    fitted = lime_for_all(lab, image, [target], segments, logits=what == "logit", random_state=1)[0]
+    heat = lime.paint(fitted.coefficients, segments)
+    print(
+        f"{what:<12} R² {fitted.r2:.2f}, largest coefficient {heat.max():.2f}, mean on the other object "
+        f"{heat[on_other].mean():+.2f}, that is {heat[on_other].mean() / heat.max():+.2f} of the largest"
+    )
+
+# %% [markdown]
+# With probabilities the classes compete: what speaks for one object speaks against the other. With logits the other object counts less, and $R^2$ is higher: part of what the straight line missed was the S-shape that the softmax adds. Neither is wrong, but they answer different questions: say which one you used.
 
 # %% [markdown]
 # ## 2 · One name, several kernels

@@ -190,7 +190,7 @@ def test_wolves(seed):
 
 
 @claim(
-    "§10 card 1",
+    "06b §1",
     "With logits R² is higher, and the other object counts less, than with probabilities.",
     shown="0.98 against 0.92; 0.00 against -0.20 of the largest coefficient",
     holds=lambda v: v["R² gained"].min() > 0 and (v["other, logits"] > v["other, probabilities"]).all(),
@@ -213,7 +213,7 @@ def test_logits(seed):
 
 
 @claim(
-    "§10 card 3",
+    "§10 card 2",
     "Black and white agree with the mean colours less than the mean colours with themselves; blurred agrees well.",
     shown="medians 0.73 and 0.61 against 0.92; blurred 0.99",
     holds=lambda v: (
