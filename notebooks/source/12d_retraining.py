@@ -218,7 +218,7 @@ plots.show(
 # %% [markdown]
 # ### Exercise: the yardstick
 #
-# Turn the picture into one number: the mean likeness of two *different* honest networks, minus the mean likeness of an honest network and a memoriser. `alike` is the table of all networks with all networks; `honest` says which of them are honest.
+# Turn the picture into one number: the mean likeness of two *different* honest networks, minus the mean likeness of an honest network and a memoriser. `alike` is the table of all networks with all networks; `honest` says which of them are honest. Try yours on `likeness["Grad-CAM"].mean(dim=2)` and `is_honest`.
 
 
 # %% exercise="yardstick"
