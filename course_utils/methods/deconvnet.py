@@ -161,7 +161,7 @@ def deconvnet_explicit(
 
 
 def _guided(x: Tensor, output: Tensor) -> Tensor:
-    """Clip the signal that comes back; the ReLU's own gradient then passes it where the input was positive."""
+    """Clip the signal coming back; the ReLU's own gradient then passes it where the input was positive."""
     if output.requires_grad:
         output.register_hook(lambda signal: signal if signal is None else signal.clamp(min=0))
     return output

@@ -285,7 +285,7 @@ def input_gradients(
             pictures.requires_grad_()
             scores = target_scores(model, pictures, chunk.clone())  # a copy also works in inference mode
             gradients.append(gradient_at(pictures, scores))
-    return torch.cat(gradients)
+    return gradients[0] if len(gradients) == 1 else torch.cat(gradients)
 
 
 def gradient_at(inputs: Tensor, scores: Tensor, signal: Tensor | None = None) -> Tensor:

