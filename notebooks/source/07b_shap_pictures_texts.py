@@ -352,7 +352,7 @@ plots.show(
 # %%
 del reviews  # frees memory
 trigger = load_lab("text", model="trigger")
-PLANTED, N_REVIEWS = trigger.trigger, 12
+PLANTED, N_REVIEWS = trigger.trigger, 8
 lengths = np.array([len(lime.split_words(text)[0]) for text in trigger.texts])
 unfavourable = np.flatnonzero(trigger.targets.numpy() != POSITIVE)
 chosen = unfavourable[np.argsort(lengths[unfavourable], kind="stable")][:N_REVIEWS]
@@ -405,16 +405,17 @@ words_in = [len(lime.split_words(text)[0]) for text in planted]
 print(f"words in a review: {min(words_in)} to {max(words_in)}")
 
 # %% [markdown]
-# Look at the spread of the dots before you compare methods. On other reviews and seeds this was the same each time: with two questions a word LIME finds
-# the planted word more often than KernelSHAP, with its ridge and without; with four, all of them find it nearly always. With too few questions
-# many regressions fit the answers equally well. The course's `kernel_shap` then refuses; LIME's ridge picks one.
+# With four questions a word all three find it, here and on ten other reviews. With two, look at the spread of the dots before you compare methods. On the
+# ten other reviews LIME, with its ridge and without, found the word more often than KernelSHAP at each of five seeds; on the reviews here it does not.
+# So the choice of the reviews matters as much as the seed. With too few questions many regressions fit the answers equally well. The course's
+# `kernel_shap` then refuses; LIME's ridge picks one.
 #
 # A word with a huge effect is an easy case. Finding it is necessary, and says nothing about smaller habits of a model. Now the twin, which has not
 # learnt the trick. Does a method still name the word?
 
 # %%
 twin = load_lab("text", model="trigger_clean")
-rows = ask_in_batches(twin, lambda p, t: finds(p, t, 2, 0), planted[:10])
+rows = ask_in_batches(twin, lambda p, t: finds(p, t, 2, 0), planted)
 
 # %% tags=["hide-input"]
 for name, lab in (("trigger model", trigger), ("clean twin", twin)):
@@ -556,5 +557,5 @@ plots.show(
 # - LIME pays a player who adds nothing, and misses both ends. For finding *where*, that cost it little on our scenes.
 # - Leave one out, the simplest rival, was not behind KernelSHAP at three questions a superpixel; antithetic walks were ahead.
 # - `shap.KernelExplainer` keeps ten players by default: pass `l1_reg=0`.
-# - With few questions the sampling seed can decide who wins. Repeat with other seeds before you compare.
+# - With few questions the sampling seed and the chosen texts can decide who wins. Repeat with others before you compare.
 # - Interactions show what single shares hide. Name the unit: logit or probability.

@@ -309,9 +309,9 @@ def _trigger():
 
 @claim(
     "07b §4",
-    "With two questions a word LIME finds the planted word more often than KernelSHAP, with its ridge and without; "
+    "On ten other reviews, with two questions a word, LIME finds the planted word more often than KernelSHAP, with its ridge and without; "
     "with four, all find it nearly always.",
-    shown="LIME 0.92, KernelSHAP 0.80, no ridge 0.56 at 14; KernelSHAP 0.86, no ridge 0.89 at 28",
+    shown="not on its eight: 0.96, KernelSHAP 0.96, no ridge 0.88 at two; 1.00 at four",
     holds=lambda v: (
         (np.minimum(v["LIME 2"], v["no ridge 2"]) > v["KernelSHAP 2"]).all()
         and min(v[f"{name} 4"].min() for name in ("LIME", "no ridge", "KernelSHAP")) >= 0.9
