@@ -309,7 +309,8 @@ def _trigger():
 
 @claim(
     "07b §4",
-    "On ten other reviews, with two questions a word, LIME finds the planted word more often than KernelSHAP, with its ridge and without; "
+    "On ten other reviews, with two questions a word, LIME finds the planted word more often than KernelSHAP, "
+    "with its ridge and without; "
     "with four, all find it nearly always.",
     shown="not on its eight: 0.96, KernelSHAP 0.96, no ridge 0.88 at two; 1.00 at four",
     holds=lambda v: (
