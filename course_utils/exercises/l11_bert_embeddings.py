@@ -42,7 +42,7 @@ which_span_leaves = quiz(
     [
         "The right answer moves a little only. See the figure below.",
         "The states show the decision of the model, not the truth.",
-        "Something leaves nearly always: the model has to answer, and gives no sign of a doubt here.",
+        "Something leaves in most passages: the model has to answer. See the figure below.",
     ],
 )
 
@@ -64,6 +64,10 @@ def _pairs_of_sets() -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 def _euclidean_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a[:, None] - b[None]).square().sum(dim=-1).sqrt()
+
+
+def _cosine_similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.cosine_similarity(a[:, None], b[None], dim=-1)
 
 
 euclidean_distances = Exercise(
@@ -105,6 +109,11 @@ euclidean_distances = Exercise(
             lambda a, b: (a.norm(dim=1)[:, None] - b.norm(dim=1)[None]).abs(),
             "you subtracted the lengths: two vectors of one length can be far apart.",
         ),
+        "without products": Mistake(
+            lambda a, b: (a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)[None]).sqrt(),
+            "the product is missing: (a − b)² is a² + b² − 2ab.",
+        ),
+        "similarity": Mistake(_cosine_similarity, "this is the cosine similarity, the other ruler."),
         "half": Mistake(
             lambda a, b: (a[:, None] - b[None]).square().mean(dim=-1),
             "you averaged the squares and took no root: add them up, then take the root.",
@@ -143,6 +152,18 @@ cosine_similarities = Exercise(
         "one length": Mistake(
             lambda a, b: (a @ b.T) / a.norm(dim=1)[:, None],
             "you divided by the length of a only: b has a length too.",
+        ),
+        "other length": Mistake(
+            lambda a, b: (a @ b.T) / b.norm(dim=1)[None],
+            "you divided by the length of b only: a has a length too.",
+        ),
+        "sign": Mistake(
+            lambda a, b: -_cosine_similarities(a, b),
+            "the sign is reversed: a vector with itself must get 1, not −1.",
+        ),
+        "no negative": Mistake(
+            lambda a, b: _cosine_similarities(a, b).clamp(min=0),
+            "you cut off what is below 0: opposite directions have −1.",
         ),
         "one length for all": Mistake(
             lambda a, b: (a @ b.T) / (a.norm() * b.norm()),
@@ -314,9 +335,24 @@ def _ninety(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndar
     return np.array([difference.mean(), *np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])])
 
 
-def _normal(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def _ends_crossed(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    a, b = (np.quantile(hits[draws].mean(axis=1), [0.025, 0.975]) for hits in (first, second))
+    return np.array([(second - first).mean(), b[0] - a[1], b[1] - a[0]])
+
+
+def _extremes(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    means = (second - first)[draws].mean(axis=1)
+    return np.array([(second - first).mean(), means.min(), means.max()])
+
+
+def _one_deviation(first: np.ndarray, second: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    half = (second - first)[draws].mean(axis=1).std()
+    return (second - first).mean() + np.array([0, -half, half])
+
+
+def _normal(first: np.ndarray, second: np.ndarray, draws: np.ndarray, ddof: int = 0) -> np.ndarray:
     difference = second - first
-    half = 1.96 * difference.std() / len(difference) ** 0.5
+    half = 1.96 * difference.std(ddof=ddof) / len(difference) ** 0.5
     return difference.mean() + np.array([0, -half, half])
 
 
@@ -348,6 +384,10 @@ paired_interval = Exercise(
             _normal,
             "these ends come from a formula with the standard error. Take quantiles of the means of the draws.",
         ),
+        "normal of a sample": Mistake(
+            lambda first, second, draws: _normal(first, second, draws, ddof=1),
+            "these ends come from a formula with the standard error. Take quantiles of the means of the draws.",
+        ),
         "centre of the draws": Mistake(
             lambda first, second, draws: np.array(
                 [(second - first)[draws].mean(), *_paired_interval(first, second, draws)[1:]]
@@ -362,6 +402,28 @@ paired_interval = Exercise(
                 ]
             ),
             "you averaged over the draws. A row of `draws` is one draw: average over its items, axis 1.",
+        ),
+        "ends crossed": Mistake(
+            _ends_crossed,
+            "you subtracted the ends of two separate intervals. Take the difference item by item first.",
+        ),
+        "extremes": Mistake(
+            _extremes,
+            "these are the smallest and the largest mean of all draws: take the quantiles 0.025 and 0.975.",
+        ),
+        "standard deviation": Mistake(
+            _one_deviation,
+            "this is the mean with one standard deviation of the draws on either side: take quantiles.",
+        ),
+        "distances to the ends": Mistake(
+            lambda first, second, draws: (
+                _paired_interval(first, second, draws) - np.array([0, 1, 1]) * (second - first).mean()
+            ),
+            "you gave the distances from the mean to the ends: give the ends themselves.",
+        ),
+        "mean in the middle": Mistake(
+            lambda first, second, draws: _paired_interval(first, second, draws)[[1, 0, 2]],
+            "the order is another one: first the mean, then the lower and the upper end.",
         ),
         "ends exchanged": Mistake(
             lambda first, second, draws: _paired_interval(first, second, draws)[[0, 2, 1]],
@@ -411,6 +473,15 @@ def _with_probabilities(words: np.ndarray, labels: np.ndarray, seed: int) -> np.
     return rng.choice(classes, size=len(types), p=counts / counts.sum())[index]
 
 
+def _by_number(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(labels, size=words.max() + 1)[words]
+
+
+def _first_of_a_shuffle(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    types, index = np.unique(words, return_inverse=True)
+    return np.random.default_rng(seed).permutation(labels)[: len(types)][index]
+
+
 def _true_label_of_word(words: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
     types, index = np.unique(words, return_inverse=True)
     return np.array([np.bincount(labels[words == word]).argmax() for word in types])[index]
@@ -444,6 +515,18 @@ control_task = Exercise(
             _with_probabilities,
             "your task is a good control task, but not the one asked for: `choice(classes, p=…)` draws other numbers "
             "from the same seed. Draw from the array `labels` itself.",
+        ),
+        "by number": Mistake(
+            _by_number,
+            "you drew a label for each number up to the largest word: draw as many as there are different words.",
+        ),
+        "real labels": Mistake(
+            lambda words, labels, seed: labels,
+            "these are the real labels: the control task needs random ones.",
+        ),
+        "first of a shuffle": Mistake(
+            _first_of_a_shuffle,
+            "you shuffled the labels and took the first ones. Each word's label is drawn anew: use `choice`.",
         ),
         "not random": Mistake(
             _true_label_of_word,
@@ -533,6 +616,14 @@ mean_of_tokens = Exercise(
             lambda states, mask: (states * (1 - mask)[..., None]).sum(dim=1) / (1 - mask).sum(dim=1)[:, None],
             "this is the mean of the padding: the mask is 1 where a token is.",
         ),
+        "padding in the sum": Mistake(
+            lambda states, mask: states.sum(dim=1) / mask.sum(dim=1)[:, None],
+            "you divide by the right number, but the padding is still in the sum: multiply with the mask first.",
+        ),
+        "cut to the longest": Mistake(
+            lambda states, mask: states[:, : int(mask.sum(dim=1).max())].mean(dim=1),
+            "you cut all texts to the length of the longest: shorter ones still hold padding. Use the mask itself.",
+        ),
         "over dimensions": Mistake(
             lambda states, mask: (states * mask[..., None]).mean(dim=2),
             "you averaged over the numbers of a state: average over the tokens, dim=1.",
@@ -584,6 +675,10 @@ def _never_centred(states: torch.Tensor) -> torch.Tensor:
     return states - (states @ v)[:, None] * v
 
 
+def _without_part(x: torch.Tensor, measured: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return x - (measured @ v)[:, None] * v
+
+
 def _kept_direction(states: torch.Tensor) -> torch.Tensor:
     centred = states - states.mean(dim=0)
     v = _direction(centred)
@@ -629,6 +724,24 @@ without_common_part = Exercise(
         "never centred": Mistake(
             _never_centred,
             "the mean was not subtracted: do that first, then look for the strongest direction.",
+        ),
+        "direction itself": Mistake(
+            lambda states: (lambda x: x - _direction(x))(states - states.mean(dim=0)),
+            "you subtracted v itself from each row: subtract the row's part along v, (x · v) v.",
+        ),
+        "mean still in": Mistake(
+            lambda states: _without_part(states, states, _direction(states - states.mean(dim=0))),
+            "your direction is right, but you took it away from states that still hold their mean.",
+        ),
+        "amount of the uncentred": Mistake(
+            lambda states: _without_part(
+                states - states.mean(dim=0), states, _direction(states - states.mean(dim=0))
+            ),
+            "you measured the part along v on the states with their mean: measure it on the centred ones.",
+        ),
+        "standardised": Mistake(
+            lambda states: _without_common_part(states / states.std(dim=0)),
+            "you divided by the standard deviation, too: only the mean and one direction go.",
         ),
         "kept": Mistake(
             _kept_direction,

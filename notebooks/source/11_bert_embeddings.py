@@ -16,7 +16,7 @@
 # **The question.** A language model turns each word into a list of numbers, and rewrites that list in every layer. What can be read from these numbers, and how do you know that you do not only see what you expect?
 #
 # **After this lesson you can**
-# - take the states of all layers out of a transformer, and rebuild the first of them by hand;
+# - take these lists, the *states* of all layers, out of a transformer, and rebuild the first of them by hand;
 # - compare states with two rulers, Euclidean distance and cosine similarity, and say what each of them cannot see;
 # - turn "the picture shows two groups" into a score with an interval, beside baselines that know nothing;
 # - draw the tokens of a question and its passage layer by layer, and say which part of such a picture is evidence;
@@ -38,7 +38,6 @@ from course_utils.labs import load_lab
 from course_utils.lessons import l11_bert_embeddings as shared
 from course_utils.methods.embeddings import (
     cosine_similarity,
-    euclidean_distance,
     hidden_states,
     project,
 )
@@ -71,28 +70,29 @@ a, b = np.flatnonzero(kind == "fruit")[0], np.flatnonzero(kind == "company")[0]
 print(lab.texts[apples[a]], lab.texts[apples[b]], sep="\n")
 print(f"similarity of the two apples after layer {LAYER}: {alike[a, b]:.2f}")
 
-same = shared.neighbour_right(here, kind)
+same = shared.neighbour_right(here, kind)  # True where the nearest other apple has the same sense
 print(f"for {same.sum()} of {len(apples)} apples, the most similar other apple has the same sense")
 
 # %% [markdown]
 # One colleague says: "That is close to 1, so the model hardly tells the fruit from the company." The other one looks at the second number and says: "It knows." Who is right?
 #
-# Before you answer, look at all pairs of apples, and at pairs of arbitrary words from different sentences without an apple. Where does 0.8 lie in each of the three groups?
+# Before you answer, look at all pairs of apples, and at pairs of arbitrary words: one word by chance from each sentence without an apple. Where does 0.8 lie in each of the three groups?
 
 # %%
-upper = np.triu(np.ones(alike.shape, bool), 1)
-one_sense = kind[:, None] == kind[None]
-strangers = readings[len(apples) :: 6]  # sentences without an apple
-strange = torch.cat([x.states[LAYER, 1:-1] for x in strangers])  # all tokens but [CLS] and [SEP]
-of_sentence = np.repeat(np.arange(len(strangers)), [len(x.tokens) - 2 for x in strangers])
-one, two = np.random.default_rng(0).integers(len(strange), size=(2, 2000))
-one, two = (side[of_sentence[one] != of_sentence[two]] for side in (one, two))
+random = np.random.default_rng(0)
+others = readings[len(apples) :]  # the sentences without an apple (the apples come first)
+places = [random.integers(1, len(x.tokens) - 1) for x in others]  # a word of each
+strange = torch.stack([x.states[LAYER, t] for x, t in zip(others, places, strict=True)])
+first, second = np.triu_indices(len(apples), 1)  # each pair of apples once
+one_sense = kind[first] == kind[second]
+pairs = alike[first, second]
 groups = {
-    "two arbitrary words": cosine_similarity(strange[one], strange[two]),
-    "a fruit and a company": alike[upper & ~one_sense],
-    "two apples of one sense": alike[upper & one_sense],
+    "two arbitrary words": shared.similarities(strange, strange)[np.triu_indices(len(strange), 1)],
+    "a fruit and a company": pairs[~one_sense],
+    "two apples of one sense": pairs[one_sense],
 }
-print({name: round(values.mean().item(), 2) for name, values in groups.items()})
+for name, values in groups.items():
+    print(f"{name:>23}: mean similarity {values.mean():.2f}")
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(8, 2.9))
@@ -107,7 +107,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Both are right about something. Compared with arbitrary words (grey), all apples are very much alike: the word itself fills most of its state. Among apples, a pair of one sense (green) tends to be more alike than a mixed pair (orange).
+# Both are right about something. Compared with arbitrary words (grey), all apples are very much alike: they share the word. Among apples, a pair of one sense (green) tends to be more alike than a mixed pair (orange).
 # **A similarity means nothing by itself. It needs a crowd to be compared with, and a question.**
 
 # %% [markdown]
@@ -141,26 +141,7 @@ with torch.no_grad():
 print("largest difference from the model's own:", f"{(by_hand - states[0]).abs().max():.0e}")
 
 # %% [markdown]
-# Note what is *not* in it: the other words. At this point, "apple" in any two sentences differs by its position alone.
-#
-# How far does a token travel from there? The next figure compares each token's state with its own state before the first layer. Look at the lowest row: how much of the words is left?
-
-# %% tags=["hide-input"]
-travelled = cosine_similarity(states, states[:1])
-figure, ax = plt.subplots(figsize=(9.5, 3.0))
-shown = ax.imshow(travelled, cmap="Blues_r", vmin=0, vmax=1, aspect="auto")
-ax.set_xticks(range(states.shape[1]), tokens.tokens(), rotation=40, ha="right")
-ax.set(yticks=range(len(states)), ylabel="layer")
-ax.spines[:].set_visible(False)
-figure.colorbar(shown, ax=ax, label="similarity with layer 0")
-ax.set_title("Layer by layer the word's own input fades (darker: less of it is left)", loc="left")
-plots.show(
-    "A table of layers and tokens. Similarity with the input falls from 1 to a mean of "
-    f"{travelled[-1, 1:-1].mean():.2f} after the last layer."
-)
-
-# %% [markdown]
-# After the last layer, most words have lost most of their input direction. Whether what has come instead is meaning, grammar or something else, this figure does not say.
+# Note what is *not* in it: the other words. At this point, "apple" in any two sentences differs by its position alone. ([11b](11b_where_the_sense_comes_from.ipynb) draws how far each token travels from here.)
 
 # %% [markdown]
 # ## 3 · Two rulers
@@ -201,7 +182,7 @@ for name, (x, y) in pairs.items():
 #
 # ### The proof
 #
-# The course's functions, compared with other libraries. For vectors of length 1 there is also an identity, $d^2 = 2 - 2\cos$: both rulers then say the same.
+# The functions above, compared with other libraries. For vectors of length 1 there is also an identity, $d^2 = 2 - 2\cos$: both rulers then say the same.
 
 # %% tags=["hide-input", "nbval-check-output"]
 from scipy.spatial.distance import cdist
@@ -211,14 +192,13 @@ unit = u / u.norm(dim=1, keepdim=True)
 judge.agreement_table(
     [
         ("torch.cdist", my_distance(u[:, None], v[None]), torch.cdist(u, v), "Euclidean"),
-        ("scipy cdist", euclidean_distance(u[:, None], v[None]), cdist(u, v), "Euclidean"),
-        ("torch cosine_similarity", my_similarity(u, v), torch.cosine_similarity(u, v), "similarity"),
         (
             "scipy cdist, cosine",
-            cosine_similarity(u[:, None], v[None]),
+            my_similarity(u[:, None], v[None]),
             1 - cdist(u, v, "cosine"),
             "1 − its distance",
         ),
+        ("the course's function", my_similarity(u, v), cosine_similarity(u, v), "similarity"),
         (
             "identity",
             my_distance(unit[:, None], unit[None]).square(),
@@ -257,7 +237,7 @@ exercises.cosine_similarities.check(cosine_similarities)
 # %% [markdown]
 # ### Ten apples, ten by ten
 #
-# Here are ten sentences, five on the fruit, five on the company: a well-known homework experiment. The next two figures compare all pairs with both rulers, before any layer and after the fourth. Look for two blocks on the diagonal. (Each matrix has its own scale of blue, so read the numbers, too.)
+# Here are ten sentences, five on the fruit, five on the company: a well-known homework experiment. The figure compares all pairs with both rulers, after layer 4. Look for two blocks on the diagonal.
 
 # %%
 ten = np.array([i for i in apples if lab.records[i].get("set") == "apple10"])
@@ -267,10 +247,6 @@ for name, i in zip(names, ten, strict=True):
     print(f"{name:>9} | {lab.texts[i]}")
 
 # %% tags=["hide-input"]
-shared.draw_two_rulers(target[ten, 0], names, 4.5, "“apple” in ten sentences, before the first layer")
-plots.show("Two ten by ten tables before the first layer. Some distances are 0, and there are no blocks.")
-
-# %% tags=["hide-input"]
 shared.draw_two_rulers(target[ten, 4], names, 4.5, "“apple” in ten sentences, after layer 4")
 plots.show(
     "Two ten by ten tables after layer 4: two blocks on the diagonal, light in the distances, dark in the "
@@ -278,7 +254,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Before the first layer, all that differs is the position: sentences with "apple" at the same place have distance 0. After layer 4 two blocks appear, light ones on the left, dark ones on the right. One sentence does not obey: company 2, "The shares of Apple rose …", is most alike to fruit 1.
+# Two blocks appear: light ones on the left, dark ones on the right. One sentence does not fit: company 2, "The shares of Apple rose …", is most alike to fruit 1. (Among all thirty apples it has a closer one of its own sense: see the print of section 1.)
 #
 # But ten sentences are few, and you can *see* two blocks in almost anything when you know where they should be. The next section makes it a measurement.
 
@@ -303,14 +279,11 @@ by_hand = (inside[:, None] > mixed[None]).mean()
 print(f"by hand {by_hand:.3f}, the course's function {shared.separation(x, of_sense):.3f}")
 
 # %% [markdown]
-# The next cell computes the separation of each of the ten words in each layer, and does not show it yet.
+# The next cell computes the separation of each of the ten words (*bank*: money or river, *bat*: animal or sport, …) in each layer, and does not show it yet.
 
 # %%
 layers = range(target.shape[1])
 separations = {n: shared.each_word(shared.separation, target[:, n], words, senses) for n in layers}
-ten_words = list(dict.fromkeys(words))
-for word in ten_words:
-    print(f"{word:>8}: {' or '.join(dict.fromkeys(senses[words == word]))}")
 
 # %% [markdown]
 # ### Exercise: predict, then run
@@ -332,7 +305,7 @@ exercises.layer_that_adds_most.check(answer, separations)
 # %% tags=["hide-input"]
 plots.matrix_plot(
     np.stack(list(separations.values()), axis=1),
-    ten_words,
+    [f"{word}: {', '.join(dict.fromkeys(senses[words == word]))}" for word in dict.fromkeys(words)],
     [f"layer {n}" for n in layers],
     title="Separation of the two senses of ten words (0.5: guessing)",
 )
@@ -348,7 +321,7 @@ for n in layers:
     print(f"layer {n}: {separations[n].mean():.2f} ({low:.2f} to {high:.2f}); {step}")
 
 # %% [markdown]
-# The first layer already does most of the work. The intervals of the layers overlap, because the words differ so much: some separate well, others less so. But the *steps*, taken word by word, are much sharper, and the separation rises clearly up to the third layer.
+# The first layer already does most of the work. The intervals of the layers overlap, because the words differ so much: some separate well, others less so. The intervals of the *steps*, taken word by word, are much narrower: up to the third layer, each step is clear of 0.
 #
 # ### Beside rivals that know less
 #
@@ -386,14 +359,14 @@ plots.score_plot(
 plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in scores.items()))
 
 # %% [markdown]
-# The states before the first layer stay close to guessing, and so does the untrained network. Each layer after the first is well above both. The later layers are better than the first (sentence by sentence, see the second line of the print).
+# The states before the first layer stay close to guessing, and so does the untrained network. Layers 1 to 6 are all well above both, and the later ones are better than the first (the second line of the print).
 # The bag of vectors is far above guessing here. So a part of what looks like understanding the sentence is knowing its single words, such as "tree" or "phone". How large that part is depends on the sentences.
 #
 # A caution for all of this: "the layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it for anything.
 #
 # ### The apples again, in all layers
 #
-# Now you can look at the homework's ten apples with a measured expectation. All matrices have one scale here: dark is 1, white is 0.5 or less.
+# Now you know what to expect of the ten apples: in layer 0 only their position differs, and the first layer changes most. All matrices have one scale: dark is 1, white is 0.5 or less. The two numbers of a title are the mean similarities inside a sense and between the senses.
 
 # %% tags=["hide-input"]
 ten = some[[lab.records[i].get("set") == "apple10" for i in some]]
@@ -407,14 +380,14 @@ plots.show(
 # %% [markdown]
 # ## 5 · A question, a passage, and pictures of each layer
 #
-# The same encoder was *fine-tuned* (trained further, on texts of this course) to answer questions: it reads a question and a passage as one text, and marks where in the passage the answer starts and ends. Van Aken and others (2019) looked at the states of such models layer by layer, and told a story in four stages (the words are ours):
+# The same encoder was *fine-tuned* (trained further, on texts of this course) to answer questions: it reads a question and a passage as one text, and marks where in the passage the answer starts and ends. Van Aken and others (2019) looked at the states of such models layer by layer, and described four stages (the words are ours):
 #
 # 1. **Meaning**: tokens of like meaning gather.
 # 2. **Relations**: names gather with what is said about them.
 # 3. **Matching**: the question meets the part of the passage that holds the answer.
 # 4. **Extraction**: the answer leaves all other tokens.
 #
-# Which layer does which stage? The homework asks this of three passages. Here are three:
+# Which layer does which stage? A well-known homework asks this of three passages. Here are two; the third waits under Play.
 
 # %%
 stories = [
@@ -423,15 +396,6 @@ stories = [
         "Anna repairs boats on the river. Tom and Anna are old friends.",
         ("What does Tom bake?", "bread"),
     ),
-    shared.passage(
-        "Dogs are afraid of geese. Cats are afraid of dogs. Hens are afraid of foxes. "
-        "Foxes are afraid of dogs. Bella is a cat. Rosa is a hen. Max is a fox. Oscar is a dog.",
-        ("What is Rosa afraid of?", "foxes"),
-    ),
-]
-
-# %%
-stories += [
     shared.passage(
         "The baker Tom lives in the village. The farmer Mira lives by the lake and keeps "
         "forty bees. The fisherman Paul lives on an island and repairs old boats.",
@@ -446,7 +410,7 @@ for case in cases:
     print(f"{case.question:>25} right: {case.answer:<15} the model: {case.given} ({case.probability:.2f})")
 
 # %% [markdown]
-# Only the first answer is right. That is useful: we can ask whether a picture shows the truth or the model's decision.
+# The first answer is right, the second wrong. That is useful: we can ask whether a picture shows the truth or the model's decision.
 #
 # To draw 384 numbers in a plane, we look at the tokens along the two directions in which they differ most. That is *principal component analysis* (PCA): subtract the mean, take the *singular value decomposition* (it writes the matrix as $U S V^\top$; the rows of $V^\top$ are directions of length 1, the one with the largest spread first), and keep the first two directions.
 
@@ -482,24 +446,12 @@ plots.show(
 # - **Stage 4** is plain: in layer 6 the answer lies apart.
 # - **Stages 2 and 3** are not visible: "Tom" lies with the other names, not with "bakes" or "bread", and the words of the question do not move to their sentence.
 #
-# Now the passage on animals. Its question needs two sentences (Rosa is a hen; hens are afraid of foxes).
+# In the second passage the model is wrong, and quite sure. Before you look at the last layer: which words will lie apart, the right answer or the model's?
 
 # %% tags=["hide-input"]
 shared.draw_layers({"": cases[1]}, (0, 2, 4, 6))
 plots.show(
-    f"Four planes of words with groups such as are, afraid, of, animals, names. The model answers "
-    f"“{cases[1].given}”, and these tokens are marked by crosses."
-)
-
-# %% [markdown]
-# The groups are clear again. The model is not sure here (see the small probability above), and in layer 6 no small group of words lies apart from all others.
-#
-# In the third passage the model is wrong, and quite sure. Before you look at the last layer: which words will lie apart, the right answer or the model's?
-
-# %% tags=["hide-input"]
-shared.draw_layers({"": cases[2]}, (0, 2, 4, 6))
-plots.show(
-    f"Four planes of words. In layer 6 the model's wrong answer “{cases[2].given}” lies far from all others; "
+    f"Four planes of words. In layer 6 the model's wrong answer “{cases[1].given}” lies far from all others; "
     "the right answer does not."
 )
 
@@ -508,10 +460,19 @@ plots.show(
 #
 # ### Play
 #
-# Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value), or write your own passage into `stories` above: `shared.passage(text, (question, answer))`.
+# This question needs two sentences (Rosa is a hen; hens are afraid of foxes). Is the model sure? Does something leave in layer 6? Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value). Then put your own passage, question and answer here.
+
+# %%
+my_story = shared.passage(
+    "Dogs are afraid of geese. Cats are afraid of dogs. Hens are afraid of foxes. "
+    "Foxes are afraid of dogs. Bella is a cat. Rosa is a hen. Max is a fox. Oscar is a dog.",
+    ("What is Rosa afraid of?", "foxes"),
+)
+((my_case,),) = shared.ask(qa, [my_story])
+print(f"{my_case.question} The model: {my_case.given} ({my_case.probability:.2f})")
 
 # %% tags=["hide-input"]
-by_question = {case.question: case for case in cases}
+by_question = {case.question: case for case in (my_case, *cases)}
 
 
 def draw(question, layer):
@@ -622,7 +583,7 @@ plots.score_plot(
 plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in spans.items()))
 
 # %% [markdown]
-# What leaves farthest is the span that the model *answers*, right or wrong. The right answer that it missed lies a little farther than other answers of the same passages: the model had considered it. **The states show the decision, not the truth.**
+# What leaves farthest is the span that the model *answers*, right or wrong. The right answer that it missed lies a little farther out than other answers of the same passages; perhaps it was the second choice. This figure cannot tell. **The states show the decision, not the truth.**
 #
 # And the other stages? [11c](11c_four_stages.ipynb) measures them all, on new passages and with the plain encoder beside: names find names far above chance in all layers (stage 1), tokens of one sentence are a little more alike in the middle layers (stage 2), and a matching made by the fine-tuning (stage 3) cannot be shown in this small model.
 
@@ -664,9 +625,7 @@ plots.show(
 )
 
 # %% [markdown]
-# ## 8 · Where it breaks
-#
-# ### Card 1: the padding in the mean
+# ## 8 · Where it breaks: the padding in the mean
 #
 # This encoder was made to turn a sentence into *one* vector: the mean of its tokens' states after the last layer. Texts of one batch are filled up with *padding* to the same length. The model ignores the padding, but `states.mean(dim=1)` does not.
 
@@ -683,7 +642,7 @@ for company in ("It rained.", "It rained, and nobody came to see the show that e
     print(f"{length:3d} tokens: careless {with_itself[0]:.2f}, with the mask {with_itself[1]:.2f}")
 
 # %% [markdown]
-# The printed numbers are similarities with the same sentence read alone. One sentence gets different vectors, depending on the other text of its batch. Nothing crashes; a search only gets worse.
+# The printed numbers are similarities with the same sentence read alone. One sentence gets different vectors, depending on the other text of its batch. No error appears; a search only finds worse texts.
 #
 # ### Exercise: the mean of the tokens that are there
 #
@@ -706,23 +665,6 @@ def mean_of_tokens(states, mask):
 exercises.mean_of_tokens.check(mean_of_tokens)
 
 # %% [markdown]
-# ### Card 2: a similarity without a crowd
-#
-# The same two sentences, in three layers. Which number would you put into a report?
-
-# %%
-one, two = shared.sentence_vectors(lab, ["The soup was cold.", "The committee adjourned at noon."])
-all_vectors = torch.stack([reading.states.mean(dim=1) for reading in readings])
-for n in (0, 4, 6):
-    similarity = cosine_similarity(one[n], two[n]).item()
-    crowd = shared.similarities(all_vectors[::2, n], all_vectors[1::2, n])  # other sentences
-    larger = (crowd > similarity).float().mean()
-    print(f"layer {n}: {similarity:.2f}; {100 * larger:.0f} % of other pairs are more alike")
-
-# %% [markdown]
-# The raw number changes a lot from layer to layer. Its place in the crowd can be compared between layers; the raw number cannot.
-
-# %% [markdown]
 # ## 9 · Recap
 #
 # - A hidden state is one vector for each token and layer. Before the first layer it is word + position + segment; all else comes through attention.
@@ -731,7 +673,7 @@ for n in (0, 4, 6):
 # - PCA shows large, simple differences, and you see groups only when the points have words. A plane shows a part of the variance: measure in the full space.
 # - In a model that answers questions, the span it answers leaves the passage in the last layers, right or wrong.
 #
-# **Companions.** [11b · Where the sense comes from](11b_where_the_sense_comes_from.ipynb): the states of all layers with hooks, the sense in other tokens, the common part of all states, and the context taken away word by word. [11c · The four stages, measured](11c_four_stages.ipynb): one number for each stage, t-SNE and its warning, how flat a PCA picture is. [11d · Probing and search](11d_probing_and_search.ipynb): what a classifier can read from a layer, control tasks, and a search that finds topics but not opinions.
+# **Companions.** [11b · Where the sense comes from](11b_where_the_sense_comes_from.ipynb): the states of all layers with hooks, how far tokens travel, the sense in other tokens, the common part of all states, and the context taken away word by word. [11c · The four stages, measured](11c_four_stages.ipynb): one number for each stage, t-SNE and its warning, how flat a PCA picture is. [11d · Probing and search](11d_probing_and_search.ipynb): what a classifier can read from a layer, control tasks, and a search that finds topics but not opinions.
 #
 # <details><summary>The paper in ten questions: van Aken and others, How Does BERT Answer Questions? (CIKM 2019)</summary>
 #

@@ -83,6 +83,25 @@ judge.agreement_table(
 )
 
 # %% [markdown]
+# A first use: how far does each token travel? The figure compares each state with the same token's state before the first layer. Look at the lowest row.
+
+# %% tags=["hide-input"]
+travelled = cosine_similarity(states, states[:1])
+figure, ax = plt.subplots(figsize=(9.5, 3.0))
+shown = ax.imshow(travelled, cmap="Blues_r", vmin=0, vmax=1, aspect="auto")
+ax.set_xticks(range(states.shape[1]), tokens.tokens(), rotation=40, ha="right")
+ax.set(yticks=range(len(states)), ylabel="layer")
+ax.spines[:].set_visible(False)
+figure.colorbar(shown, ax=ax, label="similarity with layer 0")
+ax.set_title("Layer by layer the word's own input fades (darker: less of it is left)", loc="left")
+plots.show(
+    "A table of layers and tokens. Similarity with the input falls from 1 to a mean of "
+    f"{travelled[-1, 1:-1].mean():.2f} after the last layer."
+)
+
+# %% [markdown]
+# After the last layer, most words have lost most of their input direction. Whether what has come instead is meaning, grammar or something else, this figure does not say.
+#
 # ### Exercise: all distances at once
 #
 # Before we compare many states, write the distances of two sets of vectors without a loop.
@@ -136,14 +155,14 @@ plots.show(
 )
 
 # %% [markdown]
-# The word itself gains most in the first layer: one layer, and it has caught up with the mean of all input vectors, which starts high because it holds the other words. The other tokens get the sense too, later. **The sense is not stored in one place.**
+# The word itself gains most in the first layer. The mean of all tokens starts high, because it holds the other words from the beginning. The other tokens get the sense too, later. **The sense is not stored in one place.**
 #
 # "The layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it.
 
 # %% [markdown]
 # ## 3 · The common part of all states
 #
-# In the core lesson, arbitrary words were not at similarity 0, as random directions would be. When states share a common part, they fill a narrow cone, and every similarity is too high. This is called *anisotropy* (Ethayarajh, 2019). A correction is to take the common part away (Mu and Viswanath, 2018): subtract the mean of many states, $\bar h$, then also the part along their strongest direction $v$:
+# In the core lesson, two arbitrary words had a mean similarity above 0.2; random directions would have 0. When states share a common part, they fill a narrow cone, and every similarity is too high. This is called *anisotropy* (Ethayarajh, 2019). A correction is to take the common part away (Mu and Viswanath, 2018): subtract the mean of many states, $\bar h$, then also the part along their strongest direction $v$:
 #
 # $$\tilde h = (h - \bar h) - \big((h - \bar h)\cdot v\big)\,v$$
 #
@@ -220,6 +239,22 @@ for n in (0, 3, 5, 6):
 # Right: the separation hardly changes. It compares similarities with one another, and a common part raises them all alike. **The correction makes the numbers readable; it does not add knowledge.**
 #
 # The last lines say where some of the common part lies: a single one of the 384 numbers holds far more than its share of 0.3 %. Timkey and van Schijndel (2021) call such numbers *rogue dimensions*.
+#
+# ### A similarity without a crowd
+#
+# The same two sentences, in three layers. Which number would you put into a report?
+
+# %%
+one, two = shared.sentence_vectors(lab, ["The soup was cold.", "The committee adjourned at noon."])
+all_vectors = torch.stack([reading.states.mean(dim=1) for reading in readings])
+for n in (0, LAYER, 6):
+    similarity = cosine_similarity(one[n], two[n]).item()
+    crowd = shared.similarities(all_vectors[::2, n], all_vectors[1::2, n])  # other sentences
+    larger = (crowd > similarity).float().mean()
+    print(f"layer {n}: {similarity:.2f}; {100 * larger:.0f} % of other pairs are more alike")
+
+# %% [markdown]
+# The raw number changes a lot from layer to layer, and so does the common part in it. Its place among other pairs of the same layer can be compared between layers; the raw number cannot.
 
 # %% [markdown]
 # ## 4 · The context taken away, word by word
@@ -275,9 +310,10 @@ to_first = (bare > 0) == is_first
 for word, sense in first_sense.items():
     of_word = words == word
     print(f"{word:>8}: {to_first[of_word].sum():2d} of {of_word.sum()} sentences lean to “{sense}”")
+print(f"s with nothing left, mean of all sentences: {bare.mean():+.3f}")
 
 # %% [markdown]
-# For most words nearly all sentences lean the same way, whichever sense they had: the bare word has a favourite. So a lean alone is no sign of a context. In the mean over both senses it cancels.
+# For most words nearly all sentences lean the same way, whichever sense they had: the bare word has a favourite. So a lean alone is no sign of a context. In the mean over both senses it cancels (the last line of the print).
 #
 # Now a quarter of all sentences, and two orders: the nearest words first, or the farthest first. (The full stop counts as a word here.)
 
@@ -336,6 +372,7 @@ for k in fillers:
     h = shared.states_of_words(read, at)[:, LAYER]
     length.append(np.mean([len(x.tokens) for x in read]))
     moved.append(shared.sense_scores(h, clues, target[:, LAYER], words, senses))
+print("four sentences between, less none:", judge.paired(moved[-1], moved[0]))
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7, 3.0))
@@ -351,7 +388,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The clue still has an effect across four sentences, only a weaker one. What would happen over a hundred sentences, this figure does not tell.
+# The clue still has an effect across four sentences, and a weaker one than close by (the difference is taken clue by clue). What would happen over a hundred sentences, this figure does not tell.
 
 # %% [markdown]
 # ## 5 · Is one layer better than another?

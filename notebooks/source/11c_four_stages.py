@@ -65,7 +65,7 @@ shown = {letter: kinds[k] for letter, k in zip("ABC", order, strict=True)}
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.9))
 for ax, letter, k in zip(axes, "ABC", order, strict=True):
-    shared.draw_case(ax, read[k][0], 6, title=f"model {letter}, ", mark_given=False)
+    shared.draw_case(ax, read[k][0], 6, mark_given=False)
     ax.set_title(f"model {letter}, layer 6", fontsize=10)
 plots.show("Three planes of words, models A, B and C. In one of them a single word lies far from all others.")
 
@@ -170,7 +170,7 @@ for which, rows in (("held out", held_out), ("trained on", ~held_out)):
 # %% [markdown]
 # Compare with the story, and with your prediction:
 #
-# - **We cannot show that fine-tuning made a matching stage.** The question finds the right sentence far above chance from the very beginning, where only single words can match. How matching changes from there to layer 3 differs between the two models by less than chance explains. In the last two layers matching falls in the fine-tuned model, as the answer leaves; the plain model keeps it.
+# - **We cannot show that fine-tuning made a matching stage.** The question finds the right sentence far above chance from the very beginning, where only single words can match. From there to layer 3 the two models do not change clearly differently (both intervals of the print contain 0). In the last two layers matching falls in the fine-tuned model, as the answer leaves; the plain model keeps it.
 # - **Extraction shows clearly**, in the last two layers: strongly on passages that the model was trained on, less on new ones, and in both more than in the plain model. But this is nearly built in: the fine-tuned model reads start and end from the last state with one weight vector each, so the chosen tokens *must* differ from the others there.
 #
 # Six layers are half of what BERT-base has, this model answers only some questions, and another measure of matching might find more. "Not found" is not "not there". But a story about four stages should not be told of this model because its pictures look familiar.
@@ -283,7 +283,7 @@ print(f"\nseed 0 with seed 1, perplexity 15, order of distances: {rank_agreement
 # %% [markdown]
 # ## 5 · Recap
 #
-# - Names gather plainly (a stand-in for meaning), relations show weakly, extraction shows clearly, and that fine-tuning made a matching we cannot show.
+# - Names gather plainly (a stand-in for meaning), relations show weakly, extraction shows clearly, and we cannot show that fine-tuning made a matching.
 # - A control decides what a curve means: the plain encoder, the answers to other questions, passages that were not trained on.
 # - PCA shows large, simple differences; t-SNE keeps neighbours and makes islands of anything.
 #
