@@ -1,5 +1,5 @@
 """The exercises of lesson 10 and its companions: a padded batch, a published rollout bug, two predictions;
-how wide a head looks, and what all heads of a layer hand over together."""
+how wide a head looks, what all heads of a layer hand over together, and words that are cut into pieces."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ mask_joy = quiz(
         "and every other layer has met the mask, too.",
         "The answer changes as well: only “joy” made the review a friendly one.",
         "In this model both change. Look at the grey and the blue bars of the figure below.",
+    ],
+)
+
+mask_and_key = quiz(
+    "In this head the mask looks at “key” more than in any other head. May you say that the guesses come from “key”?",
+    [
+        "Yes: the mask looks there.",
+        "Not yet: exchange “key” for another word, and see whether the guesses change.",
+        "No: a single head never matters.",
+    ],
+    1,
+    [
+        "A look says what a head could fetch. It does not say that the guesses need it.",
+        "Only a change of the input shows what the guesses depend on. The next cell does it. And even then you do "
+        "not know that *this head* brought it: every other head meets the new word, too.",
+        "Some do ([10b](10b_inside_the_heads.ipynb) silences heads one by one). Of this one you know nothing yet.",
     ],
 )
 
@@ -61,11 +77,13 @@ def _padded_with(make_weights):
     return head
 
 
-def _times(factor):
-    """The right head with its scores multiplied by `factor(T, d)`."""
+def _divided_by(divisor):
+    """The head with its scores divided by `divisor(T, d)`."""
 
     def head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
-        return _padded_head(query * factor(query.shape[1], query.shape[2]), key, value, is_token)
+        scores = query @ key.transpose(1, 2) / divisor(*query.shape[1:])
+        weights = scores.masked_fill(~is_token[:, None, :], -torch.inf).softmax(dim=-1)
+        return weights, weights @ value
 
     return head
 
@@ -96,7 +114,7 @@ def _padded_cases() -> list[tuple[torch.Tensor, ...]]:
 padded_head = Exercise(
     name="padded_head",
     difficulty=1,
-    minutes=10,
+    minutes=8,
     hints=(
         "With a batch in front, `key.T` would turn all three dimensions around: `key.transpose(1, 2)`.",
         "A score of −∞ becomes a weight of exactly zero, and the other weights of the row still sum to one.",
@@ -133,6 +151,10 @@ padded_head = Exercise(
             _padded_with(lambda scores, t: scores.masked_fill(~t[:, None], -100.0).softmax(dim=-1)),
             "a low score such as −100 is not −∞: where all other scores are lower still, the padding wins.",
         ),
+        "mask of −10": Mistake(
+            _padded_with(lambda scores, t: scores.masked_fill(~t[:, None], -10.0).softmax(dim=-1)),
+            "a score of −10 still gets a small weight, and a large one where all other scores are lower: use −∞.",
+        ),
         "subtracted": Mistake(
             _padded_with(lambda scores, t: (scores - 100.0 * ~t[:, None]).softmax(dim=-1)),
             "you subtract a finite number from the scores of the padding: a high score survives that. Use −∞.",
@@ -154,14 +176,14 @@ padded_head = Exercise(
             "you hide the *values* of the padding: its weights are still there, and the rest sum to less than one.",
         ),
         "not scaled": Mistake(
-            _times(lambda t, d: d**0.5),
+            _divided_by(lambda t, d: 1),
             "the scores are not divided by √d: with many dimensions the softmax becomes too sharp.",
         ),
         "divided by d": Mistake(
-            _times(lambda t, d: d**-0.5), "you divide by d: the formula divides by its square root."
+            _divided_by(lambda t, d: d), "you divide by d: the formula divides by its square root."
         ),
         "root of T": Mistake(
-            _times(lambda t, d: (d / t) ** 0.5),
+            _divided_by(lambda t, d: t**0.5),
             "you divide by √T: it is the number of *dimensions*, `query.shape[-1]`, that counts.",
         ),
         "transposed": Mistake(
@@ -254,6 +276,10 @@ head_width = Exercise(
             lambda a, t: _mean_of_rows(_row_entropy(a), t) / t.sum(dim=1).to(a)[:, None],
             "you divide by the number of tokens: the largest entropy is the *logarithm* of that number.",
         ),
+        "divided by bits": Mistake(
+            lambda a, t: _head_width(a, t) * torch.tensor(2.0).log(),
+            "you divide nats by bits: entropy and largest entropy need the same logarithm.",
+        ),
         "no minus": Mistake(
             lambda a, t: -_head_width(a, t), "the minus is missing: an entropy is never negative."
         ),
@@ -333,6 +359,11 @@ handed_over = Exercise(
             _no_matrix,
             "the output matrix is missing: it can stretch one head's vector and shrink another's.",
         ),
+        "no matrix, values added": Mistake(
+            lambda a, v, m: torch.einsum("hij,hjd->ijd", a, v).norm(dim=-1),
+            "the output matrix is missing: each head's values live in dimensions of their own, so only W_O makes "
+            "them vectors that may be added.",
+        ),
         "no weights": Mistake(
             _no_weights,
             "the weights are missing: what token j hands over depends on who looks at it.",
@@ -346,7 +377,9 @@ handed_over = Exercise(
             "that is the squared length: take the square root of the sum of squares.",
         ),
         "cut along rows": Mistake(
-            lambda a, v, m: torch.einsum("hij,hjd,hdo->ijo", a, v, m.unflatten(0, (len(v), -1))).norm(dim=-1),
+            lambda a, v, m: torch.einsum(
+                "hij,hjd,hdo->ijo", a, v, m[: v.shape[0] * v.shape[2]].unflatten(0, (len(v), -1))
+            ).norm(dim=-1),
             "you cut the *rows* of the matrix into heads: a head's part is a block of its columns.",
         ),
         "absolute sum": Mistake(
@@ -518,7 +551,7 @@ def _normalised_before(fused: torch.Tensor, below: torch.Tensor) -> torch.Tensor
 rollout_step = Exercise(
     name="rollout_step",
     difficulty=2,
-    minutes=10,
+    minutes=8,
     hints=(
         "Take one layer: after the division, print `mixed.sum(dim=-1)`. What should every row sum to?",
         "`mixed` has the shape (1, T, T), its row sums (1, T). Broadcasting aligns them with the *columns*.",
@@ -560,9 +593,104 @@ rollout_step = Exercise(
             lambda fused, below: _mixed(fused) / _mixed(fused).sum(dim=-1, keepdim=True) * below,
             "you multiply entry by entry: layers are combined by the *matrix* product.",
         ),
+        "repaired at the end": Mistake(
+            lambda fused, below: torch.nn.functional.normalize(_published(fused, below), p=1, dim=-1),
+            "the rows sum to one now, but only because you divide again at the end: the entries of `mixed` are "
+            "still divided by the sums of other rows.",
+        ),
         "too early": Mistake(
             _normalised_before,
             "you normalise the attention before the identity is added: the published recipe adds it first.",
+        ),
+    },
+)
+
+# --- values of words that are cut into pieces --------------------------------------------------------------
+
+
+def _word_values(values: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    sums = torch.zeros(int(owner.max()) + 1, dtype=values.dtype)
+    return sums.index_add(0, owner[owner >= 0], values[owner >= 0])
+
+
+def _by_word(combine):
+    """For each word, `combine` of its tokens' values."""
+
+    def words(values: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+        return torch.stack([combine(values[owner == word]) for word in range(int(owner.max()) + 1)])
+
+    return words
+
+
+def _overwritten(values: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    sums = torch.zeros(int(owner.max()) + 1, dtype=values.dtype)
+    sums[owner] += values
+    return sums
+
+
+def _word_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Values of tokens of both signs, words of one to four pieces, special tokens and punctuation (−1)."""
+    generator = torch.Generator().manual_seed(4)
+    owners = (
+        (-1, 0, 1, 1, -1, 2, 2, 2, 3, -1, -1),
+        (-1, 0, 0, 0, 0, 1, -1),
+        (-1, 0, 1, 2, 2, -1, 3, 4, 4, -1, 5, -1),
+    )
+    return [(torch.randn(len(owner), generator=generator), torch.tensor(owner)) for owner in owners]
+
+
+word_values = Exercise(
+    name="word_values",
+    difficulty=1,
+    minutes=8,
+    hints=(
+        "Integrated Gradients promises a *sum*. What keeps it, if one word has three tokens?",
+        "Tokens with owner −1 belong to no word: take `owner >= 0` first, of `values` and of `owner`.",
+        "`torch.zeros(n).index_add(0, places, values)` adds each value at its place; a loop over the words works too.",
+    ),
+    reference=_word_values,
+    cases=_word_cases,
+    mistakes={
+        "mean": Mistake(
+            _by_word(lambda pieces: pieces.mean()),
+            "you take the mean of a word's pieces: then the words no longer add up to the tokens' sum. Add them.",
+        ),
+        "largest": Mistake(
+            _by_word(lambda pieces: pieces.max()),
+            "you take the largest piece: what the other pieces speak for or against is lost. Add them.",
+        ),
+        "strongest": Mistake(
+            _by_word(lambda pieces: pieces[pieces.abs().argmax()]),
+            "you keep the strongest piece only: pieces can speak against one another. Add them.",
+        ),
+        "first piece": Mistake(
+            _by_word(lambda pieces: pieces[0]),
+            "you keep the first piece of each word only (an assignment overwrites, or you stop early). Add all.",
+        ),
+        "last piece": Mistake(
+            _by_word(lambda pieces: pieces[-1]),
+            "only the last piece of each word is left: `sums[owner] += values` adds just one value for each place. "
+            "Use `index_add`.",
+        ),
+        "overwritten": Mistake(
+            _overwritten,
+            "`sums[owner] += values` adds just one value for each place, and an owner of −1 counts from the end: "
+            "leave these tokens out, and use `index_add`.",
+        ),
+        "absolute": Mistake(
+            _by_word(lambda pieces: pieces.abs().sum()),
+            "you add absolute values up: the sign says whether a piece speaks for or against the class.",
+        ),
+        "specials in the last word": Mistake(
+            lambda values, owner: torch.stack(
+                [values[owner % (owner.max() + 1) == word].sum() for word in range(int(owner.max()) + 1)]
+            ),
+            "the tokens with owner −1 land in the last word: an index of −1 counts from the end. Leave them out.",
+        ),
+        "specials in front": Mistake(
+            lambda values, owner: _word_values(values, owner + 1),
+            "you give the tokens without a word a place of their own, in front: there must be one value for each "
+            "word.",
         ),
     },
 )

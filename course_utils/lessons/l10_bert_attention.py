@@ -1,7 +1,9 @@
-"""Lesson 10's common ground: reading a sentence, explaining it by words, planting a word, the explorers."""
+"""Lesson 10's common ground: reading a sentence, explaining it by words, planting a word, guessing a hidden
+one, the explorers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -184,20 +186,35 @@ def looks_at(sentences: Sequence[text_batches.ReadSentence]) -> tuple[dict, dict
 
 
 @torch.inference_mode()
-def lengths_of_parts(model: nn.Module, ids: Tensor, layer: int) -> Tensor:
-    """The length of what each token hands over if it gets the whole weight, `(H, T)`: the norms of W_O v.
+def lengths_of_parts(model: nn.Module, ids: Tensor) -> Tensor:
+    """The length of what each token hands over if it gets the whole weight, `(L, H, T)`: the norms of W_O v.
 
     Args:
         model: BERT encoder of transformers (the classifier's is `lab.model.bert`).
         ids: token numbers `(T,)` of one text.
-        layer: counted from 0.
     """
-    block = model.encoder.layer[layer].attention
-    states = model(input_ids=ids[None], output_hidden_states=True).hidden_states[layer][0]
-    heads = block.self.num_attention_heads
-    values = block.self.value(states).unflatten(1, (heads, -1))
-    matrix = block.output.dense.weight.unflatten(1, (heads, -1))
-    return torch.einsum("thd,ohd->hto", values, matrix).norm(dim=-1)
+    states = model(input_ids=ids[None], output_hidden_states=True).hidden_states
+    lengths = []
+    for state, layer in zip(states, model.encoder.layer, strict=False):
+        block = layer.attention
+        heads = block.self.num_attention_heads
+        values = block.self.value(state[0]).unflatten(1, (heads, -1))
+        matrix = block.output.dense.weight.unflatten(1, (heads, -1))
+        lengths.append(torch.einsum("thd,ohd->hto", values, matrix).norm(dim=-1))
+    return torch.stack(lengths)
+
+
+def shuffle(attention: Tensor, is_token: Tensor, generator: torch.Generator) -> Tensor:
+    """Each row of weights `(N, H, R, T)` in random order; padding (weight zero) stays where it is."""
+    noise = torch.rand(attention.shape, generator=generator)
+    order = noise.masked_fill(~is_token[:, None, None], 2.0).argsort(dim=-1)
+    return attention.gather(-1, order)
+
+
+def even(attention: Tensor, is_token: Tensor) -> Tensor:
+    """The same weight for each token of the text, in the shape of the attention `(N, H, R, T)`."""
+    share = is_token / is_token.sum(dim=1, keepdim=True)
+    return share[:, None, None].expand_as(attention)
 
 
 # --- drawings ---------------------------------------------------------------------------------------------
@@ -315,6 +332,122 @@ def attention_explorer(lab: Any, text: str, *, layer: int, head: int, follow: st
         head=widgets.choice("head", heads, head),
         follow=word_box("follow the word", follow),
         mask=word_box("mask the word", mask),
+        special=widgets.checkbox("show [CLS] and [SEP]", True),
+    )
+
+
+# --- hidden words -----------------------------------------------------------------------------------------
+
+
+def words_to_hide(lab: Any, text: str) -> dict[str, tuple[str, int] | None]:
+    """What can be hidden in a text: name → (word, which of its occurrences); None for a mask that is typed.
+
+    A word that occurs more than once has its number behind it: "the (2)".
+    """
+    if lab.mask in text:
+        return {lab.mask: None}
+    found: dict[str, tuple[str, int] | None] = {}
+    seen: dict[str, int] = {}
+    words = re.findall(r"\w+", text)
+    several = {word.casefold() for word in words if [w.casefold() for w in words].count(word.casefold()) > 1}
+    for word in words:
+        which = seen.get(word.casefold(), 0)
+        seen[word.casefold()] = which + 1
+        found[f"{word} ({which + 1})" if word.casefold() in several else word] = (word, which)
+    return found
+
+
+def hide_by_lot(lab: Any, texts: Sequence[str], *, seed: int) -> tuple[list[str], list[str]]:
+    """Each text with one word hidden, drawn by lot, and the hidden words in lower case."""
+    random = np.random.default_rng(seed)
+    drawn = [random.choice(np.array(list(words_to_hide(lab, text)), dtype=object)) for text in texts]
+    places = [words_to_hide(lab, text)[name] for text, name in zip(texts, drawn, strict=True)]
+    hidden = [lab.hide(text, *place) for text, place in zip(texts, places, strict=True)]
+    return hidden, [word.casefold() for word, _ in places]
+
+
+def draw_guesses(
+    lab: Any, text: str, hidden: tuple[str, int] | None, layer: int, head: int | None, special: bool = True
+) -> str:
+    """Where the mask looks, and the five likeliest words for it: the figure; returns a sentence on it.
+
+    Args:
+        lab: the lab of masked words.
+        hidden: a word of the text and which of its occurrences; None if a mask stands in the text already.
+        head: None averages all heads of the layer.
+        special: draw `[CLS]` and `[SEP]`, too.
+    """
+    masked = lab.hide(text, *hidden) if hidden else text
+    _, tokens, attention = read(lab, masked)
+    place = pictures.find_tokens(tokens, lab.mask)[0]
+    shown = [i for i in range(len(tokens)) if special or i in pictures.without_special(tokens)]
+    near = sorted(sorted(shown, key=lambda i: abs(i - place))[:24])  # a long text: what stands round the mask
+    names = [tokens[i] for i in near]
+    heads = range(attention.shape[1]) if head is None else [head]
+    looks = plots.to_array(attention[layer, list(heads)].mean(dim=0))[np.ix_(near, near)]
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(10, 0.27 * len(near) + 1.5), width_ratios=(1.5, 1.5, 1.1)
+    )
+    chosen = "all heads" if head is None else f"head {head}"
+    pictures.draw_links(
+        left, looks, names, follow=near.index(place), title=f"who looks at whom, layer {layer}, {chosen}"
+    )
+    of_heads = plots.to_array(attention[layer, :, place])[:, near].T
+    image = middle.imshow(of_heads, cmap=plots.SEQUENTIAL, vmin=0, aspect="auto")
+    figure.colorbar(image, ax=middle, fraction=0.046, pad=0.02).ax.tick_params(labelsize=9)
+    middle.set_xticks(range(attention.shape[1]))
+    middle.set_yticks(range(len(near)), names, fontsize=9)
+    middle.set(xlabel="head")
+    middle.set_title(f"where the mask looks, layer {layer}", fontsize=10)
+    guesses = lab.guess(masked)[0]
+    values = [p for _, p in guesses]
+    right.barh(range(5), values, color=plots.ACCENT)
+    for y, p in enumerate(values):
+        right.text(p, y, f" {p:.2f}", va="center", fontsize=10)
+    right.set_yticks(range(5), [name for name, _ in guesses])
+    right.set(ylim=(4.6, -0.6), xlim=(0, max(0.2, 1.3 * values[0])), xlabel="probability")
+    right.set_title("the five likeliest words", fontsize=10)
+    return masked if hidden is None else f"{masked}\n{rank_of(lab, masked, hidden[0])}"
+
+
+def rank_of(lab: Any, masked: str, word: str) -> str:
+    """A sentence on the hidden word's probability and its place among all tokens."""
+    pieces = lab.tokenizer.tokenize(word)
+    if len(pieces) != 1:
+        return f"hidden: “{word}”, which is cut into {len(pieces)} tokens: one mask cannot become it"
+    chances = lab.probabilities(masked)[0]
+    own = chances[lab.tokenizer.convert_tokens_to_ids(pieces[0])]
+    return f"hidden: “{word}”, probability {own:.2f}, place {int((chances > own).sum()) + 1}"
+
+
+def guess_explorer(lab: Any, text: str, word: str, *, layer: int, head: int | None) -> None:
+    """Hide a word: the five likeliest words for the mask, beside where the mask looks in the chosen head."""
+    n_layers, n_heads = lab.model.config.num_hidden_layers, lab.model.config.num_attention_heads
+    line = text_box("text", text)
+    options = words_to_hide(lab, text)
+    hidden = widgets.choice("hide the word", options, options[word])
+    hidden.layout.width = "260px"
+
+    def offer(_change: object) -> None:  # another text has other words
+        hidden.options = words_to_hide(lab, line.value)
+
+    line.observe(offer, names="value")
+
+    def draw(**chosen: Any) -> None:
+        try:
+            print(draw_guesses(lab, **chosen))
+        except (ValueError, TypeError) as error:
+            plt.close("all")
+            print(error if re.search(r"\w", chosen["text"]) else "the text is empty: write a sentence")
+            return
+        plots.show(f"Five guesses for the mask, and where it looks in layer {chosen['layer']}.")
+
+    widgets.explore(
+        draw,
+        text=line,
+        hidden=hidden,
+        layer=widgets.slider("layer", 0, n_layers - 1, layer),
+        head=widgets.choice("head", {"all, averaged": None} | {f"{n}": n for n in range(n_heads)}, head),
         special=widgets.checkbox("show [CLS] and [SEP]", True),
     )
 

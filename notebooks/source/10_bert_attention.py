@@ -17,7 +17,7 @@
 #
 # **After this lesson you can**
 # - compute one attention head from a real model's weights, and show that it equals the model's own;
-# - say what the heads of a model look at, measured over many sentences;
+# - let a model guess a hidden word, and say what its heads look at, measured over many sentences;
 # - combine attention over layers, weigh it with gradients, and compare both with methods that you know;
 # - measure which of them finds a word that was planted in the training texts;
 # - take both sides in the dispute "attention is not explanation", with numbers from your own run.
@@ -149,14 +149,8 @@ plots.show(
 )
 
 # %% [markdown]
-# From left to right: scores (signed), weights, and the output. Why divide by $\sqrt d$? A product of two vectors is a sum of $d$ terms. If they were independent, its spread would grow like $\sqrt d$. With scores far apart, the softmax gives nearly all weight to one token and hardly reacts to a small change: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small near 0 and near 1.
-
-# %%
-for name, a in (("divided by √d", A), ("not divided", (Q @ K.T).softmax(dim=1))):
-    reaction = (a * (1 - a)).sum(dim=1).mean()  # the derivatives of a row, added up
-    print(f"{name:<13}: largest weight {a.amax(dim=1).mean():.2f}, derivatives {reaction:.2f}")
-
-# %% [markdown]
+# From left to right: scores (signed), weights, and the output. Why divide by $\sqrt d$? A product of two vectors is a sum of $d$ terms, and its spread grows with $d$. With scores far apart, the softmax gives nearly all weight to one token ([10b](10b_inside_the_heads.ipynb) measures it).
+#
 # ### All heads, and the proof
 #
 # All heads at once: cut the $D$ columns into $H$ groups, and let the matrix product run over them.
@@ -223,30 +217,61 @@ def padded_head(query, key, value, is_token):
 exercises.padded_head.check(padded_head)
 
 # %% [markdown]
-# ## 4 · Play: an attention explorer
+# ## 4 · Play: guess the hidden word
 #
-# In the style of exBERT (Hoover and others, 2020). Type a text, a word to follow and a word to mask, and press Enter; choose layer and head (Tab moves between the controls). Left: who looks at whom. Middle: where the followed word looks, in each head of the layer. Right: where it looks in the chosen head, before and after the masking.
-# `[CLS]` often gets so much weight that the rest is hard to see: untick it.
+# BERT was pretrained by guessing: a word is hidden behind `[MASK]`, and a *masked-word head* (a small network on the mask's last state) gives each token of the vocabulary a probability. Our encoder was published without that head. So the course trained one, with the encoder, on far fewer texts than BERT saw. (Online, `variant="bert-base-uncased"` in `load_lab` takes BERT's own.)
 
-# %% tags=["hide-input"]
-shared.attention_explorer(lab, text, layer=3, head=9, follow="made", mask="joy")
+# %%
+guesser = load_lab("masked_word")
+print([f"{word} {p:.2f}" for word, p in guesser.guess("She poured the [MASK] into two cups.")[0]])
 
 # %% [markdown]
-# **Predict**, before you look at the still picture below.
+# Try it in the style of exBERT (Hoover and others, 2020). Choose a word to hide, a layer and a head (Tab moves between the controls, the arrow keys change them), or type another text and press Enter. Left: who looks at whom. Middle: where the mask looks, in each head of the layer. Right: five guesses.
 
 # %% tags=["hide-input"]
-exercises.mask_joy
+door = "He opened the door with a key."
+shared.guess_explorer(guesser, door, "door", layer=3, head=9)
+
+# %% [markdown]
+# As a still picture, with the one of the 72 heads in which the mask looks most at "key":
 
 # %% tags=["hide-input"]
-print(shared.draw_masking(lab, text, layer=3, head=9, follow="made", mask="joy"))
+_, its_tokens, looks = shared.read(guesser, guesser.hide(door, "door"))
+to_key = looks[:, :, its_tokens.index("[MASK]"), its_tokens.index("key")]
+its_layer, its_head = divmod(int(to_key.argmax()), to_key.shape[1])
+print(shared.draw_guesses(guesser, door, ("door", 0), its_layer, its_head))
 plots.show(
-    "Head 3.9: “made” looks at “joy” with about a third of its weight; at the mask in its place about half as much."
+    f"Head {its_layer}.{its_head}: the mask looks at “key” with weight {to_key.max():.2f}. Right: five words with their probabilities."
 )
 
+# %% tags=["hide-input"]
+exercises.mask_and_key
+
+# %% tags=["hide-input"]
+for tool in ("key", "spoon", "bow"):
+    five = [word for word, _ in guesser.guess(f"He opened the [MASK] with a {tool}.")[0]]
+    print(f"with a {tool:<6}: {', '.join(five)}")
+
 # %% [markdown]
-# Before, "made" looked at "joy" more than at any other token (grey). At the mask it looks about half as much, and the answer turns.
+# How good are the guesses? We hide a word, drawn by lot, in each of 70 sentences that the guesser was not trained on. A *baseline* always names the five commonest words of these sentences.
+
+# %%
+from collections import Counter
+
+masked, hidden = shared.hide_by_lot(guesser, guesser.texts[::3], seed=0)
+common = [word for word, _ in Counter(" ".join(guesser.texts).lower().split()).most_common(5)]
+hit = [
+    float(word in [guess for guess, _ in guesser.guess(sentence)[0]])
+    for sentence, word in zip(masked, hidden, strict=True)
+]
+easy = [float(word in common) for word in hidden]
+print(f"the hidden word is among five: guesser {np.mean(hit):.2f}, baseline {np.mean(easy):.2f}")
+print("guesser minus baseline:", judge.paired(np.array(hit), np.array(easy)))
+
+# %% [markdown]
+# The guesses beat the common words, and are often wrong: several words can fit a gap, and this model has read little.
 #
-# And all heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (every token looks at one token), dim everywhere.
+# Back to our classifier. All its heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (every token looks at one token), dim everywhere.
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(10, 5.2))
@@ -317,18 +342,12 @@ judge.agreement_table(
     ]
 )
 
-# %% tags=["hide-input"]
-shared.draw_arrived(methods.attention_rollout(own, all_layers=True)[:, 0], tokens)
-plots.show(
-    "Rollout at [CLS], a row for each layer, a column for each word: little arrives before the last layer."
-)
-
 # %% [markdown]
-# Most of what `[CLS]` holds by this count is still its own, as printed above: in layers 1 to 4 it looks almost only at itself. And rollout is *flatter* than the last layer's attention, for it averages averages. **It also does not know the question**: the same picture would explain "positive" and "negative".
+# Most of what `[CLS]` holds by this count is still its own: in layers 1 to 4 it looks almost only at itself ([10c](10c_more_explanations.ipynb) draws what arrives, layer by layer). And rollout is *flatter* than the last layer's attention, for it averages averages. **It also does not know the question**: the same picture would explain "positive" and "negative".
 #
 # ### Exercise: find the bug
 #
-# This is one step of rollout as a published program for vision transformers has it. `fused` is one matrix (1, T, T) made from all heads of a layer, `below` (1, T, T) the rollout of the layers below. With the *mean* of the heads it is right. The program also offers their *maximum*.
+# This is one step of rollout as a published program for vision transformers (of pictures) has it. `fused` is one matrix (1, T, T) made from all heads of a layer, `below` (1, T, T) the rollout of the layers below. With the *mean* of the heads it is right. The program also offers their *maximum*.
 # Then the pictures look fine as well, but the rows of the rollout no longer sum to one, as shares must. Find out why, and repair it.
 
 
@@ -350,23 +369,6 @@ def rollout_step(fused, below):
 
 # %%
 exercises.rollout_step.check(rollout_step)
-
-# %% [markdown]
-# How much does it matter? With the maximum of the heads, on this sentence:
-
-# %%
-versions = {"repaired": exercises.rollout_step.reference, "as published": exercises.rollout_step.given}
-for name, step in versions.items():
-    reached = torch.eye(len(tokens))[None]
-    for layer_attention in own:
-        reached = step(layer_attention.amax(dim=0)[None], reached)
-    values = reached[0, 0]
-    print(
-        f"{name:<12}: row of [CLS] sums to {values.sum():.2f}, strongest token “{tokens[1 + values[1:-1].argmax()]}”"
-    )
-
-# %% [markdown]
-# The strongest token stays. But the values are no shares any more, and by how much they are wrong depends on the text. So do not compare them between texts, layers or models.
 
 # %% [markdown]
 # ## 7 · Ask for the class
@@ -509,27 +511,11 @@ for review, lime, (_, place) in zip(planted[:25], of_lime, named, strict=False):
     for name, of_words in values.items():
         in_twin.setdefault(name, []).append(float(np.argmax(of_words) == place))
 for name, of_twin in in_twin.items():
-    print(f"{name:<22}: trigger minus twin {judge.paired(hits[name][:25], of_twin)}")
-
-# %% tags=["hide-input"]
-plots.score_plot(
-    {
-        f"{name}, {which}": np.array(of[name][:25])
-        for name in in_twin
-        for which, of in (("trigger", hits), ("twin", in_twin))
-    },
-    baselines=[f"{name}, twin" for name in in_twin],
-    sort=False,
-    xlabel="share of reviews in which “overall” has the largest value",
-    title="The model with the shortcut, and its clean twin (grey), same 25 reviews",
-)
-plots.show(
-    "Trigger and twin: "
-    + "; ".join(f"{name} {np.mean(hits[name][:25]):.2f} and {np.mean(in_twin[name]):.2f}" for name in in_twin)
-)
+    both = f"trigger {np.mean(hits[name][:25]):.2f}, twin {np.mean(of_twin):.2f}"
+    print(f"{name:<22}: {both}, difference {judge.paired(hits[name][:25], of_twin)}")
 
 # %% [markdown]
-# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most of these reviews another word gets more of it. (How well it does depends on the texts: in made-up reviews of ten words it found the word in half of them or more.)
+# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most of these reviews another word gets more of it.
 
 # %% [markdown]
 # ## 9 · Attention is not explanation. Or is it?
@@ -544,18 +530,10 @@ cut = methods.class_attention(model, inputs)
 generator = torch.Generator().manual_seed(0)
 
 
-def shuffle(attention):
-    """Each row of weights in random order; padding, whose weight is zero, stays where it is."""
-    noise = torch.rand(attention.shape, generator=generator)
-    order = noise.masked_fill(~cut.is_token[:, None, None], 2.0).argsort(dim=-1)
-    return attention.gather(-1, order)
-
-
-def even(attention):
-    """The same weight for each token of the text."""
-    share = cut.is_token / cut.is_token.sum(dim=1, keepdim=True)
-    return share[:, None, None].expand_as(attention)
-
+changes = {
+    "shuffle": lambda attention: shared.shuffle(attention, cut.is_token, generator),
+    "even": lambda attention: shared.even(attention, cut.is_token),
+}
 
 # %% [markdown]
 # ### Exercise: predict, then run
@@ -570,20 +548,17 @@ answer = "shuffle, all layers"
 
 
 # %%
-@torch.inference_mode()
-def answers(a=None, change=None):
-    """Probability of “positive” with weights a (N, H, T) in the last layer, or a change in all layers."""
-    if change is None:
-        return cut.answer(a).softmax(dim=1)[:, POSITIVE]
-    with methods.change_attention(model, lambda n, attention: change(attention)):
-        return model(**inputs).logits.softmax(dim=1)[:, POSITIVE]
+def positive(logits):
+    return logits.softmax(dim=1)[:, POSITIVE].detach()
 
 
-usual, moved = answers(cut.attention), {}
-other_last = {f.__name__: f(cut.attention[:, :, None])[:, :, 0] for f in (shuffle, even)}
-for f in (shuffle, even):
-    moved[f"{f.__name__}, last layer"] = (answers(other_last[f.__name__]) - usual).abs()
-    moved[f"{f.__name__}, all layers"] = (answers(change=f) - usual).abs()
+usual = positive(cut.answer(cut.attention))
+other_last, moved = {}, {}
+for name, change in changes.items():
+    other_last[name] = change(cut.attention[:, :, None])[:, :, 0]
+    moved[f"{name}, last layer"] = (positive(cut.answer(other_last[name])) - usual).abs()
+    with methods.change_attention(model, lambda n, attention, change=change: change(attention)):
+        moved[f"{name}, all layers"] = (positive(model(**inputs).logits) - usual).abs()
 
 # %%
 exercises.strongest_change.check(answer, moved)
@@ -591,7 +566,7 @@ exercises.strongest_change.check(answer, moved)
 # %% [markdown]
 # ### The adversary
 #
-# For each text alone, gradient descent makes the weights $a$ of `[CLS]` as different as possible from the model's own, $A$, measured by the *total variation* $\text{TV} = \frac12\sum_j |a_j - A_j|$ (0: the same, 1: nothing in common), while a changed probability costs a lot.
+# For each text alone, gradient descent makes the weights $a$ of `[CLS]` as different as possible from the model's own, $A$, measured by the *total variation* $\text{TV} = \frac12\sum_j |a_j - A_j|$ (0: the same, 1: nothing in common). A changed probability costs `strictness` times its square.
 
 
 # %% tags=["by-hand"]
@@ -614,7 +589,7 @@ def my_adversary(cut, n_steps=60, strictness=20.0):
 
 # %%
 other_last["adversary"] = my_adversary(cut)
-moved["adversary, last layer"] = (answers(other_last["adversary"]) - usual).abs()
+moved["adversary, last layer"] = (positive(cut.answer(other_last["adversary"])) - usual).abs()
 distance = {name: methods.total_variation(a, cut.attention).mean(dim=1) for name, a in other_last.items()}
 adversarial = moved["adversary, last layer"]
 print(f"adversary: TV {distance['adversary'].mean():.2f}, largest change {adversarial.max():.2f}")
@@ -689,12 +664,11 @@ some = sentences[::7]  # of section 5
 by_weight, by_length = torch.zeros(2, 2, *own.shape[:2])  # for [CLS] and [SEP]: (layers, heads)
 for sentence in some:
     ids = torch.tensor(encoder.tokenizer.convert_tokens_to_ids(sentence.tokens))
-    for n, attention in enumerate(sentence.attention):
-        lengths_of_v = shared.lengths_of_parts(encoder.model, ids, n)  # (H, T)
-        looks = attention[:, 1:-1]  # the words look
-        for total, part in ((by_weight, looks), (by_length, looks * lengths_of_v[:, None])):
-            share = part[..., [0, -1]].sum(dim=1) / part.sum(dim=(1, 2))[:, None]
-            total[:, n] += share.T / len(some)
+    looks = sentence.attention[:, :, 1:-1]  # (L, H, T − 2, T): the words look
+    handed = looks * shared.lengths_of_parts(encoder.model, ids)[:, :, None]
+    for total, part in ((by_weight, looks), (by_length, handed)):
+        share = part[..., [0, -1]].sum(dim=2) / part.sum(dim=(2, 3))[..., None]
+        total += share.permute(2, 0, 1) / len(some)
 for name, x, y in zip(("[CLS]", "[SEP]"), by_weight, by_length, strict=True):
     below = f"{int((y < x).sum())} of {x.numel()} heads hand over less than their weight says"
     print(f"{name}: {x.mean():.2f} of the weights, {y.mean():.2f} of the lengths; {below}")
@@ -727,7 +701,7 @@ plots.show(
 # - Other attention with the same answer exists for single texts. Weights are not unique, and not arbitrary.
 # - A large weight on a short value moves little.
 #
-# **Companions.** [10b · Inside the heads](10b_inside_the_heads.ipynb): states on their way up, how wide heads look, do they follow grammar, what all heads hand over together, erasing heads, and no attention at all. [10c · More explanations](10c_more_explanations.ipynb): flow, Integrated Gradients and SHAP by hand and beside libraries, how far the methods agree, and one adversarial model for many texts.
+# **Companions.** [10b · Inside the heads](10b_inside_the_heads.ipynb): states on their way up, a word masked for the classifier, how wide heads look, do they follow grammar, what all heads hand over together, erasing heads, and no attention at all. [10c · More explanations](10c_more_explanations.ipynb): rollout by layers, flow, Integrated Gradients by hand and for words, SHAP, how far the methods agree, and one adversarial model for many texts.
 #
 # <details><summary>The paper in ten questions: Jain and Wallace, Attention is not Explanation (NAACL 2019)</summary>
 #

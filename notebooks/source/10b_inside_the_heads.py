@@ -15,7 +15,7 @@
 #
 # **The question.** What do the heads of a BERT do, and which of them matter?
 #
-# This companion of [10 · BERT: what attention shows, and what it does not](10_bert_attention.ipynb) adds the states between the layers, the width of each head, a test whether heads follow grammar, what all heads of a layer hand over together, and what happens when heads are erased.
+# This companion of [10 · BERT: what attention shows, and what it does not](10_bert_attention.ipynb) adds the states between the layers, a word masked for the classifier, the width of each head, a test whether heads follow grammar, what all heads of a layer hand over together, and what happens when heads are erased.
 #
 # **After this lesson you can**
 # - say what changes in a state on its way up, and which number of `[CLS]` outweighs all the others;
@@ -93,55 +93,29 @@ for stop in (steps[1], steps[2], *stops[1:]):
 # As word embeddings, two occurrences of "the" are the same row. The position makes them different. Up to layer 3 the two drift apart, each with its own surroundings; in the last two layers they come together again, as do the tokens on average. A cosine says how alike two states are, not what was moved.
 
 # %% [markdown]
-# ## 2 · What stands at a mask?
+# ## 2 · Mask a word, and follow another
 #
-# BERT was pretrained by guessing hidden words. That needs a *masked-word head*. Our encoder has none: whoever made it left the head away after training. `bert-base-uncased` still has it. The function below is for readers with an internet connection (it downloads about 440 MB once); nothing else in this course needs it.
+# Section 4 of [10](10_bert_attention.ipynb) hid a word and asked for guesses. Here you ask our classifier: where does *another* word look before and after the masking, and does the opinion change? Type a text, a word to follow and a word to mask, and press Enter; choose layer and head. Left: who looks at whom. Middle: where the followed word looks, in each head of the layer. Right: where it looks in the chosen head, before and after.
+# `[CLS]` often gets so much weight that the rest is hard to see: untick it.
 
-
-# %%
-def guess_the_mask(sentence, variant="bert-base-uncased", k=5):
-    """Print the k likeliest words for [MASK], with their probabilities. Needs the internet once."""
-    guesser = load_lab("text", model="masked", variant=variant)
-    inputs = guesser.tokenize(sentence)
-    place = int((inputs["input_ids"][0] == guesser.tokenizer.mask_token_id).nonzero()[0])
-    with torch.no_grad():
-        best = guesser.model(**inputs).logits[0, place].softmax(0).topk(k)
-    for p, number in zip(best.values, best.indices, strict=True):
-        print(f"{guesser.tokenizer.convert_ids_to_tokens(int(number)):>12}: {p:.2f}")
-
-
-# guess_the_mask("The doctor gave the [MASK] some medicine.")
+# %% tags=["hide-input"]
+shared.attention_explorer(lab, text, layer=3, head=9, follow="made", mask="joy")
 
 # %% [markdown]
-# Offline we can ask another question: which *tokens of other sentences have a state like the one at the mask*? We keep the last state of each token of the tagged sentences, and list the nearest by cosine, after taking away the mean state. **This is not a guess**: nothing was trained to name the missing word.
+# **Predict**, before you look at the still picture below.
 
-# %%
-last_states = torch.cat([sentence.states[1:-1] for sentence in sentences])
-names = [token for sentence in sentences for token in sentence.tokens[1:-1]]
-mean_state = last_states.mean(dim=0)
+# %% tags=["hide-input"]
+exercises.mask_joy
 
-
-@torch.inference_mode()
-def nearest_words(sentence, word, k=6):
-    """The k tokens of the collection whose last state is nearest to that of `word` in the sentence."""
-    inputs, own_tokens, _ = shared.read(encoder, sentence)
-    state = encoder.model(**inputs).last_hidden_state[0, pictures.find_tokens(own_tokens, word)[0]]
-    near = torch.cosine_similarity(last_states - mean_state, (state - mean_state)[None])
-    return list(dict.fromkeys(names[i] for i in near.argsort(descending=True).tolist()))[:k]
-
-
-for whole, word in (
-    ("The doctor gave the child some medicine.", "child"),
-    ("The dog chased the cat up the tree.", "cat"),
-):
-    hidden = whole.replace(f" {word} ", " [MASK] ")
-    print(
-        whole,
-        *(f"\n   {w:>6}: {', '.join(nearest_words(s, w))}" for s, w in ((whole, word), (hidden, "[MASK]"))),
-    )
+# %% tags=["hide-input"]
+made, joy = tokens.index("made"), tokens.index("joy")
+at_mask = methods.attention_maps(model, shared.masked_text(lab, text, "joy")[0])[3, 9, made, joy]
+both = f"“made” looks at “joy” with weight {own[3, 9, made, joy]:.2f}, at the mask with {at_mask:.2f}"
+print(both, shared.draw_masking(lab, text, layer=3, head=9, follow="made", mask="joy"), sep="\n")
+plots.show(f"Head 3.9: {both}.")
 
 # %% [markdown]
-# With the word in place, most neighbours are related words. At the mask they hardly are: some of the same words come back whatever the sentence says. (This encoder was trained further to compare whole sentences, and nothing kept its states at a mask in order.)
+# At the mask "made" looks less (blue) than at "joy" (grey), and the answer turns.
 
 # %% [markdown]
 # ## 3 · How wide does a head look?
@@ -167,6 +141,17 @@ plots.show("72 dots, one a head. One head of layer 0 is near zero, the others sp
 
 # %% [markdown]
 # The narrowest head is the one that looks at the previous word (section 5 of [10](10_bert_attention.ipynb)).
+#
+# Width is why scores are divided by $\sqrt d$: without it the weights would be much narrower. And a softmax that is nearly all 0 or 1 hardly reacts: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small there, so training would be slow. You need no queries and keys to see it: $\ln A$ is the divided score but for a constant in each row, and a softmax ignores such a constant.
+
+# %%
+undivided = (own.log() * 32**0.5).softmax(dim=-1)  # d = 32
+for name, a in (("divided by √d", own), ("not divided", undivided)):
+    reaction = (a * (1 - a)).sum(dim=-1).mean()  # the derivatives of a row, added up
+    print(f"{name:<13}: largest weight {a.amax(dim=-1).mean():.2f}, derivatives {reaction:.2f}")
+
+# %% [markdown]
+# (Means over all heads and tokens of the sentence.)
 #
 # ### Exercise: how wide, whatever the length
 #

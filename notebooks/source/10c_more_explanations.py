@@ -19,7 +19,7 @@
 #
 # **After this lesson you can**
 # - follow attention as a flow, and say why it tells so little;
-# - compute Integrated Gradients on embeddings, and prove it with captum;
+# - compute Integrated Gradients on embeddings, prove it with captum, and add it up to words;
 # - say what a planted word does alone and with its commas;
 # - test an adversarial model on texts that it was not trained on.
 #
@@ -31,6 +31,7 @@ import numpy as np
 import torch
 
 from course_utils import judge
+from course_utils.exercises import l10_bert_attention as exercises
 from course_utils.labs import load_lab
 from course_utils.labs.text import read_texts
 from course_utils.lessons import l10_bert_attention as shared
@@ -46,6 +47,30 @@ encoded, tokens, own = shared.read(lab, text)
 
 # %% [markdown]
 # ## 1 · Attention flow
+#
+# First rollout (section 6 of [10](10_bert_attention.ipynb)) once more, layer by layer: what has arrived at `[CLS]` from each word?
+
+# %% tags=["hide-input"]
+shared.draw_arrived(methods.attention_rollout(own, all_layers=True)[:, 0], tokens)
+plots.show(
+    "Rollout at [CLS], a row for each layer, a column for each word: little arrives before the last layer."
+)
+
+# %% [markdown]
+# In layers 1 to 4 `[CLS]` looks almost only at itself, so little arrives before the last layer. And how much does the published bug of that section matter? With the maximum of the heads, on this sentence:
+
+# %%
+versions = {"repaired": exercises.rollout_step.reference, "as published": exercises.rollout_step.given}
+for name, step in versions.items():
+    reached = torch.eye(len(tokens))[None]
+    for layer_attention in own:
+        reached = step(layer_attention.amax(dim=0)[None], reached)
+    of_words = reached[0, 0, 1:-1]
+    strongest = tokens[1 + int(of_words.argmax())]
+    print(f"{name:<12}: row of [CLS] sums to {reached[0, 0].sum():.2f}, strongest token “{strongest}”")
+
+# %% [markdown]
+# The values are no shares any more, and by how much they are wrong depends on the text. So do not compare them between texts, layers or models.
 #
 # Rollout multiplies the matrices $\hat A_l = \frac12 \bar A_l + \frac12 I$ (section 6 of [10](10_bert_attention.ipynb)). **Flow** takes the same graph as a system of pipes: nodes are the tokens of each layer, the entries of $\hat A_l$ are capacities. The flow from `[CLS]` on top down to an input token is the *most* that could pass. A thin pipe is a bottleneck here, not a factor. We check it against networkx.
 
@@ -121,10 +146,51 @@ with torch.no_grad():
     rise = model(**encoded).logits[0, POSITIVE] - model(input_ids=baseline_ids).logits[0, POSITIVE]
 judge.agreement_table(
     [
+        (
+            "course_utils",
+            ig,
+            shared.integrated_gradients(model, encoded, baseline_ids, POSITIVE, 40),
+            "the same rule",
+        ),
         ("captum, embeddings", ig, by_captum[0].sum(dim=-1), "sum over the D numbers"),
         ("completeness", ig.sum(), rise, "40 steps"),
     ]
 )
+
+# %% [markdown]
+# The first row compares with the function that the next sections and [10](10_bert_attention.ipynb) use.
+#
+# ### Exercise: from tokens to words
+#
+# BERT cuts a rare word into several tokens, but a reader wants one value for each word. `owner` says to which word each token belongs (0, 1, …), and −1 for tokens of no word: `[CLS]`, `[SEP]`, full stops. What Integrated Gradients promises about a sum must still hold: the values of the words, and those of the tokens of no word, add up to what the tokens added up to.
+
+
+# %% exercise="word_values"
+def word_values(values, owner):
+    """One value for each word (W,), from the tokens' values (T,) and their words' numbers owner (T,)."""
+    # BEGIN SOLUTION
+    sums = torch.zeros(int(owner.max()) + 1)
+    return sums.index_add(0, owner[owner >= 0], values[owner >= 0])
+    # END SOLUTION
+
+
+# %%
+exercises.word_values.check(word_values)
+
+# %% [markdown]
+# On a sentence with a rare word, beside the course's function:
+
+# %%
+rare = "The gnocchi were a joy."
+inputs, its_tokens, _ = shared.read(lab, rare)
+its_words, its_owner = shared.word_of_tokens(lab.tokenizer, rare)
+of_tokens = ig_of_tokens(model, inputs, shared.masked_ids(lab, inputs), POSITIVE, n_steps=40)
+of_words = exercises.word_values.reference(of_tokens, torch.from_numpy(its_owner))
+print("tokens:", ", ".join(f"{t} {v:+.2f}" for t, v in zip(its_tokens, of_tokens.tolist(), strict=True)))
+print("words: ", ", ".join(f"{w} {v:+.2f}" for w, v in zip(its_words, of_words.tolist(), strict=True)))
+no_word = of_tokens[torch.from_numpy(its_owner) < 0].sum()
+print(f"sums: tokens {of_tokens.sum():+.3f}, words and the rest {of_words.sum() + no_word:+.3f}")
+print("equal to the course's function:", np.allclose(of_words, shared.to_words(of_tokens, its_owner)))
 
 # %% [markdown]
 # ## 3 · Seven answers
@@ -247,8 +313,8 @@ def effect(a, cut):
 
 
 def shuffled(cut):
-    noise = torch.rand(cut.attention.shape, generator=torch.Generator().manual_seed(0))
-    return cut.attention.gather(-1, noise.masked_fill(~cut.is_token[:, None], 2.0).argsort(dim=-1))
+    generator = torch.Generator().manual_seed(0)
+    return shared.shuffle(cut.attention[:, :, None], cut.is_token, generator)[:, :, 0]
 
 
 print("mean change of the probability (TV)   its own texts   new reviews    held-out reviews")

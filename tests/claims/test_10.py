@@ -1,6 +1,7 @@
 """The claims of lesson 10 and its companions, on texts that no cell shows: made up anew, or drawn by lot."""
 
 import functools
+from collections import Counter
 
 import numpy as np
 import torch
@@ -75,10 +76,10 @@ def test_cls_hands_over_less(seed):
     encoder, weights, lengths = lab_of("encoder"), [], []
     for text in drawn(seed, 8):
         encoded, _, attention = shared.read(encoder, text)
-        for n, looks in enumerate(attention[:, :, 1:-1]):
-            moved = looks * shared.lengths_of_parts(encoder.model, encoded["input_ids"][0], n)[:, None]
-            weights.append((looks[..., 0].sum(1) / looks.sum((1, 2))).mean().item())
-            lengths.append((moved[..., 0].sum(1) / moved.sum((1, 2))).mean().item())
+        looks = attention[:, :, 1:-1]
+        moved = looks * shared.lengths_of_parts(encoder.model, encoded["input_ids"][0])[:, :, None]
+        weights.append((looks[..., 0].sum(2) / looks.sum((2, 3))).mean().item())
+        lengths.append((moved[..., 0].sum(2) / moved.sum((2, 3))).mean().item())
     return {"weights": np.mean(weights), "lengths": np.mean(lengths)}
 
 
@@ -119,8 +120,7 @@ def test_all_layers_matter(seed):
     generator = torch.Generator().manual_seed(seed)
 
     def shuffle(attention):
-        noise = torch.rand(attention.shape, generator=generator)
-        return attention.gather(-1, noise.masked_fill(~cut.is_token[:, None, None], 2.0).argsort(dim=-1))
+        return shared.shuffle(attention, cut.is_token, generator)
 
     with torch.inference_mode():
         usual = cut.answer(cut.attention).softmax(1)[:, 1]
@@ -190,3 +190,20 @@ def test_the_ranking_of_heads(seed):
     same = [(answers(heads) == intact).float().mean().item() for heads in (ranked[:24], ranked[-24:])]
     chance = np.mean([(answers([ranked[i] for i in lot]) == intact).float().mean().item() for lot in lots])
     return {"least minus random": same[0] - chance, "most minus random": same[1] - chance}
+
+
+@claim(
+    "§4",
+    "The hidden word is among the guesser's five words more often than among the five commonest.",
+    shown="the paired difference that the cell prints",
+    holds=lambda gain: gain.min() > 0,
+)
+def test_guesses_beat_common_words(seed):
+    guesser = load_lab("masked_word")
+    texts = [r["text"] for r in read_texts("reviews_heldout")]
+    common = Counter(" ".join(texts).lower().split()).most_common(5)
+    some = list(np.random.default_rng(seed).choice(texts, 80, replace=False))
+    masked, hidden = shared.hide_by_lot(guesser, some, seed=seed)
+    five = [[guess for guess, _ in guesser.guess(text)[0]] for text in masked]
+    hit = [word in words for word, words in zip(hidden, five, strict=True)]
+    return np.mean(hit) - np.mean([word in dict(common) for word in hidden])
