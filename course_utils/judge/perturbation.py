@@ -237,7 +237,7 @@ def _curves(
     if ends is not None:
         counts = counts[1:-1]
     probabilities = []
-    chunk_size = chunk_size or fast_chunk(start)
+    chunk_size = fast_chunk(start, chunk_size)
     with evaluation(model), torch.no_grad():
         layout = fast_layout(model, start)
         start, end = (pictures.contiguous(memory_format=layout) for pictures in (start, end))
@@ -306,6 +306,6 @@ def _draws(
 
 
 def _scores(model: nn.Module, inputs: Tensor, targets: Tensor, chunk_size: int | None) -> Tensor:
-    chunk_size = chunk_size or fast_chunk(inputs)
+    chunk_size = fast_chunk(inputs, chunk_size)
     chunks = zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
     return torch.cat([target_scores(model, pictures, chunk) for pictures, chunk in chunks])

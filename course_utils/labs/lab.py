@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.batches import pictures_at_once
+
 BATCH_SIZE = 128
 
 # name: module of this package, function, arguments that are fixed
@@ -172,9 +174,8 @@ class Lab:
         self.model.eval()
         try:
             size = BATCH_SIZE
-            if images.ndim == 4 and self.device.type == "cpu":  # the feature maps should fit into the cache
-                pixels = max(images.shape[1] * images.shape[2], 1)
-                size = max(min(max(2**17 // pixels, 8), 32, 2**19 // pixels), 1)  # and into the memory
+            if images.ndim == 4 and self.device.type == "cpu":
+                size = pictures_at_once(max(images.shape[1] * images.shape[2], 1))
             batches = (images[start : start + size] for start in range(0, len(images), size))
             scores = [self._scores(self.preprocess(batch).to(self.device, self._dtype)) for batch in batches]
         finally:
