@@ -386,7 +386,7 @@ paired_interval = Exercise(
         ),
         "normal of a sample": Mistake(
             lambda first, second, draws: _normal(first, second, draws, ddof=1),
-            "these ends come from a formula with the standard error. Take quantiles of the means of the draws.",
+            "these ends come from the standard error of a sample, by a formula. Take quantiles of the means of the draws.",
         ),
         "centre of the draws": Mistake(
             lambda first, second, draws: np.array(

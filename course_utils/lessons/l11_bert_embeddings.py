@@ -132,9 +132,18 @@ def similarities(x: Tensor, y: Tensor) -> Tensor:
     return (x / x.norm(dim=-1, keepdim=True)) @ (y / y.norm(dim=-1, keepdim=True)).transpose(-1, -2)
 
 
+def _all_pairs(x: Tensor) -> Tensor:
+    """The similarity of each row with each row, in 64 bits.
+
+    [CLS] states differ by a millionth only: in 32 bits, rounding would decide which one is nearest.
+    """
+    x = x.double()
+    return similarities(x, x)
+
+
 def separation(x: Tensor, senses: np.ndarray) -> float:
     """How often is a same-sense pair more alike than a mixed-sense pair? 0.5 is guessing."""
-    alike = similarities(x, x)
+    alike = _all_pairs(x)
     upper = torch.triu(torch.ones_like(alike), 1).bool()
     same = torch.from_numpy(senses[:, None] == senses[None])
     inside, mixed = alike[upper & same], alike[upper & ~same]
@@ -144,7 +153,7 @@ def separation(x: Tensor, senses: np.ndarray) -> float:
 
 def neighbour_right(x: Tensor, senses: np.ndarray) -> np.ndarray:
     """For each row: has the most similar other row the same sense?"""
-    alike = similarities(x, x).fill_diagonal_(-torch.inf)
+    alike = _all_pairs(x).fill_diagonal_(-torch.inf)
     return senses[alike.argmax(dim=1).numpy()] == senses
 
 
@@ -594,4 +603,4 @@ def tagged_words(
 
 def nearest_other(x: Tensor) -> np.ndarray:
     """For each row, the number of the most similar other row."""
-    return similarities(x, x).fill_diagonal_(-torch.inf).argmax(dim=1).numpy()
+    return _all_pairs(x).fill_diagonal_(-torch.inf).argmax(dim=1).numpy()

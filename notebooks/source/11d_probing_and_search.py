@@ -25,6 +25,8 @@
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson. A [lab](glossary.md#lab) is a model together with its texts; a *bootstrap interval* (95 %) says how far a mean could move with other items of the same kind.
 
 # %%
+from collections import Counter
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -38,35 +40,88 @@ from course_utils.lessons import l11_bert_embeddings as shared
 from course_utils.methods.embeddings import cosine_similarity, linear_probe, mlp_probe
 from course_utils.teach import plots
 
+# %% [markdown]
+# The first half of this notebook needs sentences in which each word has its *part of speech*. The figure shows the kinds of words, with the most frequent examples of each. Which kind would you guess if you knew nothing?
+
+# %%
+records = shared.tagged_sentences()
+tags = [(tag, w.lower()) for r in records for tag, w in zip(r["pos"], r["tokens"], strict=True)]
+kinds = Counter(tag for tag, _ in tags if tag != "PUNCT").most_common()
+print(f"{len(records)} sentences, {sum(n for _, n in kinds)} words")
+
+# %% tags=["hide-input"]
+examples = [Counter(w for tag, w in tags if tag == kind).most_common(3) for kind, _ in kinds]
+names = [f"{kind}: {', '.join(w for w, _ in some)}" for (kind, _), some in zip(kinds, examples, strict=True)]
+figure, ax = plt.subplots(figsize=(8, 3.6))
+bars = ax.barh(names, [n for _, n in kinds])
+ax.bar_label(bars, padding=3, fontsize=9)
+ax.invert_yaxis()
+ax.set(xlabel="words")
+ax.set_title("Nouns are most frequent: “always noun” is the guess to beat", loc="left")
+plots.show("Bars, words of each kind: " + ", ".join(f"{kind} {n}" for kind, n in kinds))
+
+# %%
 lab = load_lab("text", model="encoder")
 
 # %% [markdown]
 # ## 1 · A probe by hand
 #
-# A *probe* looks for one property: train a small classifier on the states of a layer, and see how well it does on new sentences. We have 253 sentences with two labels for each word: its *part of speech* (noun, verb, …) and, for nouns and names, whether it is a person (PER), a place (LOC), an organisation (ORG) or no name at all (O).
+# A *probe* looks for one property: train a small classifier on the states of a layer, and see how well it does on new sentences. Each word has two labels: its part of speech and, for nouns and names, whether it is a person (PER), a place (LOC), an organisation (ORG) or no name at all (O).
 #
 # A linear probe has one weight vector $w_c$ and one number $b_c$ for each class $c$, and answers with the largest $w_c \cdot h + b_c$. By hand, with least squares: let the rows of $Z$ be the states, each of the 384 numbers *standardised* (its mean subtracted, divided by its standard deviation), with a column of ones for $b$. Let $Y$ have a 1 where the class is right, and $I$ be the identity matrix. The number $\lambda$ keeps the weights small. Then
 #
 # $$W = (Z^\top Z + \lambda I)^{-1}\, Z^\top Y$$
 
 # %%
-records = shared.tagged_sentences()
 X, column = shared.tagged_words(lab, records)
-kinds, counts = np.unique(column["pos"], return_counts=True)
-print(f"{len(X)} words; nouns {counts[kinds == 'NOUN'][0]}, verbs {counts[kinds == 'VERB'][0]}, …")
-
-# %% tags=["by-hand"]
 rows = column["pos"] != "PUNCT"
-y, sentence = column["pos"][rows], column["sentence"][rows]
+y, word, sentence = (column[key][rows] for key in ("pos", "word", "sentence"))
 train = sentence % 10 < 7  # whole sentences
 classes = np.unique(y)
-Z = X[rows, 2].double().numpy()  # layer 2
-Z = (Z - Z[train].mean(axis=0)) / Z[train].std(axis=0)
-Z = np.concatenate([Z, np.ones((len(Z), 1))], axis=1)
 Y = (y[:, None] == classes).astype(float)
-W = np.linalg.solve(Z[train].T @ Z[train] + 10 * np.eye(Z.shape[1]), Z[train].T @ Y[train])
-answers = classes[(Z[~train] @ W).argmax(axis=1)]
-print(f"by hand, layer 2: right for {(answers == y[~train]).mean():.2f} of the new words")
+print(f"{train.sum()} words to learn from, {(~train).sum()} words in new sentences")
+
+
+# %% tags=["by-hand"]
+def probe_by_hand(states, strength=10):
+    """Z (N, 385) of states (N, 384), and the weights W (385, classes), fitted to the training part."""
+    Z = (states - states[train].mean(axis=0)) / states[train].std(axis=0)
+    Z = np.concatenate([Z, np.ones((len(Z), 1))], axis=1)
+    A = Z[train].T @ Z[train] + strength * np.eye(Z.shape[1])  # strength is λ
+    return Z, np.linalg.solve(A, Z[train].T @ Y[train])
+
+
+Z, W = probe_by_hand(X[rows, 2].double().numpy())  # layer 2
+right = classes[(Z[~train] @ W).argmax(axis=1)] == y[~train]
+print(f"layer 2: {W.size} weights, right for {right.mean():.2f} of the words in new sentences")
+
+# %% [markdown]
+# A high number. But what does it prove? The probe has thousands of weights. Perhaps it has simply learnt by heart that "table" is a noun. A first test: the new sentences hold some words that stand in no training sentence. Beside the encoder we probe the same network with *random weights*. **Predict**: for which words will each of the two be right?
+
+# %%
+X_random, _ = shared.tagged_words(lab, records, model=shared.untrained_like(lab.model, seed=0))
+unknown = ~np.isin(word[~train], word[train])
+hits = {}
+for name, states in (("trained", X), ("random weights", X_random)):
+    Z_of, W_of = probe_by_hand(states[rows, 2].double().numpy())
+    right = classes[(Z_of[~train] @ W_of).argmax(axis=1)] == y[~train]
+    hits |= {f"{name}, known words": right[~unknown], f"{name}, unknown words": right[unknown]}
+hits["always “noun”, unknown words"] = y[~train][unknown] == "NOUN"
+
+# %% tags=["hide-input"]
+plots.score_plot(
+    hits,
+    sort=False,
+    baselines=["always “noun”, unknown words"],
+    xlabel="share of words whose part of speech is right, layer 2",
+    title=f"Random weights: only known words ({(~unknown).sum()} known, {unknown.sum()} unknown)",
+)
+plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in hits.items()))
+
+# %% [markdown]
+# The encoder's states give the part of speech of unknown words, too: training has brought words of one kind near one another. From the random network the probe reads most *known* words, and of the unknown ones no more than "always noun" gets. **That is memory alone, and it looks like knowledge.**
+#
+# The weights by hand are those of scikit-learn:
 
 # %% tags=["hide-input", "nbval-check-output"]
 from sklearn.linear_model import Ridge
@@ -75,12 +130,9 @@ ridge = Ridge(alpha=10, fit_intercept=False).fit(Z[train], Y[train])
 judge.agreement_table([("scikit-learn Ridge", W.T, ridge.coef_, "λ = alpha, b is kept small too")])
 
 # %% [markdown]
-# A high number. But what does it prove? The probe has thousands of weights. Perhaps it has simply learnt by heart that "table" is a noun.
-
-# %% [markdown]
 # ## 2 · A task that only memory can solve
 #
-# Hewitt and Liang (2019) ask the same probe to learn **nonsense**: a *control task*, in which each different word gets one random label, the same wherever it stands. A probe that does well there has learnt words, not grammar. The gap counts:
+# How much of a probe's success could be memory? Hewitt and Liang (2019) ask the same probe to learn **nonsense**: a *control task*, in which each different word gets one random label, the same wherever it stands. A probe that does well there has learnt words, not grammar. The gap counts:
 #
 # $$\text{selectivity} = \text{accuracy on the task} - \text{accuracy on the control task}$$
 #
@@ -105,14 +157,13 @@ exercises.control_task.check(control_task)
 # %% [markdown]
 # ## 3 · What can be read from each layer?
 #
-# The course's `linear_probe` is *logistic regression*: the same scores $w_c \cdot h + b_c$, turned into probabilities that add up to 1, with weights that make the right labels of the training part probable. It keeps whole sentences in the test part, and runs the control task too. Beside our encoder: the same network with random weights. **Predict**: how well will the probe read the part of speech from *random* weights?
+# The course's `linear_probe` is *logistic regression*: the same scores $w_c \cdot h + b_c$, turned into probabilities that add up to 1, with weights that make the right labels of the training part probable. It keeps whole sentences in the test part, and runs the control task too. Beside our encoder stands again the network with random weights. **Predict**: is the control task easier or harder in higher layers?
 
 # %%
 tasks = {
     "part of speech": ("pos", column["pos"] != "PUNCT"),
     "named entity": ("entity", np.isin(column["pos"], ["NOUN", "PROPN"])),
 }
-X_random, _ = shared.tagged_words(lab, records, model=shared.untrained_like(lab.model, seed=0))
 layers = range(X.shape[1])
 
 
@@ -159,7 +210,7 @@ plots.show(
 )
 
 # %% [markdown]
-# - With part of speech, the *random* network gets far more than the most frequent label. Random weights keep words apart, and a probe can learn which words are nouns. An accuracy without this baseline says little about what training has taught the model. The selectivity of the random network is about 0 or below in every layer.
+# - With part of speech, the *random* network gets far more than the most frequent label. As in section 1, random weights keep words apart, and the probe learns which of them are nouns. An accuracy without this baseline says little about what training has taught the model. The selectivity of the random network is about 0 or below in every layer.
 # - The control task is solved best at layer 0: there a state is the word and its position, so the probe learns words by heart. Higher up the sentence mixes in, and the control gets harder. **So the selectivity still rises where the accuracy already falls.**
 # - The entity's curve is flat and its bands overlap: which of the two properties comes first cannot be seen here. (Tenney and others, 2019, found grammar before meaning in BERT.)
 #
@@ -256,7 +307,7 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The nearest review is mostly about the same kind of thing. Its opinion agrees no more often here than guessing; among the course's other reviews it is a little more often (four to eleven in a hundred, in five samples). That does not mean the opinion is missing from the vectors; it is not what decides who is near. The next experiment makes this plain: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
+# The nearest review is mostly about the same kind of thing. Its opinion agrees no more often here than guessing (among the course's other reviews a little more often). That does not mean that the opinion is missing from the vectors. It does not decide who is near. The next experiment shows this clearly: 204 other reviews were written in pairs, two reviews of the same thing, one good, one bad.
 
 # %%
 paired_reviews = read_texts("reviews_heldout")
@@ -275,7 +326,7 @@ low, high = judge.bootstrap_interval(guessed == own)
 print(f"a probe reads the opinion in {(guessed == own).mean():.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# Among the pairs, the nearest review mostly has the *opposite* opinion: it is about the same thing. A probe reads the opinion from the same vectors clearly better than guessing. **The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.** If you use such vectors to find customers of one mind, you find customers with one topic.
+# Among the pairs, the nearest review mostly has the *opposite* opinion: it is about the same thing. A probe reads the opinion from the same vectors clearly better than guessing. **The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.** If you use such vectors to find customers of the same opinion, you find customers with the same topic.
 #
 # ### A search with a right answer
 #
@@ -324,7 +375,7 @@ for score, text in search(my_query, n=4):
 # %% [markdown]
 # ## 6 · Recap
 #
-# - A probe without a control task and a network with random weights proves little, and a stronger probe less.
+# - A probe can learn words by heart: test it on unknown words, on random weights and on a control task. A stronger probe proves less.
 # - Selectivity can rise where accuracy falls.
 # - The nearest neighbour of a sentence vector shares its topic, not reliably its opinion.
 #
