@@ -66,6 +66,14 @@ share_right = Exercise(
             lambda answers, targets: round(float((answers == targets).mean()), 1),
             "you rounded the share: return it as it is, and round when you print.",
         ),
+        "rounded to two": Mistake(
+            lambda answers, targets: round(float((answers == targets).mean()), 2),
+            "you rounded the share: return it as it is, and round when you print.",
+        ),
+        "always 1": Mistake(
+            lambda answers, targets: 1.0,
+            "you return 1 whatever comes in: compute the share from `answers` and `targets`.",
+        ),
         "answers only": Mistake(
             lambda answers, targets: answers.mean(),
             "you took the mean of the class numbers: compare them with `targets` first.",
@@ -175,6 +183,14 @@ missing_reason = Exercise(
             lambda known, goal: (goal - known) / (1 - abs(known)),
             "you solved the case in which both reasons have the same sign. If the goal is weaker than the known reason, the missing one must speak against it, and the third case holds.",
         ),
+        "other signs": Mistake(
+            lambda known, goal: (goal - known) / (1 - min(abs(goal), abs(known))),
+            "you used the formula for different signs to combine goal and −known: if their signs are equal, the first case holds.",
+        ),
+        "sizes only": Mistake(
+            lambda known, goal: combine(abs(goal), -abs(known)),
+            "you took away the signs of `known` and `goal`: a reason *against* the conclusion has a negative certainty.",
+        ),
         "same sign": Mistake(
             lambda known, goal: goal + -known * (1 - abs(goal)),
             "you used the formula for equal signs to combine goal and −known: often their signs differ, and then the third case holds.",
@@ -184,7 +200,7 @@ missing_reason = Exercise(
 
 
 def _map_cases() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Maps (N, H, W), partly negative, and masks of several sizes; in one case a map without positive values."""
+    """Maps (N, H, W), partly negative, and masks of several sizes."""
     rng = np.random.default_rng(4)
     cases = []
     for n, height, width in ((3, 6, 8), (5, 10, 7), (2, 12, 12)):
@@ -195,21 +211,13 @@ def _map_cases() -> list[tuple[np.ndarray, np.ndarray]]:
                 True
             )
         cases.append((rng.normal(size=masks.shape) + 2 * masks, masks))
-    nothing = cases[0][0].copy()
-    nothing[1] = -np.abs(nothing[1])
-    return [*cases, (nothing, cases[0][1])]
+    return cases
 
 
-_EMPTY = {"nan": np.nan, "zero": 0.0, "one": 1.0}  # what an empty map may get
-
-
-def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "", empty: str = "") -> np.ndarray:
+def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "") -> np.ndarray:
     mass = np.abs(maps) if fault == "abs" else maps if fault == "signed" else maps.clip(min=0)
     inside, total, area = (mass * masks).sum(axis=(1, 2)), mass.sum(axis=(1, 2)), masks.mean(axis=(1, 2))
-    with np.errstate(all="ignore"):
-        energy = inside / total
-    if fault != "nan":
-        energy = np.where(total > 0, energy, _EMPTY.get(empty, 0.0 if fault == "zero" else area))
+    energy = np.divide(inside, total, out=area.copy(), where=total != 0)  # an empty map counts as an even one
     match fault:
         case "energy":
             return energy
@@ -219,15 +227,20 @@ def _times_chance(maps: np.ndarray, masks: np.ndarray, *, fault: str = "", empty
             return energy / masks.sum(axis=(1, 2))
         case "together":
             return np.full(len(maps), inside.sum() / total.sum() / masks.mean())
+        case "one number":
+            return inside.sum() / total.sum() / masks.mean()
         case "mean":
             return (energy / area).mean()
         case "one area":
             return energy / masks.mean()
         case "turned around":
-            return area / np.where(energy > 0, energy, 1)
+            return area / energy
+        case "outside area":
+            return energy / (1 - area)
         case "density":
-            outside = (total - inside) / (~masks).sum(axis=(1, 2))
-            return inside / masks.sum(axis=(1, 2)) / np.where(outside > 0, outside, 1)
+            return inside / masks.sum(axis=(1, 2)) / ((total - inside) / (~masks).sum(axis=(1, 2)))
+        case "odds":
+            return inside / (total - inside)
         case _:
             return energy / area
 
@@ -238,67 +251,28 @@ _FAULTS = {
     "pixels": "you divided by the number of pixels in the mask: divide by its share of the picture.",
     "mean": "you took the mean over the pictures: return one value for each, so that an interval can be put around them.",
     "one area": "you divided by the mean share of all masks: each picture has a mask of its own.",
-}
-_EMPTY_TOO = {
-    "nan": "(And a map without positive values gives 0/0, which is NaN: it counts as an even one.)",
-    "zero": "(And a map without positive values counts as an even one, not as 0.)",
-    "one": "(And an even map has the mask's share of its mass inside, not all of it.)",
+    "outside area": "you divided by the share of the picture *around* the animal: an even map has as much inside as the mask's own share.",
+    "signed": "negative values take something away, so that shares below 0 and above 1 come out. Cut them off at zero first.",
+    "abs": "you took absolute values: where the map is negative, covering *helped* the model. Only positive values count.",
+    "together": "you put all pictures into one sum: each map has its own total, and the result has one value for each picture.",
+    "one number": "you put all pictures into one sum: `sum(axis=(1, 2))` gives each picture its own, and the result has one value for each.",
+    "density": "you compared the inside with the *outside*: compare it with a map that is even over the whole picture.",
+    "odds": "you compared the inside with the *outside*: the energy is the inside's share of *all* positive values.",
+    "turned around": "you divided the mask's share by the energy: it is the other way round, so that a better map gets more.",
 }
 
 times_chance = Exercise(
     name="times_chance",
     difficulty=2,
-    minutes=10,
+    minutes=7,
     hints=(
         "First the energy: of the positive values of each map, which share lies inside its mask? `maps.clip(min=0)`, and sums over `axis=(1, 2)`.",
-        "A map that knows nothing spreads its mass evenly: its energy is the share of the picture that the mask takes, `masks.mean(axis=(1, 2))`. Divide by it.",
-        "A map without positive values says nothing: count it as even, that is 1. `np.where(total > 0, …, 1.0)`, and see that nothing is divided by zero.",
+        "An even map has the same value everywhere: its energy is the share of the picture that the mask takes, `masks.mean(axis=(1, 2))`.",
+        "With `positive = maps.clip(min=0)` the energy is `(positive * masks).sum(axis=(1, 2)) / positive.sum(axis=(1, 2))`. Divide it by the energy of an even map.",
     ),
     reference=_times_chance,
     cases=_map_cases,
-    mistakes={
-        **{name: Mistake(partial(_times_chance, fault=name), text) for name, text in _FAULTS.items()},
-        **{
-            f"{name}, empty {empty}": Mistake(
-                partial(_times_chance, fault=name, empty=empty), f"{text} {_EMPTY_TOO[empty]}"
-            )
-            for name, text in _FAULTS.items()
-            for empty in _EMPTY_TOO
-            if (name, empty) != ("mean", "nan")
-        },
-        "signed": Mistake(
-            partial(_times_chance, fault="signed"),
-            "negative values take mass away, so that shares below 0 and above 1 come out. Cut them off at zero first.",
-        ),
-        "abs": Mistake(
-            partial(_times_chance, fault="abs"),
-            "you took absolute values: where the map is negative, covering *helped* the model. Only positive values count.",
-        ),
-        "together": Mistake(
-            partial(_times_chance, fault="together"),
-            "you put all pictures into one sum: each map has its own total, and the result has one value for each picture.",
-        ),
-        "density": Mistake(
-            partial(_times_chance, fault="density"),
-            "you compared the inside with the *outside*: compare it with a map that is even over the whole picture.",
-        ),
-        "turned around": Mistake(
-            partial(_times_chance, fault="turned around"),
-            "you divided the mask's share by the energy: it is the other way round, so that a better map gets more.",
-        ),
-        "zero": Mistake(
-            partial(_times_chance, fault="zero"),
-            "a map without positive values says nothing about the place: it counts as an even one, that is 1, not 0.",
-        ),
-        "nan": Mistake(
-            partial(_times_chance, fault="nan"),
-            "a map without positive values gives 0/0, which is NaN: count it as an even one, that is 1.",
-        ),
-        "one": Mistake(
-            partial(_times_chance, empty="one"),
-            "for a map without positive values you set the *energy* to 1. The result is 1 there: its energy is the mask's share.",
-        ),
-    },
+    mistakes={name: Mistake(partial(_times_chance, fault=name), text) for name, text in _FAULTS.items()},
 )
 
 
@@ -356,6 +330,10 @@ falls_of = Exercise(
             lambda before, after: after.mean(axis=(1, 2), keepdims=True) - after,
             "you subtracted from the mean *under all covers*: compare with the picture as it is.",
         ),
+        "first picture": Mistake(
+            lambda before, after: before[0] - after,
+            "you used the first picture's probability for all of them: each has its own, `before[:, None, None]`.",
+        ),
         "all pictures": Mistake(
             lambda before, after: before.mean() - after,
             "you used one probability for all pictures: each has its own, `before[:, None, None]`.",
@@ -406,17 +384,17 @@ takes_more = Question(
     mistakes={
         "own map": Mistake(
             lambda answer, gap: str(answer).strip().casefold() == "own map",
-            "the model's own map should do better, one would think. Look at the paired difference: the map of the edges has no access to the model, and both cover the animal.",
+            "both maps cover the animal, so both take much away, though the edges know nothing of the model. Look at the paired difference below: its interval does not lie above zero.",
             example=lambda gap: "own map",
         ),
         "blurred edges": Mistake(
             lambda answer, gap: str(answer).strip().casefold() == "blurred edges",
-            "the edges look sharper, but look at the paired difference: its interval does not lie below zero.",
+            "both maps cover the animal. Look at the paired difference below: its interval does not lie below zero.",
             example=lambda gap: "blurred edges",
         ),
         "no difference": Mistake(
             lambda answer, gap: str(answer).strip().casefold() == NO_DIFFERENCE,
-            "in your run the interval of the paired difference lies on one side of zero.",
+            "in your run the interval of the paired difference (below) lies on one side of zero.",
             example=lambda gap: NO_DIFFERENCE,
         ),
         "none of the three": Mistake(
@@ -577,8 +555,8 @@ def _changed_ground(images, masks, i: int, donors: np.ndarray, fault: str) -> np
     match fault:
         case "as they are":
             return images[i]
-        case "grey ground":
-            return np.full_like(images[i], 128)
+        case "grey ground" | "black ground" | "white ground":
+            return np.full_like(images[i], {"grey": 128, "black": 0, "white": 255}[fault.split()[0]])
         case "noise ground":
             return np.random.default_rng(i).integers(256, size=images[i].shape).astype(np.uint8)
         case "grey noise":
@@ -630,12 +608,19 @@ what_decides = Exercise(
     mistakes={
         "as they are": Mistake(
             partial(_what_decides, fault="as they are"),
-            "for you the animal decides everywhere. Did you ask about pictures in which animal and ground still agree (as they are, or on the ground of another picture of the same class)? All the models are right there: an experiment has to separate the two.",
+            "for you the animal decides everywhere. Did you ask about pictures in which animal and ground still agree (as they are, on the ground of another picture of the same class, or with the pixels of their own ground shuffled)? All the models are right there: an experiment has to separate the two.",
         ),
         "grey ground": Mistake(
             partial(_what_decides, fault="grey ground"),
             "you painted the ground in one colour. A model that reads the animal may fail as well on such a picture, since it has never seen one: put ground there that does occur.",
         ),
+        **{
+            f"{colour} ground": Mistake(
+                partial(_what_decides, fault=f"{colour} ground"),
+                f"you painted the ground {colour}, it seems. A model that reads the ground takes that for one of its grounds, and a model that reads the animal may fail on a flat colour: put ground of the *other* class there.",
+            )
+            for colour in ("black", "white")
+        },
         "noise ground": Mistake(
             partial(_what_decides, fault="noise ground"),
             "you filled the ground with coloured noise, it seems. A model that reads the animal may fail as well on such a picture, since no ground looks like that: put ground there that does occur.",
@@ -662,7 +647,7 @@ what_decides = Exercise(
         ),
         "all or none": Mistake(
             partial(_what_decides, border=0.95),
-            "you call it the animal only if (nearly) all answers stay right. In some models one of the two decides in most pictures, but not in all: the majority counts.",
+            "you call it the animal only if (nearly) all answers stay right, or you looked at a few pictures only. In some models one of the two decides in most pictures, but not in all: look at all of them, and let the majority count.",
         ),
         "any": Mistake(
             partial(_what_decides, border=0.1),

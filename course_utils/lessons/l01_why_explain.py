@@ -16,9 +16,16 @@ from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.judge.perturbation import blur
+from course_utils.labs import Lab, load_lab
 from course_utils.teach import plots
 
 Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def two_offers() -> dict[str, Lab]:
+    """The models A and B with their pictures. A coin says which is which: the lesson does not tell yet."""
+    coin = np.random.default_rng(2026).permutation(["clean", "shortcut"])
+    return {name: load_lab("wolves", model=str(kind)) for name, kind in zip("AB", coin, strict=True)}
 
 
 def share_and_interval(right: np.ndarray) -> tuple[float, float, float]:
@@ -100,6 +107,7 @@ def show_answers(
     targets: np.ndarray,
     class_names: Sequence[str],
     probabilities: Mapping[str, np.ndarray],
+    title: str,
 ) -> Figure:
     """Pictures in rows of four: above each, what it is, and what each model says and how surely."""
     titles = []
@@ -109,8 +117,9 @@ def show_answers(
             mark = "✓" if p[i].argmax() == target else "✗"
             said.append(f"{mark} {name}: {class_names[p[i].argmax()]} {p[i].max():.2f}")
         titles.append("\n".join(said))
-    figure = plots.show_images(images, titles, columns=4, width=9)
+    figure = plots.show_images(images, titles, columns=4, width=9, title=title)
     figure.set_figheight(figure.get_figheight() + 0.45 * -(-len(images) // 4))  # room for three lines
+    figure.get_layout_engine().set(h_pad=0.1)
     for ax in figure.axes:
         ax.title.set_fontsize(12)
     return figure

@@ -16,16 +16,18 @@
 # **The question.** Two models are equally good on the test set. Which one do you let out into the world?
 #
 # **After this lesson you can**
-# - make an explanation of a model that you cannot look into, in about twelve lines, and measure whether it tells a good model from a bad one;
+# - explain a model that you cannot look into, in about twelve lines, and measure whether the explanation tells a good model from a bad one;
 # - say why a convincing explanation may be wrong, and why one passed test is not enough;
 # - say who needs which explanation, and what the law asks for;
-# - find every lesson on one map, and work with the course's labs, checks and hints.
+# - find each lesson on one map, and work with the course's labs, checks and hints.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: some Python with NumPy. You need to know nothing about explanations, and nothing about neural networks: here they are boxes that answer.
 #
 # **What is explainable AI?** Imagine a classmate who has every answer right in the test. Has she understood it, or can she see her neighbour's sheet? The marks are the same. To find out you ask her *why*, or you let her sit alone. A program that has learnt from examples is like this classmate: it gives answers and no reasons. *Explainable AI* (XAI) finds out why it answers as it does, in a form that people can use and check.
 #
-# Everything here runs on your own computer, without a network connection. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures, so we know which pixel belongs to what.
+# In this lesson you meet two such classmates. In section 3 one of them will be wrong about *every* picture. Can you tell before which one?
+#
+# Everything runs on your own computer. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures, so we know which pixel belongs to what.
 
 # %%
 import matplotlib.pyplot as plt
@@ -37,24 +39,26 @@ from course_utils.labs import load_lab
 from course_utils.lessons import l01_why_explain as lesson
 from course_utils.teach import plots, widgets
 
-# a coin decides which of two models is called A, so that this code does not tell you either
-coin = np.random.default_rng(2026).permutation(["clean", "shortcut"])
-offers = {name: load_lab("wolves", model=str(kind)) for name, kind in zip("AB", coin, strict=True)}
+offers = lesson.two_offers()  # model A and model B
 lab = offers["A"]  # both have the same pictures
 images, targets, class_names = lab.images, lab.targets.numpy(), lab.class_names
-eight = [int(i) for c in (0, 1) for i in np.flatnonzero(targets == c)[:4]]
+eight = [*np.flatnonzero(targets == 0)[:4], *np.flatnonzero(targets == 1)[:4]]  # four of each class
 
 # %% [markdown]
 # ## 1 · A decision
 #
-# A sheep farm wants a camera that rings when a wolf comes. The neighbour's huskies should not ring it. Two companies offer a model: call them A and B. Both were tested on 60 pictures that neither had seen before. Eight of them, and above each what it is, and what A and B say, with which probability:
+# A sheep farm wants a camera that rings when a wolf comes. The neighbour's huskies should not ring it. Two companies offer a model: call them A and B. Both were tested on 60 pictures that neither had seen before. Here are eight of them. Above each stands what it is, then what A and B say, and with which probability.
 
 # %%
 probabilities = {name: offer.predict(images) for name, offer in offers.items()}
 
 # %% tags=["hide-input"]
 lesson.show_answers(
-    images[eight], targets[eight], class_names, {n: p[eight] for n, p in probabilities.items()}
+    images[eight],
+    targets[eight],
+    class_names,
+    {n: p[eight] for n, p in probabilities.items()},
+    title="A and B are right about all eight, and sure of it",
 )
 plots.show(
     "Four drawn huskies on grass and other grounds, four wolves on snow. Both models name all of them "
@@ -62,14 +66,14 @@ plots.show(
 )
 
 # %% [markdown]
-# They look equally good. How good are they on all 60? That is your first exercise. It is tiny, and shows how exercises work here.
+# They look equally good. Are they, on all 60? That is your first exercise. It is tiny, and shows how exercises work here.
 #
 # ### Exercise: your first one
 #
 # 1. Replace the dots with your code and run the cell.
 # 2. Run the cell below it, the **check**. It knows three verdicts: *not attempted*, *wrong, because …*, *right*.
-# 3. Stuck? Run the cell with `hint()` once or several times: each run gives one more **hint**.
-# 4. The **solution** is folded below the check. Nobody keeps count.
+# 3. Stuck? Run the cell with `hint()`: each run gives one more **hint**.
+# 4. The **solution** is folded below the check.
 #
 # `answers` and `targets` are arrays of class numbers, one for each picture.
 
@@ -89,7 +93,7 @@ exercises.share_right.check(share_right)
 exercises.share_right.hint()
 
 # %% [markdown]
-# Here is what the function should say about A and B. Beside each share stands an interval: even with 60 of 60 right, the true share may be a little lower than 1. The interval holds all shares with which such a result is not surprising (95 %, *Clopper-Pearson*).
+# Here is what the function should say about A and B. Beside each share stands an interval: after 60 right answers of 60, the true share may still be a little below 1. The interval holds the shares that fit such a result (95 %, computed exactly: *Clopper-Pearson*).
 
 # %%
 for name, p in probabilities.items():
@@ -97,7 +101,7 @@ for name, p in probabilities.items():
     print(f"model {name}: {share:.2f} of the answers are right (95 %: {low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# **Decide now**, before you read on: which model would you ship? With what you know it can only be a guess, and nobody checks it. In section 3 you choose again, and that choice counts.
+# **Decide now**, before you read on: which model would you give to the farmer? With what you know it can only be a guess, and nobody checks it. In section 3 you choose again, and that choice counts.
 
 # %%
 first_choice = None  # "A" or "B"
@@ -105,7 +109,7 @@ first_choice = None  # "A" or "B"
 # %% [markdown]
 # ## 2 · An explanation: cover it, and watch
 #
-# You cannot look into the models, but you can ask them. So hide a part of the picture and ask again. If the answer stays, that part did not matter much. If the probability falls, you have covered something that the model needs.
+# You cannot look into the models, but you can ask them. So hide a part of the picture and ask again. If the probability falls, you have covered something that the model needs.
 #
 # In symbols: $p(x)$ is the probability that the model gives to the right class for the picture $x$, and $x_{\setminus r}$ is the same picture with a grey square over the region $r$. The *importance* of the region is the fall
 #
@@ -176,7 +180,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Read the middle columns first. For one model, covering a part of the *animal* takes certainty away. For the other, hardly any square matters: whatever it looks at is still there when a piece is covered. The columns on the right make the weak map as bright as the strong one. **Read a map together with its scale.**
+# Read the middle columns first. For one model, covering a part of the *animal* takes certainty away. For the other, hardly any square matters. The columns on the right make the weak map as bright as the strong one. **Read a map together with its scale.**
 #
 # Is our function right? captum, a library of explanation methods, has occlusion too.
 
@@ -198,7 +202,7 @@ judge.agreement_table(
 # %% [markdown]
 # ### Not three pictures, sixty
 #
-# Three pictures are too few. So measure on all 60 which share of the map's positive values lies **on the animal**: the [*energy*](glossary.md#energy). A number alone says little, so maps that know nothing about any model are measured too: the *edges* of the picture, a blob in the *centre*, *random* noise, and a *constant* map, which gets the animal's share of the area.
+# Three pictures are too few. So measure on all 60 which share of the map's positive values lies **on the animal**: the [*energy*](glossary.md#energy). A number alone says little, so maps that know nothing about any model are measured too: the *edges* of the picture, a spot in the *centre*, *random* noise, and a *constant* map, whose energy is the share of the picture that the animal takes.
 
 # %%
 falls = {name: cover_and_watch(offer.predict, images, targets) for name, offer in offers.items()}
@@ -220,7 +224,7 @@ plots.score_plot(
     on_animal,
     baselines=list(know_nothing),
     xlabel="share of the map that lies on the animal",
-    title="60 pictures (bars: 95 % bootstrap intervals)",
+    title="Only one model's map lies on the animal more than the edges do",
 )
 plots.show(
     "Energy on the animal: "
@@ -228,24 +232,22 @@ plots.show(
 )
 
 # %% [markdown]
-# One dot is the mean over the pictures. The bar, a [*bootstrap interval*](glossary.md#bootstrap-interval), says how far this mean could move with other pictures of the same kind. The printed lines compare picture by picture (a *paired* difference).
+# One dot is the mean over the 60 pictures. The bar, a [*bootstrap interval*](glossary.md#bootstrap-interval) (95 %), says how far this mean could move with other pictures of the same kind. The printed lines compare picture by picture (a *paired* difference).
 #
-# One model relies on the animal far more than a constant map would. For the other even the largest fall is tiny, so the places of its map mean little. **The accuracies were the same; the explanations are not.**
+# The map of one model lies on the animal, far more than a constant map would. For the other even the largest fall is tiny, so the places of its map mean little. **The accuracies were the same; the explanations are not.**
 #
 # ### Exercise: how many times chance?
 #
-# The energy flatters large animals: one that fills half of the picture gets half of *any* even map. Write a fairer measure: how many *times* as much of a map's positive mass lies inside its mask as an even map would have there? `maps` is (N, H, W), with negative values; `masks` is (N, H, W), True on the animal. A map without positive values says nothing, and counts as an even one.
+# A large animal gets a large energy for nothing: if it fills half of the picture, half of *any* even map lies on it. Write a fairer measure: how many *times* the energy of an even map has this map? `maps` is (N, H, W), and some of its values are negative; `masks` is (N, H, W), True on the animal.
 
 
 # %% exercise="times_chance"
 def times_chance(maps, masks):
-    """Energy inside the mask, divided by that of an even map: (N,)."""
+    """The energy of each map, divided by that of an even map: (N,)."""
     # BEGIN SOLUTION
-    mass = maps.clip(min=0)
-    inside, total = (mass * masks).sum(axis=(1, 2)), mass.sum(axis=(1, 2))
-    area = masks.mean(axis=(1, 2))
-    energy = np.where(total > 0, inside / np.where(total > 0, total, 1), area)
-    return energy / area
+    positive = maps.clip(min=0)
+    energy = (positive * masks).sum(axis=(1, 2)) / positive.sum(axis=(1, 2))
+    return energy / masks.mean(axis=(1, 2))
     # END SOLUTION
 
 
@@ -257,6 +259,9 @@ for name, heat in (maps | know_nothing).items():
     times = exercises.times_chance.reference(heat.numpy(), lab.masks.numpy())
     low, high = judge.bootstrap_interval(times)
     print(f"{name:<9} {times.mean():.2f} times chance (95 %: {low:.2f} to {high:.2f})")
+
+# %% [markdown]
+# Even the edges are above chance, and they have never asked a model. Keep that in mind for section 4.
 
 # %% [markdown]
 # ## 3 · Out in the world
@@ -281,7 +286,11 @@ in_the_world = {name: p.argmax(axis=1) == targets for name, p in answers_abroad.
 
 # %% tags=["hide-input"]
 lesson.show_answers(
-    abroad[eight], targets[eight], class_names, {n: p[eight] for n, p in answers_abroad.items()}
+    abroad[eight],
+    targets[eight],
+    class_names,
+    {n: p[eight] for n, p in answers_abroad.items()},
+    title="On another ground one model is always right, the other never",
 )
 plots.show(
     "The same eight animals, the huskies on snow, the wolves on grass and other grounds: "
@@ -300,19 +309,19 @@ lesson.show_shares(
     rows,
     colours={label: plots.COLOURS["AB".index(label[6])] for label in rows},
     xlabel="share of right answers (bars: 95 % intervals)",
-    title="The same two models, the same animals, another ground",
+    title="Equal on the test pictures, opposite on the other farm",
 )
 plots.show(
     "Share of right answers. " + ", ".join(f"{label}: {right.mean():.2f}" for label, right in rows.items())
 )
 
 # %% [markdown]
-# One of the models is a **ground detector**. In its training pictures every wolf stood on snow and no husky did, so the ground was all that it had to learn. No test picture from the same source can show that. The other one, the *honest* model, was trained on pictures in which a coin had put snow or another ground under each animal.
+# Model A is a **ground detector**. In its training pictures every wolf stood on snow and no husky did, so the ground was all that it had to learn. No test picture from the same source can show that. Model B, the *honest* one, was trained on pictures in which a coin had put snow or another ground under each animal.
 #
-# A horse called Hans became famous around 1900 because he could calculate; a psychologist found that he read the faces of the people who asked (Pfungst, 1907). Since then a *Clever Hans* is somebody who is right for the wrong reason. Networks that looked for pneumonia on X-ray pictures
+# Around 1900 a horse called Hans became famous because he seemed to calculate. A psychologist found that he read the faces of the people who asked (Pfungst, 1907). Since then a *Clever Hans* is somebody who is right for the wrong reason. Networks that looked for pneumonia on X-ray pictures
 # turned out to recognise the hospital (Zech and others, 2018); one that looked for horses read a copyright line (Lapuschkin and others, 2019). Huskies and wolves are the example with which [LIME](06_lime.ipynb) was introduced.
 #
-# **The explanation proved nothing.** It gave you a suspicion, and the suspicion an experiment: exchange the ground. The experiment was the proof. (In [01b](01b_data_and_experiment.ipynb) you design it yourself.)
+# **The explanation proved nothing.** It gave you a suspicion. The proof was an experiment: exchange the ground, and ask again. (In [01b](01b_data_and_experiment.ipynb) you design it yourself.)
 
 # %% [markdown]
 # ## 4 · Convincing is not the same as correct
@@ -333,7 +342,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Map 1 looks like understanding. But it is an edge filter: the same for A, for B, and for a model that was never trained. It **cannot** explain any of them. Map 2 belongs to the honest model B. Map 3 belongs to the ground detector: its bright places are tiny falls, stretched to full brightness.
+# Map 1 looks best. But it is an edge filter: the same for A, for B, and for a model that was never trained. It **cannot** explain any of them. Map 2 belongs to the honest model B. Map 3 belongs to the ground detector: its bright places are tiny falls, stretched to full brightness.
 #
 # *Plausible* (it pleases us) and *faithful* (it describes what the model does) are different things. Can a test tell them apart? Here is a popular one: **cover the tenth of the picture that a map calls most important. The better the map, the further the model's probability should fall.** The edges are thin lines, so we blur them first, until they form patches like those of the own map.
 #
@@ -362,11 +371,16 @@ for colour, grey in {"grey": 128, "black": 0, "white": 255}.items():
     for name, heat in tested.items():
         covered = lesson.cover_strongest(images, heat, grey=grey)
         fall[colour, name] = before - honest.predict(covered)[everyone, targets]
+own_minus_edges = judge.paired(fall["grey", "own map"], fall["grey", "blurred edges"])
 
 # %%
-own_minus_edges = judge.paired(fall["grey", "own map"], fall["grey", "blurred edges"])
-print("own map minus blurred edges:", own_minus_edges)
 exercises.takes_more.check(answer, own_minus_edges)
+
+# %%
+print("own map minus blurred edges, grey:", own_minus_edges)
+for name, heat in tested.items():
+    changed = (lesson.cover_strongest(images, heat) != images).any(axis=3)
+    print(f"{name}: {lab.masks.numpy()[changed].mean():.2f} of the covered pixels lie on the animal")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 2.6))
@@ -391,9 +405,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The blurred edges, which know nothing of the model, take about as much away as the model's own map, in each of the three colours. The strongest edges of these pictures are those of the animal, so both cover the animal. And the colour changes the order of the others: scattered pixels do little in grey and much in white.
+# The blurred edges, which know nothing of the model, take about as much away as the model's own map, in each of the three colours. The strongest edges of these pictures are those of the animal, so both cover the animal (the printed shares). And the colour changes the order of the others: scattered pixels do little in grey and much in white.
 #
-# So **one passed test is not enough**. This test says that the covered place matters. It does not say that the map *knows* why. Another question is harder for the edges: does the map change when the *model* changes? Maps 2 and 3 do; map 1 is the same for both. [Lesson 12](12_judging_explanations.ipynb) is about such tests.
+# So **one passed test is not enough**. It says that the covered place matters. It does not say that the map was made from the model. Another question is harder for the edges: does the map change when the *model* changes? Map 2 of one model and map 3 of the other differ; map 1 is the same for both. [Lesson 12](12_judging_explanations.ipynb) is about such tests.
 
 # %% [markdown]
 # ## 5 · Before modelling: could the data have told us?
@@ -440,12 +454,12 @@ plots.show(
 # %% [markdown]
 # The rule was tested on pictures that it was not fitted to (*ten-fold cross-validation*: each tenth of the pictures is answered by a rule fitted to the others). It does nearly as well as the networks, has never seen an animal, and fails like model A on the other farm. **If a stupid rule does well, ask what the clever model has learnt.**
 #
-# A large collection cannot be looked at picture by picture. *Prototypes* are a few examples that together resemble the whole; *criticisms* are those that the prototypes describe badly. [01b](01b_data_and_experiment.ipynb) finds both.
+# *Prototypes*, a few pictures that stand for a large collection, and *criticisms*, pictures that the prototypes describe badly, are found in [01b](01b_data_and_experiment.ipynb).
 
 # %% [markdown]
 # ## 6 · The map of the field
 #
-# You have seen two of the three places where explaining can start. This is the map that the course returns to; the filled fields belong to this lesson.
+# You have seen two of the three places where explaining can start. The course returns to the map below; the filled fields belong to this lesson.
 #
 # - **Before, in, after.** Look at the data; use a model that is readable by itself (*ante hoc*, a [*glass box*](13_glass_boxes.ipynb)); or explain a trained model as it is (*post hoc*).
 # - **Local or global.** Why this answer? Or: what has the model learnt as a whole?
@@ -473,8 +487,8 @@ plots.show(
 # | word | means | here |
 # |---|---|---|
 # | **interpretable** | a person can follow the model itself, from input to answer | the rule with one number |
-# | **explainable** | a method gives reasons for a model that nobody can follow; the reasons are a second thing, and may be wrong | A and B, covered and watched |
-# | **transparent** | everybody may look: the program, the data, the tests are open | this course's models; the offers of the two companies are not |
+# | **explainable** | a method gives reasons for a model that nobody can follow; they may be wrong | A and B, covered and watched |
+# | **transparent** | everybody may look: the program, the data, the tests are open | this course's models |
 
 # %% tags=["hide-input"]
 exercises.which_word
@@ -488,6 +502,8 @@ exercises.which_word
 # - They are **selective**: people want two or three causes, not all. So every short explanation is a choice, and somebody makes it.
 # - They are **social**: a good one depends on who asks. [13c](13c_telling.ipynb) computes all three for models of tables.
 #
+# Read one row of this table, the one that is nearest to you:
+#
 # | | developer | user | person affected | regulator, court |
 # |---|---|---|---|---|
 # | **medicine** | does the network read the disease, or the hospital? | doctor: can I rely on it for *this* patient? | what does it mean for me, and who decides? | on whom was it tested, how often is it wrong? |
@@ -495,8 +511,8 @@ exercises.which_word
 # | **driving** | in which weather does it miss people? | driver: when must I take over? | person hit: why did it not brake? | what happened in the seconds before? |
 # | **hiring** | does it read the sex off hobbies and schools? | recruiter: which part of the letter counted? | why not me, and whom can I ask? | do all groups have the same chance? |
 #
-# **What the law says, in plain words.** In the EU, a decision that touches you seriously, such as a refused loan, must not be left to a machine alone (data protection law, GDPR, article 22). There are exceptions (a contract that needs it, a law that allows it, your clear consent). With a contract or consent you can still ask that a person looks at it, say your view, and contest the decision. You may also ask for "meaningful information about the logic involved" (article 15). The AI Act of 2024 adds a right to an explanation
-# of decisions that a high-risk system took part in (article 86). In the US, a lender must name the main reasons for a refusal (Equal Credit Opportunity Act).
+# **What the law says, in plain words.** In the EU, a decision that touches you seriously, such as a refused loan, must not be left to a machine alone (data protection law, GDPR, article 22). There are exceptions: a contract that needs it, a law, your clear consent. With a contract or consent you may still ask that a person looks at it. You may also ask for "meaningful information about the logic involved" (article 15). The AI Act of 2024 adds a right to an explanation of decisions in which a high-risk system took part (article 86).
+# In the US, a lender must name the main reasons for a refusal (Equal Credit Opportunity Act).
 #
 # ### One alarm, four answers
 #
@@ -527,12 +543,12 @@ for who, text in answers.items():
     print(textwrap.fill(f"{who + ':':<11}{text}", 98, subsequent_indent=" " * 11))
 
 # %% [markdown]
-# None of these is *the* explanation. The neighbour gets a **counterfactual**: what would have had to be different? The farmer gets a rule for action, without a number. Good explaining starts with the question who asks, and what for.
+# None of these is *the* explanation. The neighbour gets a **counterfactual**: what would have had to be different? The farmer gets a rule for action. Good explaining starts with the question who asks, and what for.
 
 # %% [markdown]
 # ## 8 · The real thing: a wrong answer, explained
 #
-# Now a network trained on more than a million photographs (EfficientNet-Lite0, the 1,000 classes of ImageNet), and a real photograph. This woman is an astronaut. ImageNet has no such class. What does the network say, and why? The function is the same as in section 2; only the square is larger.
+# Now a real photograph, and a network trained on more than a million of them (EfficientNet-Lite0, the 1,000 classes of ImageNet). This woman is an astronaut; ImageNet has no such class. What does the network say, and why? The function is that of section 2; only the square is larger.
 
 # %%
 from course_utils.labs.photos import top_answers
@@ -556,16 +572,18 @@ figure = plots.show_images(
     [photo.images[0], plots.overlay(photo.images[0], heat), shown["grey"][0]],
     [f"{first} {how_sure:.2f}", "where covering hurts it", "strongest square covered"],
     columns=3,
+    title=f"Covering the helmet takes “{first}” away",
     width=8.5,
 )
-lesson.colour_bar(list(figure.axes), float(heat.max()), f"fall of “{first}”", location="right", aspect=30)
+figure.set_figheight(3.0)
+lesson.colour_bar(list(figure.axes), float(heat.max()), f"fall of “{first}”", location="right", aspect=20)
 plots.show(
     f"A smiling astronaut in an orange suit, her helmet before her. The network says {first}. The map is brightest on the "
     "shiny black helmet, and has a weaker light on her hair; on the right a grey square covers most of the helmet."
 )
 
 # %% [markdown]
-# *Bobsled* and *football helmet* hang on the shiny helmet: cover it in grey, black or white, and both fall; bobsled loses its first place. What comes instead depends on the colour: a cover is a change of its own. One photograph is a hint, not a measurement.
+# *Bobsled* and *football helmet* come from the shiny helmet: cover it in grey, black or white, and both fall; bobsled loses its first place. What comes instead depends on the colour, because the cover itself is a new thing in the picture. One photograph is a hint, not a measurement.
 #
 # ### Exercise: find the bug
 #
@@ -590,14 +608,17 @@ exercises.falls_of.check(falls_of)
 after = how_sure - photo_falls
 published = lesson.spread(1 - after, 224, window=64, stride=20)
 right_map = lesson.spread(photo_falls, 224, window=64, stride=20)
-print(f"1 − p: from {published.min():.2f} to {published.max():.2f}")
-print(f"fall:  from {right_map.min():.2f} to {right_map.max():.2f}")
 
 # %% tags=["hide-input"]
 stretched = (published - published.min()) / (published.max() - published.min())
 plots.show_maps(
     list(photo.images),
-    {"1 − p, from zero": published, "1 − p, stretched": stretched, "the fall": right_map},
+    {
+        f"1 − p: {published.min():.2f} to {published.max():.2f}": published,
+        "1 − p, stretched": stretched,
+        f"fall: {right_map.min():.2f} to {right_map.max():.2f}": right_map,
+    },
+    title="The stretched map hides where covering changes nothing",
     width=9,
 )
 plots.show(
@@ -606,7 +627,7 @@ plots.show(
 )
 
 # %% [markdown]
-# For a model as sure as A and B, the two nearly agree. This network is not sure: $1 - p$ is large even where covering changes nothing. Stretching hides that, and it hides the **zero**: places where covering *helps* the answer get colours as well.
+# The two differ by $1 - p(x)$, the same number at each place: a few hundredths for models as sure as A and B, and 0.8 for this one. So here $1 - p$ is large even where covering changes nothing. Stretching hides that, and it hides the **zero**: places where covering *helps* the answer get colours as well.
 #
 # ### Your turn
 #
@@ -622,16 +643,15 @@ step = {"window": side // 4, "stride": 3 * side // 16}
 my_falls = lesson.cover_and_watch(mine.predict, pictures, asked, **step)
 
 # %% tags=["hide-input"]
-plots.show_maps(
-    list(pictures),
-    {"cover it, and watch": lesson.spread(my_falls, side, **step)},
-    labels=[
-        f"{name} {p:.2f}\nlargest fall {fall.max():.2f}"
-        for (name, p), fall in zip(best, my_falls, strict=True)
-    ],
-    width=5.5,
+my_maps = lesson.spread(my_falls, side, **step)
+plots.show_images(
+    [*pictures, *(plots.overlay(picture, heat) for picture, heat in zip(pictures, my_maps, strict=True))],
+    [f"{name} {p:.2f}" for name, p in best] + [f"largest fall {fall.max():.2f}" for fall in my_falls],
+    columns=len(pictures),
+    title="What the network says, and where covering takes it away",
+    width=7.5,
 )
-plots.show("Pictures down the side, each with the map of its most probable class.")
+plots.show("Pictures in the first row; below each the map of its most probable class.")
 
 # %% [markdown]
 # ## 9 · Where it breaks
@@ -649,7 +669,7 @@ for label, classes in (("the right class", targets), ("its own answer", its_answ
     print(f"asked for {label}: energy {energy.mean():.2f}, largest fall {squares.max():.3f}")
 
 # %% [markdown]
-# The first line would make the ground detector look honest. But it answers a strange question: what keeps the model from being even *more* wrong? **Ask for the answer that the model gave**, and look at the size of the falls: they are as tiny as in section 2.
+# With the first line alone, the ground detector would look honest. But it answers a strange question: what keeps the model from being even *more* wrong? **Ask for the answer that the model gave**, and look at the size of the falls: they are tiny in both lines.
 #
 # ### Card 2: a fall of nothing proves nothing
 #
@@ -678,7 +698,7 @@ for label, values in curves.items():
         color=plots.COLOURS["AB".index(label[0])],
     )
 ax.set(xlabel="share of the ground that is covered", ylabel="p(right class)", ylim=(0, 1.05))
-ax.set_title("Model A: huskies hold for long, wolves to the end", loc="left")
+ax.set_title("Model A: huskies are lost late, wolves never", loc="left")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 plots.show(
     "Mean probability of the right class against the covered share of the ground. "
@@ -691,7 +711,7 @@ plots.show(
 # %% [markdown]
 # ## 10 · Play
 #
-# Choose a picture, the farm, and where the square lies. Can you make the honest model call a wolf a husky? Can you find a square that changes model A's mind? With the keyboard: Tab moves between the controls, the arrow keys change a slider.
+# Choose a picture, the farm, and where the square lies. Can you make the honest model call a wolf a husky? Can a square change model A's answer? With the keyboard: Tab moves between the controls, the arrow keys change a slider.
 
 
 # %% tags=["hide-input"]
@@ -708,7 +728,7 @@ def cover(picture, farm, row, column, side, brightness):
 
 widgets.explore(
     cover,
-    picture=widgets.slider("picture", 0, len(images) - 1, eight[5]),
+    picture=widgets.slider("picture", 0, len(images) - 1, int(eight[5])),
     farm=widgets.choice("farm", ["test pictures", "other farm"]),
     row=widgets.slider("row", 0, 112, 40, 8),
     column=widgets.slider("column", 0, 112, 40, 8),
@@ -721,7 +741,7 @@ widgets.explore(
 #
 # - Equal accuracy does not mean equal models. The test set comes from the same source as the shortcut.
 # - An explanation raises a suspicion; an experiment decides. Both get a number with an interval, beside the numbers of maps that know nothing.
-# - Convincing is not correct, and a map that knows nothing about the model can pass a test, too.
+# - Convincing is not correct. A map that knows nothing about the model can pass a test, too.
 # - Read a map with its scale, ask for the answer that the model gave, and do not take a small fall for proof of no importance.
 # - Look at the data first. A rule with one number may tell you what a network has learnt.
 # - Say who asks, and give a contrast, few reasons, and what was left out.

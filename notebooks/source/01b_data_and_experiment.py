@@ -26,7 +26,7 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [01 · Why explain?](01_why_explain.ipynb).
 #
-# The first cell loads the two models of lesson 01. By now you know that model A reads the ground, and model B the animal.
+# The first cell loads the two models of lesson 01. You know by now that model A reads the ground, and model B the animal.
 
 # %%
 import matplotlib.pyplot as plt
@@ -116,20 +116,21 @@ for row, (name, (members, k, typical, odd)) in enumerate(chosen.items()):
     axes[row, 0].set_ylabel(name, fontsize=11)
 for column in range(6):
     axes[0, column].set_title("prototype" if column < 3 else "criticism", fontsize=10)
+figure.suptitle("All wolves stand on snow, no husky does")
 plots.show(
     "Three prototypes and three criticisms of each class. The huskies stand on dark grounds of several kinds, "
     "each wolf stands on snow."
 )
 
 # %% [markdown]
-# For the wolves it says little that the criticisms resemble the prototypes more than their class: nearly all others do so too (printed above). Prototypes are central pictures, close to nearly everybody. Only the *size* of the difference makes a criticism. Among the huskies, the one on dark grass resembles its class more than the prototypes: pictures like it have no prototype yet.
+# For the wolves it says little that the criticisms resemble the prototypes more than their class: nearly all others do so too (printed above). Prototypes are central pictures, close to nearly all others. Only the *size* of the difference makes a criticism. Among the huskies, the one on dark grass resembles its class more than the prototypes: pictures like it have no prototype yet.
 #
-# Twelve pictures would have been enough to become suspicious of the ground, for somebody who asks what *else* the pictures of a class have in common. The list itself does not say so. (The paper also asks the criticisms to differ from each other; we leave that out.)
+# Twelve pictures are enough to suspect the ground, if you ask what *else* the pictures of a class have in common. The list itself does not say so. (The paper also asks the criticisms to differ from each other; we leave that out.)
 
 # %% [markdown]
 # ## 2 · How firm is the map's score?
 #
-# Lesson 01 gave model B an [energy](glossary.md#energy) of 0.86: that share of its map lies on the animal. The square had 32 pixels and was grey. Both were our choice. Here are other squares, on twenty of the pictures.
+# In lesson 01 most of model B's map lay on the animal: its [energy](glossary.md#energy) was large. The square had 32 pixels and was grey. Both were our choice. Here are other squares, on twenty of the pictures.
 
 # %%
 some = np.r_[0:20]
@@ -154,7 +155,10 @@ area = masks.float().mean(dim=(1, 2))
 for ax, name in zip(axes, offers, strict=True):
     plots.score_plot({label: energy[label, name] for label in squares}, xlabel="energy", sort=False, ax=ax)
     ax.axvline(float(area.mean()), color=plots.BASELINE, linestyle="--")
-    ax.set_title(f"model {name} (dashed: a constant map)", loc="left")
+    ax.set_title(
+        {"A": "A: near a constant map (dashed)", "B": "B: far above it, less with 64 pixels"}[name],
+        loc="left",
+    )
 axes[1].set_yticklabels([])
 plots.show(
     "Energy on the animal for five squares. "
@@ -167,7 +171,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A square of 64 pixels touches the animal from many places, so the map gets wide and model B's number falls by half. Black and white squares change it a little. Model A stays near the constant map, or below it, whatever the square. So the *number* depends on our choices, and the *comparison* of the two models does not. Report both: the comparison, and the choices.
+# A square of 64 pixels touches the animal from many places, so the map gets wide and model B's number falls by half. Black and white squares change it less. With each of the five squares model A stays far behind. So the *number* depends on our choices; the *comparison* of the two models did not, for these five. Report both: the comparison, and the choices.
 
 # %% [markdown]
 # ## 3 · One thing at a time: what does model A read in the ground?
@@ -218,7 +222,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Brightness alone turns most of model A's answers, colour a few, texture none. So “it reads the ground” was not precise: model A is mostly a light meter. That is why a rule with one number did as well in lesson 01. Model B is the **control**: it stays right throughout, so the changed pictures are not simply too strange for any model.
+# Brightness alone turns most of model A's answers, colour a few, texture none. So “it reads the ground” was not precise: model A mostly reads how *bright* the ground is. That fits lesson 01, where a rule with the brightness alone did nearly as well. Model B is the **control**: it stays right throughout, so the changed pictures are not simply too strange for any model.
 #
 # Two limits. The split into three parts is ours: another one (say, into edges and areas) would ask another question. And parts can work together: brightness alone leaves some answers right, all three leave none.
 
@@ -273,7 +277,7 @@ for name, yours, solution, anew in table:
 # %% [markdown]
 # ### What the experiment looks like
 #
-# The ground in your pictures is cut from pictures of the *other* class, so it is ground that does occur. The cut itself is a change as well: the animal gets a border that no drawn picture has. That the honest models stay right shows that the border does not disturb *them*. Without such a control a wrong answer could have two causes.
+# The ground in the solution's pictures is cut from pictures of the *other* class, so it is ground that does occur. The cut itself is a change as well: the animal gets a hard border, and where a donor's own animal stood you see a patch from another donor. That the honest models stay right (above) shows that this does not disturb *them*. Without such a control a wrong answer could have two causes.
 
 # %%
 one = int(np.flatnonzero(targets == 0)[1])
@@ -293,6 +297,7 @@ plots.show_images(
         + ", ".join(f"{n}: {class_names[q[i].argmax()]} {q[i].max():.2f}" for n, q in says.items())
         for i, what in enumerate(("as it is", "ground pasted", "drawn anew"))
     ],
+    title="Ground pasted from other pictures does to the answers what ground drawn anew does",
     width=8,
 )
 plots.show(
@@ -322,7 +327,7 @@ for x, y in ((0.5, 0.6), (0.6, 0.5), (0.5, -0.5), (0.8, -0.3), (0.0, 0.7)):
     print(f"{x:+.1f} and {y:+.1f} give {combine(x, y):+.2f}")
 
 # %% [markdown]
-# Two hints of 0.5 and 0.6 make 0.8, in whichever order they come. A hint and its opposite make 0. But the rule treats each reason as news. Our two hints are not: both come from the same snow. If you heard one hint twice, `combine` would count it twice. **Two hints are worth more than one only if they could have failed separately**, as a map and an experiment can.
+# Two hints of 0.5 and 0.6 make 0.8, in either order. A hint and its opposite make 0. But the rule treats each reason as new. Our two hints are not: both come from the same snow. If you heard one hint twice, `combine` would count it twice. **Two hints are worth more than one only if they could have failed separately**, as a map and an experiment can.
 #
 # ### Exercise: the missing reason
 #
