@@ -157,7 +157,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The word itself gains most in the first layer. The mean of all tokens starts high, because it holds the other words from the beginning. The other tokens get the sense too, later. The [CLS] states of any two sentences have a similarity of almost 1 in layer 3 (see the print), and yet the nearest one mostly has the same sense: again, a similarity means nothing without others beside it. **The sense is not stored in one place.**
+# The mean of all tokens starts high, because it holds the other words from the beginning. The word itself and [CLS] gain most in the first layer; the token after the word and the last token gain later. Here the word is ahead of [CLS] after one layer (see the print); on other sentences it is not. After the last layer all five know something.
+#
+# The [CLS] states of any two sentences have a similarity of almost 1 in layer 3 (the second line of the print), and yet the nearest one mostly has the same sense. Again, a similarity means nothing without others beside it. **The sense is not stored in one place.**
 #
 # "The layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it.
 
@@ -426,7 +428,7 @@ exercises.paired_interval.check(paired_interval)
 # ## 7 · Recap
 #
 # - Hooks give the same states as `output_hidden_states`. Remove them when you are done.
-# - The word's own state gets the sense first; all other tokens carry something of it, later.
+# - The word's own state and [CLS] get the sense in the first layer; the other tokens carry something of it, later.
 # - All states share a common part. Taking it away makes similarities readable; here it did not make the senses separate better.
 # - The sense comes from the context, and near words matter more. A bare word leans to one sense by itself.
 #

@@ -62,6 +62,59 @@ SENSES = {
 }
 
 
+# six more words, each sentence written for itself
+NATURAL = {
+    ("ring", "jewel"): (
+        "He gave her a ring with a small diamond|She lost the gold ring in the garden|The ring on his finger was too tight|"
+        "A silver ring lay in the drawer|They chose a ring for the wedding|The thief stole a ring and two watches"
+    ),
+    ("ring", "boxing"): (
+        "The boxer climbed into the ring|Two fighters met in the ring|He left the ring after the third round|"
+        "The referee stood in the ring|She fought ten times in the ring|The crowd around the ring shouted"
+    ),
+    ("nail", "finger"): (
+        "She painted each nail red|He bit his nail during the film|The nail of my thumb is broken|"
+        "She cut the nail too short|A doctor looked at the black nail on his toe|Her little nail grew slowly"
+    ),
+    ("nail", "metal"): (
+        "He hammered a nail into the wall|The picture hangs on a nail|A rusty nail stuck out of the board|"
+        "She pulled the nail out with pliers|The carpenter bent a nail|A nail went through my tyre"
+    ),
+    ("palm", "hand"): (
+        "He held the coin in his palm|She wrote the number on her palm|The palm of my hand hurts|"
+        "He pressed his palm to the window|A scar runs across her palm|She rested her cheek on her palm"
+    ),
+    ("palm", "tree"): (
+        "A palm grew beside the hotel pool|The monkey climbed the palm|The leaves of the palm moved in the wind|"
+        "They planted a palm on the beach|We sat in the shade of a palm|The storm broke the old palm"
+    ),
+    ("fan", "machine"): (
+        "The fan cooled the hot room|He switched the fan on|The fan of my computer is loud|"
+        "A fan turned on the ceiling|She repaired the broken fan|The fan needs a new motor"
+    ),
+    ("fan", "person"): (
+        "The fan asked the singer for a photo|A fan ran onto the pitch|She is a fan of the old band|"
+        "Every fan sang the song|The fan waited at the stage door|He has been a football fan for years"
+    ),
+    ("trunk", "tree"): (
+        "The trunk of the oak is hollow|A bird made a hole in the trunk|Moss grew on the trunk|"
+        "They measured the trunk of the tree|He leaned against the trunk of the pine|Lightning split the trunk"
+    ),
+    ("trunk", "car"): (
+        "He put the bags into the trunk|The trunk of the car was full|She closed the trunk and drove away|"
+        "The spare wheel lies in the trunk|The police opened the trunk of the taxi|We loaded the tent into the trunk"
+    ),
+    ("coach", "trainer"): (
+        "The coach shouted at the players|Our coach changed the team|The coach praised the young swimmer|"
+        "She hired a new coach for the final|The coach watched the training|The coach was fired after the defeat"
+    ),
+    ("coach", "bus"): (
+        "The coach left the station at noon|We took a coach to Scotland|The coach was full of tourists|"
+        "The driver of the coach stopped for fuel|A coach broke down on the motorway|Their luggage was still in the coach"
+    ),
+}
+
+
 @functools.cache
 def lab_of(model):
     return load_lab("text", model=model)
@@ -247,18 +300,31 @@ def test_no_matching_is_made(seed):
 
 @claim(
     "11b §2",
-    "After the last layer all five tokens carry something of the sense; after layer 1 the word itself more than [CLS].",
-    shown="0.76 to 0.93, guessing 0.47; layer 1: +0.13",
-    holds=lambda v: v["weakest less guessing"].min() > 0 and v["word less [CLS], layer 1"].mean() > 0,
+    "The word itself and [CLS] gain more in the first layer than the token after it and the last one do; after the "
+    "last layer all five are above guessing.",
+    shown="word +0.32, [CLS] +0.18; after it +0.01, last +0.07; at the end 0.76 to 0.93, guessing 0.47",
+    holds=lambda v: (
+        v["word, gain"].mean() > 0.1
+        and v["[CLS], gain"].mean() > 0.1
+        and max(v["after, gain"].mean(), v["last, gain"].mean()) < 0.1
+        and v["weakest less guessing, last layer"].mean() > 0.05
+    ),
 )
 def test_other_tokens_carry_the_sense(seed):
-    readings, target, words, senses = states(seed)
-    places = [shared.place_of(r, s) for r, s in zip(readings, sentences(seed)[1], strict=True)]
+    random = np.random.default_rng(seed)
+    texts, words, senses = [], [], []
+    for (word, sense), bank in NATURAL.items():
+        for k in random.choice(6, 5, replace=False):
+            texts.append(bank.split("|")[k] + ".")
+            words.append(word)
+            senses.append(sense)
+    words, senses = np.array(words), np.array(senses)
+    readings = shared.read(lab_of("encoder"), texts, batch=32)
+    starts = [text.lower().index(word) for text, word in zip(texts, words, strict=True)]
+    places = [shared.place_of(r, start) for r, start in zip(readings, starts, strict=True)]
     tokens = {
-        "word": target,
-        "after": torch.stack(
-            [r.states[:, min(p + 1, len(r.tokens) - 1)] for r, p in zip(readings, places, strict=True)]
-        ),
+        "word": shared.states_of_words(readings, starts),
+        "after": torch.stack([r.states[:, p + 1] for r, p in zip(readings, places, strict=True)]),
         "last": torch.stack([r.states[:, len(r.tokens) - 2] for r in readings]),
         "[CLS]": torch.stack([r.states[:, 0] for r in readings]),
         "mean": torch.stack([r.states.mean(dim=1) for r in readings]),
@@ -267,11 +333,10 @@ def test_other_tokens_carry_the_sense(seed):
     def score(name, layer):
         return shared.each_word(shared.neighbour_right, tokens[name][:, layer], words, senses).mean()
 
-    guessing = shared.each_word(shared.share_of_own_sense, target[:, 0], words, senses).mean()
-    return {
-        "weakest less guessing": min(score(name, -1) for name in tokens) - guessing,
-        "word less [CLS], layer 1": score("word", 1) - score("[CLS]", 1),
-    }
+    guessing = shared.each_word(shared.share_of_own_sense, tokens["word"][:, 0], words, senses).mean()
+    found = {f"{name}, gain": score(name, 1) - score(name, 0) for name in ("word", "[CLS]", "after", "last")}
+    found["weakest less guessing, last layer"] = min(score(name, -1) for name in tokens) - guessing
+    return found
 
 
 @claim(
