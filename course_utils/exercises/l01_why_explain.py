@@ -68,7 +68,7 @@ share_right = Exercise(
         ),
         "rounded to two": Mistake(
             lambda answers, targets: round(float((answers == targets).mean()), 2),
-            "you rounded the share: return it as it is, and round when you print.",
+            "you rounded the share to two places: return it as it is, and round when you print.",
         ),
         "always 1": Mistake(
             lambda answers, targets: 1.0,
@@ -555,8 +555,8 @@ def _changed_ground(images, masks, i: int, donors: np.ndarray, fault: str) -> np
     match fault:
         case "as they are":
             return images[i]
-        case "grey ground" | "black ground" | "white ground":
-            return np.full_like(images[i], {"grey": 128, "black": 0, "white": 255}[fault.split()[0]])
+        case "grey ground" | "black ground":
+            return np.full_like(images[i], 128 if fault == "grey ground" else 0)
         case "noise ground":
             return np.random.default_rng(i).integers(256, size=images[i].shape).astype(np.uint8)
         case "grey noise":
@@ -614,13 +614,10 @@ what_decides = Exercise(
             partial(_what_decides, fault="grey ground"),
             "you painted the ground in one colour. A model that reads the animal may fail as well on such a picture, since it has never seen one: put ground there that does occur.",
         ),
-        **{
-            f"{colour} ground": Mistake(
-                partial(_what_decides, fault=f"{colour} ground"),
-                f"you painted the ground {colour}, it seems. A model that reads the ground takes that for one of its grounds, and a model that reads the animal may fail on a flat colour: put ground of the *other* class there.",
-            )
-            for colour in ("black", "white")
-        },
+        "black ground": Mistake(
+            partial(_what_decides, fault="black ground"),
+            "you painted the ground black or white, it seems. To a model that reads the ground this is one of its grounds, and a model that reads the animal may fail on a flat colour: put ground of the *other* class there.",
+        ),
         "noise ground": Mistake(
             partial(_what_decides, fault="noise ground"),
             "you filled the ground with coloured noise, it seems. A model that reads the animal may fail as well on such a picture, since no ground looks like that: put ground there that does occur.",
