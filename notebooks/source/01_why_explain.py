@@ -25,7 +25,7 @@
 #
 # **What is explainable AI?** Imagine a classmate who has every answer right in the test. Has she understood it, or can she see her neighbour's sheet? The marks are the same. To find out you ask her *why*, or you let her sit alone. A program that has learnt from examples is like this classmate: it gives answers and no reasons. *Explainable AI* (XAI) finds out why it answers as it does, in a form that people can use and check.
 #
-# In this lesson you meet two such classmates. In section 3 one of them will be wrong about *every* picture. Can you tell before which one?
+# In this lesson you meet two such classmates. In section 3 one of them will be wrong about *every* picture. Can you tell which one before it happens?
 #
 # Everything runs on your own computer. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures, so we know which pixel belongs to what.
 
@@ -40,7 +40,7 @@ from course_utils.lessons import l01_why_explain as lesson
 from course_utils.teach import plots, widgets
 
 offers = lesson.two_offers()  # model A and model B
-lab = offers["A"]  # both have the same pictures
+lab = offers["A"]  # both have the same 60 pictures: (60, 128, 128, 3), their class numbers: (60,)
 images, targets, class_names = lab.images, lab.targets.numpy(), lab.class_names
 eight = [*np.flatnonzero(targets == 0)[:4], *np.flatnonzero(targets == 1)[:4]]  # four of each class
 
@@ -66,7 +66,7 @@ plots.show(
 )
 
 # %% [markdown]
-# They look equally good. Are they, on all 60? That is your first exercise. It is tiny, and shows how exercises work here.
+# They look equally good. Are they, on all 60? Your first exercise is tiny, and shows how exercises work here.
 #
 # ### Exercise: your first one
 #
@@ -96,7 +96,7 @@ exercises.share_right.hint()
 # Here is what the function should say about A and B. Beside each share stands an interval: after 60 right answers of 60, the true share may still be a little below 1. The interval holds the shares that fit such a result (95 %, computed exactly: *Clopper-Pearson*).
 
 # %%
-for name, p in probabilities.items():
+for name, p in probabilities.items():  # argmax: the most probable class of each picture
     share, low, high = lesson.share_and_interval(p.argmax(axis=1) == targets)
     print(f"model {name}: {share:.2f} of the answers are right (95 %: {low:.2f} to {high:.2f})")
 
@@ -182,14 +182,14 @@ plots.show(
 # %% [markdown]
 # Read the middle columns first. For one model, covering a part of the *animal* takes certainty away. For the other, hardly any square matters. The columns on the right make the weak map as bright as the strong one. **Read a map together with its scale.**
 #
-# Is our function right? captum, a library of explanation methods, has occlusion too.
+# Is our function right? captum, a library of explanation methods, has occlusion too. How far do the two maps differ at most?
 
 # %% tags=["nbval-check-output"]
 from captum.attr import Occlusion
 
-b, one = offers["B"], lab.inputs[few]
-theirs = Occlusion(lambda x: b.model(x).softmax(dim=1)).attribute(
-    one,
+b = offers["B"]
+theirs = Occlusion(lambda x: b.model(x).softmax(dim=1)).attribute(  # softmax gives probabilities
+    lab.inputs[few],
     target=lab.targets[few],
     sliding_window_shapes=(3, 32, 32),
     strides=(3, 12, 12),
@@ -466,7 +466,7 @@ plots.show(
 # - **Access.** May the method only ask (*black box*)? May it also follow slopes (*gradients*: how the answer changes when the picture changes a little)? Or may it read the inside (*white box*)?
 # - **Kind of input.** Pictures, text, tables: written below each name.
 #
-# Before you look at the map, a question:
+# First a question:
 
 # %% tags=["hide-input"]
 exercises.where_cover
@@ -482,7 +482,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Three words that are often mixed up. Authors use them differently (Lipton, 2018); this course means:
+# Three words that authors use differently (Lipton, 2018); this course means:
 #
 # | word | means | here |
 # |---|---|---|

@@ -154,9 +154,9 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 2.4))
 area = masks.float().mean(dim=(1, 2))
 for ax, name in zip(axes, offers, strict=True):
     plots.score_plot({label: energy[label, name] for label in squares}, xlabel="energy", sort=False, ax=ax)
-    ax.axvline(float(area.mean()), color=plots.BASELINE, linestyle="--")
+    ax.axvspan(0, float(area.mean()), color=plots.BASELINE, alpha=0.2, linewidth=0)
     ax.set_title(
-        {"A": "A: near a constant map (dashed)", "B": "B: far above it, less with 64 pixels"}[name],
+        {"A": "A: about as a constant map (grey)", "B": "B: far above, less with 64 pixels"}[name],
         loc="left",
     )
 axes[1].set_yticklabels([])
@@ -171,7 +171,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A square of 64 pixels touches the animal from many places, so the map gets wide and model B's number falls by half. Black and white squares change it less. With each of the five squares model A stays far behind. So the *number* depends on our choices; the *comparison* of the two models did not, for these five. Report both: the comparison, and the choices.
+# A square of 64 pixels touches the animal from many places, so the map gets wide and model B's number falls by half. Black and white squares change it less. With each of the five squares model A stays far behind. So the *number* depends on our choices; which model is ahead did not, for these five. Report both.
 
 # %% [markdown]
 # ## 3 · One thing at a time: what does model A read in the ground?
@@ -222,7 +222,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Brightness alone turns most of model A's answers, colour a few, texture none. So “it reads the ground” was not precise: model A mostly reads how *bright* the ground is. That fits lesson 01, where a rule with the brightness alone did nearly as well. Model B is the **control**: it stays right throughout, so the changed pictures are not simply too strange for any model.
+# Brightness alone turns most of model A's answers, colour a few, texture next to none. So “it reads the ground” was not precise: model A mostly reads how *bright* the ground is. That fits lesson 01, where a rule with the brightness alone did nearly as well. Model B is the **control**: it stays right throughout, so the changed pictures are not simply too strange for any model.
 #
 # Two limits. The split into three parts is ours: another one (say, into edges and areas) would ask another question. And parts can work together: brightness alone leaves some answers right, all three leave none.
 
