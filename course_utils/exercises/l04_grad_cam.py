@@ -80,7 +80,7 @@ def _map_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
 class_map = Exercise(
     name="class_map",
     difficulty=1,
-    minutes=8,
+    minutes=5,
     hints=(
         "Give the weights two more dimensions, so that they can be multiplied with the maps: `weights[:, :, None, None]`.",
         "Add the weighted maps up over the channels (dimension 1), and only then apply the ReLU.",
@@ -222,8 +222,8 @@ def _without_division(activations: torch.Tensor, gradients: torch.Tensor) -> tor
 
 plus_plus_alphas = Exercise(
     name="plus_plus_alphas",
-    difficulty=3,
-    minutes=12,
+    difficulty=2,
+    minutes=8,
     hints=(
         "Print `alphas` before and after the line with `div_`. What has changed?",
         "Indexing with a Boolean mask makes a copy. An in-place operation on a copy changes the copy.",
@@ -243,6 +243,12 @@ plus_plus_alphas = Exercise(
             ),
             "the denominator needs ΣA, the activations added up over the map, not the activation at one place.",
         ),
+        "mean for sum": Mistake(
+            lambda activations, gradients: _plus_plus_alphas(
+                activations / activations[0, 0].numel(), gradients
+            ),
+            "you took the mean of the activations: the denominator needs their sum over the map.",
+        ),
         "sum of products": Mistake(
             lambda activations, gradients: torch.where(
                 (den := 2 * gradients**2 + (activations * gradients**3).sum(dim=(2, 3), keepdim=True)) != 0,
@@ -259,6 +265,17 @@ plus_plus_alphas = Exercise(
             "you added a small number to the denominator. Where the denominator is zero that gives huge values or 0: there the "
             "factor stays g².",
         ),
+        **{
+            f"{small} added": Mistake(
+                lambda activations, gradients, small=small: (
+                    gradients**2
+                    / (2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3 + small)
+                ),
+                f"you added {small} to the denominator. Where the denominator is zero that gives huge values or 0: there the "
+                "factor stays g².",
+            )
+            for small in (1e-7, 1e-6, 1e-10, 1e-12)
+        },
         "NaN to zero": Mistake(
             lambda activations, gradients: torch.nan_to_num(
                 gradients**2 / (2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3)
@@ -330,6 +347,14 @@ against_map = Exercise(
         ),
         "absolute": Mistake(
             torch.abs, "absolute values mix both: what speaks for the class must become zero."
+        ),
+        "one minus": Mistake(
+            lambda weighted: 1 - torch.relu(weighted),
+            "this turns the map of what speaks for the class around: a place that says nothing becomes bright.",
+        ),
+        "maximum minus": Mistake(
+            lambda weighted: weighted.amax(dim=(1, 2), keepdim=True) - weighted,
+            "you measured how far each place is below the strongest one: places that speak for the class, or say nothing, must be zero.",
         ),
         "no relu": Mistake(
             torch.neg,

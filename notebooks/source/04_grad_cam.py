@@ -20,12 +20,12 @@
 # - show that your version equals three libraries, and name the convention behind each difference;
 # - measure how often the map points at the right object, beside maps that know nothing about the network;
 # - find a network that is right for the wrong reason;
-# - recognise three situations in which Grad-CAM misleads.
+# - recognise three symptoms of a Grad-CAM that misleads.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: you can read a PyTorch module and know what a gradient is. [03 · CAM](03_cam.ipynb) helps, but you do not need it.
 #
 # The first cell loads what the whole lesson uses. A [*lab*](glossary.md#lab) is a trained model together with pictures and with the truth about them: we drew the pictures (*scenes*), so we know which
-# pixel belongs to which object. `pictures` holds each scene twice, `questions` the class that we ask for, `truth` the pixels of that object (section 7).
+# pixel belongs to which object. `lab.questions()` asks for each object of each scene: it returns the pictures (each one twice), the classes that we ask for, and the pixels of the objects.
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,15 +34,14 @@ import torch
 from course_utils import judge
 from course_utils.exercises import l04_grad_cam as exercises
 from course_utils.labs import load_lab
-from course_utils.labs.photos import top_answers
+from course_utils.labs.photos import top_classes
 from course_utils.methods.cam import cam, grad_cam, grad_cam_plus_plus, layer_cam, min_max, upsample
 from course_utils.methods.gradients import saliency
 from course_utils.teach import plots, widgets
 
 lab = load_lab("scenes", n_objects=2)
 model, layer = lab.model, lab.layer
-pictures = lab.inputs.repeat_interleave(2, dim=0)
-questions, truth = lab.targets.flatten(), lab.masks.flatten(0, 1)
+pictures, questions, truth = lab.questions()
 
 # %% [markdown]
 # ## 1 · A puzzle: two models that are both right
@@ -68,7 +67,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Now the same six horses, drawn once more at the same place and in the same colours. Only the caption at the bottom is gone.
+# Now the same six horses, drawn once more at the same places and in the same colours. Only the caption at the bottom is gone.
 
 # %%
 without_caption = model_a.counterfactuals[six]
@@ -146,8 +145,8 @@ order = adds.argsort(descending=True)
 print(f"the channel that adds most gives {adds.max() / adds[adds > 0].sum():.0%} of all that is added")
 
 # %% [markdown]
-# Look at the channels before you add them up. Above: the four that add most to the cat's map. Below: the four that take most away. Bright means that the channel is active
-# there; the scale is the same in all eight. No single channel decides: the printed line says how little the strongest one adds.
+# Look at the channels before you add them up: above the four that add most to the cat's map, below the four that take most away. Bright means active; all eight have one scale. Each title gives the
+# weight, times 1,000. No single channel decides: the printed line says how little the strongest one adds.
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 5, ratio=1.1)
@@ -249,7 +248,7 @@ print(
 )
 
 # %% [markdown]
-# `logits[:, target].sum()` is exact: the score of one picture does not depend on the other pictures, so the gradient of the sum holds each
+# Why may `my_grad_cam` add the scores of a batch up? The score of one picture does not depend on the other pictures, so the gradient of the sum holds each
 # picture's own gradient. (With batch normalisation in training mode that would be false: [04b](04b_grad_cam_more.ipynb) shows it.)
 #
 # Same picture, same network, another question. The map moves to the other object. Methods that do this are called *class-discriminative*.
@@ -265,7 +264,7 @@ plots.show(
 # ## 4 · The proof: three libraries and one identity
 #
 # Do not trust your own code because its pictures look good. Here are three libraries that were written independently. Each makes its own choices after
-# the weighted sum, so we bring ours to theirs one convention at a time. "Ours" is the course's `grad_cam`: the function above, with a target of its own for each picture. Then an identity shows what the map adds up to.
+# the weighted sum, so we bring ours to each of them: `min_max` scales each map to 0…1, `upsample` enlarges it. "Ours" is the course's `grad_cam`: the function above, with a target of its own for each picture.
 #
 # | library | ReLU | scaled to 0…1 | size of the result |
 # |---|---|---|---|
@@ -308,7 +307,7 @@ judge.agreement_table(
 #
 # $$\alpha_k^c = \frac{w_k^c}{Z} \qquad\text{and}\qquad \sum_{ij}\sum_k \alpha_k^c A^k_{ij} = y^c - b^c .$$
 #
-# *Class activation mapping* ([CAM, lesson 03](03_cam.ipynb)) is the map $\sum_k w_k^c A^k_{ij}$. So the first equation says that Grad-CAM *is* CAM, divided by $Z$. The second says that the map before the ReLU adds up to the score without its bias.
+# *Class activation mapping* ([CAM, lesson 03](03_cam.ipynb)) is the map $\sum_k w_k^c A^k_{ij}$. So the map before the ReLU *is* CAM, divided by $Z$, and it adds up to the score without its bias.
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
@@ -323,7 +322,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# This holds because of the *head* of this network, the part after the last maps. With two fully connected layers there, $\alpha_k^c$ is only a local slope, and nothing makes the map add up to the score. Grad-CAM still gives a map: it works without the special head that CAM needs.
+# This holds because of the *head* of this network, the part after the last maps. With two fully connected layers there, $\alpha_k^c$ is only a local slope, and nothing makes the map add up to the score. Grad-CAM still gives a map; CAM cannot.
 
 # %% [markdown]
 # ## 5 · The family
@@ -356,16 +355,15 @@ plots.show(
 )
 
 # %% [markdown]
-# Grad-CAM++ and Layer-CAM are nearly the same here, and you can say why. With this head, the gradient of a channel is the same at each place, so both are a sum over the channels with weights that are never negative. They never let a
-# channel speak against the class.
+# Grad-CAM++ and Layer-CAM are nearly the same here. The reason is the head: the gradient of a channel is the same at each place, so both are sums over the channels with weights that are never negative. No channel can speak against the class.
 
 # %% [markdown]
 # ## 6 · A bug that is hard to see
 #
 # ### Exercise: find the bug
 #
-# torch-cam 0.5.0 has Grad-CAM++ too. Its maps are not Grad-CAM++: on these scenes they differ from the formula by up to a quarter of their maximum, and still look fine ([04b](04b_grad_cam_more.ipynb) shows and measures them). The function below computes the factors
-# $a^k_{ij}$ of section 5 with the same error. Change it so that it does what the formula says. Where the denominator is zero, the factor stays $g^2$.
+# torch-cam 0.5.0 has Grad-CAM++ too, with an error: on these scenes its maps differ from the formula by up to a quarter of their maximum, and still look fine ([04b](04b_grad_cam_more.ipynb) measures them). The function below computes the factors
+# $a^k_{ij}$ of section 5 with the same error. `denominator` is right; something goes wrong after it. Mend it. Where the denominator is zero, the factor stays $g^2$.
 
 
 # %% exercise="plus_plus_alphas"
@@ -395,11 +393,11 @@ exercises.plus_plus_alphas.check(plus_plus_alphas)
 # %% [markdown]
 # ## 7 · The score: does it point at the right thing?
 #
-# Take the 60 stored scenes with **two** objects and ask for each object in turn: 120 questions. `pictures` holds each scene twice, `questions` the class we ask for, `truth` the pixels of that object. Does the *maximum* of the map lie on the
-# object we asked for? This is the **pointing game** (Zhang and others, 2016). A miss by 5 pixels or less counts as a hit (the `tolerance`): objects have gaps, and one place of the map covers 16 pixels.
+# 60 scenes with two objects make 120 questions. Does the *maximum* of the map lie on the object that we asked for? This is the **pointing game** (Zhang and others, 2016). A miss by 5 pixels or less counts as a hit (the `tolerance`): objects have gaps, and one
+# place of the map covers 16 pixels.
 #
-# A number alone means little. So three maps that know nothing about the network are scored too: a blob in the *centre*, the *edges* of the picture (a Sobel filter, which measures how fast the brightness changes) and *random* noise. So does the plain gradient
-# of the score (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)). An edge filter has the same map for both questions, so of its maxima that lie on an object, half lie on the wrong one.
+# A number alone means little. So we also score the plain gradient of the score (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)), and three maps that know nothing about the network: a blob in the *centre*, the *edges* of the picture (a Sobel filter: how
+# fast the brightness changes) and *random* noise. An edge filter has the same map for both questions of a scene, so its maximum is wrong for at least one of them.
 
 
 # %%
@@ -434,9 +432,9 @@ plots.show(
 
 # %% [markdown]
 # A [*bootstrap interval*](glossary.md#bootstrap-interval) says how far the mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: that is the *paired difference* printed above.
-# Against saliency it is far from zero: the plain gradient has the picture's full resolution and still points worse. Against Layer-CAM the interval contains zero: these questions do not separate the two. (The 120 questions come from 60 scenes, so the intervals are a little too short.)
+# Against saliency it is far from zero: the plain gradient has the picture's full resolution and still points worse. Against Layer-CAM the interval contains zero: these questions do not separate the two.
 #
-# The pointing game looks at *one* pixel. Here are two other numbers. **Energy**: the share of the map's sum that lies on the object. **IoU** (*intersection over union*): keep as many of the strongest pixels as the object has, and divide what both
+# The pointing game looks at *one* pixel. Two other numbers look at more. **Energy**: the share of the map's sum that lies on the object. **IoU** (*intersection over union*): keep as many of the strongest pixels as the object has, and divide what both
 # have in common by what either has.
 
 # %%
@@ -450,16 +448,17 @@ for label, of in values.items():
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
-for ax, (label, of) in zip(axes, values.items(), strict=True):
-    plots.score_plot(of, baselines=list(knows_nothing), xlabel=label, ax=ax)
+titles = ("Energy: Grad-CAM is ahead", "IoU: three CAM methods, and the rest")
+for ax, (label, of), title in zip(axes, values.items(), titles, strict=True):
+    plots.score_plot(of, baselines=list(knows_nothing), xlabel=label, title=title, ax=ax)
 plots.show(
     "Energy: Grad-CAM ahead, Layer-CAM and Grad-CAM++ close to saliency and edges. IoU: the three CAM methods close together, "
     "saliency and edges at half of them."
 )
 
 # %% [markdown]
-# Another measure, another distance. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: their maximum is right, and a weak part of the map lies everywhere else. By IoU the three CAM methods are close together
-# and far ahead of the rest. One number is never enough. (0.31 is not as bad as it looks: even the true outline, drawn with 8 × 8 places, keeps little more than half of its sum on the object, as [lesson 03](03_cam.ipynb) measures.)
+# Another measure, another order. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: their maximum is right, and a weak part of the map lies everywhere else. By IoU the three CAM methods are close together
+# and far ahead of the rest. One number is never enough. (0.31 looks low. But even the true outline, drawn with 8 × 8 places, keeps little more than half of its sum on the object, as [lesson 03](03_cam.ipynb) measures.)
 
 # %% [markdown]
 # ## 8 · Which layer?
@@ -468,7 +467,7 @@ plots.show(
 #
 # ### Exercise: predict, then run
 #
-# Before you run anything below: at which stage does Grad-CAM have the highest mean score in the pointing game? Write its name, then run the next two cells. The check computes the right answer from *your* run.
+# At which stage does Grad-CAM have the highest mean score in the pointing game? Write its name, then run the next two cells.
 
 # %% exercise="best_layer"
 answer = None  # for example "layer2"
@@ -504,13 +503,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Two things change with depth. The map gets coarser (in two steps), and the channels get more meaning. In early stages the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
+# Two things change with depth. The map gets coarser, and the channels get more meaning. In early stages the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
 # one object from its neighbour. The paper takes the last convolutional layer. That is a good rule for pointing, and no law: by energy `layer3` is ahead ([05](05_cam_in_practice.ipynb) compares them).
 
 # %% [markdown]
 # ## 9 · The puzzle solved
 #
-# Back to the two horse models. Both get Grad-CAM for "horse". How much of the map's sum lies on the caption? Compare it with the caption's own area: an even map has exactly that share on it, and a map that stays on the horse has less. One place of the map covers 16 × 16 pixels, and the caption is no higher than that. So we also count what lies within 16 pixels of it.
+# Back to the two horse models, and Grad-CAM for "horse". How much of the map's sum lies on the caption? An even map has exactly the caption's area there; a map that stays on the horse has less. The caption is no higher than one place of the map (16 pixels). So we also count what lies within 16 pixels of it.
 
 # %%
 horse_maps, on_caption = {}, {}
@@ -542,17 +541,16 @@ plots.show(
 )
 
 # %% [markdown]
-# One picture is only a hint. The number over many pictures, beside an honest model and beside an even map, is evidence. Model A's brightest place is often just below the caption, not on it: the map is too coarse to say more than "around there".
+# One picture is only a hint. The number over many pictures, beside an honest model and beside an even map, is evidence. Model A's brightest place is often just below the caption, not on it: the map is too coarse to say more than "near it".
 
 # %% [markdown]
 # ## 10 · The real thing
 #
-# A network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs: a cat and a cup of coffee, side by side, and eleven more pairs of four photographs: 24 questions. The code is the code from above; only the lab changes. The truth is the *half* of the picture, since nobody drew outlines on these photographs.
+# Now a network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs, two side by side. Four photographs give 12 pairs, since left and right count, so 24 questions. The code is the code from above; only the lab changes. The truth is the *half* of the picture, since nobody drew outlines on these photographs.
 
 # %%
 photos = load_lab("photos", pairs=True)
-photo_pictures = photos.inputs.repeat_interleave(2, dim=0)
-photo_questions, halves = photos.targets.flatten(), photos.masks.flatten(0, 1)
+photo_pictures, photo_questions, halves = photos.questions()
 photo_maps = {
     name: upsample(method(photos.model, photo_pictures, photo_questions, photos.layer), halves.shape[-2:])
     for name, method in family.items()
@@ -583,48 +581,47 @@ plots.show(
 # %% [markdown]
 # ### A wrong answer, explained
 #
-# What did the network look at when it was wrong? This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Ask Grad-CAM where, and ask it for the other four answers too.
+# This woman is an astronaut. ImageNet has no such class, and the network's first answer is a *bobsled*. Where did it look? Ask Grad-CAM, for the four next answers too.
 
 # %%
 wrong = load_lab("photos", only="astronaut")
-best = top_answers(wrong, wrong.images)[0]
-five = torch.tensor([wrong.class_names.index(name) for name, _ in best])
+five, shares = (best[0] for best in top_classes(wrong, wrong.images, k=5))  # classes and probabilities
 wrong_maps = grad_cam(wrong.model, wrong.inputs.repeat(5, 1, 1, 1), five, wrong.layer)
 
 # %% tags=["hide-input"]
+best = [f"{wrong.class_names[c]} {share:.2f}" for c, share in zip(five, shares, strict=True)]
 plots.show_maps(
     list(wrong.images[:1]),
-    {f"{name} {share:.2f}": wrong_maps[i : i + 1] for i, (name, share) in enumerate(best)},
+    {label: wrong_maps[i : i + 1] for i, label in enumerate(best)},
     title="An astronaut, and Grad-CAM for the five most probable classes",
 )
-plots.show(
-    "A smiling astronaut in an orange suit. " + "; ".join(f"{name} {share:.2f}" for name, share in best)
-)
+plots.show("A smiling astronaut in an orange suit. " + "; ".join(best))
 
 # %% [markdown]
-# The network has no class for what it sees, so it spreads its probability: no answer gets more than 0.20. For *football helmet* the map is brightest near the helmet under her arm; for *bobsled* it has a second bright place on her shoulder. A map says *where*, not *what*: that the network took the suit for a racing suit is your guess, not the map's message. To test it, you would cover the helmet and ask again ([lesson 01](01_why_explain.ipynb) does).
+# No answer gets more than 0.20. For *football helmet* the map is brightest near the helmet under her arm; for *bobsled* it has a second bright place on her shoulder. A map says *where*, not *what*: that the network took the suit for a racing suit is your guess. To test it, you would cover the suit and ask again (as [lesson 01](01_why_explain.ipynb) covers parts of a picture).
 #
 # ### Your turn
 #
-# Change the path (a picture, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's own photographs.
+# Change the path (a picture, or a folder of pictures) and, if you like, the model's name. `path=None` takes the course's own photographs.
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
 first = mine.images[:3]
-answers = top_answers(mine, first)
-top = torch.tensor([mine.class_names.index(of_picture[0][0]) for of_picture in answers])
-my_maps = {name: method(mine.model, mine.inputs[:3], top, mine.layer) for name, method in family.items()}
+classes, chances = top_classes(mine, first, k=3)
+my_maps = {
+    name: method(mine.model, mine.inputs[:3], classes[:, 0], mine.layer) for name, method in family.items()
+}
 
 # %% tags=["hide-input"]
-for of_picture in answers:
-    print(", ".join(f"{name} {share:.2f}" for name, share in of_picture))
-plots.show_maps(list(first), my_maps, labels=[of_picture[0][0] for of_picture in answers], width=7.5)
+for best, chance in zip(classes, chances, strict=True):
+    print(", ".join(f"{mine.class_names[c]} {p:.2f}" for c, p in zip(best, chance, strict=True)))
+plots.show_maps(list(first), my_maps, labels=[mine.class_names[c] for c in classes[:, 0]], width=7.5)
 plots.show("Pictures down the side, the maps of three methods for the most probable class of each.")
 
 # %% [markdown]
 # ## 11 · Where it breaks
 #
-# Three cards: three symptoms that you will meet in your own work.
+# Two cards, with three symptoms that you will meet in your own work: a faded map, an empty map, and a bright map of nothing.
 #
 # ### Card 1: the softmax instead of the logit
 #
@@ -658,45 +655,39 @@ plots.show(
 )
 
 # %% [markdown]
-# The place of the maximum hardly changes on these scenes, but the strength is lost exactly where the network is surest. You cannot see this when each map has its own scale; but maps of different pictures can no longer be compared.
+# With the softmax the maps point nearly as well. But their strength is lost exactly where the network is surest, so maps of different pictures can no longer be compared. You do not see it while each map has its own scale.
 #
-# ### Card 2: a map that is zero everywhere
+# ### Card 2: a class that is not there
 #
-# Ask for a class that the picture does not contain, and each place may speak against it. The ReLU leaves nothing, and scaling "to 0…1" divides zero by zero.
+# Ask for a class that the picture does not contain. Now and then each place speaks against it: the ReLU leaves nothing, and scaling "to 0…1" divides zero by zero. More often the map is weak, and lies somewhere. Divided by its own maximum, it looks as strong as any other.
 
 # %%
 ten = torch.arange(len(lab.class_names))
 of_twenty = grad_cam(model, lab.inputs[:20].repeat_interleave(10, dim=0), ten.repeat(20), layer)
-print(
-    f"empty maps: {(of_twenty.amax(dim=(1, 2)) == 0).sum()} of {len(of_twenty)} (20 scenes, ten classes each)"
-)
+empty = (of_twenty.amax(dim=(1, 2)) == 0).sum()
+print(f"empty maps: {empty} of {len(of_twenty)} (20 scenes, ten classes each)")
 
 nothing = torch.zeros(1, 8, 8)
 naive = (nothing - nothing.min()) / (nothing.max() - nothing.min())
 print("naive scaling gives", naive[0, 0, 0].item(), "| min_max gives", min_max(nothing)[0, 0, 0].item())
 
-# %% [markdown]
-# ### Card 3: a bright map of a class that is not there
-#
-# More often, the map of an absent class is weak and lies somewhere. Scaled by its own maximum, it looks as strong as any other. Here is one scene, asked for each of the ten classes: above, each map on its own scale; below, one scale for all.
+likely = logits.argsort(descending=True)[:5]  # five classes for one scene that holds two of them
+of_five = grad_cam(model, inputs.repeat(5, 1, 1, 1), likely, layer)
 
 # %% tags=["hide-input"]
-of_all = grad_cam(model, inputs.repeat(10, 1, 1, 1), ten, layer)
-for common, title in ((False, "Each map on its own scale"), (True, "One scale for all ten")):
-    figure, axes = plots.grid(2, 5, ratio=1.12, width=8.5)
-    for c, ax in enumerate(axes.flat):
-        heat = of_all[c] / of_all.max() if common else of_all[c]
-        ax.imshow(plots.overlay(lab.images[scene], heat, own_scale=not common))
+figure, axes = plots.grid(2, 5, ratio=1.12)
+for row, scale in zip(axes, (None, of_five.max()), strict=True):
+    for ax, c, heat in zip(row, likely, of_five, strict=True):
+        heat = heat if scale is None else heat / scale
+        ax.imshow(plots.overlay(lab.images[scene], heat, own_scale=scale is None))
         ax.set_title(f"{lab.class_names[c]}: logit {logits[c]:+.1f}", fontsize=10)
-    figure.suptitle(title, fontsize=11)
-    plots.show(
-        f"{title}: ten maps of one scene. "
-        + (
-            "Only the classes with high logits are visible."
-            if common
-            else "Classes with low logits look as bright as the cat."
-        )
-    )
+figure.suptitle(
+    "One scene, five classes. Above: each map on its own scale. Below: one scale for all", fontsize=11
+)
+plots.show(
+    "Each map on its own scale above: five maps that look equally strong. One scale for all below: only the maps of the "
+    "two objects in the scene are visible."
+)
 
 # %% [markdown]
 # **A bright map does not mean a strong class.** Keep one scale, or print the score beside the map.
@@ -704,7 +695,7 @@ for common, title in ((False, "Each map on its own scale"), (True, "One scale fo
 # %% [markdown]
 # ## 12 · Play
 #
-# Choose a scene, a class, a stage and a method; try a class that is not in the picture. With the keyboard: Tab moves between the controls, the arrow keys change a value. (The figures above show some of its settings.)
+# Choose a scene, a class, a stage and a method; try a class that is not in the picture. With the keyboard: Tab moves between the controls, the arrow keys change a value.
 
 
 # %% tags=["hide-input"]
@@ -728,8 +719,8 @@ widgets.explore(
 # ## 13 · Recap
 #
 # - Grad-CAM: keep the last maps, average the gradient of the *logit* over each, weigh, add, rectify.
-# - For a network with global average pooling and one linear layer it equals CAM, and the map before the ReLU adds up to the score.
-# - Libraries differ in the ReLU, in scaling and in enlarging; one had a real bug. Compare numbers, not pictures.
+# - For a network with global average pooling and one linear layer, the map before the ReLU is CAM divided by $Z$, and adds up to the score without its bias.
+# - Libraries differ in the ReLU, in scaling and in enlarging; one has a real bug. Compare numbers, not pictures.
 # - Score a map against the truth, beside maps that know nothing, with a paired difference where two methods saw the same questions.
 # - A bright map does not mean a strong class; a smooth outline does not mean fine resolution.
 # - More in [04b](04b_grad_cam_more.ipynb): what speaks against a class, Guided Grad-CAM, the bug measured, the forgotten `eval()`, and whether the map depends on what the network has learnt.

@@ -38,8 +38,7 @@ from course_utils.teach import plots
 
 lab = load_lab("scenes", n_objects=2)
 model, layer = lab.model, lab.layer
-pictures = lab.inputs.repeat_interleave(2, dim=0)  # each scene twice: one question for each object
-questions, truth = lab.targets.flatten(), lab.masks.flatten(0, 1)
+pictures, questions, truth = lab.questions()  # each scene twice: one question for each object
 size = truth.shape[-2:]
 
 # %% [markdown]
@@ -111,7 +110,7 @@ plots.show(
 )
 
 # %% [markdown]
-# On average the map of what speaks against a class has several times the other object's area on it, and nearly nothing on the asked-for object. Single maps may lie elsewhere, as the second row shows. So the two maps hold two different pieces of information, and the ReLU that hides one of them is a choice.
+# On average, the share of this map on the other object is several times that object's area, and nearly nothing lies on the asked-for object. Single maps may lie elsewhere, as the second row shows. So the ReLU hides a second piece of information; to use it is a choice.
 
 # %% [markdown]
 # ## 2 · Guided Grad-CAM: fine lines, coarse knowledge
@@ -134,7 +133,7 @@ answer = "guided backprop"
 
 # %%
 guided = guided_backprop(model, pictures, questions).abs().amax(dim=1)
-coarse = upsample(grad_cam(model, pictures, questions, layer), truth.shape[-2:])
+coarse = upsample(grad_cam(model, pictures, questions, layer), size)
 three = {"guided backprop": guided, "Grad-CAM": coarse, "product": guided * coarse}
 same_map = {name: judge.rank_correlation(maps[0::2], maps[1::2]) for name, maps in three.items()}
 print({name: round(value.mean().item(), 2) for name, value in same_map.items()})
@@ -164,7 +163,7 @@ plots.show(
 # %% [markdown]
 # ## 3 · The bug, measured
 #
-# In the core you mended the factors of Grad-CAM++. Here is what the error does to the released maps. All maps are divided by their own maximum, so 1 would be the largest difference possible.
+# In [the core](04_grad_cam.ipynb) you mended the factors $a$ of Grad-CAM++: the division changed a copy, so $a = g^2$ remained, where $g$ is the gradient. Here is what the error does to the released maps. All maps are divided by their own maximum, so 1 would be the largest difference possible.
 
 # %%
 from torchcam.methods import GradCAMpp as GradCAMppOfTorchCam
@@ -219,28 +218,25 @@ plots.show(f"Two maps of one scene that look alike and differ by up to {gap:.2f}
 # %% [markdown]
 # ## 4 · The forgotten `eval()`
 #
-# In training mode, batch normalisation uses the mean and variance of the *batch*. The explanation of a picture then depends on the pictures beside it. Below, the same picture is explained in a batch of 2 and in a batch of 20, first in training mode, then in `eval` mode.
+# In training mode, batch normalisation uses the mean and variance of the *batch*. The explanation of a picture then depends on the pictures beside it. Below, the first picture is explained in a batch of 2 and in a batch of 20, first in training mode, then in `eval` mode.
 
 
 # %%
-def first_map(network, n):
-    """The scaled map of the first picture, explained together with the next n − 1."""
-    return min_max(grad_cam_in_this_mode(network, pictures[:n], int(questions[0])))[0]
-
-
-def grad_cam_in_this_mode(network, inputs, target):
+def first_map(n):
+    """Grad-CAM of the first scene, scaled to 0…1, explained together with the next n − 1 in the present mode."""
     kept = []
     handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
-    logits = network(inputs)
+    logits = model(lab.inputs[:n])
     handle.remove()
-    (g,) = torch.autograd.grad(logits[:, target].sum(), kept[0])
-    return torch.relu((g.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)).detach()
+    (g,) = torch.autograd.grad(logits[:, lab.targets[0, 0]].sum(), kept[0])
+    maps = torch.relu((g.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)).detach()
+    return min_max(maps)[0]
 
 
 state = {name: value.clone() for name, value in model.state_dict().items()}
 for mode in (True, False):
     model.train(mode)
-    difference = (first_map(model, 2) - first_map(model, 20)).abs().max()
+    difference = (first_map(2) - first_map(20)).abs().max()
     print(f"{'training' if mode else 'eval'} mode: the two maps differ by up to {difference:.2f}")
     model.load_state_dict(state)  # training mode also changed the running mean and variance: put them back
 
@@ -250,8 +246,8 @@ for mode in (True, False):
 # %% [markdown]
 # ## 5 · Does the map depend on what the network has learnt?
 #
-# A map is an explanation only if it changes when the network knows something else. Draw new random weights for the last layer, then for more and more layers from the top (Adebayo and others, 2018), and compare the map with the original one
-# by rank correlation: 1 means the same order of places, 0 means nothing in common.
+# A map of what the network has learnt must change when the network knows something else. Draw new random weights for the last layer, then for more and more layers from the top (Adebayo and others, 2018). Compare each map with the original one
+# by rank correlation: 1 means the same order of places, 0 means no connection. (`randomize_cascade` does the drawing; `place` is the layer's name, since each network has its own.)
 
 # %%
 single = load_lab("scenes")
@@ -269,12 +265,13 @@ print("after the last layer alone:", {name: round(curve[1], 2) for name, curve i
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(9, 3.0))
-for name, curve in curves.items():
-    ax.plot(curve, "s--" if name == "Layer-CAM" else "o-", label=name)
+ax.plot(curves["Grad-CAM"], "o-", label="Grad-CAM")
+ax.plot(curves["Grad-CAM++"], "o-", linewidth=5, alpha=0.4, markersize=9, label="Grad-CAM++")
+ax.plot(curves["Layer-CAM"], "s--", markersize=4, label="Layer-CAM")
 ax.set_xticks(range(len(steps)), steps, rotation=30, ha="right")
 ax.set(ylabel="rank correlation with\nthe trained network's map", ylim=(-0.25, 1.05))
 ax.set_title("Random weights from the top down: only Grad-CAM reacts at once", loc="left")
-ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.62))
+ax.legend(loc="upper right", ncols=3)
 plots.show(
     "Grad-CAM falls at the first step; Layer-CAM and Grad-CAM++, on one line, fall slowly over several layers."
 )
