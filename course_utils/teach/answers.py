@@ -66,7 +66,7 @@ def array(answer: object, shape: tuple[int, ...]) -> None:
 
 
 def function(answer: object, *arguments: object, shape: tuple[int, ...]) -> None:
-    """A function that gives, for these arguments, an array of this shape.
+    """A function that gives, for these arguments, an array of this shape; a number has the shape ().
 
     Raises:
         ValueError: not written yet, not a function, or `array` says what is wrong with its result.
@@ -76,7 +76,7 @@ def function(answer: object, *arguments: object, shape: tuple[int, ...]) -> None
     result = answer(*arguments)
     if result is None or result is ...:
         raise ValueError(f"{answer.__name__} returns nothing yet")
-    array(result, shape)
+    array(np.asarray(result) if isinstance(result, (int, float)) else result, shape)
 
 
 def text(answer: object, n_words: tuple[int, int]) -> None:

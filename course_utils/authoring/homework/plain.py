@@ -132,9 +132,14 @@ def serve(names: dict[str, object], path: str) -> None:
 
 
 class Student:
-    """In the teacher's process: the other end of `serve`. `student.function("name")` gives a proxy."""
+    """In the teacher's process: the other end of `serve`. `student.function("name")` gives a proxy.
 
-    def __init__(self, path: str):
+    `names` are the teacher's variables: one of them that is no plain value, such as a model, is sent as its
+    name, and the student's side takes its own.
+    """
+
+    def __init__(self, path: str, names: dict[str, object]):
+        self.names = names
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.settimeout(SECONDS)
         self.connection.connect(path)
@@ -147,7 +152,7 @@ class Student:
 
         def call(*arguments):
             try:
-                _send(self.connection, encode([name, list(arguments)]))
+                _send(self.connection, encode([name, [_refer(a, self.names) for a in arguments]]))
                 reply = decode(_receive(self.connection))
             except (OSError, EOFError) as error:
                 self.connection.close()  # a late reply must not become the answer to the next call
@@ -160,6 +165,12 @@ class Student:
 
         call.__name__ = name
         return call
+
+
+def _refer(argument: object, names: dict[str, object]) -> object:
+    if type(argument) in (str, int, float, bool, tuple, list, np.ndarray, torch.Tensor):
+        return argument
+    return next((Ref(name) for name, value in names.items() if value is argument), argument)
 
 
 def _resolve(argument: object, names: dict[str, object]) -> object:

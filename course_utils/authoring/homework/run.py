@@ -140,7 +140,7 @@ def _teacher(cells, student, scratch, answers, limits) -> None:
         teacher.run(
             "import warnings\nwarnings.simplefilter('ignore')\n"
             "from course_utils.authoring.homework import plain as _plain\n"
-            + (f"_student = _plain.Student({str(socket)!r})\n" if socket.exists() else "")
+            + (f"_student = _plain.Student({str(socket)!r}, globals())\n" if socket.exists() else "")
             + "from pathlib import Path as _Path",
             limits.cell_seconds,
         )
@@ -208,7 +208,13 @@ def _kernel(folder: Path, start: list[str]) -> Iterator[Kernel]:
     )
     private = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME"), str(folder))
     # one thread, so that sums are the same everywhere
-    settings = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1", **private}
+    settings = {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "TQDM_DISABLE": "1",
+        "JOBLIB_MULTIPROCESSING": "0",
+    }
+    settings |= private
     manager.start_kernel(cwd=str(folder), env={**_kept(os.environ), **settings})
     client = manager.blocking_client()
     client.start_channels()
