@@ -509,7 +509,7 @@ exercises.which_word
 # | **medicine** | does the network read the disease, or the hospital? | doctor: can I rely on it for *this* patient? | what does it mean for me, and who decides? | on whom was it tested, how often is it wrong? |
 # | **credit** | does a column stand for something forbidden, such as the postcode for the origin? | loan officer: is this case close to the border? | why not me, and what could I change? | are the main reasons named, as the law asks? |
 # | **driving** | in which weather does it miss people? | driver: when must I take over? | person hit: why did it not brake? | what happened in the seconds before? |
-# | **hiring** | does it read the sex off hobbies and schools? | recruiter: which part of the letter counted? | why not me, and whom can I ask? | do all groups have the same chance? |
+# | **hiring** | does it guess the sex from hobbies and schools? | recruiter: which part of the letter counted? | why not me, and whom can I ask? | do all groups have the same chance? |
 #
 # **What the law says, in plain words.** In the EU, a decision that touches you seriously, such as a refused loan, must not be left to a machine alone (data protection law, GDPR, article 22). There are exceptions: a contract that needs it, a law, your clear consent. With a contract or consent you may still ask that a person looks at it. You may also ask for "meaningful information about the logic involved" (article 15). The AI Act of 2024 adds a right to an explanation of decisions in which a high-risk system took part (article 86).
 # In the US, a lender must name the main reasons for a refusal (Equal Credit Opportunity Act).
@@ -535,7 +535,7 @@ answers = {
     f"{right_at_home.mean():.2f} on test pictures, {right_abroad.mean():.2f} with exchanged ground. It reads the ground.",
     "farmer": "Do not rely on the alarm when there is snow, and not on the silence when there is none.",
     "neighbour": "Your dog was called a wolf because it stood on snow. On grass the camera would not have rung. "
-    "It was not the dog, and it is not for you to change.",
+    "Your dog did nothing, and you can change nothing.",
     "insurer": f"Tested on one farm only. Elsewhere {false_alarms.mean():.0%} of the {len(false_alarms)} huskies rang the "
     f"alarm ({low:.0%} to {high:.0%}), and {(~right_abroad[targets == wolf_class]).mean():.0%} of the wolves did not.",
 }
