@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -128,11 +129,52 @@ jittered_step = Exercise(
                 + rate
                 * (
                     (slope := gradient_of(x.roll(shift, (2, 3))).roll((-shift[0], -shift[1]), (2, 3)))
-                    / slope.flatten(1).std(dim=1, unbiased=False)[:, None, None, None]
+                    / slope.std(dim=(1, 2, 3), keepdim=True)
                     - 2 * decay * x
                 )
             ).clamp(-1, 1),
             "you divided by the standard deviation, which subtracts the mean first: the root mean square does not.",
+        ),
+        "moved the same way twice": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x
+                + rate
+                * (
+                    _jittered_slope(x, gradient_of, shift, back=False).roll(shift, dims=(2, 3))
+                    - 2 * decay * x
+                )
+            ).clamp(-1, 1),
+            "you moved the slope in the same direction once more: the way back is `(-shift[0], -shift[1])`.",
+        ),
+        "columns and rows": Mistake(
+            lambda x, gradient_of, shift, rate, decay: _jittered_step(
+                x, gradient_of, shift[::-1], rate, decay
+            ),
+            "you swapped rows and columns: `shift` is (rows, columns), for the dimensions 2 and 3.",
+        ),
+        "length": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * (_jittered_slope(x, gradient_of, shift) / math.sqrt(x[0].numel()) - 2 * decay * x)
+            ).clamp(-1, 1),
+            "you divided by the slope's length, the root of the *sum* of squares: take the root of their *mean*.",
+        ),
+        "a scale for each channel": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x
+                + rate
+                * (
+                    (slope := gradient_of(x.roll(shift, (2, 3))).roll((-shift[0], -shift[1]), (2, 3)))
+                    / slope.square().mean(dim=(2, 3), keepdim=True).sqrt()
+                    - 2 * decay * x
+                )
+            ).clamp(-1, 1),
+            "you took a root mean square for each channel: take one for each picture, over dimensions 1, 2 and 3.",
+        ),
+        "cut off at 0": Mistake(
+            lambda x, gradient_of, shift, rate, decay: (
+                x + rate * (_jittered_slope(x, gradient_of, shift) - 2 * decay * x)
+            ).clamp(0, 1),
+            "you cut the pixels off at 0: black is −1 here, so `clamp(-1, 1)`.",
         ),
         "decay forgotten": Mistake(
             lambda x, gradient_of, shift, rate, decay: _jittered_step(x, gradient_of, shift, rate, 0.0),
@@ -186,6 +228,39 @@ total_variation = Exercise(
                 + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean(dim=(1, 2, 3))
             ),
             "you squared the differences: then one sharp edge costs more than many small steps, and edges blur away.",
+        ),
+        "abs of the mean": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).mean(dim=(1, 2, 3)).abs()
+                + (x[:, :, :, 1:] - x[:, :, :, :-1]).mean(dim=(1, 2, 3)).abs()
+            ),
+            "you took the absolute value of the mean: ups and downs have cancelled before. First `.abs()`, then `.mean(…)`.",
+        ),
+        "for each channel": Mistake(
+            lambda x: (
+                (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(2, 3))
+                + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean(dim=(2, 3))
+            ),
+            "you return a number for each channel: average over dimension 1, too.",
+        ),
+        "two pixels apart": Mistake(
+            lambda x: (
+                (x[:, :, 2:] - x[:, :, :-2]).abs().mean(dim=(1, 2, 3))
+                + (x[:, :, :, 2:] - x[:, :, :, :-2]).abs().mean(dim=(1, 2, 3))
+            ),
+            "you compared pixels that are two apart: neighbours are `x[:, :, 1:]` and `x[:, :, :-1]`.",
+        ),
+        "length of the gradient": Mistake(
+            lambda x: (
+                (
+                    (x[:, :, 1:, :-1] - x[:, :, :-1, :-1]).square()
+                    + (x[:, :, :-1, 1:] - x[:, :, :-1, :-1]).square()
+                )
+                .sqrt()
+                .mean(dim=(1, 2, 3))
+            ),
+            "you took the root of the two squared differences: that is another kind of total variation. Here the absolute "
+            "differences of the two directions are averaged and added.",
         ),
         "rows only": Mistake(
             lambda x: (x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2, 3)),
@@ -311,12 +386,21 @@ def _noise_like(photograph: torch.Tensor) -> torch.Tensor:
     return 0.05 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))
 
 
-def _climb(start: torch.Tensor, gradient_of: Callable, n_steps: int, clamp: bool) -> torch.Tensor:
+def _climb(
+    start: torch.Tensor, gradient_of: Callable, n_steps: int, clamp: bool, low: float = -1.0
+) -> torch.Tensor:
     x = start.clone()
     for _ in range(n_steps):
         x = x + 0.1 * gradient_of(x)
         if clamp:
-            x = x.clamp(-1, 1)
+            x = x.clamp(low, 1)
+    return x
+
+
+def _squashed(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) -> torch.Tensor:
+    x = _noise_like(photograph)
+    for _ in range(n_steps):
+        x = (x + 0.1 * gradient_of(x)).tanh()
     return x
 
 
@@ -343,7 +427,7 @@ def _clamp_first(photograph: torch.Tensor, gradient_of: Callable, n_steps: int) 
 climb_from_noise = Exercise(
     name="climb_from_noise",
     difficulty=2,
-    minutes=10,
+    minutes=8,
     hints=(
         "There are two errors. What does the text say the ascent starts from, and what does the code start from?",
         "Print the smallest and the largest pixel after the loop. Which values can a picture have?",
@@ -376,6 +460,37 @@ climb_from_noise = Exercise(
                 _noise_like(photograph), lambda x: -gradient_of(x), n_steps, clamp=True
             ),
             "you walk downhill now: the sign of the step was right. The text says *maximise*, so the gradient is added.",
+        ),
+        "cut off at 0": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), gradient_of, n_steps, clamp=True, low=0.0
+            ),
+            "you cut the pixels off at 0: black is −1 here, so `clamp(-1, 1)`.",
+        ),
+        "sign of the gradient": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), lambda x: gradient_of(x).sign(), n_steps, clamp=True
+            ),
+            "you step by the sign of the gradient: that is another method. Only the start and the range were wrong.",
+        ),
+        "gradient cut off": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), lambda x: gradient_of(x).clamp(-1, 1), n_steps, clamp=False
+            ),
+            "you cut off the gradient: the *pixels* must stay within −1 … 1.",
+        ),
+        "squashed": Mistake(
+            lambda photograph, gradient_of, n_steps: _squashed(photograph, gradient_of, n_steps),
+            "you squash the pixels with `tanh`, which also moves those within the range: cut off with `clamp(-1, 1)`.",
+        ),
+        "noise of one sign": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                0.05 * torch.rand(photograph.shape, generator=torch.Generator().manual_seed(0)),
+                gradient_of,
+                n_steps,
+                clamp=True,
+            ),
+            "your noise is `rand`, even between 0 and 1: the text asks for `randn`, normal around 0.",
         ),
         "noise on the photograph": Mistake(
             lambda photograph, gradient_of, n_steps: _climb(
@@ -497,6 +612,12 @@ name_score = Exercise(
         "mean of the pictures": Mistake(
             lambda heat, mask, n_kept: _iou_of_each(heat, mask, _kept(heat, n_kept)),
             "you took each picture's IoU and then their mean: add the pixels of all pictures up first, above and below the line.",
+        ),
+        "a number for each picture": Mistake(
+            lambda heat, mask, n_kept: (
+                (_kept(heat, n_kept) & mask).sum(dim=(1, 2)) / (_kept(heat, n_kept) | mask).sum(dim=(1, 2))
+            ),
+            "you return a number for each picture: add the pixels of all pictures up, and divide once.",
         ),
         "everything for each picture": Mistake(
             _per_picture_mean,

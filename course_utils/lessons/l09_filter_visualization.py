@@ -1,9 +1,11 @@
-"""What lessons 09 and 09b share: grain, the careful ascent, pictures of digits, the generator."""
+"""What lessons 09 and 09b share: grain, the careful ascent, digits, random weights, the generator."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -52,6 +54,26 @@ def random_reader(reader: nn.Module, seed: int = 0) -> nn.Module:
     with torch.no_grad():
         network[-1].weight *= 200
     return network
+
+
+def picture_options(lab: Lab, side: int = 128) -> dict[str, object]:
+    """Options of an ascent in a lab: its black and white, and pictures of the shape (3, side, side)."""
+    black, white = (lab.preprocess(np.full((1, side, side, 3), v, np.uint8))[0, :, :1, :1] for v in (0, 255))
+    return {"value_range": (black, white), "shape": (3, side, side)}
+
+
+def with_random_weights(lab: Lab, seed: int = 1) -> nn.Module:
+    """The lab's network with fresh random weights; its batch norms are measured on the lab's pictures."""
+    network = copy.deepcopy(lab.model)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for module in network.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 1.0  # one batch is the whole measurement
+        network.train()(lab.inputs)
+    return network.eval()
 
 
 def dream(network: nn.Module, decode: nn.Module, starts: int = 6, n_steps: int = 60) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from course_utils import judge
 from course_utils.exercises import l09_filter_visualization as exercises
 from course_utils.labs import load_lab
-from course_utils.lessons.l09_filter_visualization import CAREFUL, DIGIT_PICTURES, fine_share, show_digits
+from course_utils.lessons.l09_filter_visualization import CAREFUL, DIGIT_PICTURES, fine_share
 from course_utils.methods.filters import activation_maximization, class_maximization, filter_activation
 from course_utils.teach import plots, widgets
 
@@ -45,7 +45,7 @@ shallow, deep = "conv1", "conv5"  # two layers of the ZF-Net
 #
 # A network reads digits. It was trained on drawings in many fonts. For each picture it gives every digit a *score*: the number before the softmax, also called [*logit*](glossary.md#logit). Here are four pictures. Which has the highest score for a 3? Decide before you go on.
 
-# %%
+# %% tags=["hide-input"]
 made = class_maximization(reader, 3, n_steps=60, **DIGIT_PICTURES)
 right = torch.from_numpy(digits.predict(digits.images).argmax(axis=1)) == digits.targets
 puzzle = torch.cat([digits.inputs[(digits.targets == 3) & right][:3], made])
@@ -57,16 +57,16 @@ plots.show_images(list(255 - digits.to_images(puzzle)), list("ABCD"), columns=4,
 plots.show("A, B and C: three drawn threes. D: a tangle of black and white pixels.")
 
 # %% [markdown]
-# Three drawings of a 3, and a tangle of black and white. Now the network's answer.
+# Now the network's answer.
 
 # %%
 for letter, scores in zip("ABCD", puzzle_scores, strict=True):
     print(f"{letter}: score of a 3 {scores[3]:5.1f}, probability of a 3 {scores.softmax(0)[3]:.3f}")
 
 # %% [markdown]
-# D has the highest score by far. It was made by asking: *which picture has the highest score for a 3?* So this is the network's own answer to "show me a 3", and it is not a 3.
+# D has the highest score by far. It was made by asking: *which picture has the highest score for a 3?* (`class_maximization`, folded above). So this is the network's own answer to "show me a 3", and it is not a 3.
 #
-# Pictures like this are called *visualizations*, and some of them are stunning. But a picture that a network likes best need not be a picture of what the network is for.
+# Pictures like this are called *visualizations*. A picture that a network likes best need not be a picture of what the network is for.
 
 # %% [markdown]
 # ## 2 · The idea: two questions to one filter
@@ -78,9 +78,9 @@ for letter, scores in zip("ABCD", puzzle_scores, strict=True):
 #
 # $$x^* = \arg\max_x \; \underbrace{\frac{1}{hw}\sum_{ij} A^k_{ij}(x)}_{s(x)} \; - \; R(x)$$
 #
-# Here $s(x)$ is the score of the filter, its mean activation, and $R(x)$ is a *regulariser*: a penalty for pictures that we do not want to see. At first, $R(x) = 0$.
+# Here $s(x)$ is the score of the filter, its mean over the places $(i, j)$ of the map, and $R(x)$ is a *regulariser*: a penalty for pictures that we do not want to see. At first, $R(x) = 0$.
 #
-# Nobody can solve this by a formula, but we can climb: the network has a gradient for its *input* just as for its weights. With a step size $\eta$,
+# No formula solves this, but we can climb: the network has a gradient for its *input* just as for its weights. With a step size $\eta$,
 #
 # $$x \leftarrow x + \eta \, \frac{\partial}{\partial x} \big( s(x) - R(x) \big)$$
 #
@@ -88,7 +88,7 @@ for letter, scores in zip("ABCD", puzzle_scores, strict=True):
 #
 # ### Question 1: filter activation
 #
-# Three filters of a shallow and of a deep layer on one scene. Red: the filter reacts. Blue: the opposite of what it looks for.
+# Three filters of a shallow and of a deep layer on one scene. Red: the filter reacts. Blue: negative values; the ReLU behind the layer sets them to zero.
 
 # %%
 scene = int((lab.targets == lab.class_names.index("car")).nonzero()[1])
@@ -106,23 +106,23 @@ axes[0, 0].set_title("the scene", fontsize=10)
 for ax, ((layer, k), heat) in zip(axes[0, 1:], seen.items(), strict=True):
     plots.show_heat(ax, heat, signed=True, title=f"{layer}\nfilter {k}")
 plots.show(
-    "A car, three maps of conv1 that follow edges and colours everywhere, three of conv5 that react in few places."
+    "A car, three maps of conv1 with edges of the car and of the ground, three of conv5 with one red spot at the car."
 )
 
 # %% [markdown]
-# Shallow filters follow edges and colours all over the scene. Deep ones react in few places. To say *what* they react to, one scene is not enough: [09b](09b_filter_names.ipynb) gives filters names and measures how well they fit.
+# On this scene the shallow filters draw edges, of the car and of the ground. The deep ones mark the place of the car. To say *what* they react to, one scene is not enough: [09b](09b_filter_names.ipynb) gives filters names and measures how well they fit.
 
 # %% [markdown]
 # ## 3 · By hand: climb from noise
 #
-# The picture starts as faint noise around grey. Each step takes the gradient at the pixels and divides it by its root mean square, so that a typical pixel moves by $\eta$ (`rate`), in each layer.
+# The picture starts as faint noise around grey. Each step takes the gradient at the pixels and divides it by its root mean square, so that a typical pixel moves by $\eta$ (`rate`) in whichever layer the filter is.
 # Then it cuts the pixels off at −1 and 1, black and white for this network. Otherwise they would grow to values that no picture has.
 
 
 # %% tags=["by-hand"]
 def my_visualization(model, layer, channel, n_steps=40, rate=0.03):
     """The pictures (1, 3, 128, 128) of an ascent, one a step, and the filter's score in each."""
-    kept = []
+    kept = []  # the hook puts the layer's output here
     handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
     x = 0.05 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     pictures, scores = [], []
@@ -157,11 +157,11 @@ for row, (layer, (pictures, scores)) in zip(axes, climbs.items(), strict=True):
     row[4].set(xlabel="step", title="score s(x)", xticks=[0, 20, 40])
     row[4].spines[["left", "bottom"]].set_visible(True)
 plots.show(
-    "Two ascents: a chequer pattern grows in conv1's picture, rows of small humps under grain in conv5's; both scores climb."
+    "Two ascents: a checked pattern grows in conv1's picture, rows of small humps under pixel noise in conv5's; both scores climb."
 )
 
 # %% [markdown]
-# How much of the two pictures is *grain*? A picture is a sum of waves. Here is the share of its variance in waves shorter than four pixels, and the same of the gradient at real scenes:
+# Can you say what filter 0 of conv5 is for? Both pictures are full of patterns about as small as a pixel: *grain*. A picture is a sum of waves; `fine_share` gives the share of its variance in waves shorter than four pixels. The last line is the gradient at real scenes:
 
 # %%
 leaf = lab.inputs[:20].clone().requires_grad_()
@@ -176,8 +176,8 @@ for name, pictures in {
     print(f"share of fine grain, {name}: {fine_share(pictures).mean():.2f}")
 
 # %% [markdown]
-# Both pictures hold far more grain than real scenes do, and so does the gradient itself. An ascent adds up such gradients: tiny changes that pictures hardly contain, that the network was never trained to ignore, and that
-# all raise the score. **The ascent worked, and you have learnt little.** Most of the rest of this lesson is about that.
+# Both pictures hold far more grain than real scenes do. So does the gradient, and an ascent adds up gradients. A likely reason: real scenes hold little grain, so training never made the network ignore it.
+# **The ascent worked, and you have learnt little about the deep filter.** Most of the rest of this lesson is about that.
 
 # %% [markdown]
 # ## 4 · The proof
@@ -196,11 +196,11 @@ captum_slope = NeuronGradient(model, lab.layers[deep]).attribute(
     batch[:1].clone().requires_grad_(), (3, *place)
 )
 
-kernel, tiny = model.conv1.weight[30].detach(), (3, 23, 23)
-weight = float(kernel.abs().max()) * 3 * 23 * 23  # R is a mean over so many squares
+kernel, tiny = model.conv1.weight[30].detach(), (3, 23, 23)  # a small picture is enough
+weight = float(kernel.abs().max()) * 3 * 23 * 23  # λ: R is a mean over so many squares
 start = {"shape": tiny, "start": torch.zeros(1, *tiny), "n_steps": 300, "learning_rate": 0.01}
 liked = activation_maximization(model, "conv1", 30, position=(6, 6), l2=weight, **start)
-patch = liked[0, :, 9:16, 9:16]  # what the neuron (6, 6) sees
+patch = liked[0, :, 9:16, 9:16]  # the 7 × 7 pixels that the neuron (6, 6) sees
 
 # %% tags=["nbval-check-output"]
 as_unit = [F.normalize(values.flatten(), dim=0) for values in (patch, kernel)]
@@ -213,14 +213,14 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# For the first layer we can read the kernel itself, and need no visualization. For each later layer there is no kernel in pixels to read. That is what the ascent is for.
+# For the first layer we can read the kernel itself, and need no visualization. A later layer has no kernel in pixels. That is what the ascent is for.
 
 # %% [markdown]
 # ## 5 · A published ascent
 #
 # ### Exercise: find the bug
 #
-# This code was published in a course and copied into others. The text beside it says: "We start from noise and maximise the filter." The pictures look wonderful. Make the code do what the text says, with pixels in −1 … 1.
+# This code was published in a course and copied into others. The text beside it says: "We start from noise and maximise the filter." Make the code do what the text says, with pixels in −1 … 1.
 # Make the noise with `0.05 * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))`.
 
 
@@ -247,7 +247,7 @@ exercises.climb_from_noise.check(climb_from_noise)
 # %% [markdown]
 # ## 6 · What helps against grain
 #
-# To see objects we have to tell the ascent that we do not want grain. One remedy at a time, for one filter of the deep layer:
+# We have to tell the ascent that we do not want grain. One remedy at a time, for filter 60 of conv5:
 #
 # | remedy | what it does | who |
 # |---|---|---|
@@ -285,14 +285,13 @@ plots.show_images(
     [f"{name}\nscore {liking[name]:.1f}, grain {grain[name]:.2f}" for name in pictures],
     columns=4,
     width=9,
-    title=f"{deep}, filter 60: what it likes best, with one remedy each",
 )
 plots.show(
     "; ".join(f"{name}: score {liking[name]:.1f}, share of grain {grain[name]:.2f}" for name in pictures)
 )
 
 # %% [markdown]
-# L1 and L2 only fade the picture: their share of grain stays near that of the plain one. Total variation, moves and Fourier bring it nearer to the scenes' share, and blur goes below it. The scores say nothing about which picture is better: for this filter the plain picture scores high; for others a remedy climbs higher. And **each remedy is a choice of ours**: Fourier pictures have such colours for *any* network (section 9 tries one with random weights). Part of their beauty comes from what we assume, not from the filter.
+# L1 and L2 only fade the picture: their share of grain stays near that of the plain one. Total variation, moves and Fourier bring it nearer to the scenes' share, and blur goes below it. The score does not tell you which picture you can read: plain and Fourier have nearly the same. And **each remedy is a choice of ours**. Part of what you see comes from what we assume, not from the filter: section 9 shows which part, with random weights.
 #
 # ### Exercise: total variation
 #
@@ -317,7 +316,7 @@ exercises.total_variation.check(total_variation)
 #
 # Perhaps part of the grain comes from the network itself: it may rely on tiny patterns that people do not see. So change the network (Engstrom and others, 2019). The *robust twin* was trained further on *adversarial examples*: scenes that were changed, by less than you would notice, so that the network errs.
 #
-# Ask both networks for each of their ten classes, with a *plain* ascent and with a *careful* one (Fourier, jitter, scale, rotation). Then ask an **outsider** what it sees: a network of another architecture that had no part in making the pictures. For the networks themselves each picture is a complete success; that says nothing.
+# Ask both networks for each of their ten classes, with a *plain* ascent and with a *careful* one (Fourier, jitter, scale, rotation). Then ask an **outsider** what it sees: a network of another architecture that had no part in making the pictures.
 
 # %%
 twin, outsider = load_lab("scenes", model="zfnet_robust"), load_lab("scenes", model="resnet")
@@ -335,9 +334,12 @@ own_answer, read = {}, {}
 for name, x in made_for.items():
     maker = twin.model if name.startswith("robust") else lab.model
     with torch.no_grad():
-        own_answer[name] = maker(x).softmax(dim=1)[classes, classes].min().item()
+        own_answer[name] = maker(x).softmax(dim=1)[classes, classes].mean().item()
         read[name] = outsider.model(x).softmax(dim=1)[classes, classes].cpu()
-print("smallest probability by the network itself:", {name: round(p, 2) for name, p in own_answer.items()})
+print("mean probability by the network itself:", {name: round(p, 2) for name, p in own_answer.items()})
+
+# %% [markdown]
+# Each network is certain of nearly all of its own pictures, so its own answer cannot compare them.
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(4, 6, width=9, ratio=1.05)
@@ -348,7 +350,7 @@ for row, (name, x) in zip(axes, made_for.items(), strict=True):
             ax.set_title(lab.class_names[c], fontsize=10)
     row[0].set_ylabel(name, fontsize=10)
 plots.show(
-    "Four rows of pictures for six classes: plain is grain, careful shows coloured shapes, robust a little less grain."
+    "Four rows of pictures for six classes: plain is grain, careful has coloured shapes; the robust twin's shapes stand more apart."
 )
 
 # %% [markdown]
@@ -378,7 +380,7 @@ plots.score_plot(
 plots.show(", ".join(f"{name} {p.mean():.2f}" for name, p in read.items()))
 
 # %% [markdown]
-# A picture that only its own network can read shows a quirk of that network. The robust training and the careful method together make pictures that a stranger can read much better. Which of the two helps more, these ten pictures cannot tell: it changes with the start of the ascent. (The intervals resample classes; the starts vary too.) That *what a network likes best* is a fair question only for a network that likes things for reasons that we can see is the hope behind robust twins.
+# A picture that only its own network can read shows a quirk of that network. Robust training and the careful method together make pictures that another network reads much better. Which of the two helps more, these ten pictures cannot tell: it changes with the start of the ascent. (The intervals resample classes only.)
 
 # %% [markdown]
 # ## 8 · An explanation, or the generator's opinion?
@@ -387,92 +389,74 @@ plots.show(", ".join(f"{name} {p.mean():.2f}" for name, p in read.items()))
 #
 # $$z^* = \arg\max_z \; \log p_c\big(G(z)\big) - \tfrac{\lambda}{2}\lvert z\rvert^2, \qquad X^* = G(z^*)$$
 #
-# $p_c$ is the reader's probability of class $c$, and the last term says which codes are usual. Our $G$ is the drawing half of a small *variational autoencoder*, a pair of networks that learnt to squeeze a digit into 12 numbers and to draw it again. The **control**: the same ascent for a reader with *random weights*, which knows nothing about digits. **Predict**: what will its pictures look like?
+# $p_c$ is the reader's probability of class $c$, and the last term says which codes are usual. Our $G$ is the drawing half of a small *variational autoencoder*, a pair of networks that learnt to squeeze a digit into 12 numbers and to draw it again. `dream` climbs from six starts for each digit and keeps the best by the score. The **control**: the same ascent for a reader with *random weights*, which knows nothing about digits. (Its last layer is made 200 times larger, so that it is not undecided about everything.) **Predict**: what will its pictures look like?
 
 # %%
-from course_utils.lessons.l09_filter_visualization import dream, random_reader
+from course_utils.lessons.l09_filter_visualization import dream, random_reader, show_digits
 
 vae, second = load_lab("digits", model="vae").model, load_lab("digits", model="second").model
-plain_digits = class_maximization(reader, list(range(10)), n_steps=60, **DIGIT_PICTURES)
-from_reader, _ = dream(reader, vae.decode)
-from_random, _ = dream(random_reader(reader), vae.decode)
-with torch.no_grad():
-    for name, x in (
-        ("plain", plain_digits),
-        ("G(z*), reader", from_reader),
-        ("G(z*), random weights", from_random),
-    ):
-        hits = sum(second(x).argmax(dim=1) == torch.arange(10))
-        print(
-            f"{name:<22}: a second reader, trained on other drawings, sees the asked-for digit in {int(hits)} of 10"
-        )
+dreams = {
+    "reader": dream(reader, vae.decode)[0],
+    "random\nweights": dream(random_reader(reader), vae.decode)[0],
+}
+print("a second reader, trained on other drawings, sees the asked-for digit in")
+for name, x in dreams.items():
+    hits = int((second(x).argmax(dim=1) == torch.arange(10)).sum())
+    print(f"{hits:3} of 10 pictures G(z*): {' '.join(name.split())}")
 
 # %% tags=["hide-input"]
 show_digits(
     digits,
-    {"plain": plain_digits, "reader": from_reader, "random\nweights": from_random},
-    "Three rows of ten pictures. Plain ascent: tangles. G(z*) of the reader: ten digits. G(z*) of random weights: strokes of "
-    "digits too, mostly not the asked-for ones.",
+    dreams,
+    "Two rows of ten pictures. G(z*) of the reader: ten digits. G(z*) of random weights: strokes of digits too, mostly not the "
+    "asked-for ones.",
 )
 
 # %% [markdown]
-# The network with random weights has never seen a digit, and its pictures have the strokes of digits as well. Whether one of them is the *asked-for* digit is luck. **That a digit appears is the generator's doing. Which digit appears is the network's.** If you show $G(z^*)$ as "what the network has learnt", say so.
-#
-# And look at the first row: the second reader agrees that the tangles are digits. It shares the architecture and the kind of training, and with it the blind spots. The agreement of two similar networks is no proof that a picture means something.
+# The network with random weights has never seen a digit, and its pictures have the strokes of digits as well. Whether one of them is the *asked-for* digit is luck. **That a digit appears is the generator's doing. Which digit appears is the network's.** If you show $G(z^*)$ as "what the network has learnt", say so. ([09b](09b_filter_names.ipynb) asks how to measure that a picture is a digit.)
 
 # %% [markdown]
 # ## 9 · The real thing
 #
-# EfficientNet-Lite0, trained on ImageNet. What four filters like best, from shallow to deep, and what two classes like best. The last row is the control: the same careful ascent on the *same architecture with random weights*.
+# EfficientNet-Lite0, trained on ImageNet: what four filters like best, from shallow to deep, and two classes. The control is the same careful ascent on the *same architecture with random weights*. (Its batch norms are measured on the photographs again. Without that, its signal fades to almost nothing on the way through the layers.) **Predict**: what will the control's pictures look like?
 
 # %%
+from course_utils.lessons.l09_filter_visualization import picture_options, with_random_weights
+
 photos = load_lab("photos")
-ranges = {"value_range": (-127 / 128, 1.0), "shape": (3, 128, 128)}  # of this network's inputs
-how = CAREFUL | {"learning_rate": 0.08, "n_steps": 32} | ranges
-four = (("stage2", 4), ("stage3", 8), ("stage5", 5), ("stage6", 3))
-daisy, cat = (photos.class_names.index(name) for name in ("daisy", "Egyptian cat"))
-
-
-def best_pictures(network):
-    """Four filters' pictures and two classes' pictures, by the careful ascent."""
-    names = {module: name for name, module in photos.model.named_modules()}
-    filters = [activation_maximization(network, names[photos.layers[stage]], k, **how) for stage, k in four]
-    return torch.cat([*filters, class_maximization(network, [daisy, cat], **how, progress=True)])
-
-
-trained = best_pictures(photos.model)
-
-# %%
-import copy
-
-torch.manual_seed(1)
-untrained = copy.deepcopy(photos.model)
-for module in untrained.modules():
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
-random_weights = best_pictures(untrained.eval())
-plain = class_maximization(photos.model, daisy, n_steps=20, **ranges)
+four = (
+    ("blocks.1", 4),
+    ("blocks.2", 8),
+    ("blocks.4", 5),
+    ("blocks.5", 3),
+)  # stages 2, 3, 5, 6; a filter of each
+two = [photos.class_names.index(name) for name in ("daisy", "Egyptian cat")]
+how = CAREFUL | picture_options(photos) | {"learning_rate": 0.08}
+best = {}
+for name, network in {"trained": photos.model, "random weights": with_random_weights(photos)}.items():
+    of_filters = [activation_maximization(network, layer, k, **how) for layer, k in four]
+    best[name] = torch.cat([*of_filters, class_maximization(network, two, **how, progress=True)])
+for name, x in best.items():
+    print(f"{name}: share of grain {fine_share(x).min():.2f} to {fine_share(x).max():.2f}")
 with torch.no_grad():
-    sure = photos.model(torch.cat([plain, trained[4:]])).softmax(dim=1)[range(3), [daisy, daisy, cat]]
-print("the network's probability: plain daisy {:.2f}, careful daisy {:.2f}, careful cat {:.2f}".format(*sure))
+    sure = photos.model(best["trained"][4:]).softmax(dim=1)[[0, 1], two]
+print("the trained network's probability of its own pictures: daisy {:.2f}, cat {:.2f}".format(*sure))
 
 # %% tags=["hide-input"]
-titles = [f"{stage}, filter {k}" for stage, k in four] + ["daisy", "Egyptian cat"]
+titles = [f"{layer}, filter {k}" for layer, k in four] + ["daisy", "Egyptian cat"]
 figure, axes = plots.grid(2, 6, ratio=1.1)
-for row, name, x in zip(axes, ("trained", "random"), (trained, random_weights), strict=True):
+for row, (name, x) in zip(axes, best.items(), strict=True):
     row[0].set_ylabel(name, fontsize=10)
     for ax, picture, title in zip(row, photos.to_images(x), titles, strict=True):
         ax.imshow(picture)
         if name == "trained":
             ax.set_title(title, fontsize=9)
 plots.show(
-    "Above, the trained network: textures that grow with depth, a flower-like and a fur-like picture. Below, random weights: coloured specks."
+    "Above, the trained network: scales, stripes and curls, and pictures for two classes. Below, random weights: six clouds of coloured specks."
 )
 
 # %% [markdown]
-# Above: small scales, stripes and curls, larger from stage to stage; then something like a flower with a yellow middle, and something with curved stripes. What would you have called the last two without their titles? The network is certain of both, and of the plain daisy, which is grain, too (printed).
-#
-# Below: with random weights the same ascent finds specks in the early stages and almost nothing in the late ones, since hardly any signal gets through an untrained network. So the textures above were learnt. The kind of colours was not: it comes from how the waves are mixed.
+# The scales, stripes and curls above were learnt: the control has none of them. The colours and the small share of grain were not: the control has both. They come from the careful ascent. What would you have called the last two pictures without their titles? The network is certain of both (printed).
 #
 # ### Your turn
 #
@@ -482,14 +466,13 @@ plots.show(
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
 stage, k = list(mine.layers)[-3], 0
 heat = filter_activation(mine.model, mine.inputs[:4], mine.layers[stage], k)
-low, high = mine.preprocess(mine.images[:1] * 0).amin(), mine.preprocess(mine.images[:1] * 0 + 255).amax()
-options = CAREFUL | {"value_range": (float(low), float(high)), "shape": (3, 128, 128), "learning_rate": 0.08}
-best = activation_maximization(mine.model, mine.layers[stage], k, **options, progress=True)
+options = CAREFUL | picture_options(mine) | {"learning_rate": 0.08}
+likes = activation_maximization(mine.model, mine.layers[stage], k, **options, progress=True)
 
 # %% tags=["hide-input"]
 panels = [plots.overlay(image, h.clamp(min=0)) for image, h in zip(mine.images[:4], heat, strict=True)]
 plots.show_images(
-    [mine.to_images(best)[0], *panels], [f"{stage}, filter {k}", *["reacts here"] * len(panels)], columns=5
+    [mine.to_images(likes)[0], *panels], [f"{stage}, filter {k}", *["reacts here"] * len(panels)], columns=5
 )
 plots.show(f"What filter {k} of {stage} likes best, and where it reacts in up to four pictures.")
 
@@ -542,9 +525,9 @@ widgets.explore(
 # ## 12 · Recap
 #
 # - Filter activation: what a filter sees in a picture. Filter visualization: the picture it likes best, by gradient ascent from noise.
-# - Plain ascent raises the score with grain. Each remedy buys readability with an assumption of ours.
+# - Plain ascent raises the score with grain. Each remedy makes pictures easier to read by an assumption of ours.
 # - A network that is certain is no evidence. Ask an outsider of another architecture, and run the method on a network with random weights.
-# - $G(z^*)$ looks real because $G$ draws real things.
+# - $G(z^*)$ looks like a digit because $G$ draws digits.
 # - More in [09b](09b_filter_names.ipynb): names for filters and what they are worth, what to maximise, digits counted, and three more traps.
 #
 # <details><summary>The paper in ten questions</summary>

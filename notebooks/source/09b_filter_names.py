@@ -26,11 +26,9 @@
 # **Time**: about <!-- minutes --> minutes. **Before**: [09 · Filter visualization](09_filter_visualization.ipynb).
 
 # %%
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from course_utils import judge
 from course_utils.exercises import l09_filter_visualization as exercises
@@ -39,27 +37,42 @@ from course_utils.lessons.l09_filter_visualization import CAREFUL, DIGIT_PICTURE
 from course_utils.methods.filters import activation_maximization, class_maximization, filter_activation
 from course_utils.teach import plots
 
-lab, digits = load_lab("scenes", model="zfnet"), load_lab("digits")
-model, reader, deep = lab.model, digits.model, "conv5"
+lab = load_lab("scenes", model="zfnet")
+model, deep = lab.model, "conv5"
 
 # %% [markdown]
 # ## 1 · Give the filter a name
 #
-# A visualization is a picture, and everybody sees something else in it. *Network dissection* (Bau and others, 2017) gives a filter a name that can be checked. Our scenes come with *part masks*: each pixel knows
+# Here is what four filters of `conv5` like best, by the plain ascent of the core. What is each of them for? Write down a word for each.
+
+# %%
+puzzle = (60, 17, 49, 0)
+liked = activation_maximization(model, deep, puzzle, n_steps=24)
+
+# %% tags=["hide-input"]
+plots.show_images(list(lab.to_images(liked)), [f"filter {k}" for k in puzzle], columns=4)
+plots.show(
+    "Four grainy pictures: rows of small humps or stripes, one for each filter. No object is to be seen."
+)
+
+# %% [markdown]
+# Everybody sees something else in such a picture. *Network dissection* (Bau and others, 2017) gives a filter a name that can be checked. Our scenes come with *part masks*: each pixel knows
 # whether it shows a wheel, a wing, a cap. So:
 #
 # 1. run the filter on many scenes, and enlarge its maps to the size of the scenes;
 # 2. keep the strongest one percent of all places, with *one* threshold for all scenes together;
-# 3. measure the overlap with each part by *intersection over union* (IoU), what both have in common divided by what either has, again over all scenes:
+# 3. measure the overlap with each part by *intersection over union* (IoU), the places that are in both divided by the places that are in one or both, again over all scenes:
 #
 # $$\text{IoU} = \frac{|\text{kept} \cap \text{part}|}{|\text{kept} \cup \text{part}|}$$
 #
-# The part with the largest IoU is the filter's name, and the IoU says how well the name fits. It is as important to know what *chance* gives: the same filters with the masks of *other* scenes.
+# The part with the largest IoU is the filter's name, and the IoU says how well the name fits. You also need to know what *chance* gives: the same filters with the masks of *other* scenes.
 
 # %%
+from torchvision.models.feature_extraction import create_feature_extractor
+
 survey = load_lab("scenes", model="zfnet", seed=77, n=160)  # for naming; the stored scenes stay for the test
-names = [name.replace("foreground", "thing in front") for name in lab.part_names]
-countable = [i for i, name in enumerate(names) if name not in ("background", "distractor", "thing in front")]
+names, no_part = lab.part_names, ("background", "distractor", "foreground")
+countable = [i for i, name in enumerate(names) if name not in no_part]
 parts = survey.parts[:, ::2, ::2]  # every second pixel is enough
 at_layer = create_feature_extractor(model, [deep])
 with torch.no_grad():
@@ -71,32 +84,26 @@ print(f"IoU of the best name: median of {len(best)} filters {best.median():.3f},
 print(f"with other scenes' masks: at most {by_chance.max():.3f}")
 
 # %%
-named = {}  # the best-named filter of each name
-for k in best.argsort(descending=True).tolist():
-    named.setdefault(countable[int(overlap[k].argmax())], k)
-four = list(named.items())[:4]
-liked = activation_maximization(model, deep, [k for _, k in four], n_steps=24, progress=True)
+part_of = {k: countable[int(overlap[k].argmax())] for k in best.argsort(descending=True).tolist()}
+four = [(part_of[k], k) for k in puzzle]
 
 # %% tags=["hide-input"]
-_, axes = plots.grid(4, 6, ratio=1.0)
-for row, (part, k), picture in zip(axes, four, liked, strict=True):
+_, axes = plots.grid(4, 5, ratio=1.0)
+for row, (part, k) in zip(axes, four, strict=True):
     of_filter = maps[:, k].clamp(min=0)
-    row[0].imshow(lab.to_images(picture[None])[0])
     row[0].set_ylabel(f"filter {k}", fontsize=10)
-    for ax, i in zip(row[1:], of_filter.amax(dim=(1, 2)).argsort(descending=True)[:5].tolist(), strict=True):
+    for ax, i in zip(row, of_filter.amax(dim=(1, 2)).argsort(descending=True)[:5].tolist(), strict=True):
         ax.imshow(plots.overlay(survey.images[i], of_filter[i], strength=0.6))
         plots.outline(ax, survey.parts[i] == part)
-    row[1].set_title(f"“{names[part]}”, IoU {best[k]:.2f}", fontsize=10, loc="left")
-axes[0, 0].set_title("plain ascent", fontsize=10)
+    row[0].set_title(f"“{names[part]}”, IoU {best[k]:.2f}", fontsize=10, loc="left")
 plots.show(
-    "Four filters: left the picture that each likes best, then the five scenes that excite it most, the part it is named after "
-    "outlined in white."
+    "For each of the four filters the five scenes to which it reacts most, with the part that it is named after outlined in white."
 )
 
 # %% [markdown]
-# Would you have found the names from the pictures on the left? And does each row deserve its name? Look at all five scenes of each before you read on. The next cell counts what the strongest percent of a filter's places lie on.
+# Did you find the names? And does each row deserve its name? Look at all five scenes of each before you read on. The next cell counts, for the strongest percent of a filter's places: the share on the part, and the three classes of scenes with the largest shares.
 
-# %%
+# %% tags=["hide-input"]
 for part, k in four:
     heat = F.interpolate(maps[:, [k]], parts.shape[1:], mode="bilinear")[:, 0]
     kept = heat >= heat.flatten().topk(round(0.01 * heat.numel())).values[-1]
@@ -105,11 +112,11 @@ for part, k in four:
         f"{lab.class_names[c]} {share[c]:.2f}" for c in share.argsort(descending=True)[:3].tolist()
     )
     print(
-        f"filter {k}, “{names[part]}”: {kept[parts == part].sum() / kept.sum():.2f} on the part; scenes of {where}"
+        f"filter {k}, “{names[part]}”: {kept[parts == part].sum() / kept.sum():.2f} on the part; shares by scene: {where}"
     )
 
 # %% [markdown]
-# **A name says which part the strongest places overlap best, and no more.** Less than half of these places lie on the part that the filter is named after, and some lie in scenes of other classes.
+# **A name says which part the strongest places overlap best, and no more.** For these four, less than half of the places lie on the part. Filter 60 also has places in scenes of snails, which have no scoop.
 #
 # ### Exercise: how well does a name fit?
 #
@@ -132,41 +139,47 @@ exercises.name_score.check(name_score)
 # %% [markdown]
 # ## 2 · Does the name hold on other scenes?
 #
-# We picked the best of many names for the best of many filters. Such a choice always looks good on the scenes that it was made on. So test it on the stored scenes: in each scene that shows a part,
-# how much of the map of *the filter named after the part* lies on it? Beside it: another filter of the same layer, drawn at random, and the maps that know nothing.
+# We picked the best of many names for the best of many filters. Such a choice looks good on the scenes that it was made on. So test it on the stored scenes: in each scene that shows a part (40 pixels or more),
+# how much of the map of *the filter named after the part* lies on it? Beside it: another filter of the same layer, chosen at random, and two maps that know nothing of the network.
 
 # %%
+named = {}  # for each part the filter that it names best: the best come first in part_of
+for k, part in part_of.items():
+    named.setdefault(part, k)
 with torch.no_grad():
     stored = torch.cat([at_layer(chunk)[deep] for chunk in lab.inputs.split(50)]).clamp(min=0)
 pairs = [(i, part) for i in range(len(lab)) for part in named if (lab.parts[i] == part).sum() >= 40]
 scenes = torch.tensor([i for i, _ in pairs])
 truth = torch.stack([lab.parts[i] == part for i, part in pairs])
-by_lot = torch.randint(0, stored.shape[1], (len(pairs),), generator=torch.Generator().manual_seed(0))
+any_filter = torch.randint(0, stored.shape[1], (len(pairs),), generator=torch.Generator().manual_seed(0))
 
 
+# %%
 def energy(channels):
+    """For each pair of a scene and a part: the share of the filter's map that lies on the part."""
     chosen = stored[scenes, channels][:, None]
     return judge.energy_in_mask(F.interpolate(chosen, truth.shape[1:], mode="bilinear")[:, 0], truth)
 
 
 scores = {
     "the filter named after the part": energy(torch.tensor([named[part] for _, part in pairs])),
-    "any filter of the layer": energy(by_lot),
+    "any filter of the layer": energy(any_filter),
     "edges (Sobel)": judge.energy_in_mask(judge.baselines.sobel(lab.inputs[scenes]), truth),
     "centre": judge.energy_in_mask(judge.baselines.center(lab.inputs[scenes]), truth),
 }
 print(f"{len(named)} of {len(countable)} parts have a filter that is named after them")
+print(f"such a part covers {truth.float().mean():.3f} of its scene on average")
 for name in list(scores)[1:]:
     print(f"named minus {name}: {judge.paired(scores['the filter named after the part'], scores[name])}")
 
 # %% tags=["hide-input"]
 plots.score_plot(
-    scores, baselines=list(scores)[1:], xlabel="share of the map that lies on the part", xlim=None
+    scores, baselines=list(scores)[1:], xlabel="share of the map that lies on the part", xlim=(0, 0.16)
 )
 plots.show("; ".join(f"{name} {score.mean():.2f}" for name, score in scores.items()))
 
 # %% [markdown]
-# The first difference is what the names are worth. It is real and small: parts are small, and the map of a deep layer has few places. (Several parts of one scene are not independent, so the intervals are a little too short.)
+# The first difference is what the names are worth: small, but clear of zero. Even the named filter has most of its map beside the part. (Several parts of one scene are not independent, so the intervals are a little too short.)
 
 # %% [markdown]
 # ## 3 · What to maximise
@@ -206,8 +219,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Climbed pixel by pixel from grey, nothing outside the box has moved. The picture made of waves changed outside as well: each of its waves runs through the whole picture. What you see outside the
-# box is the method's doing.
+# From grey, pixel by pixel, nothing outside the box has changed. The picture made of waves is not grey outside, since each wave runs through the whole picture. What you see outside the box comes from the method.
 #
 # A filter may like several different things. Then ask for two pictures at once and charge for their likeness (*diversity*, Olah and others, 2017):
 
@@ -234,18 +246,20 @@ plots.show_images(
 plots.show("Three pairs of pictures for one filter, with no, some and a strong charge for being alike.")
 
 # %% [markdown]
-# Diversity costs score. Turned up far enough, it makes pictures differ for the sake of differing. Differences that come back with other starts are worth a thought; others are not.
+# Diversity costs score. At the strongest charge one picture of the pair scores no more than even grey: it differs, but it is no longer what the filter likes. Only a difference that comes back with other starts says something about the filter.
 
 # %% [markdown]
 # ## 4 · Is it a digit? Four measures, and who fools them
 #
-# The core showed digits of a generator. Let us measure. For each kind of picture: is the reader certain? Is a *second* reader, trained on other drawings? How far (in pixel values) is the nearest of 1,000 drawings that the reader was trained on? And how unlike a digit does the autoencoder find it (its loss; low is like a
+# The core showed digits of a generator. Let us measure, beside the tangles of the core's puzzle. For each kind of picture: is the reader certain of the asked-for digit? Is a *second* reader, trained on other drawings? How far (in pixel values) is the nearest of 1,000 drawings that the reader was trained on? And how unlike a digit does the autoencoder find it (its loss; low is like a
 # digit)? The last row is a blank sheet.
 
 # %%
 from course_utils.labs.digits import training_digits
 from course_utils.lessons.l09_filter_visualization import dream, random_reader
 
+digits = load_lab("digits")
+reader = digits.model
 vae, second = load_lab("digits", model="vae").model, load_lab("digits", model="second").model
 best_of_reader, all_of_reader = dream(reader, vae.decode)
 best_of_random, all_of_random = dream(random_reader(reader), vae.decode)
@@ -259,7 +273,7 @@ kinds = {
     "empty page": (torch.zeros(10, 1, 28, 28), ten),
 }
 
-# %%
+# %% tags=["hide-input"]
 print(f"{'':23}  reader  second  nearest  loss")
 with torch.no_grad():
     for name, (x, c) in kinds.items():
@@ -276,8 +290,8 @@ show_digits(
 )
 
 # %% [markdown]
-# - *reader* and *second* are certain of plain grain too: certainty does not tell digits from noise, and two similar networks agree on it.
-# - *nearest* likes soft strokes and little ink: the empty page is the nearest of all.
+# - *reader* and *second* are certain of plain tangles too. Certainty does not tell digits from noise, and a second network of the same architecture shares the error.
+# - *nearest* prefers little ink: the empty page is the nearest of all.
 # - The autoencoder's *loss* tells the plain ascents from digits. But the empty page has the lowest loss (it is easy to copy), and the loss comes from the network that drew $G(z^*)$, so it is no independent judge of those.
 #
 # Each measure is fooled by something. And one picture proves nothing: here are all starts of the generator.
@@ -326,9 +340,9 @@ plots.show_images(shown, ["a 1", "says 3", "what was changed"], columns=3, width
 plots.show("A drawn 1, the same with grey smudges, which the network calls a 3, and the smudges alone.")
 
 # %% [markdown]
-# You see the grey smudges. But nobody would read a 3. An explanation of this "3" may be faithful to the network, and useless to you.
+# You see the grey smudges, but you would not read a 3. An explanation of this "3" may be faithful to the network, and useless to you.
 #
-# ### Card 2: maximise the probability, and the ascent almost stops
+# ### Card 2: maximise the probability, and the ascent slows down
 #
 # Near probability 1 the gradient of the softmax is almost zero, whatever the picture looks like.
 
@@ -338,17 +352,15 @@ for name, network in (("logit", model), ("probability", nn.Sequential(model, nn.
     keep = lambda step, x, s, name=name: history[name].append(model(x)[0, target].item())  # noqa: E731
     class_maximization(network, target, n_steps=24, on_step=keep)
 for name, logits in history.items():
-    print(
-        f"ascent on the {name:<11}: logit after 0, 5, 10, 24 steps",
-        np.round([logits[i] for i in (0, 5, 10, 24)], 1),
-    )
+    after = ", ".join(f"{logits[i]:.1f}" for i in (0, 5, 10, 24))
+    print(f"ascent on the {name:<11}: logit after 0, 5, 10, 24 steps: {after}")
 
 # %% [markdown]
-# The ascent on the probability slows down; that on the logit climbs on. (An ascent on the *log* of the probability does not have this problem.)
+# The ascent on the probability slows down after five steps; that on the logit climbs on. (An ascent on the *log* of the probability does not have this problem.)
 #
 # ### Card 3: a remedy that hides
 #
-# Two filters of `conv1` like a fine pattern: the core's plain ascent found a chequer. What does the careful ascent make of them, and how much do they like it?
+# Filters of `conv1` can like a fine pattern: the core's plain ascent found a checked one. How much do two other filters like the pictures of the careful ascent?
 
 # %%
 for k in (10, 19):
@@ -357,7 +369,7 @@ for k in (10, 19):
         print(f"conv1, filter {k}, {name} ascent: score {score:.2f}")
 
 # %% [markdown]
-# The careful ascent forbids just what these filters like: long waves first, moved about. **A remedy that makes deep filters readable can hide what a shallow one does.**
+# The careful ascent takes away what these filters like: it prefers long waves, and its moves blur short ones. **A remedy that makes deep filters readable can hide what a shallow one does.**
 
 # %% [markdown]
 # ## 6 · Write a remedy
