@@ -35,6 +35,11 @@ def test_a_slide_shows_code_output_and_figure_of_its_lesson():
     assert 'alt="A &quot;cat&quot;." src="data:image/jpeg;base64,AAAA"' in page
 
 
+def test_a_part_of_a_function_and_of_what_was_printed():
+    assert "return" in (page := one("code: twice from return to x")) and "twice" not in page.split("code")[-1]
+    assert "<pre>4</pre>" in one("output: print(twice from 4 to 4")
+
+
 def test_what_follows_a_pause_appears_later():
     page = one("now\npause\nlater")
     assert '<div class="text"><h2>' in page
@@ -59,6 +64,7 @@ def test_notes_are_for_the_presenter_and_maths_for_mathjax():
         ("code: thrice", "0 cells with 'thrice'"),
         ("code: A", "1"),
         ("output: plots.show", "prints nothing"),
+        ("output: print(twice from 5 to 6", "no lines from '5' to '6'"),
     ],
 )
 def test_bad_input_what_the_lesson_does_not_have_is_named(text, message):

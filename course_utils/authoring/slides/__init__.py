@@ -5,8 +5,9 @@ code, printed results and figures from the lesson's stored notebook, so that a s
 lesson does not compute. A line `---` parts two slides. Everything on a slide is Markdown but these lines:
 
     figure: Six drawn horses        the lesson's figure whose description begins so
-    code: keep_maps                 the function of this name, or else the one open cell with this text in it
-    output: probability             what the one cell with this text in its code printed
+    code: keep_maps                 the function of this name, or else the one cell with this text in it
+    code: keep_maps from A to B     its lines from the first with A to the next with B
+    output: probability             what the one cell with this text in its code printed; also `from A to B`
     ask: Which of the two … ?       a question to the class, in a box
     pause                           what follows appears on the next key
     |||                             what follows stands in a second column
@@ -21,6 +22,7 @@ import ast
 import base64
 import html
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +41,8 @@ from course_utils.authoring.assets import MATHJAX, REVEAL, copy_asset
 HERE = Path(__file__).parent
 DECKS = lessons.NOTEBOOKS / "source" / "slides"
 LINE = re.compile(r"(figure|code|output|ask|minutes|class|note): *(.+)")
+PART = re.compile(r"(.+?)(?: from (.+) to (.+))?")
+DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
 LECTURE = 90  # minutes
 
 
@@ -203,7 +207,8 @@ def _figure(start: str, notebook: NotebookNode) -> str:
     return f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{"".join(data.split())}">'
 
 
-def _code(name: str, notebook: NotebookNode) -> str:
+def _code(text: str, notebook: NotebookNode) -> str:
+    name, *part = PART.fullmatch(text).groups()
     functions = [
         ast.get_source_segment(cell.source, node)
         for cell in _code_cells(notebook)
@@ -211,15 +216,29 @@ def _code(name: str, notebook: NotebookNode) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == name
     ]
     source = functions[0] if len(functions) == 1 else _cell_with(name, notebook).source
+    source = DOCSTRING.sub("", _lines(source, *part))  # the slide says what it does
     return highlight(source, PythonLexer(), HtmlFormatter(cssclass="code", wrapcode=True))
 
 
 def _output(text: str, notebook: NotebookNode) -> str:
+    text, *part = PART.fullmatch(text).groups()
     cell = _cell_with(text, notebook)
     printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
     if not printed:
         raise DeckError(f"the cell with {text!r} prints nothing")
-    return f"<pre>{html.escape(printed.rstrip())}</pre>"
+    return f"<pre>{html.escape(_lines(printed.rstrip(), *part))}</pre>"
+
+
+def _lines(text: str, first: str | None, last: str | None) -> str:
+    """The lines from one with `first` in it to the next with `last`; all of them for None."""
+    if first is None:
+        return text
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if first in line), None)
+    end = next((i for i, line in enumerate(lines) if start is not None and i >= start and last in line), None)
+    if end is None:
+        raise DeckError(f"no lines from {first!r} to {last!r}")
+    return textwrap.dedent("\n".join(lines[start : end + 1]))
 
 
 PARTS: dict[str, Callable[[str, NotebookNode], str]] = {
