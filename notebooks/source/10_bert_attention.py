@@ -92,7 +92,7 @@ low, high = judge.bootstrap_interval(right)
 print(f"right in {right.mean():.2f} of {len(right)} reviews it was not trained on ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# So the model is better than guessing (one half), but not very good on these hard reviews. You can explain a model that is not perfect, but you should know how good it is. The two numbers in brackets are a 95 % [bootstrap interval](glossary.md#bootstrap-interval): how far the share could move with other reviews of the same kind.
+# So the model is better than guessing (one half), but not very good on these hard reviews. Explain such a model, but know how good it is. The two numbers in brackets are a 95 % [bootstrap interval](glossary.md#bootstrap-interval): how far the share could move with other reviews of the same kind.
 #
 # Step through the model with the slider (Tab, then the arrow keys). Left: the stack of steps, the text at the bottom, the answer on top. Right: the numbers of the chosen step.
 
@@ -219,7 +219,7 @@ exercises.padded_head.check(padded_head)
 # %% [markdown]
 # ## 4 · Play: guess the hidden word
 #
-# BERT was pretrained by guessing: a word is hidden behind `[MASK]`, and a *masked-word head* (a small network on the mask's last state) gives each token of the vocabulary a probability. Our encoder was published without that head. So the course trained one, with the encoder, on far fewer texts than BERT saw. (Online, `variant="bert-base-uncased"` in `load_lab` takes BERT's own.)
+# BERT was pretrained by guessing: a word is hidden behind `[MASK]`, and a *masked-word head* (a small network on the mask's last state) gives each token of the vocabulary a probability. Our encoder was published without that head. So the course trained one, together with the encoder, on far fewer texts. (Online, `variant="bert-base-uncased"` in `load_lab` takes BERT's own.)
 
 # %%
 guesser = load_lab("masked_word")
@@ -515,7 +515,7 @@ for name, of_twin in in_twin.items():
     print(f"{name:<22}: {both}, difference {judge.paired(hits[name][:25], of_twin)}")
 
 # %% [markdown]
-# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most of these reviews another word gets more of it.
+# A method is evidence of a shortcut only if it separates the two models, as these do. Even raw attention *changed* when the model learnt the shortcut; but in most of these reviews another word gets more of it. (In reviews of ten words, raw attention and rollout find it more often.)
 
 # %% [markdown]
 # ## 9 · Attention is not explanation. Or is it?

@@ -142,7 +142,7 @@ plots.show("72 dots, one a head. One head of layer 0 is near zero, the others sp
 # %% [markdown]
 # The narrowest head is the one that looks at the previous word (section 5 of [10](10_bert_attention.ipynb)).
 #
-# Width is why scores are divided by $\sqrt d$: without it the weights would be much narrower. And a softmax that is nearly all 0 or 1 hardly reacts: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small there, so training would be slow. You need no queries and keys to see it: $\ln A$ is the divided score but for a constant in each row, and a softmax ignores such a constant.
+# Dividing the scores by $\sqrt d$ keeps the heads wide. Without it most weights are near 0 or 1, and there a softmax hardly reacts to a change of the score: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small. You need no queries and keys to see it: $\ln A$ is the divided score minus a constant of its row, and a softmax ignores such a constant.
 
 # %%
 undivided = (own.log() * 32**0.5).softmax(dim=-1)  # d = 32
@@ -151,7 +151,7 @@ for name, a in (("divided by √d", own), ("not divided", undivided)):
     print(f"{name:<13}: largest weight {a.amax(dim=-1).mean():.2f}, derivatives {reaction:.2f}")
 
 # %% [markdown]
-# (Means over all heads and tokens of the sentence.)
+# These are means over all heads and tokens of the sentence.
 #
 # ### Exercise: how wide, whatever the length
 #

@@ -15,7 +15,7 @@
 #
 # **The question.** Do different explanations of a text agree, and can one model look elsewhere and say the same?
 #
-# This companion of [10 · BERT: what attention shows, and what it does not](10_bert_attention.ipynb) adds attention flow, Integrated Gradients by hand, SHAP, how far the methods agree, and an adversary that is a model.
+# This companion of [10 · BERT: what attention shows, and what it does not](10_bert_attention.ipynb) adds rollout by layers, attention flow, Integrated Gradients by hand, SHAP, how far the methods agree, and an adversary that is a model.
 #
 # **After this lesson you can**
 # - follow attention as a flow, and say why it tells so little;
@@ -46,7 +46,7 @@ text = "The plot was thin, but the actors made the film a joy."
 encoded, tokens, own = shared.read(lab, text)
 
 # %% [markdown]
-# ## 1 · Attention flow
+# ## 1 · Rollout by layers, and attention flow
 #
 # First rollout (section 6 of [10](10_bert_attention.ipynb)) once more, layer by layer: what has arrived at `[CLS]` from each word?
 

@@ -1,0 +1,58 @@
+"""Lesson 10's helpers: the words that can be hidden, shuffled and even attention, lengths of values."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.exercises import l10_bert_attention as exercises
+from course_utils.labs import load_lab
+from course_utils.lessons import l10_bert_attention as shared
+
+MASKS = SimpleNamespace(mask="[MASK]")
+
+
+def test_words_to_hide_count_what_occurs_twice():
+    options = shared.words_to_hide(MASKS, "The door, the key.")
+    assert options == {"The (1)": ("The", 0), "door": ("door", 0), "the (2)": ("the", 1), "key": ("key", 0)}
+
+
+def test_a_mask_that_is_typed_is_the_only_choice():
+    assert shared.words_to_hide(MASKS, "A [MASK] opened.") == {"[MASK]": None}
+    assert shared.words_to_hide(MASKS, " … ") == {}
+
+
+def test_shuffled_rows_keep_their_weights_and_the_padding():
+    is_token = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    attention = torch.rand(2, 3, 5, 5).masked_fill(~is_token[:, None, None], 0)
+    shuffled = shared.shuffle(attention, is_token, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(shuffled.sort(dim=-1)[0], attention.sort(dim=-1)[0])
+    assert (shuffled[1, ..., 3:] == 0).all() and not torch.equal(shuffled, attention)
+
+
+def test_even_attention_is_even_over_the_text():
+    is_token = torch.tensor([[True, True, True, False]])
+    rows = shared.even(torch.zeros(1, 2, 4, 4), is_token)
+    torch.testing.assert_close(rows[0, 1, 2], torch.tensor([1 / 3, 1 / 3, 1 / 3, 0]))
+
+
+def test_words_get_the_sum_of_their_pieces():
+    values, owner = torch.randn(6), torch.tensor([-1, 0, 1, 1, 2, -1])
+    ours = exercises.word_values.reference(values, owner)
+    np.testing.assert_allclose(ours, shared.to_words(values, owner.numpy()), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_lab("text", model="encoder")
+
+
+def test_lengths_of_parts_are_those_of_one_head_by_hand(encoder):
+    encoded, _, _ = shared.read(encoder, "The soup was cold.")
+    lengths = shared.lengths_of_parts(encoder.model, encoded["input_ids"][0])
+    with torch.no_grad():
+        state = encoder.model(**encoded, output_hidden_states=True).hidden_states[3][0]
+        block, rows = encoder.model.encoder.layer[3].attention, slice(9 * 32, 10 * 32)
+        handed = block.self.value(state)[:, rows] @ block.output.dense.weight[:, rows].T
+    torch.testing.assert_close(lengths[3, 9], handed.norm(dim=1))
