@@ -54,6 +54,12 @@ tokens_to_maps = Exercise(
             ),
             "you took one token away: all of the first `n_extra` have no place.",
         ),
+        "pictures first only": Mistake(
+            lambda tokens, height, width, n_extra: (
+                tokens[n_extra:].transpose(0, 1).reshape(*tokens.shape[1:], height, width)
+            ),
+            "the pictures are first, but the places come before the D numbers: bring D in front of the places before you reshape.",
+        ),
         "rows and columns": Mistake(
             lambda tokens, height, width, n_extra: _tokens_to_maps(tokens, width, height, n_extra).transpose(
                 2, 3
@@ -82,6 +88,7 @@ def _attribution_cases() -> list[tuple[list[torch.Tensor], tuple[int, int]]]:
         ([maps(2, 4, 4, 0.1), maps(2, 3, 3, 2.0)], (16, 12)),
         ([maps(3, 5, 4, 3.0), maps(3, 3, 2, 0.5), maps(3, 2, 3, 1.0)], (20, 24)),
         ([maps(2, 3, 4, 1.0)], (12, 12)),
+        ([maps(2, 4, 3, 1.0), maps(2, 2, 4, 1.0).abs() + 0.5], (8, 12)),  # one layer positive everywhere
     ]
 
 
@@ -128,6 +135,26 @@ gradcam_picture = Exercise(
                 first=lambda maps: (maps - maps.min()) / (maps.max() - maps.min()),
             ),
             "you scaled all pictures of the batch together: each map has its own 0…1.",
+        ),
+        "divided by the maximum": Mistake(
+            lambda attributions, size: _picture(
+                attributions, size, first=lambda maps: maps / maps.amax(dim=(1, 2), keepdim=True)
+            ),
+            "you divided each small map by its maximum: where a map is positive everywhere, `min_max` also takes its smallest value away.",
+        ),
+        "first layer only": Mistake(
+            lambda attributions, size: _picture(attributions[:1], size),
+            "you used the first layer only: the list holds one result a layer, and all are averaged.",
+        ),
+        "maximum of the layers": Mistake(
+            lambda attributions, size: min_max(
+                torch.stack([_picture([one], size, last=None) for one in attributions]).amax(dim=0)
+            ),
+            "you took the largest value over the layers: pytorch-grad-cam takes their average.",
+        ),
+        "absolute": Mistake(
+            lambda attributions, size: _picture([one.abs() for one in attributions], size),
+            "you took absolute values: what speaks against the class must become zero (ReLU).",
         ),
         "average not scaled": Mistake(
             lambda attributions, size: _picture(attributions, size, last=None),
@@ -206,6 +233,20 @@ share_in_corner = Exercise(
             lambda maps, corner: _share_in_corner(maps, corner) * 4,
             "you divided by the mean of the map instead of its sum, so the shares add up to four.",
         ),
+        "not divided": Mistake(
+            lambda maps, corner: _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)),
+            "that is the sum in the corner: divide it by the sum of the whole map to get a share.",
+        ),
+        "by the maximum": Mistake(
+            lambda maps, corner: (
+                _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)) / maps.clamp(min=0).amax(dim=(1, 2))
+            ),
+            "you divided by the map's maximum: a share needs the sum of the whole map.",
+        ),
+        "over the batch": Mistake(
+            lambda maps, corner: _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)) / maps.clamp(min=0).sum(),
+            "you divided by the sum over all pictures: each map has its own.",
+        ),
     },
 )
 
@@ -254,6 +295,7 @@ def _explain(
     softmax: bool = False,
     per_batch: bool = False,
     first_class: bool = False,
+    classes: str = "predicted",
 ) -> torch.Tensor:
     kept = []
     handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
@@ -261,6 +303,7 @@ def _explain(
     handle.remove()
     scores = scores.softmax(dim=1) if softmax else scores
     asked = scores[:, scores[0].argmax()] if first_class else scores.max(dim=1).values
+    asked = {"predicted": asked, "all": scores, "largest": scores.max()}[classes]
     (gradients,) = torch.autograd.grad(asked.sum(), kept[0])
     maps = torch.relu((gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1))
     top = maps.max() if per_batch else maps.amax(dim=(1, 2), keepdim=True)
@@ -286,6 +329,9 @@ def _network_cases() -> list[tuple[nn.Module, torch.Tensor, nn.Module]]:
     cases = []
     for seed, (channels, classes, n) in enumerate(((6, 4, 3), (5, 3, 2), (8, 6, 4))):
         model = _Lookup(seed, channels, classes).eval()
+        if seed == 2:  # no weight speaks against a class: maps that are positive everywhere
+            model.head[-1].weight.data.abs_()
+            model.features[0].bias.data += 1.0
         strength = torch.linspace(0.5, 3, n)[:, None, None, None]
         cases.append((model, strength * torch.rand(n, 3, 8, 8, generator=generator), model.features))
     return cases
@@ -294,7 +340,7 @@ def _network_cases() -> list[tuple[nn.Module, torch.Tensor, nn.Module]]:
 explain_predicted = Exercise(
     name="explain_predicted",
     difficulty=3,
-    minutes=12,
+    minutes=10,
     hints=(
         "What does `model(inputs)` return, and what has been done to it before the gradient is taken?",
         "`maps.max()` is one number for the whole batch. What happens to a weak map beside a strong one?",
@@ -315,6 +361,18 @@ explain_predicted = Exercise(
         "first picture's class": Mistake(
             lambda model, inputs, layer: _explain(model, inputs, layer, first_class=True),
             "all pictures are explained for the class that the network predicts for the first one: each has its own.",
+        ),
+        "all classes": Mistake(
+            lambda model, inputs, layer: _explain(model, inputs, layer, classes="all"),
+            "you took the gradient of all logits together: only the predicted class of each picture is asked for.",
+        ),
+        "one score": Mistake(
+            lambda model, inputs, layer: _explain(model, inputs, layer, classes="largest"),
+            "`scores.max()` is one score of one picture: the other maps stay empty. Take the maximum over the classes.",
+        ),
+        "smallest value taken away": Mistake(
+            lambda model, inputs, layer: min_max(_explain(model, inputs, layer)),
+            "you scaled with `min_max`: it also takes the smallest value away. Divide by the maximum only.",
         ),
     },
 )

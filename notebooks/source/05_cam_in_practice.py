@@ -24,7 +24,7 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [04 · Grad-CAM](04_grad_cam.ipynb).
 #
-# The first cell loads two [labs](glossary.md#lab) with the same network: `lab` has scenes with two objects, `single` scenes with one. `pictures` holds each scene of `lab` twice, once for each of its objects; `questions` and `truth` are the classes that we ask for and the pixels of these objects.
+# The first cell loads two [labs](glossary.md#lab) with the same network: `lab` has scenes with two objects, `single` scenes with one. `lab.questions()` asks for each object of each scene: the pictures (each one twice), the classes that we ask for, and the pixels of the objects.
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,19 +34,19 @@ import torch
 from course_utils import judge
 from course_utils.exercises import l05_cam_in_practice as exercises
 from course_utils.labs import load_lab
-from course_utils.labs.photos import top_answers
+from course_utils.labs.photos import top_classes
 from course_utils.methods.cam import cam, grad_cam, grad_cam_plus_plus, layer_cam, min_max, upsample
 from course_utils.teach import plots, widgets
 
 lab, single = load_lab("scenes", n_objects=2), load_lab("scenes")
 model, layer = lab.model, lab.layer
-pictures = lab.inputs.repeat_interleave(2, dim=0)
-questions, truth = lab.targets.flatten(), lab.masks.flatten(0, 1)
+pictures, questions, truth = lab.questions()
+family = {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_plus_plus, "Layer-CAM": layer_cam}
 
 # %% [markdown]
 # ## 1 · A puzzle: the same method, three pictures
 #
-# Three colleagues explain the same decision of the same network with Grad-CAM. Each takes a favourite library and its default settings. Here is what they show.
+# Three colleagues explain the same decision of the same network with Grad-CAM. Each takes another library, with its default settings. Here is what they show.
 
 # %%
 from captum.attr import LayerAttribution, LayerGradCam
@@ -112,7 +112,7 @@ describe("course_utils grad_cam", grad_cam(model, batch, asked, layer))
 # %% [markdown]
 # All three hang *hooks* into your model: functions that a layer calls at each forward pass. torch-cam and pytorch-grad-cam take them off when the `with` block ends, so always use `with` ([05b](05b_cam_in_practice_more.ipynb) shows what stays otherwise). captum's hooks live only as long as the call.
 #
-# `min_max` scales a map to 0…1: it subtracts the smallest value and divides by the largest of what is left. If we know the conventions, we can rebuild what each library returned from one raw map, the course's `grad_cam` without its ReLU. pytorch-grad-cam also takes several layers: it scales each layer's map from 0 to 1, enlarges it, averages, and scales again.
+# If we know the conventions, we can rebuild what each library returned from one raw map, the course's `grad_cam` without its ReLU. `min_max` scales a map to 0…1: it subtracts the smallest value and divides by the largest of what is left. `upsample` enlarges it. pytorch-grad-cam also takes several layers: it scales each layer's map, enlarges it, averages, and scales again.
 
 # %%
 with GradCAMOfGradCam(model=model, target_layers=[lab.layers["layer3"], layer]) as extractor:
@@ -171,7 +171,7 @@ exercises.gradcam_picture.check(gradcam_picture)
 # %% [markdown]
 # ## 4 · Two objects: a grid pointing game
 #
-# The classical picture of this field shows a dog and a cat, and a map for each. One picture proves little. Here is the question as a measurement: put scenes with *one* object each into the four corners of a grid, ask for the class of each
+# Papers often show a dog and a cat, and a map for each. One picture proves little. Here is the question as a measurement: put scenes with *one* object each into the four corners of a grid, ask for the class of each
 # corner, and count how much of the map's sum falls into the right corner. This is the **grid pointing game** (Böhle and others, 2021). An edge filter gets *exactly* one quarter on average: its map does not know the question, and its shares in the four corners add up to one.
 
 
@@ -208,11 +208,12 @@ plots.score_plot(
     in_corner,
     baselines=["edges (Sobel)"],
     xlabel=f"share of the map in the right corner ({len(grid_truth)} questions; an edge filter gets 0.25)",
+    title="CAM and Grad-CAM stay in the corner that was asked for",
 )
 plots.show(", ".join(f"{name} {share.mean():.2f}" for name, share in in_corner.items()))
 
 # %% [markdown]
-# Grad-CAM stands out. (CAM gets a little more than Grad-CAM: it is enlarged *before* its negative values are cut off, Grad-CAM after.) A possible reason: Grad-CAM lets negative gradients count, so a channel that speaks against the class takes away, while Grad-CAM++ and Layer-CAM keep only positive gradients. A reason can be tested. Take CAM and set its negative weights to zero.
+# CAM and Grad-CAM are far ahead. (CAM gets a little more: it is enlarged *before* its negative values are cut off, Grad-CAM after.) A possible reason: in both, a channel that speaks against the class takes away. Grad-CAM++ and Layer-CAM keep only positive gradients. A reason can be tested: take CAM and set its negative weights to zero.
 #
 # **Predict first**: will its share stay near Grad-CAM's, or fall to Layer-CAM's?
 
@@ -226,12 +227,12 @@ share = judge.energy_in_mask(upsample(without_negative, 256), grid_truth).mean()
 print(f"CAM without its negative weights {share:.3f}; Layer-CAM {in_corner['Layer-CAM'].mean():.3f}")
 
 # %% [markdown]
-# It falls to exactly Layer-CAM's share, and it must: behind average pooling a channel's gradient is its weight divided by the number of places, so the positive gradients *are* the positive weights. Without negative weights, a channel that serves several classes lights up in several corners.
+# It falls to exactly Layer-CAM's share, and it must: behind average pooling a channel's gradient is its weight divided by the number of places, so the positive gradients *are* the positive weights. A channel that serves several classes then lights up in several corners.
 
 # %% [markdown]
 # ## 5 · What it costs
 #
-# CAM needs one forward pass for a question, Grad-CAM one forward and one backward pass. Score-CAM ([lesson 04](04_grad_cam.ipynb)) needs one pass to get the channels, and one more for *each* of them. *Occlusion* covers one square after the other and watches the score: 10 × 10 squares here. (The course's functions for both run the model once more at the start, to check their inputs.)
+# CAM needs one forward pass for a question, Grad-CAM one forward and one backward pass. Score-CAM ([lesson 04](04_grad_cam.ipynb)) needs one pass to get the channels, and one more for *each* of them. *Occlusion* covers one square after the other and watches the score: 10 × 10 squares here. It also needs the score of the whole picture. (The course's functions for both run the model once more at the start, to check their inputs.)
 #
 # ### Exercise: predict, then run
 #
@@ -304,7 +305,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Score-CAM needs 130 forward passes where Grad-CAM needs one forward and one backward pass. It gains nothing here and loses energy. Occlusion puts more of its sum on the object (energy), and its strongest pixels fit the object's shape less well (IoU). Start with Grad-CAM, and take another method for a reason.
+# Score-CAM needs 130 forward passes. It gains nothing here and loses energy. Occlusion puts more of its sum on the object (energy), and its strongest pixels fit the object's shape less well (IoU). Start with Grad-CAM, and take another method for a reason.
 #
 # ### Which layer?
 #
@@ -312,32 +313,25 @@ plots.show(
 
 # %%
 by_layer = {}
-for method in (grad_cam, layer_cam):
+for method in ("Grad-CAM", "Layer-CAM"):
     for name, place in lab.layers.items():
-        maps = upsample(method(model, pictures[:60], questions[:60], place), 128)
-        by_layer[method.__name__, name] = {k: measure(maps, truth[:60]) for k, measure in measures.items()}
+        maps = upsample(family[method](model, pictures[:60], questions[:60], place), 128)
+        by_layer[method, name] = {k: measure(maps, truth[:60]) for k, measure in measures.items()}
 for k in measures:
-    print(
-        f"{k}, Grad-CAM: layer3 minus layer4 {judge.paired(by_layer['grad_cam', 'layer3'][k], by_layer['grad_cam', 'layer4'][k])}"
-    )
+    layer3, layer4 = (by_layer["Grad-CAM", name][k] for name in ("layer3", "layer4"))
+    print(f"{k}, Grad-CAM: layer3 minus layer4 {judge.paired(layer3, layer4)}")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.6))
-for ax, method in zip(axes, ("grad_cam", "layer_cam"), strict=True):
+for ax, method in zip(axes, ("Grad-CAM", "Layer-CAM"), strict=True):
     table = [[by_layer[method, name][k].mean() for k in measures] for name in lab.layers]
-    plots.matrix_plot(
-        table,
-        list(lab.layers),
-        list(measures),
-        title={"grad_cam": "Grad-CAM", "layer_cam": "Layer-CAM"}[method],
-        ax=ax,
-    )
+    plots.matrix_plot(table, list(lab.layers), list(measures), title=method, ax=ax)
 plots.show(
     "Two tables, five stages by three measures. For Grad-CAM, energy is highest at layer3 and IoU at layer4; pointing is equal in the last two."
 )
 
 # %% [markdown]
-# There is no best layer without a measure. By energy, `layer3` is ahead for Grad-CAM; by IoU the last stage is. In the early stages Grad-CAM points badly; a likely reason is that one weight for a whole channel is too coarse there. Layer-CAM has its largest *energy* in early stages, where its grid is fine, and its best IoU in the last; its pointing is about equal in the last two. So take the **last stage**, unless you have pictures with known truth and a measure that fits your purpose.
+# There is no best layer without a measure. For Grad-CAM `layer3` is ahead by energy, and the last stage by IoU. Layer-CAM has its largest *energy* in early stages, where its grid is fine, and its best IoU in the last. So take the **last stage**, unless you have pictures with known truth and a measure that fits your purpose.
 #
 # | your situation | take | watch out for |
 # |---|---|---|
@@ -368,9 +362,7 @@ import tempfile
 from pathlib import Path
 
 with tempfile.TemporaryDirectory() as folder:  # choose a path of your own to keep the file
-    path = Path(folder) / "film.gif"
-    first_frame, *others = [Image.fromarray(frame) for frame in explained]
-    first_frame.save(path, save_all=True, append_images=others, duration=100, loop=0)
+    path = plots.save_gif(Path(folder) / "film.gif", explained, seconds=0.1)
     print(f"saved {path.name}: {len(explained)} frames, {path.stat().st_size / 1000:.0f} kB")
 
 # %% tags=["hide-input"]
@@ -387,7 +379,7 @@ figure.suptitle(
 plots.show("Six frames of a moving object and their maps on one scale: the bright place follows the object.")
 
 # %% [markdown]
-# The bright place follows the object. How bright it is does *not* follow the probability, even on one scale: compare the numbers. The probability also depends on the scores of the other classes, and the map shows one of them. [05b](05b_cam_in_practice_more.ipynb) measures it over several films. **Do not read a probability off the brightness.**
+# The bright place follows the object. How bright it is does *not* follow the probability, even on one scale: compare the numbers. The probability also depends on the scores of the other classes, and a map shows one class. [05b](05b_cam_in_practice_more.ipynb) measures it over several films. **Do not read a probability off the brightness.**
 
 # %% [markdown]
 # ## 8 · A transformer has no feature maps
@@ -436,9 +428,8 @@ print(
 # %%
 for name, place in (("before the last attention", norm), ("after the last block", vit.encoder.layers[-1])):
     _, gradient = tokens_and_gradient(place)
-    print(
-        f"{name}: largest gradient at the class token {gradient[:, 0].abs().max():.3f}, at a patch {gradient[:, 1:].abs().max():.3f}"
-    )
+    at_class, at_patch = gradient[:, 0].abs().max(), gradient[:, 1:].abs().max()
+    print(f"{name}: largest gradient at the class token {at_class:.3f}, at a patch {at_patch:.3f}")
 
 # %% [markdown]
 # After the last block the gradient of each patch is exactly zero, and each CAM that uses gradients would be empty. Before the last attention, patches can still send something to the class token.
@@ -446,12 +437,11 @@ for name, place in (("before the last attention", norm), ("after the last block"
 # %% [markdown]
 # ## 9 · The real thing
 #
-# EfficientNet-Lite0, trained on ImageNet, on pairs of real photographs: two halves joined to one picture. There are four photographs in all ordered pairs: 12 pictures and 24 questions, which are far from independent. Does each class's map lie on its own half, and does the stage before the last do as well here?
+# EfficientNet-Lite0, trained on ImageNet, on real photographs, two side by side. Four photographs give 12 pairs, since left and right count, so 24 questions; they are far from independent. Does each class's map lie on its own half, and does the stage before the last do as well here?
 
 # %%
 photos = load_lab("photos", pairs=True)
-photo_pictures, photo_questions = photos.inputs.repeat_interleave(2, dim=0), photos.targets.flatten()
-halves = photos.masks.flatten(0, 1)
+photo_pictures, photo_questions, halves = photos.questions()
 before_last = list(photos.layers.values())[-2]
 photo_maps = {
     "Grad-CAM": grad_cam(photos.model, photo_pictures, photo_questions, photos.layer),
@@ -480,25 +470,23 @@ plots.show(
 )
 
 # %% [markdown]
-# What the grid of drawings showed holds here: Grad-CAM stays in its half, Layer-CAM spreads over both, most clearly where the palace is asked for. (On a picture with one thing the three methods hardly differ, as the next figure shows.) By energy, the stage before the last was *better* on the drawings (section 6); here it is a little worse. So a rule about layers has to be measured anew for each network.
+# What the grid of drawings showed holds here: Grad-CAM stays in its half, Layer-CAM spreads over both, most clearly where the palace is asked for. By energy, the stage before the last was *better* on the drawings (section 6); here it is a little worse. So measure again for each network.
 #
 # ### Your turn
 #
-# Change the path (a picture of yours, a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's photographs. (Folders named after classes, or a network of your own, are for `load_lab("folder", …)`: [05b](05b_cam_in_practice_more.ipynb) shows it.)
+# Change the path (a picture of yours, a folder of pictures) and, if you like, the model's name. `path=None` takes the course's photographs. ([05b](05b_cam_in_practice_more.ipynb) loads folders named after classes, and a network of your own.)
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
-answers = top_answers(mine, mine.images[:3])
-top = torch.tensor([mine.class_names.index(five[0][0]) for five in answers])
+classes, chances = top_classes(mine, mine.images[:3], k=3)
 my_maps = {
-    method.__name__: method(mine.model, mine.inputs[:3], top, mine.layer)
-    for method in (grad_cam, grad_cam_plus_plus, layer_cam)
+    name: method(mine.model, mine.inputs[:3], classes[:, 0], mine.layer) for name, method in family.items()
 }
 
 # %% tags=["hide-input"]
-for five in answers:
-    print(", ".join(f"{name} {share:.2f}" for name, share in five))
-plots.show_maps(list(mine.images[:3]), my_maps, labels=[five[0][0] for five in answers], width=7)
+for best, chance in zip(classes, chances, strict=True):
+    print(", ".join(f"{mine.class_names[c]} {p:.2f}" for c, p in zip(best, chance, strict=True)))
+plots.show_maps(list(mine.images[:3]), my_maps, labels=[mine.class_names[c] for c in classes[:, 0]], width=7)
 plots.show("Pictures down the side, the maps of three methods for the most probable class of each.")
 
 # %% [markdown]
@@ -517,10 +505,8 @@ for name, variant in variants.items():
     with torch.no_grad():
         said[name] = model(variant).softmax(dim=1).max(dim=1)
     right = (said[name].indices == single.targets).float().mean()
-    commonest = said[name].indices.bincount().max() / len(variant)
-    print(
-        f"{name:<18} right {right:.2f}, probability of the answer {said[name].values.mean():.2f}, commonest answer {commonest:.2f}"
-    )
+    sure, commonest = said[name].values.mean(), said[name].indices.bincount().max() / len(variant)
+    print(f"{name:<18} right {right:.2f}, probability {sure:.2f}, commonest answer {commonest:.2f} of all")
 
 # %% tags=["hide-input"]
 unscaled = said["0…255, not scaled"]
@@ -539,14 +525,14 @@ plots.show(
 )
 
 # %% [markdown]
-# Not scaled: the network is seldom right and *no less sure* than before. Scaled twice: all pictures look black to it, and its commonest answer has the share that is printed. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
+# Not scaled: the network is seldom right and *no less sure* than before. Scaled twice: all pictures look black to it, and nearly all get one answer. Both maps come from a correct Grad-CAM. **Before your first map, check the accuracy on a few pictures that you know.**
 
 # %% [markdown]
 # ## 11 · A function from a colleague
 #
 # ### Exercise: find the bug
 #
-# This function should give, for each picture of a batch, what `grad_cam` (which takes the gradient of the *logit*, the score before the softmax) gives for the *predicted* class, divided by the map's own maximum. Its author reports two symptoms:
+# For each picture of a batch, this function should give the Grad-CAM map of the *predicted* class, divided by the map's own maximum. (`grad_cam` takes the gradient of the *logit*, the score before the softmax.) Its author reports two symptoms:
 #
 # 1. the maps of the pictures that the network is surest of are nearly black, unless such a picture is alone in the batch;
 # 2. brightened by hand, the maps look right, but are still not those of `grad_cam`.
@@ -598,9 +584,7 @@ exercises.explain_predicted.check(explain_predicted)
 
 # %% tags=["hide-input"]
 def draw(frame, class_name, method, all_frames):
-    heat = {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_plus_plus, "Layer-CAM": layer_cam}[method](
-        model, single.preprocess(film_images), single.class_names.index(class_name), layer
-    )
+    heat = family[method](model, single.preprocess(film_images), single.class_names.index(class_name), layer)
     top_value = heat.max() if all_frames else heat[frame].max()
     figure, axes = plots.grid(1, 2, width=6)
     axes[0, 0].imshow(film_images[frame])
@@ -615,7 +599,7 @@ widgets.explore(
     draw,
     frame=widgets.slider("frame", 0, len(film_images) - 1, 12),
     class_name=widgets.choice("class", list(single.class_names), single.class_names[moving]),
-    method=widgets.choice("method", ["Grad-CAM", "Grad-CAM++", "Layer-CAM"]),
+    method=widgets.choice("method", list(family)),
     all_frames=widgets.checkbox("one scale for all frames", True),
 )
 

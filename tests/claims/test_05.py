@@ -18,7 +18,7 @@ from course_utils.methods.occlusion import occlusion
 def asked(seed, n=30):
     """Fresh scenes with two objects, a question for each object: lab, inputs, classes, masks."""
     lab = load_lab("scenes", seed=seed, n=n, n_objects=2)
-    return lab, lab.inputs.repeat_interleave(2, dim=0), lab.targets.flatten(), lab.masks.flatten(0, 1)
+    return lab, *lab.questions()
 
 
 @claim(
