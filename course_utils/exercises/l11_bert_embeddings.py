@@ -1,5 +1,5 @@
 """The exercises of lesson 11: two rulers, the layer that adds most, a paired interval, padding, a control task, the
-common part."""
+common part, neighbours in a picture."""
 
 from __future__ import annotations
 
@@ -291,6 +291,104 @@ which_is_fine_tuned = Question(
         "random": wrong_answer(
             _letter_of("random weights"),
             "this model has random weights: nothing sets the answer apart from the other words of the passage.",
+        ),
+    },
+)
+
+# --- which neighbours a picture keeps ---------------------------------------------------------------------
+
+
+def _drawn_clouds() -> list[tuple[np.ndarray, np.ndarray, int]]:
+    """Rows ``(N, D)``, a picture of them ``(N, 2)`` that keeps some neighbours, and a number of neighbours."""
+    rng = np.random.default_rng(11)
+    cases = []
+    for n, d, k in ((20, 6, 5), (30, 8, 4), (12, 5, 3)):
+        x = rng.normal(size=(n, d)) * np.linspace(2, 0.5, d)
+        cases.append((x, x[:, :2] + 0.2 * rng.normal(size=(n, 2)), k))
+    return cases
+
+
+def _distances(x: np.ndarray) -> np.ndarray:
+    return np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=-1))
+
+
+def _nearest(x: np.ndarray, k: int) -> np.ndarray:
+    return np.argsort(_distances(x), axis=1)[:, 1 : k + 1]
+
+
+def _shared_rows(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """How many numbers each row of one shares with the same row of two."""
+    return np.array([len(np.intersect1d(a, b)) for a, b in zip(one, two, strict=True)])
+
+
+def _neighbours_kept(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    return float(_shared_rows(_nearest(x, k), _nearest(points, k)).mean() / k)
+
+
+def _with_itself(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    near = [np.argsort(_distances(v), axis=1)[:, :k] for v in (x, points)]
+    return float(_shared_rows(*near).mean() / k)
+
+
+def _farthest(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    near = [np.argsort(-_distances(v), axis=1)[:, :k] for v in (x, points)]
+    return float(_shared_rows(*near).mean() / k)
+
+
+def _of_the_union(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    both = _shared_rows(_nearest(x, k), _nearest(points, k))
+    return float((both / (2 * k - both)).mean())
+
+
+def _one_more(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    near = [np.argsort(_distances(v), axis=1)[:, : k + 1] for v in (x, points)]
+    return float(_shared_rows(*near).mean() / (k + 1))
+
+
+neighbours_kept = Exercise(
+    name="neighbours_kept",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "`np.argsort(cdist(x, x), axis=1)` lists for each row all rows, the nearest first. Who is the very first?",
+        "The columns 1 to k are the k nearest *other* rows. Do it for x and for the points.",
+        "`len(np.intersect1d(a, b)) / k` is the share for one token. Take the mean over all tokens.",
+    ),
+    reference=_neighbours_kept,
+    cases=_drawn_clouds,
+    mistakes={
+        "with itself": Mistake(
+            _with_itself,
+            "each token is its own nearest neighbour here, in both lists: leave the first column out.",
+        ),
+        "with itself, one more": Mistake(
+            _one_more, "you took k + 1 rows, and the token itself is one of them: leave it out, divide by k."
+        ),
+        "itself counted": Mistake(
+            lambda x, points, k: _one_more(x, points, k) * (k + 1) / k,
+            "the token itself is counted as a neighbour that is kept: begin with the column 1.",
+        ),
+        "farthest": Mistake(_farthest, "you took the farthest rows: the smallest distances are asked for."),
+        "same place": Mistake(
+            lambda x, points, k: float((_nearest(x, k) == _nearest(points, k)).mean()),
+            "you compared the lists place by place: a neighbour is kept wherever it stands in the list.",
+        ),
+        "union": Mistake(_of_the_union, "you divided by the union of both lists: divide by k."),
+        "number": Mistake(
+            lambda x, points, k: _neighbours_kept(x, points, k) * k,
+            "this is the number of neighbours that are kept: divide by k.",
+        ),
+        "sum": Mistake(
+            lambda x, points, k: _neighbours_kept(x, points, k) * len(x),
+            "you added the shares up: take their mean over the tokens.",
+        ),
+        "lost": Mistake(
+            lambda x, points, k: 1 - _neighbours_kept(x, points, k),
+            "this is the share of the neighbours that are lost.",
+        ),
+        "all kept": Mistake(
+            lambda x, points, k: 1.0,
+            "you compared one list with itself: one list is from x, the other from the points.",
         ),
     },
 )

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from scipy.spatial.distance import cdist
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -425,6 +426,12 @@ def draw_layers(
         ax.axis("off")
     handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=9)
+
+
+def neighbours_kept(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    """The share of the k nearest rows in x `(N, D)` that are among the k nearest in a picture `(N, 2)`."""
+    near, near_drawn = (np.argsort(cdist(v, v), axis=1)[:, 1 : k + 1] for v in (x, points))
+    return float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(near, near_drawn, strict=True)]))
 
 
 # --- context taken away -----------------------------------------------------------------------------------

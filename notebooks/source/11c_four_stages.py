@@ -21,7 +21,7 @@
 # - turn a story about layers into measurements, each beside a control;
 # - tell a fine-tuned model from a plain one by its states;
 # - say how much of the distances a PCA picture keeps;
-# - read a t-SNE picture without believing its islands.
+# - count which neighbours a picture keeps, and read a t-SNE picture without believing its islands.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson. *Fine-tuned* means: trained further for a task, here for answering questions. A [lab](glossary.md#lab) is a model together with its texts. The interval behind a difference is a 95 % *bootstrap interval*: how far the mean could move with other passages.
 
@@ -214,7 +214,29 @@ plots.show(
 # In the early layer, pairs that lie on top of each other in the plane can be as far apart as any. In the last layer one difference (answer or not) is larger than all others, and the picture shows that one well. **So a PCA picture shows large, simple differences, and hides the rest.** That is why the last stage was so easy to see.
 
 # %% [markdown]
-# ## 4 · t-SNE, and its warning
+# ## 4 · Which neighbours are left?
+#
+# The order of all distances is one question. Another one: do the *neighbours* of a token stay its neighbours in the picture? For each token take its $k$ nearest other tokens in the full space, and its $k$ nearest in the plane. How many are in both lists, as a share of $k$? The mean over all tokens is 1 for a perfect picture.
+#
+# ### Exercise: the neighbours that are kept
+#
+# Write it. `cdist(x, x)` gives all distances of the rows of x. A token is not its own neighbour.
+
+
+# %% exercise="neighbours_kept"
+def neighbours_kept(x, points, k):
+    """Share of the k nearest rows in x (N, D) that are among the k nearest in points (N, 2)."""
+    # BEGIN SOLUTION
+    near, near_drawn = (np.argsort(cdist(v, v), axis=1)[:, 1 : k + 1] for v in (x, points))
+    return np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(near, near_drawn, strict=True)])
+    # END SOLUTION
+
+
+# %%
+exercises.neighbours_kept.check(neighbours_kept)
+
+# %% [markdown]
+# ## 5 · t-SNE, and its warning
 #
 # t-SNE is another way to put vectors into a plane. It tries to keep *neighbours* together and gives up large distances. You choose the *perplexity* (about how many neighbours each point should care for) and the random start (the *seed*). Below is one layer, five times; the sixth picture is not BERT, it shows random numbers of the same shape.
 
@@ -257,22 +279,13 @@ plots.show(
 true = cdist(x, x)[upper]
 away = [cdist(points, points)[upper] for points in drawn[:5]]
 flat = np.asarray(project(torch.tensor(x)))
-
-
-def neighbours_kept(points, k=5):
-    """Share of the k nearest tokens in the full space that are among the k nearest in the plane."""
-    near, near_drawn = (np.argsort(cdist(v, v), axis=1)[:, 1 : k + 1] for v in (x, points))
-    return np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(near, near_drawn, strict=True)])
-
+kept = [shared.neighbours_kept(x, points, 5) for points in (*drawn[:5], flat)]
 
 # %% tags=["hide-input"]
 print("                      order of distances   neighbours kept")
-for (p, seed, _), distances, points in zip(settings[:5], away, drawn, strict=False):
-    agreement = rank_agreement(distances, true)
-    print(f"perplexity {p:2d}, seed {seed}  {agreement:15.2f}  {neighbours_kept(points):16.2f}")
-print(
-    f"PCA                    {rank_agreement(cdist(flat, flat)[upper], true):15.2f}  {neighbours_kept(flat):16.2f}"
-)
+names = [f"perplexity {p:2d}, seed {seed}" for p, seed, _ in settings[:5]] + ["PCA"]
+for name, distances, share in zip(names, (*away, cdist(flat, flat)[upper]), kept, strict=True):
+    print(f"{name:21}  {rank_agreement(distances, true):15.2f}  {share:16.2f}")
 print(f"\nseed 0 with seed 1, perplexity 15, order of distances: {rank_agreement(away[2], away[3]):.2f}")
 
 # %% [markdown]
@@ -281,7 +294,7 @@ print(f"\nseed 0 with seed 1, perplexity 15, order of distances: {rank_agreement
 # **No distance between islands, no size of an island and no number of islands in a t-SNE picture is evidence.** (Wattenberg and others, 2016, show many more examples.) Use it to find ideas, and measure in the full space.
 
 # %% [markdown]
-# ## 5 · Recap
+# ## 6 · Recap
 #
 # - Names gather plainly (a stand-in for meaning), relations show weakly, extraction shows clearly, and we cannot show that fine-tuning made a matching.
 # - A control decides what a curve means: the plain encoder, the answers to other questions, passages that were not trained on.

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import torch
 from replication import claim
+from scipy.spatial.distance import cdist
+from sklearn.manifold import TSNE
 
 from course_utils import judge
 from course_utils.labs import load_lab
@@ -296,6 +298,42 @@ def test_relations_show(seed):
 def test_no_matching_is_made(seed):
     rise = [np.array([shared.stage_matching(case)[0] for case in cases])[:, [0, 3]] for cases in asked(seed)]
     return (rise[0][:, 1] - rise[0][:, 0] - rise[1][:, 1] + rise[1][:, 0]).mean()
+
+
+def surest(seed):
+    """The right answer of which the model is most sure."""
+    return max((case for case in asked(seed)[0] if case.hit), key=lambda case: case.probability)
+
+
+@claim(
+    "11c §3",
+    "The plane keeps the order of distances far better in the last layer than in layer 1.",
+    shown="0.91 against 0.16",
+    holds=lambda v: (v["layer 6"] - v["layer 1"]).min() > 0.2,
+)
+def test_a_plane_shows_the_last_layer_best(seed):
+    case, found = surest(seed), {}
+    upper = np.triu_indices(len(case.inner), 1)
+    for n in (1, 6):
+        points, _ = shared.in_the_plane(case, n)
+        full = torch.pdist(case.reading.states[n, case.inner].double())
+        flat = torch.tensor(cdist(points, points)[upper])
+        found[f"layer {n}"] = judge.rank_correlation(flat[None], full[None]).item()
+    return found
+
+
+@claim(
+    "11c §5",
+    "t-SNE keeps more neighbours than PCA.",
+    shown="0.51 to 0.60 against 0.23",
+    holds=lambda v: (v["t-SNE"] > v["PCA"]).all(),
+)
+def test_t_sne_keeps_neighbours(seed):
+    case = surest(seed)
+    x = case.reading.states[4, case.inner].numpy()
+    drawn = TSNE(perplexity=15, init="random", random_state=seed, max_iter=500).fit_transform(x)
+    points, _ = shared.in_the_plane(case, 4)
+    return {"t-SNE": shared.neighbours_kept(x, drawn, 5), "PCA": shared.neighbours_kept(x, points, 5)}
 
 
 @claim(
