@@ -38,7 +38,7 @@ from course_utils.training.text import sentences_with_labels
 
 RANK = 32  # of the differences; of queries' and keys' half of it
 RATE = 1e-3
-N_STEPS = 5_600
+N_STEPS = 3_600
 WARM_UP = 300  # steps
 DECAY_SHARE = 0.3  # of the steps, at the end
 TOKENS_A_BATCH = 1536
