@@ -460,7 +460,7 @@ plots.show(
 #
 # ### Play
 #
-# This question needs two sentences (Rosa is a hen; hens are afraid of foxes). Is the model sure? Does something leave in layer 6? Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value). Then put your own passage, question and answer here.
+# Here is the third passage. Its question needs two sentences (Rosa is a hen; hens are afraid of foxes). Is the model sure? Does something leave in layer 6? Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value). Then put your own passage, question and answer here.
 
 # %%
 my_story = shared.passage(
