@@ -37,8 +37,8 @@ mask_and_key = quiz(
     [
         "A look says what a head could fetch. It does not say that the guesses need it.",
         "Only a change of the input shows what the guesses depend on. The next cell does it. And even then you do "
-        "not know that *this head* brought it: every other head meets the new word, too.",
-        "Some do ([10b](10b_inside_the_heads.ipynb) silences heads one by one). Of this one you know nothing yet.",
+        "not know that this head brought it: every other head meets the new word, too.",
+        "Some do (10b silences heads one by one). Of this one you know nothing yet.",
     ],
 )
 

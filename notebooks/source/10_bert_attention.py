@@ -253,7 +253,7 @@ for tool in ("key", "spoon", "bow"):
     print(f"with a {tool:<6}: {', '.join(five)}")
 
 # %% [markdown]
-# How good are the guesses? We hide a word, drawn by lot, in each of 70 sentences that the guesser was not trained on. A *baseline* always names the five commonest words of these sentences.
+# How good are the guesses? We hide a word, drawn by lot, in each of 70 sentences that were not trained on. A *baseline* always names the five commonest words.
 
 # %%
 from collections import Counter
@@ -271,7 +271,7 @@ print("guesser minus baseline:", judge.paired(np.array(hit), np.array(easy)))
 # %% [markdown]
 # The guesses beat the common words, and are often wrong: several words can fit a gap, and this model has read little.
 #
-# Back to our classifier. All its heads at once, one small map each: rows are layers, columns are heads. Look for kinds of pattern: diagonals next to the main one (neighbours), bright columns (every token looks at one token), dim everywhere.
+# Back to our classifier. All its heads at once, one small map each: rows are layers, columns are heads. Look for diagonals next to the main one (neighbours) and bright columns (every token looks at one token).
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(10, 5.2))
@@ -302,7 +302,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The blue square marks the strongest head. The colours are stretched at the lower end (see the bar), or nearly all would look black. "Even" is what a head that spreads its attention evenly would give.
+# The blue square marks the strongest head. The colours are stretched at the lower end (see the bar). "Even" is what an even spread would give.
 #
 # **Some heads are specialists**: for the next word, for the previous one, for a repetition. And many heads give a large part of their attention to `[CLS]`. Clark and others (2019) saw the same in BERT, mostly at `[SEP]`, and read it as a place to look at when there is nothing to do. Section 12 measures how much such a look hands over.
 # Do heads follow grammar? [10b](10b_inside_the_heads.ipynb) tests it, and finds much less than such pictures suggest.
