@@ -430,6 +430,7 @@ def guess_explorer(lab: Any, text: str, word: str, *, layer: int, head: int | No
 
     def offer(_change: object) -> None:  # another text has other words
         hidden.options = words_to_hide(lab, line.value)
+        hidden.index = 0 if hidden.options else None
 
     line.observe(offer, names="value")
 
