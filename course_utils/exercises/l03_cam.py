@@ -28,7 +28,7 @@ def _class_activation_map(features: torch.Tensor, weights: torch.Tensor) -> torc
 class_activation_map = Exercise(
     name="class_activation_map",
     difficulty=1,
-    minutes=8,
+    minutes=6,
     hints=(
         "Every channel has one weight, and the weight is the same at each place of the channel's map.",
         "Give the weights the shape (1, K, 1, 1): `weights[None, :, None, None]`.",
@@ -64,6 +64,12 @@ class_activation_map = Exercise(
             ),
             "you scaled the map: return the sum as it is, or it no longer gives the score.",
         ),
+        "scaled as a batch": Mistake(
+            lambda features, weights: (
+                _class_activation_map(features, weights) / _class_activation_map(features, weights).amax()
+            ),
+            "you divided by the largest value of all maps: return the sum as it is, or it no longer gives the score.",
+        ),
         "pooled": Mistake(
             lambda features, weights: (features.mean(dim=(2, 3)) * weights).sum(dim=1),
             "you pooled before weighing: that is the score, and it no longer knows where.",
@@ -85,7 +91,7 @@ def _maps_and_bias() -> list[tuple[torch.Tensor, float]]:
 score_from_map = Exercise(
     name="score_from_map",
     difficulty=1,
-    minutes=5,
+    minutes=3,
     hints=(
         "Global average pooling is a mean over the places. Where did that mean go when you swapped the sums?",
         "The score is the mean of the map plus one number that knows nothing about the picture.",
@@ -117,6 +123,10 @@ score_from_map = Exercise(
         "no bias": Mistake(
             lambda maps, bias: maps.mean(dim=(1, 2)),
             "the bias of the linear layer is missing from the score.",
+        ),
+        "one for all": Mistake(
+            lambda maps, bias: maps.mean() + bias,
+            "you averaged over the pictures too: each picture has its own score.",
         ),
         "max": Mistake(
             lambda maps, bias: maps.amax(dim=(1, 2)) + bias,
@@ -198,6 +208,10 @@ positive_scaled = Exercise(
         "largest absolute": Mistake(
             lambda maps: maps.relu() / maps.abs().amax(dim=(1, 2), keepdim=True),
             "you divided by the largest absolute value: only the positive values count here.",
+        ),
+        "absolute values": Mistake(
+            lambda maps: maps.abs() / maps.abs().amax(dim=(1, 2), keepdim=True),
+            "you took absolute values: what speaks against the class looks like what speaks for it. Cut it off.",
         ),
         "whole batch": Mistake(
             lambda maps: maps.relu() / maps.relu().amax(),
@@ -311,6 +325,19 @@ rather_than = Exercise(
             ),
             "you divided by the number of places: the *mean* of the map is the difference of the scores, not its sum.",
         ),
+        "biases added": Mistake(
+            lambda features, weight, bias, target, other: (
+                torch.einsum("nk,nkhw->nhw", weight[target] - weight[other], features)
+                + (bias[target] + bias[other])[:, None, None]
+            ),
+            "you added the two biases: the difference of the scores has the difference of the biases.",
+        ),
+        "one class": Mistake(
+            lambda features, weight, bias, target, other: (
+                torch.einsum("nk,nkhw->nhw", weight[target], features) + bias[target][:, None, None]
+            ),
+            "this is the map of `target` alone: take the map of `other` away.",
+        ),
         "reversed": Mistake(
             lambda features, weight, bias, target, other: _rather_than(features, weight, bias, other, target),
             "the sign is reversed: positive places should speak for `target`, negative ones for `other`.",
@@ -334,13 +361,16 @@ def _box(
     *,
     enlarge_first: bool = True,
     of_maximum: bool = True,
+    of_coarse: bool = False,
     corners: bool = True,
     by: str = "area",
     outside: int = 1,
 ) -> torch.Tensor:
+    coarse_maximum = heat.max()
     if enlarge_first:
         heat = upsample(heat[None], size)[0]
-    kept = (heat > (threshold * heat.max() if of_maximum else threshold)).numpy()
+    maximum = coarse_maximum if of_coarse else heat.max()
+    kept = (heat > (threshold * maximum if of_maximum else threshold)).numpy()
     regions, n_regions = ndimage.label(kept, structure=np.ones((3, 3)) if corners else None)
     found = range(1, n_regions + 1)
     spans = [np.ptp(rows) * np.ptp(columns) for rows, columns in (np.nonzero(regions == i) for i in found)]
@@ -349,6 +379,7 @@ def _box(
         "mass": ndimage.sum_labels(heat.numpy(), regions, found),
         "box": np.array(spans),
         "number": -np.arange(n_regions),
+        "peak": ndimage.maximum(heat.numpy(), regions, found),
     }
     rows, columns = np.nonzero(kept if by == "all" else regions == 1 + sizes[by].argmax())
     box = [columns.min(), rows.min(), columns.max() + outside, rows.max() + outside]
@@ -408,6 +439,29 @@ box_from_map = Exercise(
         "largest box": Mistake(
             lambda heat, size, threshold: _box(heat, size, threshold, by="box"),
             "you took the region with the largest box: a long thin region has a large box and few pixels. Count the pixels.",
+        ),
+        "brightest": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, by="peak"),
+            "you took the region that holds the maximum: a small region can be the brightest. Count the pixels.",
+        ),
+        "coarse maximum": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, of_coarse=True),
+            "you took the share of the coarse map's maximum: the enlarged map has a smaller one. Enlarge first.",
+        ),
+        "scaled first": Mistake(
+            lambda heat, size, threshold: _box(heat - heat.min(), size, threshold),
+            "you scaled the map from 0 to 1 first: its negative values then move the threshold. Use the map as it is.",
+        ),
+        "not enlarged": Mistake(
+            lambda heat, size, threshold: _box(heat, heat.shape, threshold),
+            "your box is in places of the coarse map: enlarge the map to the picture's size first.",
+        ),
+        "width and height": Mistake(
+            lambda heat, size, threshold: (
+                _box(heat, size, threshold)
+                - torch.cat([torch.zeros(2), _box(heat, size, threshold)[:2]]).long()
+            ),
+            "you returned width and height: the last two numbers are the first column and row outside the box.",
         ),
         "coarse": Mistake(
             lambda heat, size, threshold: _box(heat, size, threshold, enlarge_first=False),
