@@ -424,18 +424,16 @@ show_digits(
 from course_utils.lessons.l09_filter_visualization import picture_options, with_random_weights
 
 photos = load_lab("photos")
-four = (
-    ("blocks.1", 4),
-    ("blocks.2", 8),
-    ("blocks.4", 5),
-    ("blocks.5", 3),
-)  # stages 2, 3, 5, 6; a filter of each
+# a filter of each of the stages 2, 3, 5 and 6
+four = (("blocks.1", 4), ("blocks.2", 8), ("blocks.4", 5), ("blocks.5", 3))
 two = [photos.class_names.index(name) for name in ("daisy", "Egyptian cat")]
 how = CAREFUL | picture_options(photos) | {"learning_rate": 0.08}
 best = {}
 for name, network in {"trained": photos.model, "random weights": with_random_weights(photos)}.items():
     of_filters = [activation_maximization(network, layer, k, **how) for layer, k in four]
     best[name] = torch.cat([*of_filters, class_maximization(network, two, **how, progress=True)])
+
+# %% tags=["hide-input"]
 for name, x in best.items():
     print(f"{name}: share of grain {fine_share(x).min():.2f} to {fine_share(x).max():.2f}")
 with torch.no_grad():

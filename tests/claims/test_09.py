@@ -6,27 +6,37 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from course_utils import judge
 from course_utils.labs import load_lab
+from course_utils.labs.digits import training_digits
 from course_utils.lessons.l09_filter_visualization import (
     CAREFUL,
     DIGIT_PICTURES,
     dream,
     fine_share,
+    picture_options,
     random_reader,
+    with_random_weights,
 )
 from course_utils.methods.filters import activation_maximization, class_maximization, filter_activation
 
 
 @claim(
     "§1",
-    "For each digit, plain ascent makes a picture that the reader is certain of.",
-    shown="probability 1.000 of a 3",
-    holds=lambda v: v.min() > 0.95,
+    "For each digit, plain ascent makes a picture with a higher score than any drawing of it; a second reader agrees.",
+    shown="score 40.6 against 7.8 to 15.7 for a 3",
+    holds=lambda v: v["ahead of each drawing"].min() > 0 and v["read by the second"].min() >= 9,
 )
 def test_noise_convinces_the_reader(seed):
-    reader = load_lab("digits").model
-    made = class_maximization(reader, list(range(10)), n_steps=60, seed=seed, **DIGIT_PICTURES)
+    lab, second = load_lab("digits"), load_lab("digits", model="second").model
+    made = class_maximization(lab.model, list(range(10)), n_steps=60, seed=seed, **DIGIT_PICTURES)
     with torch.no_grad():
-        return reader(made).softmax(dim=1)[range(10), range(10)].min().item()
+        drawn, climbed = lab.model(lab.inputs), lab.model(made)
+        agrees = second(made).argmax(dim=1) == torch.arange(10)
+    return {
+        "ahead of each drawing": min(
+            (climbed[c, c] - drawn[lab.targets == c, c].max()).item() for c in range(10)
+        ),
+        "read by the second": int(agrees.sum()),
+    }
 
 
 @claim(
@@ -51,12 +61,14 @@ def test_grain(seed):
 
 @claim(
     "§6",
-    "L1 and L2 leave the share of grain near the plain picture's; total variation, moves and Fourier lower it.",
-    shown="0.55; 0.52, 0.53; 0.14, 0.26, 0.26",
+    "L1 and L2 leave the share of grain near the plain picture's; total variation, moves and Fourier lower it; "
+    "blur brings it below that of scenes.",
+    shown="0.55; 0.52, 0.53; 0.13, 0.25, 0.26; 0.02",
     holds=lambda v: (
         (v["L2"] > 0.75 * v["plain"]).all()
         and (v["L1"] > 0.7 * v["plain"]).all()
         and all((v[name] < 0.75 * v["plain"]).all() for name in ("TV", "moves", "Fourier"))
+        and v["blur"].max() < 0.08
     ),
 )
 def test_remedies(seed):
@@ -66,6 +78,7 @@ def test_remedies(seed):
         "L2": {"l2": 20.0},
         "L1": {"l1": 8.0},
         "TV": {"total_variation": 10.0},
+        "blur": {"blur": 0.8},
         "moves": {"jitter": 6, "scale": 0.1, "rotate": 8.0},
         "Fourier": {"parametrization": "fourier", "learning_rate": 0.12},
     }
@@ -77,24 +90,31 @@ def test_remedies(seed):
 
 @claim(
     "§7",
-    "The outsider reads the robust twin's careful pictures better than the plain ones of the ordinary network.",
-    shown="0.85 against 0.41",
+    "The outsider reads the robust twin's careful pictures much better than the plain ones of the ordinary network. Which "
+    "of the two helps more changes with the start. Each network is certain of nearly all of its own pictures.",
+    shown="0.86 against 0.41; alone 0.68 and 0.60; own 0.90 to 1.00",
     holds=lambda v: (
-        (v["robust, careful"] > v["plain"] + 0.1).all() and (v["robust, careful"] > v["robust"]).mean() >= 0.8
+        (v["robust, careful"] > v["plain"] + 0.2).all()
+        and all((v["robust, careful"] > v[name]).mean() >= 0.8 for name in ("robust", "careful"))
+        and (v["careful"] - v["robust"]).min() < 0 < (v["careful"] - v["robust"]).max()
+        and v["own, smallest mean"].min() > 0.85
     ),
 )
 def test_outsider(seed):
     lab, twin, outsider = (load_lab("scenes", model=name) for name in ("zfnet", "zfnet_robust", "resnet"))
     classes, careful = list(range(10)), CAREFUL | {"n_steps": 20}
-    made = {
-        "plain": class_maximization(lab.model, classes, n_steps=20, seed=seed),
-        "robust": class_maximization(twin.model, classes, n_steps=20, seed=seed),
-        "robust, careful": class_maximization(twin.model, classes, seed=seed, **careful),
-    }
-    with torch.no_grad():
-        return {
-            name: outsider.model(x).softmax(dim=1)[classes, classes].mean().item() for name, x in made.items()
-        }
+    read, own = {}, []
+    for name, maker, how in (
+        ("plain", lab.model, {"n_steps": 20}),
+        ("careful", lab.model, careful),
+        ("robust", twin.model, {"n_steps": 20}),
+        ("robust, careful", twin.model, careful),
+    ):
+        made = class_maximization(maker, classes, seed=seed, **how)
+        with torch.no_grad():
+            read[name] = outsider.model(made).softmax(dim=1)[classes, classes].mean().item()
+            own.append(maker(made).softmax(dim=1)[classes, classes].mean().item())
+    return read | {"own, smallest mean": min(own)}
 
 
 @claim(
@@ -114,6 +134,27 @@ def test_generator(seed):
             with torch.no_grad():
                 result[name] = int((second(best).argmax(dim=1) == torch.arange(10)).sum())
     return result
+
+
+@claim(
+    "§9",
+    "With random weights the careful ascent gives as little grain and as colourful pictures as with the trained ones.",
+    shown="share of grain 0.11 to 0.21 and 0.14 to 0.20",
+    holds=lambda v: (
+        (v["grain, random"] < 0.3).all()
+        and (v["colour, random"] > 0.6 * v["colour, trained"]).all()
+        and (v["colour, random"] < 1.7 * v["colour, trained"]).all()
+    ),
+)
+def test_random_weights(seed):
+    photos, k = load_lab("photos"), seed % 16
+    how = CAREFUL | picture_options(photos) | {"learning_rate": 0.08, "seed": seed}
+    found = {}
+    for name, network in {"trained": photos.model, "random": with_random_weights(photos, seed=seed)}.items():
+        x = torch.cat([activation_maximization(network, f"blocks.{b}", k, **how) for b in (2, 4)])
+        found[f"grain, {name}"] = fine_share(x).mean().item()
+        found[f"colour, {name}"] = (x - x.mean(dim=1, keepdim=True)).std().item()
+    return found
 
 
 @claim(
@@ -159,6 +200,68 @@ def test_names(seed):
             energy(torch.tensor([named[part] for _, part in pairs])), energy(lot)
         ).mean,
     }
+
+
+@claim(
+    "09b §3",
+    "A strong charge for likeness costs score in both pictures of a pair.",
+    shown="2.6 and 2.7 without; -0.1 and 1.7",
+    holds=lambda v: (v["charged, best"] < v["free, worst"]).all(),
+)
+def test_diversity(seed):
+    model = load_lab("scenes", model="zfnet").model
+    found = {}
+    for name, charge in (("free", 0.0), ("charged", 8.0)):
+        x = activation_maximization(model, "conv5", 60, n_pictures=2, diversity=charge, seed=seed, **CAREFUL)
+        score = filter_activation(model, x, "conv5", 60).mean(dim=(1, 2))
+        found |= {f"{name}, best": score.max().item(), f"{name}, worst": score.min().item()}
+    return found
+
+
+@claim(
+    "09b §4",
+    "The autoencoder's loss tells plain ascents from digits; the empty page has the lowest loss and is nearest to drawings.",
+    shown="854 against 140; 25; 4.4",
+    holds=lambda v: (
+        (v["loss, ascent"] > 2 * v["loss, drawings"]).all()
+        and (v["loss, empty"] < v["loss, drawings"]).all()
+        and (v["near, empty"] < v["near, drawings"]).all()
+        and (v["near, empty"] < v["near, ascent"]).all()
+    ),
+)
+def test_measures(seed):
+    lab, vae, drawings = load_lab("digits"), load_lab("digits", model="vae").model, training_digits(1000)[0]
+    chosen = torch.randperm(len(lab), generator=torch.Generator().manual_seed(seed))[:50]
+    kinds = {
+        "drawings": lab.inputs[chosen],
+        "ascent": class_maximization(lab.model, list(range(10)), n_steps=60, seed=seed, **DIGIT_PICTURES),
+        "empty": torch.zeros(1, 1, 28, 28),
+    }
+    found = {}
+    with torch.no_grad():
+        for name, x in kinds.items():
+            found[f"loss, {name}"] = vae.loss(x).mean().item()
+            found[f"near, {name}"] = torch.cdist(x.flatten(1), drawings.flatten(1)).amin(dim=1).mean().item()
+    return found
+
+
+@claim(
+    "09b card 2",
+    "An ascent on the logit climbs on; on the probability, or on its log, it slows down.",
+    shown="logit 94.7, 12.9 and 11.0 after 24 steps",
+    holds=lambda v: all((v[name] < 0.4 * v["logit"]).all() for name in ("probability", "log probability")),
+)
+def test_saturated(seed):
+    model, found = load_lab("scenes", model="zfnet").model, {}
+    for name, network, how in (
+        ("logit", model, {}),
+        ("probability", torch.nn.Sequential(model, torch.nn.Softmax(dim=1)), {}),
+        ("log probability", model, {"objective": "log_probability"}),
+    ):
+        made = class_maximization(network, seed % 10, n_steps=24, seed=seed, **how)
+        with torch.no_grad():
+            found[name] = model(made)[0, seed % 10].item()
+    return found
 
 
 @claim(
