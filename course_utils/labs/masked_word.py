@@ -5,9 +5,10 @@
 
 all-MiniLM-L6-v2 was trained to compare sentences and has no head for masked words. This course trained one,
 with low-rank differences beside the encoder's matrices, on WordNet's definitions and examples and on the
-course's own texts: some million words in about an hour, where BERT saw 3.3 billion. How often it is right
-stands in `data/README.md`. For those online, `variant=` loads a model that was trained on far more,
-"bert-base-uncased" for instance.
+course's own texts: some million words in about an hour, where BERT saw 3.3 billion. It is right about small
+words far more often than about content words, and likes to repeat a word that stands nearby: `data/README.md`
+has the numbers. For those online, `variant=` loads a model that was trained on far more, "bert-base-uncased"
+for instance.
 """
 
 import re

@@ -445,7 +445,7 @@ def share_interval(hits: Sequence[Sequence[bool]], n_resamples: int = 2000) -> t
     return right.sum() / count.sum(), low, high
 
 
-def report(guesser: MaskedWordLab, external: Sequence[Path] = (), words: int = 400) -> str:
+def report(guesser: MaskedWordLab, external: Sequence[Path] = (), words: int = 320) -> str:
     """Return a table in markdown: how often the hidden word is the first guess, or one of five.
 
     Args:
