@@ -33,16 +33,32 @@ def _times_as_likely(probability: float, odds_ratio: float) -> float:
 odds_ratio_of = Exercise(
     name="odds_ratio_of",
     difficulty=2,
-    minutes=8,
+    minutes=5,
     hints=(
-        "The code divides two *probabilities*, which gives `times` again. An odds ratio divides two *odds*.",
-        "`second` is the probability in group B. Turn each of the two probabilities into odds: p / (1 − p).",
-        "Divide the odds of B by the odds of A.",
+        "An odds ratio divides two *odds*. Which two numbers does the code divide?",
+        "`second` is the probability in group B, and `second / (1 - second)` its odds. `probability` is that of group A.",
+        "Turn `probability` into odds as well, p / (1 − p), and put them in parentheses: you divide by the whole of it.",
     ),
     reference=_odds_ratio_of,
-    given=lambda probability, times: times * probability / probability,
+    given=lambda probability, times: _odds(times * probability) / probability,
     cases=_odds_cases,
     mistakes={
+        "newspapers": Mistake(
+            lambda p, times: times * p / p,
+            "you divided the two *probabilities*, which gives `times` again: the error of the newspapers. Turn both into odds first.",
+        ),
+        "no parentheses": Mistake(
+            lambda p, times: _odds(times * p) / p / (1 - p),
+            "a / b / c divides by both: put the odds of A in parentheses, (p / (1 − p)).",
+        ),
+        "complement of times": Mistake(
+            lambda p, times: times * p / (1 - times) / _odds(p),
+            "what is left in group B is 1 minus its *probability*, `times * probability`, not 1 − `times`.",
+        ),
+        "half right, the other half": Mistake(
+            lambda p, times: times * p / _odds(p),
+            "now A has odds and B only a probability: both need odds.",
+        ),
         "only what is left": Mistake(
             lambda p, times: (1 - times * p) / (1 - p),
             "you divided the probabilities of *no* referral: odds are p / (1 − p), so p is needed as well.",
@@ -203,6 +219,20 @@ gain_ratio = Exercise(
             ),
             "you only summed over two of the answers: there may be more, and what is behind them is uncertain too.",
         ),
+        "subtracted": Mistake(
+            lambda labels, answers: _gain(labels, answers) - entropy(answers),
+            "you subtracted the entropy of the answers: a ratio is asked for, so divide by it.",
+        ),
+        "upside down": Mistake(
+            lambda labels, answers: _over(entropy(answers), _gain(labels, answers)),
+            "the ratio is upside down: the gain is divided by the entropy of the answers.",
+        ),
+        "numbers for shares": Mistake(
+            lambda labels, answers: _over(
+                entropy(labels) - len(labels) * _left_over(labels, answers), entropy(answers)
+            ),
+            "each group counts by its *share* of the examples, not by how many there are: `.mean()`, not `.sum()`.",
+        ),
         "left over": Mistake(
             lambda labels, answers: _over(_left_over(labels, answers), entropy(answers)),
             "you divided what is *left* of the uncertainty: the gain is what the question takes away, the entropy before minus that.",
@@ -282,6 +312,14 @@ dependence = Exercise(
         "added": Mistake(
             lambda *case: _curves(*case, change=lambda old, value: old + value).mean(axis=1),
             "you *added* the value to the column: set the column to it.",
+        ),
+        "never changed": Mistake(
+            lambda predict, table, column, grid: np.full(len(grid), predict(table).mean()),
+            "your curve is flat: you asked about `table` itself each time. Ask about the copy whose column you set.",
+        ),
+        "first row only": Mistake(
+            lambda *case: _curves(*case)[:, 0],
+            "that is the curve of the first row alone: ask about all rows, and take the mean.",
         ),
         "row instead of column": Mistake(
             lambda predict, table, column, grid: np.array(
@@ -428,6 +466,17 @@ def _shuffled_again(predict, table, targets, orders):
     return falls / len(orders)
 
 
+def _before_each_column(predict, table, targets, orders):
+    """Nothing is put back, but the score before is taken anew for each column."""
+    shuffled, falls = table.copy(), np.zeros(table.shape[1])
+    for column in range(table.shape[1]):
+        before = (predict(shuffled) == targets).mean()
+        for order in orders:
+            shuffled[:, column] = table[order, column]
+            falls[column] += before - (predict(shuffled) == targets).mean()
+    return falls / len(orders)
+
+
 importances = Exercise(
     name="importances",
     difficulty=2,
@@ -448,6 +497,10 @@ importances = Exercise(
         "one copy a repeat": Mistake(
             _one_copy_a_repeat,
             "one copy for each repeat is not enough: within the repeat the columns before this one stay shuffled. Take a copy for each *column*.",
+        ),
+        "before each column": Mistake(
+            _before_each_column,
+            "you take the score before anew for each column, but the columns before it are still in disorder: each is to be shuffled alone.",
         ),
         "shuffled again": Mistake(
             _shuffled_again,
@@ -617,6 +670,22 @@ outcome_errors = Exercise(
             ),
             "you divided by n − 1, as for a plain mean: here d + 1 numbers were fitted. Divide by n − d − 1.",
         ),
+        "two errors": Mistake(
+            lambda t, y, new: 2 * _outcome_errors(t, y, new),
+            "that is half the width of the interval: return one standard error, without the 2.",
+        ),
+        "s for its square": Mistake(
+            lambda t, y, new: _wrong_errors(
+                _with_ones(t), _with_ones(new), y, lambda s2, v: np.sqrt(s2 * v + np.sqrt(s2))
+            ),
+            "you added s to a variance: the variance of the person's own distance is s², its square.",
+        ),
+        "one added": Mistake(
+            lambda t, y, new: _wrong_errors(
+                _with_ones(t), _with_ones(new), y, lambda s2, v: np.sqrt(s2 * v + 1)
+            ),
+            "you added 1 outside: s² zᵀ(XᵀX)⁻¹z + s², so the 1 stands inside the parentheses, s² (zᵀ(XᵀX)⁻¹z + 1).",
+        ),
         "variance": Mistake(
             lambda t, y, new: _outcome_errors(t, y, new) ** 2,
             "these are variances: take the square root.",
@@ -697,6 +766,14 @@ smallest_change = Exercise(
         "the new row": Mistake(
             lambda w, b, x: x + _smallest_change(w, b, x),
             "that is the changed row: return only the change.",
+        ),
+        "along the row": Mistake(
+            lambda w, b, x: -(w @ x + b) / (w @ x) * x,
+            "you move along the row itself. That may reach the border, but the shortest way leads along `weights`.",
+        ),
+        "row for weights": Mistake(
+            lambda w, b, x: -(w @ x + b) / (w @ w) * x,
+            "the step is right and the direction is not: multiply it by `weights`, not by `row`.",
         ),
         "largest weight only": Mistake(
             lambda w, b, x: np.where(

@@ -22,7 +22,7 @@
 # - recognise evidence that is counted several times, and a library's silent default that changes answers;
 # - say how far off a single prediction may be, and test whether an interval keeps its promise;
 # - find accuracy that comes from nothing;
-# - tell what a model needs from what the table needs;
+# - tell what a model needs from what the table needs, and why a random number may look important;
 # - count the models that are equally good, and know which part of that count is noise.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson.
@@ -329,23 +329,59 @@ print(f"within two errors of the line alone: {np.mean(on_line):.0%}")
 # %% [markdown]
 # The promise is kept, and it is a sobering one: the score runs from 25 to 346, and a single prediction may be off by more than a hundred. The narrow band says how well the *line* is known. It says next to nothing about a person. **Ask of each error bar what it is an error of.**
 #
-# ### The same test for two intervals of odds ratios
+# ### Two intervals of odds ratios: which one do you trust?
 #
-# The core lesson put two intervals beside each odds ratio of its logistic regression of the tumours: Wald's (two standard errors to both sides) and one of a bootstrap, which for size reached more than 200 times as far. Test both on tables of which you know the truth: keep the rows, and draw new labels with the model's own
-# probabilities, so that the true coefficients are `truth`. How often does each interval hold them? (The core's bootstrap has 1,000 draws, this one 100 for each of 100 tables.)
+# The core lesson gave each odds ratio of its logistic regression of the tumours an interval of two standard errors to both sides, on the logarithmic axis (*Wald's*). Here the interval of a bootstrap stands beside it: fit to a thousand draws of the training tumours, and take the middle 95 % of the coefficients. For size the upper ends differ by a factor of more than 200. Which one do you trust? **Decide now.**
+# (`lesson.fit_logistic` is the core's function for many draws at once: one fit for each row of its last argument, which says how often each tumour counts.)
 
 # %%
-rows = np.column_stack([np.ones(len(train)), tumours.three[train]])
-once = np.ones((1, len(train)))
-truth = lesson.fit_logistic(rows, malignant[train], once)[0][0]
-chances = 1 / (1 + np.exp(-rows @ truth))
-rng, held, too_high = np.random.default_rng(0), {"Wald": [], "bootstrap": []}, []
+n, rows = len(train), np.column_stack([np.ones(len(train)), tumours.three[train]])
+once = np.ones((1, n))
+b, se = (values[0] for values in lesson.fit_logistic(rows, malignant[train], once))
+chances = 1 / (1 + np.exp(-rows @ b))
+again = np.random.default_rng(0).multinomial(n, np.ones(n) / n, size=1000)
+drawn_b, _ = lesson.fit_logistic(rows, malignant[train], again)
+bootstrap = np.quantile(drawn_b, [0.025, 0.975], axis=0)
+
+# %% tags=["hide-input"]
+bars = {}
+for j, name in enumerate(lesson.THREE, 1):
+    bars[f"{name}, Wald"] = (np.exp(b[j]), *np.exp([b[j] - 2 * se[j], b[j] + 2 * se[j]]))
+    bars[f"{name}, bootstrap"] = (np.exp(b[j]), *np.exp(bootstrap[:, j]))
+figure, ax = plt.subplots(figsize=(8, 3.2))
+lesson.draw_intervals(ax, bars, grey=[name for name in bars if "bootstrap" in name], decimals=0)
+ax.set(xscale="log", xlabel="odds ratio for one standard deviation (logarithmic axis)", xlim=(1, 1e7))
+ax.set_title("The same odds ratios, and intervals that hardly agree", loc="left")
+plots.show(
+    "Odds ratios of size, notches and texture with two intervals each. For size Wald's interval ends at "
+    f"{np.exp(b[1] + 2 * se[1]):,.0f}, the bootstrap's at {np.exp(bootstrap[1, 1]):,.0f}; its lower end is higher, too."
+)
+
+# %% [markdown]
+# Where does the wide one come from? Take the two training tumours that surprise the model most, and sort the draws by how many of the two are in them.
+
+# %%
+strange = np.argsort(-np.abs(malignant[train] - chances))[:2]
+print(f"malignant: {malignant[train][strange]}, the model's probability: {chances[strange].round(3)}")
+number = (again[:, strange] > 0).sum(axis=1)
+for k, what in ((2, "both"), (1, "one"), (0, "neither")):
+    median = np.median(np.exp(drawn_b[number == k, 1]))
+    print(f"draws with {what:<8}{np.mean(number == k):4.0%}   median odds ratio of size {median:8,.0f}")
+
+# %% [markdown]
+# Two tumours decide. Both are malignant, and the model gives them a chance of 1 in 1,000. In draws without both (one in eight) almost a rule without errors is left, and the coefficients become huge.
+#
+# So is the wide interval the honest one? **An interval is a promise, and a promise can be tested** where the truth is known. Keep the rows, and draw new labels with the model's own probabilities: now the model's coefficients are the truth. How often does each interval hold them? (100 tables, and 100 draws for each bootstrap.)
+
+# %%
+truth, rng = b, np.random.default_rng(0)
+held, too_high = {"Wald": [], "bootstrap": []}, []
 for _ in tqdm(range(100), desc="tables with a known truth", leave=False):
-    labels = (rng.random(len(train)) < chances).astype(float)
-    b, se = (values[0] for values in lesson.fit_logistic(rows, labels, once))
-    again = rng.multinomial(len(train), np.ones(len(train)) / len(train), size=100)
+    labels = (rng.random(n) < chances).astype(float)
+    new_b, se = (values[0] for values in lesson.fit_logistic(rows, labels, once))
+    again = rng.multinomial(n, np.ones(n) / n, size=100)
     low, high = np.quantile(lesson.fit_logistic(rows, labels, again)[0], [0.025, 0.975], axis=0)
-    held["Wald"].append((np.abs(b - truth) < 2 * se)[1:])
+    held["Wald"].append((np.abs(new_b - truth) < 2 * se)[1:])
     held["bootstrap"].append(((low < truth) & (truth < high))[1:])
     too_high.append((low > truth)[1:])
 
@@ -359,7 +395,7 @@ missed = (~np.array(held["bootstrap"])).sum()
 print(f"the bootstrap misses {missed} times, {np.sum(too_high)} of them with a lower end that is too high")
 
 # %% [markdown]
-# The wide one misses more often, nearly always with its *lower* end. (A draw with repetition has fewer different tumours, so it is more often nearly without errors, and its coefficients are too large.) Wider is not safer. This tests the intervals where the model is true. Whether it is true for these tumours, it does not test.
+# The wide one misses more often, nearly always with its *lower* end. (A draw with repetition has fewer different tumours, so it is more often nearly without errors, and its coefficients are too large.) Wider is not safer. This tests the intervals where the model is true. Whether it is true for these tumours, it does not test. So the table says about size "about twenty or more"; where the odds ratio ends, it hardly says.
 
 # %% [markdown]
 # ## 5 · Accuracy from nothing
@@ -433,7 +469,7 @@ plots.show(
 
 # %%
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, r2_score
 
 from course_utils.methods.dependence import permutation_importance
 
@@ -474,6 +510,77 @@ plots.show(
 
 # %% [markdown]
 # The forest relies on size, and a forest without it is nearly as good: other columns tell nearly the same. So the importance of a column is not a property of the disease, and not even of the table: **it says what one fitted model leans on.** Fisher and others (2019) therefore speak of *model reliance*, and ask for its range over all good models.
+
+# %% [markdown]
+# ### The other importance
+#
+# Forests come with a list of their own, `feature_importances_`: how much each column's questions reduced the *impurity* (entropy, or for numbers the variance) while the trees were grown. Unseen rows have no part in it. Give the diabetes table one more column, a random patient number:
+
+# %%
+rng = np.random.default_rng(0)
+numbered = np.column_stack([people.table, rng.permutation(442)])
+columns = (*people.names, "patient number")
+seen, unseen = np.split(rng.permutation(442), [309])
+grown = RandomForestRegressor(60, random_state=0).fit(numbered[seen], people.outcome[seen])
+from_unseen = permutation_importance(grown.predict, numbered[unseen], people.outcome[unseen], r2_score, 5)
+from_seen = permutation_importance(grown.predict, numbered[seen], people.outcome[seen], r2_score, 5)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
+order = np.argsort(grown.feature_importances_)
+panels = (("by impurity", grown.feature_importances_), ("shuffled, its own people", from_seen.mean(axis=1)),
+          ("shuffled, unseen people", from_unseen.mean(axis=1)))  # fmt: skip
+for ax, (title, values) in zip(axes, panels, strict=True):
+    bars = ax.barh([columns[j] for j in order], values[order], color=plots.ACCENT)
+    bars[list(order).index(10)].set_color(plots.COLOURS[1])
+    ax.axvline(0, color=plots.INK, linewidth=0.8)
+    ax.set_title(title, loc="left")
+axes[0].set(xlabel="share of the impurity")
+axes[1].set(xlabel="fall of R²")
+axes[2].set(xlabel="fall of R²")
+plots.show(
+    f"Three lists of importances. By impurity the random patient number gets {grown.feature_importances_[10]:.3f}, more "
+    f"than sex ({grown.feature_importances_[1]:.3f}) and others; shuffled on unseen people it gets "
+    f"{from_unseen.mean(axis=1)[10]:+.3f}."
+)
+
+# %% [markdown]
+# A random number beats several real columns in the first two lists: deep trees use it to memorise their training rows, and a column with many different values offers many thresholds (Strobl and others, 2007). Only on unseen people it falls to about zero. So do several real columns: this table cannot tell them from noise. The
+# example that came with scikit-learn's permutation importance in 2019 showed the same.
+#
+# ### Exercise: find the bug
+#
+# A colleague's permutation importance. On a table with one column it is right, on all others the later columns get wrong numbers. (The library eli5 has one line for what is missing here.) `predict` takes rows and gives one class a row; `orders` holds one order of the rows for each repeat.
+
+
+# %% exercise="importances"
+def importances(predict, table, targets, orders):
+    """The mean fall of the accuracy when one column is shuffled: (d,)."""
+    # BEGIN STUB
+    # before = (predict(table) == targets).mean()
+    # shuffled = table.copy()
+    # falls = np.zeros(table.shape[1])
+    # for column in range(table.shape[1]):
+    #     for order in orders:
+    #         shuffled[:, column] = table[order, column]
+    #         falls[column] += before - (predict(shuffled) == targets).mean()
+    # return falls / len(orders)
+    # END STUB
+    # BEGIN SOLUTION
+    before = (predict(table) == targets).mean()
+    shuffled = table.copy()
+    falls = np.zeros(table.shape[1])
+    for column in range(table.shape[1]):
+        for order in orders:
+            shuffled[:, column] = table[order, column]
+            falls[column] += before - (predict(shuffled) == targets).mean()
+        shuffled[:, column] = table[:, column]  # put it back: each column is shuffled alone
+    return falls / len(orders)
+    # END SOLUTION
+
+
+# %%
+exercises.importances.check(importances)
 
 # %% [markdown]
 # ## 7 · As good, and another tree
@@ -555,7 +662,7 @@ plots.show(
 # - Curves that do not predict better are a story, not a finding.
 # - An error bar of the line is not one of a person, and a wide interval is not a safe one. Count how often a promise is kept.
 # - What looks at the labels belongs inside the cross-validation.
-# - What a model leans on is not what the table needs: leave a group out, fit anew, and compare.
+# - What a model leans on is not what the table needs: leave a group out, fit anew, and compare. Importances on the rows that a forest was fitted to praise random numbers.
 # - Several models are equally good. That is a fact; who exactly is among them is partly noise.
 #
 # **References**
@@ -564,3 +671,6 @@ plots.show(
 # - [Breiman, 2001: Statistical modeling: the two cultures](https://doi.org/10.1214/ss/1009213726)
 # - [Fisher, Rudin and Dominici, 2019: All models are wrong, but many are useful](https://arxiv.org/abs/1801.01489)
 # - [Hastie and Tibshirani, 1986: Generalized additive models](https://doi.org/10.1214/ss/1177013604)
+# - [Strobl and others, 2007: Bias in random forest variable importance measures](https://doi.org/10.1186/1471-2105-8-25)
+# - [scikit-learn, pull request 13146: permutation importance and its example](https://github.com/scikit-learn/scikit-learn/pull/13146)
+# - [eli5, pull request 227](https://github.com/TeamHG-Memex/eli5/pull/227)

@@ -15,14 +15,15 @@
 #
 # **The question.** You know each number of a model. What do you tell a person who asks "why?"
 #
-# This companion of [13 · Glass boxes](13_glass_boxes.ipynb) adds what people mean by an explanation, computed with models that can be read, and rules taken out of one that cannot.
+# This companion of [13 · Glass boxes](13_glass_boxes.ipynb) adds what people mean by an explanation, computed with models that can be read, rules taken out of one that cannot, and a program that answers WHY and HOW.
 #
 # **After this lesson you can**
 # - answer "why this *rather than* that?" with a sum;
 # - say how much of a model two or three reasons tell;
 # - find the smallest change that alters an answer;
 # - write one answer for four audiences from the same numbers;
-# - extract rules from a network, and measure how far they are true of it.
+# - extract rules from a network, and measure how far they are true of it;
+# - say how a program of rules answers WHY and HOW.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: the core lesson.
 #
@@ -87,7 +88,7 @@ for rival, (parts, start) in contrasts.items():
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.9))
 for ax, (rival, (parts, start)) in zip(axes, contrasts.items(), strict=True):
     order = np.argsort(parts)
-    names = [wines.feature_names[j].replace("_", " ")[:24] for j in order] + ["start (intercept)"]
+    names = [wines.feature_names[j].replace("_", " ")[:28] for j in order] + ["start (intercept)"]
     values = np.append(parts[order], start)
     ax.barh(names, values, color=[plots.COLOURS[2] if v > 0 else plots.COLOURS[3] for v in values])
     ax.axvline(0, color=plots.INK, linewidth=0.8)
@@ -254,6 +255,8 @@ plots.show(
     "Bars of the three parts and the start for three tumours: one surely benign, one doubtful, one surely malignant. In "
     "the doubtful one none of the three parts is large; the start tips it to benign."
 )
+
+# %% tags=["hide-input"]
 for audience, say in tell.items():
     print(textwrap.fill(f"{audience:<10} {say(doubtful)}", 98, subsequent_indent=" " * 11))
 
@@ -343,15 +346,97 @@ print(f"difference {judge.paired(same_twin.astype(float), same_rules.astype(floa
 # The two networks agree in nearly all cases, the rules with the network clearly less often: "nine of ten" is far from being the same model.
 
 # %% [markdown]
-# ## 6 · Recap
+# ## 6 · Rules that answer WHY and HOW
+#
+# The oldest glass boxes explained themselves in conversation. MYCIN (Shortliffe and Buchanan, 1975) named the bacteria behind an infection, from several hundred rules of doctors. Each fact has a *certainty* between −1 (certainly not) and 1 (certainly). A premise is as certain as its weakest part and must be above 0.2; the conclusion
+# gets premise × factor of the rule, and two reasons for one conclusion are combined. It works backwards, from the goal to the facts; what no rule concludes, it *asks*. Then the doctor could type two words. **WHY**: why do you ask me this? **HOW**: how did you conclude this?
+
+
+# %% tags=["by-hand"]
+def combine(x, y):
+    """Two certainties for the same conclusion, as one (1 and −1 together are not defined)."""
+    return x + y * (1 - abs(x)) if x * y >= 0 else (x + y) / (1 - min(abs(x), abs(y)))
+
+
+def conclude(goal, rules, ask, used, chain=()):
+    """How certain is the goal? `used` remembers HOW, `chain` (the rules it is trying) is WHY something is asked."""
+    mine = [name for name, (_, conclusion, _) in rules.items() if conclusion == goal]
+    if goal not in used and not mine:
+        used[goal] = (ask(goal, chain), [])
+    elif goal not in used:
+        certainty, fired = 0.0, []
+        for name in mine:
+            premise, _, factor = rules[name]
+            weakest = min(conclude(part, rules, ask, used, (*chain, name)) for part in premise)
+            if weakest > 0.2:
+                certainty, fired = combine(certainty, weakest * factor), [*fired, name]
+        used[goal] = (certainty, fired)
+    return used[goal][0]
+
+
+# %% [markdown]
+# The first rule is the textbook example from MYCIN; the others are made up in its manner. Not for use on patients. The doctor types WHY at two questions. What will the program say?
+
+# %% tags=["hide-input"]
+exercises.why_or_how
+
+# %%
+RULES = {  # name: (facts that must hold, conclusion, factor)
+    "rule 1": (("gram-positive", "coccus", "grows in clumps"), "staphylococcus", 0.7),
+    "rule 2": (("skin wound",), "staphylococcus", 0.4),
+    "rule 3": (("staphylococcus", "fever"), "treat now", 0.8),
+    "rule 4": (("patient feels well",), "treat now", -0.5),
+}
+FACTS = {"gram-positive": 1.0, "coccus": 0.9, "grows in clumps": 0.8, "skin wound": 1.0, "fever": 1.0,
+         "patient feels well": 0.6}  # fmt: skip
+
+
+def in_words(name):
+    premise, conclusion, factor = RULES[name]
+    return f"{name}: IF {' AND '.join(premise)} THEN {conclusion} ({factor:+.1f})"
+
+
+# %% tags=["hide-input"]
+def doctor(fact, chain):
+    print(f"How certain is “{fact}”?")
+    if fact in ("coccus", "fever"):
+        for depth, name in enumerate(reversed(chain)):
+            print(f"   {'WHY? ' if depth == 0 else 'Why that?'} {in_words(name)}")
+    print(f"   {FACTS[fact]}")
+    return FACTS[fact]
+
+
+used = {}
+print(f"treat now: {conclude('treat now', RULES, doctor, used):.2f}\n")
+for goal in ("treat now", "staphylococcus"):
+    print(f"HOW did you conclude “{goal}” ({used[goal][0]:.2f})?")
+    for name in used[goal][1]:
+        known = ", ".join(f"{part} {used[part][0]:.2f}" for part in RULES[name][0])
+        print(f"   {in_words(name)}\n      known: {known}")
+print(
+    "\nstaphylococcus: 0.8 · 0.7 = 0.56 and 1 · 0.4 = 0.40, together 0.56 + 0.40 · (1 − 0.56) =",
+    f"{combine(0.56, 0.4):.2f}",
+)
+print("treat now: 0.74 · 0.8 = 0.59 against 0.6 · −0.5 = −0.30, together (0.59 − 0.30) / (1 − 0.30) =",
+      f"{combine(0.59, -0.3):.2f}")  # fmt: skip
+print(f"two rules with 0.70 that say the same: {combine(0.7, 0.7):.2f}")
+
+# %% [markdown]
+# WHY looks *up*, to the rules it is trying now: asked again, it climbs to the goal. HOW looks *down*, to the rules that fired. Both are the program's own memory. Such systems were given up because somebody had to dictate each rule and keep it up to date. And certainties are not probabilities: two rules that say the
+# same thing count twice (0.7 and 0.7 make 0.91).
+
+# %% [markdown]
+# ## 7 · Recap
 #
 # - Ask for the "rather than": a contrast of two classes is a sum, and its parts change with the rival.
 # - Two or three reasons leave most of a sum out. Say so.
 # - The smallest change says how close a case was, not what anybody can do.
 # - One set of numbers, four answers: who asks decides the form. None of them is the whole.
 # - Extracted rules have a fidelity. Where they differ from the network, they explain something else.
+# - A program of rules answers WHY (why do you ask?) from the rules it is trying now, and HOW (how did you conclude?) from the rules that fired.
 #
 # **References**
 # - [Miller, 2019: Explanation in artificial intelligence: insights from the social sciences](https://arxiv.org/abs/1706.07269)
 # - [Craven and Shavlik, 1996: Extracting tree-structured representations of trained networks](https://papers.nips.cc/paper/1152-extracting-tree-structured-representations-of-trained-networks)
 # - [Wachter, Mittelstadt and Russell, 2018: Counterfactual explanations without opening the black box](https://arxiv.org/abs/1711.00399)
+# - [Shortliffe and Buchanan, 1975: A model of inexact reasoning in medicine](https://doi.org/10.1016/0025-5564(75)90047-4); [Scott and others, 1977: Explanation capabilities of production-based consultation systems](https://aclanthology.org/J77-1006/)

@@ -62,7 +62,7 @@ def test_three_columns_follow_from_the_others(seed):
 
 
 @claim(
-    "§3",
+    "13b §4",
     "Two malignant tumours decide how far the bootstrap's interval reaches: without both the odds ratio of size is "
     "many times as large as with both, though no draw is without an error.",
     shown="median odds ratio 84 with both, 261 with one, 12,482 with neither",
@@ -92,7 +92,7 @@ def test_two_tumours_decide(seed):
 
 
 @claim(
-    "§3 and 13b §4",
+    "13b §4",
     "Wald's interval holds the true odds ratio nearly as often as promised; the bootstrap's, though wider, less "
     "often, and it misses nearly always with its lower end.",
     shown="Wald 0.96, bootstrap 0.85; 43 of 45 misses with the lower end",
@@ -204,7 +204,7 @@ def test_importance_alone_and_together(seed):
 
 
 @claim(
-    "§6",
+    "13b §6",
     "By impurity, and shuffled on the rows that the forest was fitted to, a random number beats several "
     "real columns; shuffled on unseen people it is worth about nothing, as several real columns are.",
     shown="6 real columns behind it by impurity; 0.001 on unseen people",
