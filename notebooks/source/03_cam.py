@@ -31,13 +31,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from course_utils import judge
 from course_utils.exercises import l03_cam as exercises
 from course_utils.labs import load_lab
-from course_utils.labs.photos import top_answers
-from course_utils.methods.cam import cam, grad_cam, min_max, upsample
+from course_utils.labs.photos import top_classes
+from course_utils.methods.cam import cam, min_max, upsample
 from course_utils.methods.gradients import saliency
 from course_utils.teach import plots, widgets
 
@@ -63,8 +62,7 @@ def last_maps(inputs):
 # %% [markdown]
 # ## 1 · A puzzle: a head that ignores where
 #
-# This network ends as ResNets do. A stack of convolutions turns the picture into feature maps. Then *global average pooling* replaces each map by its mean, and one linear layer, the *head*, turns the
-# means into class scores. Let us cut the network in front of the pooling, put the places of the feature maps into a random order, and go on.
+# This network ends as ResNets do. A stack of convolutions turns the picture into feature maps. Then *global average pooling* replaces each map by its mean, and one linear layer, the *head*, turns the means into class scores. Let us cut the network in front of the pooling, put the places of the feature maps into a random order, and go on.
 
 # %%
 features = last_maps(lab.inputs[:1])[0]  # (K, h, w)
@@ -229,11 +227,9 @@ figure.suptitle(f"All ten maps on one scale (full colour at ±{limit:.1f}), with
 plots.show("Ten class maps on one scale: one is dark red at the object, the others are pale or blue.")
 
 # %% [markdown]
-# On one scale, one map is dark red, and few others have much red. Scale each map by itself from 0 to 1, and all ten reach the same top colour. **Keep one scale, or print the score.**
+# On one scale, one map is dark red, and few others have much red. **Keep one scale, or print the score.** (Section 10 shows what happens otherwise.)
 #
-# ### How fine is the map?
-#
-# It has as many places as the last feature maps: 8 × 8. To lay it over the picture we enlarge it, and *how* we do that changes what people see:
+# **How fine is the map?** It has as many places as the last feature maps: 8 × 8. To lay it over the picture we enlarge it, and *how* we do that changes what people see:
 
 # %% tags=["hide-input"]
 from PIL import Image
@@ -255,7 +251,7 @@ plots.show(
 # %% [markdown]
 # ## 4 · The proof
 #
-# Swapping the sums was the proof; here is the check that the code does it. We compare with the course's own `cam`, with torch-cam, with captum's Grad-CAM, and with the identity. (**Grad-CAM**, [lesson 04](04_grad_cam.ipynb), takes the mean gradient of the score over a channel as its weight. With our head $\partial S_c / \partial f_k(x,y) = w_k^c / Z$, so its map, before the ReLU that Grad-CAM adds, is CAM divided by $Z$.)
+# Swapping the sums was the proof; here is the check that the code does it. We compare with the course's own `cam`, with torch-cam, with captum's Grad-CAM, and with the identity. (**Grad-CAM**, [lesson 04](04_grad_cam.ipynb), takes the mean gradient of the score over a channel as its weight. With our head this is $w_k^c / Z$, so its map, before the ReLU that Grad-CAM adds, is CAM divided by $Z$.)
 
 # %%
 from captum.attr import LayerGradCam
@@ -274,28 +270,21 @@ asked_scores, largest = scores.gather(1, target[:, None])[:, 0], ours.abs().max(
 judge.agreement_table(
     [
         ("course_utils.methods.cam", ours, cam(model, batch, target, layer, head), "the same"),
-        ("torch-cam CAM", ours / largest, torchcam_maps / largest, "normalized=False"),
+        ("torch-cam CAM", ours / largest, torchcam_maps / largest, "normalized=False; no ReLU"),
         ("captum LayerGradCam", ours / places, captum_maps, "divided by the number of places"),
         ("the score", from_map, asked_scores, "mean of the map + bias = logit"),
     ]
 )
 
 # %% [markdown]
-# A convention to know. The documentation of torch-cam 0.5.0 writes the map with a ReLU around it. Does its code apply one? If it did, there would be no negative value:
-
-# %% tags=["nbval-check-output"]
-print("torch-cam's maps have negative values:", bool((torchcam_maps < 0).any()))
-
-# %% [markdown]
-# It does not, and the paper has no ReLU either. Without it, scaling from 0 to 1 (which torch-cam does by default) turns the most negative place into 0 and hides where zero was.
+# A convention to know: the documentation of torch-cam 0.5.0 writes the map with a ReLU around it. Its code applies none (our maps have negative values, and the second row agrees), and the paper has none either.
 
 # %% [markdown]
 # ## 5 · A scaling that fails
 #
 # ### Exercise: find the bug
 #
-# This function keeps what speaks for the class and scales each map to 0…1. You find it in many tutorials. Sometimes the picture comes out empty, with a warning about invalid values. Repair it: a map without any
-# positive value should give zeros, and a map whose maximum is only 0.000001 should still be scaled.
+# This function keeps what speaks for the class and scales each map to 0…1. Sometimes the picture comes out empty, with a warning about invalid values. Repair it: a map without any positive value should give zeros, and a map whose maximum is only 0.000001 should still be scaled.
 
 
 # %% exercise="positive_scaled"
@@ -318,17 +307,15 @@ exercises.positive_scaled.check(positive_scaled)
 # %% [markdown]
 # ## 6 · The score: does it point at the right thing?
 #
-# Sixty stored scenes hold two objects each, and we ask about both: 120 questions. Does the maximum of the map lie on the object that we asked for
-# (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps and a place of the map covers 16 pixels. Beside CAM we score the plain gradient (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)) and three maps that know nothing about the network: the edges of the picture (a Sobel filter measures how fast the brightness changes), a blob in the centre, and random noise. The second measure is the *energy*: the share of the map's positive sum that lies on the object.
+# Sixty stored scenes hold two objects each, and we ask about both: 120 questions. Does the maximum of the map lie on the object that we asked for (the *pointing game*)? A miss by up to 5 pixels is forgiven, since objects have gaps and a place of the map covers 16 pixels. Beside CAM we score the plain gradient (*saliency*, [lesson 08](08_saliency_smoothgrad_ig.ipynb)) and three maps that know nothing about the network: the edges of the picture (a Sobel filter measures how fast the brightness changes), a blob in the centre, and random noise. The second measure is the *energy*: the share of the map's positive sum that lies on the object.
 
 # %%
-pictures = pairs.inputs.repeat_interleave(2, dim=0)  # each scene twice, once for each object
-questions, truth = pairs.targets.flatten(), pairs.masks.flatten(0, 1)
+pictures, questions, truth = pairs.questions()  # each scene twice, a class and a mask for each object
 size = truth.shape[-2:]
 cam_maps = cam(pairs.model, pictures, questions, pairs.layer, pairs.model.fc)
 candidates = {
     "CAM": upsample(cam_maps, size),
-    "saliency": saliency(pairs.model, pictures, questions).amax(dim=1),
+    "saliency": saliency(pairs.model, pictures, questions).amax(dim=1),  # of three colours, the largest
     "edges (Sobel)": judge.baselines.sobel(pictures),
     "centre": judge.baselines.center(pictures),
     "random": judge.baselines.random(pictures),
@@ -340,10 +327,6 @@ energy = {name: judge.energy_in_mask(maps, truth) for name, maps in candidates.i
 print("pointing game, CAM minus saliency:", judge.paired(hits["CAM"], hits["saliency"]))
 strict = {name: judge.pointing_game(candidates[name], truth) for name in ("CAM", "saliency")}
 print("without tolerance:", {name: round(hit.mean().item(), 2) for name, hit in strict.items()})
-coarse_truth = upsample(F.adaptive_avg_pool2d(truth[:, None].float(), (8, 8))[:, 0], size)
-print(
-    f"energy of the true mask itself, drawn with 8 × 8 places: {judge.energy_in_mask(coarse_truth, truth).mean():.2f}"
-)
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.9))
@@ -369,13 +352,12 @@ plots.show_maps(
 plots.show("Three scenes with two objects; each map is bright on the object that was asked for.")
 
 # %% [markdown]
-# CAM points well; without tolerance its lead is smaller, since the 5 pixels help the coarse map more. (The centre is empty in scenes with two objects, so the centre blob fails. A [bootstrap interval](glossary.md#bootstrap-interval) says how far a mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: the *paired difference* printed above.) Its *energy* is modest: most of the map's sum lies beside the object. Coarse places are one reason: even the true mask, drawn as coarsely, keeps little more than half. They are not the only one, for CAM stays below that. The two measures disagree: say which one you used.
+# CAM points well, also without tolerance. (The centre is empty in scenes with two objects, so the centre blob fails. A [bootstrap interval](glossary.md#bootstrap-interval) says how far a mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: the *paired difference* printed above.) Its *energy* is modest: most of the map's sum lies beside the object. [03b](03b_cam_more.ipynb) asks how much of that comes from the coarse places. The two measures disagree: say which one you used.
 
 # %% [markdown]
 # ## 7 · Boxes that nobody taught the network
 #
-# The paper's main claim is *weakly supervised localisation*: keep the places above 20 % of the map's maximum, take the largest connected region, draw the box around it. A box is right when its overlap with the true box
-# (*intersection over union*, IoU: what both have in common, divided by what either has) is at least one half. The *localisation error* is the share of wrong boxes. We count it on the 100 scenes with one object and on the 120 questions about two.
+# The paper's main claim is *weakly supervised localisation*: keep the places above 20 % of the map's maximum, take the largest connected region, draw the box around it. A box is right when its overlap with the true box is at least one half. (The overlap is *intersection over union*, IoU: the area that both share, divided by the area that they cover together.) The *localisation error* is the share of wrong boxes. We count it on the 100 scenes with one object and on the 120 questions about two.
 
 
 # %%
@@ -386,14 +368,12 @@ def localisation(maps, masks, threshold=0.2):
     return judge.box_iou(boxes, true), boxes, true
 
 
-masks = {"one object": lab.masks, "two objects": pairs.masks.flatten(0, 1)}
-asked = {
-    "one object": (lab.inputs, lab.targets),
-    "two objects": (pairs.inputs.repeat_interleave(2, dim=0), pairs.targets.flatten()),
-}
-heat = {kind: upsample(cam(model, *of, layer, head), masks[kind].shape[-2:]) for kind, of in asked.items()}
-results = {kind: localisation(heat[kind], masks[kind]) for kind in masks}
-errors = {kind: (result[0] < 0.5).float().mean().item() for kind, result in results.items()}
+heat, masks, results, errors = {}, {}, {}, {}
+for kind, scenes in (("one object", lab), ("two objects", pairs)):
+    asked_inputs, asked_classes, masks[kind] = scenes.questions()
+    heat[kind] = upsample(cam(model, asked_inputs, asked_classes, layer, head), masks[kind].shape[-2:])
+    results[kind] = localisation(heat[kind], masks[kind])
+    errors[kind] = (results[kind][0] < 0.5).float().mean().item()
 
 # %% [markdown]
 # ### Exercise: predict, then run
@@ -424,7 +404,7 @@ for kind, (_, boxes, true) in results.items():
     )
 
 # %% tags=["hide-input"]
-figure, axes = plots.grid(2, 5, ratio=1.05)
+figure, axes = plots.grid(2, 5, ratio=1.16)
 for row, (kind, images, step, names) in enumerate(
     (("one object", lab.images, 1, lab.targets), ("two objects", pairs.images, 2, pairs.targets[:, 0]))
 ):
@@ -439,7 +419,7 @@ figure.suptitle(
 plots.show("Ten scenes with two boxes each; the orange boxes from CAM are larger than the white true ones.")
 
 # %% [markdown]
-# At 20 % the boxes are too large. Objects are smaller where there are two, and CAM's box shrinks less than they do: how wide the map spreads is in part its own blur. (The neighbour is not the reason: it is hardly ever inside the box, see [03b](03b_cam_more.ipynb).) How much of this depends on the 20 %?
+# At 20 % the boxes are too large. Objects are smaller where there are two, and CAM's box shrinks less than they do: in part the map is blurred, whatever the object's size ([03b](03b_cam_more.ipynb) looks for other reasons). How much of this depends on the 20 %?
 
 # %%
 thresholds = np.arange(1, 20) / 20
@@ -473,68 +453,54 @@ plots.show(
 )
 
 # %% [markdown]
-# The curve is a U: the error is smallest near one half, and high on both sides, since a box can be too large or too small. Near one half the order of the two kinds of scenes is reversed. And the last printed line shows a trap: the best threshold was found on the very pictures that we count, and on new scenes the same threshold makes more errors. **Report the threshold, and how it was chosen.**
+# The curve is a U: the error is smallest near one half, and high on both sides, since a box can be too large or too small. Above one half the order of the two kinds of scenes is reversed. The last printed line shows a trap: the best threshold was found on the same pictures that we count, and on new scenes it makes more errors. **Report the threshold, and how it was chosen.**
 
 # %% [markdown]
 # ## 8 · A network without the right head
 #
-# Our other network, modelled after ZF-Net ([lesson 02](02_zfnet_deconvnet.ipynb)), ends in two fully connected layers. They read each place with weights of their own, so there is no sum to swap and **no CAM**. The paper's remedy: cut the network
-# after its last convolution, put global average pooling and one linear layer on top, and train that new head. The convolutions stay as they are, so it takes only seconds: compute the pooled features of freshly drawn scenes once, then train a linear layer on them.
+# Our other network, modelled after ZF-Net ([lesson 02](02_zfnet_deconvnet.ipynb)), ends in two fully connected layers. They read each place with weights of their own, so there is no sum to swap and **no CAM**. The paper's answer: cut the network after its last convolution, put global average pooling and one linear layer on top, and train that new head. The convolutions stay as they are, so it takes only seconds: compute the pooled features of freshly drawn scenes once, then train a linear layer on them.
 
 # %%
 from course_utils.lessons.l03_cam import pooled_features, train_head
 
 zf = load_lab("scenes", model="zfnet")
-children = dict(zf.model.named_children())
-trunk = nn.Sequential(*list(children.values())[: list(children).index("relu5") + 1])  # conv1 … relu5
+names = [name for name, _ in zf.model.named_children()]
+trunk = nn.Sequential(*list(zf.model.children())[: names.index("relu5") + 1])  # conv1 … relu5
 train, test = load_lab("scenes", seed=100, n=600), load_lab("scenes", seed=101, n=300)
 
 new_head = train_head(pooled_features(trunk, train.inputs), train.targets)
 gap_model = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), new_head).eval()
 
 # %%
-with torch.no_grad():
-    old, new = (net(test.inputs).argmax(dim=1) == test.targets for net in (zf.model, gap_model))
+old = torch.from_numpy(zf.predict(test.images)).argmax(dim=1) == test.targets
+new = new_head(pooled_features(trunk, test.inputs)).argmax(dim=1) == test.targets
 print(
     f"right on {len(test)} new scenes: old head {old.float().mean():.3f}, new head {new.float().mean():.3f}"
 )
 print("new head minus old:", judge.paired(new.float(), old.float()))
 
 # %% [markdown]
-# The new head is a little less accurate here. The larger price: it is another network. (The paper trained the whole network again and lost one to two percentage points on ImageNet.) What did we get? A map for a network that had none. Beside it Grad-CAM on the *original* network, which needs no change:
+# The new head is a little less accurate here. (The paper trained the whole network again and lost one to two percentage points on ImageNet.) What did we get? A map for a network that had none:
 
 # %%
 new_cam = cam(gap_model, pictures, questions, trunk, new_head)
-zf_grad_cam = grad_cam(zf.model, pictures, questions, zf.model.relu5)
-zf_hits = {
-    "CAM, new head": judge.pointing_game(upsample(new_cam, size), truth, tolerance=5),
-    "Grad-CAM, original": judge.pointing_game(upsample(zf_grad_cam, size), truth, tolerance=5),
-}
-print({name: round(hit.mean().item(), 2) for name, hit in zf_hits.items()})
-print(
-    "CAM of the new head minus Grad-CAM:",
-    judge.paired(zf_hits["CAM, new head"], zf_hits["Grad-CAM, original"]),
-)
+new_hits = judge.pointing_game(upsample(new_cam, size), truth, tolerance=5)
+print(f"the new head's map has {new_cam.shape[1]} × {new_cam.shape[2]} places; its maximum is")
+print(f"on the object asked for in {new_hits.mean():.2f} of the questions")
 
 # %% tags=["hide-input"]
 plots.show_maps(
-    list(pairs.images[:3]),
-    {
-        "CAM, new head": new_cam[:6:2].relu(),
-        "Grad-CAM, original": zf_grad_cam[:6:2],
-        "CAM of the ResNet": cam_maps[:6:2].relu(),
-    },
-    labels=[pairs.class_names[int(t)] for t in pairs.targets[:3, 0]],
-    masks=pairs.masks[:3, 0],
-    width=7,
-    title="The object asked for is outlined",
+    list(pairs.images[:2]),
+    {"CAM, new head": new_cam[:4:2].relu(), "CAM of the ResNet": cam_maps[:4:2].relu()},
+    labels=[pairs.class_names[int(t)] for t in pairs.targets[:2, 0]],
+    masks=pairs.masks[:2, 0],
+    width=6.5,
+    title="The object asked for is outlined: the new head's map is finer",
 )
-plots.show(
-    "Three scenes, three maps each. All three maps lie on the outlined object; the ZF-Net's are finer."
-)
+plots.show("Two scenes, two maps each. Both lie on the outlined object; that of the new head is finer.")
 
 # %% [markdown]
-# Both maps point well; the interval includes zero, so these questions do not decide between them. A caution that is easy to forget: the map of the new head explains the *new* network. It says nothing certain about the decisions of the old one.
+# The larger price is this: it is another network. The map of the new head explains the *new* network, and says nothing certain about the decisions of the old one. (Grad-CAM needs no new head. [03b](03b_cam_more.ipynb) compares the two.)
 
 # %% [markdown]
 # ## 9 · The real thing
@@ -543,8 +509,8 @@ plots.show(
 
 # %%
 photos = load_lab("photos", pairs=True)
-photo_pictures, photo_questions = photos.inputs.repeat_interleave(2, dim=0), photos.targets.flatten()
-halves, linear = photos.masks.flatten(0, 1), photos.model.classifier
+photo_pictures, photo_questions, halves = photos.questions()
+linear = photos.model.classifier
 photo_maps = cam(photos.model, photo_pictures, photo_questions, photos.layer, linear)
 
 with torch.no_grad():
@@ -570,30 +536,26 @@ plots.show(
 )
 
 # %% [markdown]
-# (Four photographs in all twelve ordered pairs: read the 24 questions as four cases.) On a photograph of *one* thing, a blob in the centre would be a strong rival, not measured here: people put what they photograph in the middle. Ask for two things.
+# (Four photographs in all twelve ordered pairs: read the 24 questions as four cases.) We ask for one of *two* things, because people put a single thing in the middle of a photograph, where a blob in the centre would find it too (not measured here).
 #
 # ### Your turn
 #
-# Change the path (a picture of yours, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's photographs. CAM needs a network with global average pooling and one linear layer: the last printed number is its identity, and if it is not 0, this is not CAM.
+# Change the path (a picture of yours, or a folder of pictures) and, if you like, the model's name; nothing else. `path=None` takes the course's photographs. CAM needs a network with global average pooling and one linear layer. On another network the identity fails; then `cam` says so and stops.
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
-answers = top_answers(mine, mine.images[:3])
-top = torch.tensor([mine.class_names.index(five[0][0]) for five in answers])
+classes, probabilities = top_classes(mine, mine.images[:3])  # (N, 5), the most probable first
+top = classes[:, 0]
 linear = [module for module in mine.model.modules() if isinstance(module, nn.Linear)][-1]
 my_maps = cam(mine.model, mine.inputs[:3], top, mine.layer, linear)
-with torch.no_grad():
-    my_scores = mine.model(mine.inputs[:3]).gather(1, top[:, None])[:, 0]
-gap = (my_maps.mean(dim=(1, 2)) + linear.bias.detach()[top] - my_scores).abs().max()
-print(f"mean of the map + bias − logit: at most {gap:.0e}")
 
 # %% tags=["hide-input"]
-for five in answers:
-    print(", ".join(f"{name} {share:.2f}" for name, share in five))
+for five in zip(classes, probabilities, strict=True):
+    print(", ".join(f"{mine.class_names[i]} {share:.2f}" for i, share in zip(*five, strict=True)))
 plots.show_maps(
     list(mine.images[:3]),
     {"CAM of the first answer": my_maps.relu()},
-    labels=[five[0][0] for five in answers],
+    labels=[mine.class_names[i] for i in top],
     width=4.5,
 )
 plots.show("Pictures down the side, and the map of the most probable class of each.")
@@ -601,9 +563,7 @@ plots.show("Pictures down the side, and the map of the most probable class of ea
 # %% [markdown]
 # ## 10 · Where it breaks
 #
-# ### A scale hides how sure the network is
-#
-# Scaling from 0 to 1 gives each class a map that reaches the top colour: also a class that the network has ruled out, and one whose map is negative everywhere.
+# **A scale hides how sure the network is.** Scaled from 0 to 1, the map of each class reaches the top colour: also of a class with a low score, and of one whose map is negative everywhere.
 
 # %%
 nowhere = int(all_classes.amax(dim=(1, 2)).argmin())
@@ -617,21 +577,19 @@ for name, index in (("best score", c), ("worst score", int(logits.argmin())), ("
 # %% [markdown]
 # The last map has no place that speaks for its class, and the scaling paints its least negative place in the top colour.
 #
-# ### A wrong layer gives no error
-#
-# In a residual network, several layers have the number of channels that the head expects. Ask for another one, and you get a map without the identity:
+# **A wrong layer may give no error.** In a residual network, several layers have the number of channels that the head expects. Ask `my_cam` of section 3 for another one, and you get a map without the identity:
 
 # %%
 relus = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ReLU)]
 for name, module in relus[-3:]:  # these have as many channels as the head expects
-    maps = cam(model, batch, target, module, head)
+    maps = my_cam(model, batch, target, module, head)
     gap = (maps.mean(dim=(1, 2)) + head.bias.detach()[target] - asked_scores).abs()
     print(
         f"{name}: map {tuple(maps.shape[1:])}, distance from the identity {(gap / asked_scores.abs()).median():.2f} of the logit"
     )
 
 # %% [markdown]
-# The identity is your test: mean of the map + bias = logit. If it fails, it is not the CAM of this network.
+# The identity is your test: mean of the map + bias = logit. If it fails, it is not the CAM of this network. (The course's `cam` makes this test, and refuses such a layer.)
 
 # %% [markdown]
 # ## 11 · Play
@@ -686,7 +644,7 @@ plots.show("Six scenes with two objects: the first object is red, the second blu
 # - It is coarse, it has a sign, and its scale matters.
 # - A network without that head needs a new one, and then the map explains the new network.
 # - The threshold decides the box. Report it.
-# - More in [03b](03b_cam_more.ipynb): what a place of the map has seen, heads at every depth, what the scores leave open, and a box written without help.
+# - More in [03b](03b_cam_more.ipynb): what a place of the map has seen, heads at every depth, CAM beside Grad-CAM, what the scores leave open, and a box written without help.
 #
 # <details><summary>The paper in ten questions</summary>
 #

@@ -15,10 +15,10 @@
 #
 # **The question.** Why is a class activation map as large and as blurred as it is, and how much of it is decided by the network's answers?
 #
-# This companion of [03 · CAM](03_cam.ipynb) adds measurements of the map's blur, a CAM for each layer, the freedom that the scores leave to the map, and a box that you write without help.
+# This companion of [03 · CAM](03_cam.ipynb) adds measurements of the map's blur, a CAM for each stage of the network, CAM beside Grad-CAM, the freedom that the scores leave to the map, and a box that you write without help.
 #
 # **After this lesson you can**
-# - measure a layer's receptive field from its gradient;
+# - measure from a gradient what one place of a layer has seen;
 # - say why a fine map need not be a good map;
 # - show that the same decisions allow different maps, and which map is decided all the same;
 # - write the whole way from a coarse map to a box.
@@ -26,8 +26,10 @@
 # **Time**: about <!-- minutes --> minutes. **Before**: [03 · CAM](03_cam.ipynb).
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -35,77 +37,111 @@ from course_utils import judge
 from course_utils.exercises import l03_cam as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons.l03_cam import pooled_features, train_head
-from course_utils.methods.cam import cam, upsample
+from course_utils.methods.cam import cam, grad_cam, upsample
 from course_utils.teach import plots
 
 lab, pairs = load_lab("scenes"), load_lab("scenes", n_objects=2)
 model, head = lab.model, lab.model.fc
 every_layer = create_feature_extractor(model, list(lab.layers))  # the outputs of all stages in one pass
-pictures, questions = pairs.inputs.repeat_interleave(2, dim=0), pairs.targets.flatten()  # each scene twice
-truth = pairs.masks.flatten(0, 1)
+pictures, questions, truth = pairs.questions()  # each scene twice, a class and a mask for each object
+size = truth.shape[-2:]
 
 # %% [markdown]
 # ## 1 · What has one place of the map seen?
 #
-# A place of the last map is drawn on 16 × 16 pixels, and it depends on many more: on its *receptive field*. You can read it off the gradient. Take the value in the middle of a layer, and ask which pixels of a noise picture have a gradient that is not zero. Not all of these pixels count alike, so we also look for the inner square that holds half of the gradient's sum.
-
+# Our ResNet has five stages: `stem`, then `layer1` to `layer4`, whose maps CAM uses. A place of the last map is drawn on 16 × 16 pixels, and it depends on many more: on its *receptive field*. You can read it off the gradient. Take the value in the middle of a stage, and ask which pixels of a noise picture have a gradient that is not zero.
 
 # %%
-def gradient_on_noise(module):
-    """How strongly each pixel (H, W) of noise moves the value in the middle of a layer."""
-    kept = []
-    handle = module.register_forward_hook(lambda module, arguments, output: kept.append(output))
-    noise = torch.randn(4, 3, 256, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    model(noise)  # larger than our pictures, so that the square does not end at the border
-    handle.remove()
-    middle = kept[0].shape[-1] // 2
-    (gradient,) = torch.autograd.grad(kept[0][:, :, middle, middle].sum(), noise)
-    return gradient.abs().sum(dim=(0, 1))
+noise = torch.randn(4, 3, 256, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
+strength = {}  # for each stage, how strongly each pixel (H, W) moves the value in the middle
+for name, maps in every_layer(noise).items():  # larger than our pictures: the square ends inside
+    middle = maps.shape[-1] // 2
+    (gradient,) = torch.autograd.grad(maps[:, :, middle, middle].sum(), noise, retain_graph=True)
+    strength[name] = gradient.abs().sum(dim=(0, 1))
+
+
+# %% [markdown]
+# Not all of these pixels count alike. So we look for two squares: the one of all pixels with a gradient, and the inner one that holds half of the gradient's sum.
 
 
 # %%
 def receptive_field(strength):
-    """Side of the square of pixels with a gradient, and of the inner square with half of its sum."""
+    """Two boxes (left, top, right, bottom): all pixels with a gradient, and half of the gradient's sum."""
     rows = strength.sum(dim=1).nonzero()
-    centre = int(rows.max() + rows.min()) // 2
-    inner = next(
-        r
-        for r in range(1, 129)
-        if strength[centre - r : centre + r, centre - r : centre + r].sum() > strength.sum() / 2
-    )
-    return int(rows.max() - rows.min()) + 1, 2 * inner
+    first, last = int(rows.min()), int(rows.max()) + 1
+    centre = (first + last) // 2
+    for r in range(1, centre):
+        inner = slice(centre - r, centre + r)
+        if strength[inner, inner].sum() > strength.sum() / 2:
+            return (first, first, last, last), (inner.start, inner.start, inner.stop, inner.stop)
 
 
-fields = {name: receptive_field(gradient_on_noise(module)) for name, module in lab.layers.items()}
-for name, (whole, inner) in fields.items():
-    print(
-        f"{name:<7} has seen {whole:>3} × {whole:<3} pixels; half of the gradient lies in {inner} × {inner}"
-    )
+fields = {name: receptive_field(of_stage) for name, of_stage in strength.items()}
+
+# %% tags=["hide-input"]
+figure, axes = plots.grid(1, 5, ratio=1.3)
+start, stop = 40, 216  # the middle of the noise picture
+for ax, (name, boxes) in zip(axes[0], fields.items(), strict=True):
+    plots.show_heat(ax, strength[name].sqrt()[start:stop, start:stop])
+    for box, colour in zip(boxes, ("white", "#56b4e9"), strict=True):
+        plots.draw_box(ax, [side - start for side in box], color=colour)
+    whole, half = (box[2] - box[0] for box in boxes)
+    ax.set_title(f"{name}\nall {whole} × {whole}, half {half} × {half}", fontsize=10)
+figure.suptitle("White: all pixels that one place has seen. Blue: half of the gradient")
+plots.show(
+    "Five gradients on noise, one for each stage. The white square grows from a few pixels to more than the "
+    "whole picture of 128 pixels; the blue square inside it grows more slowly."
+)
 
 # %% [markdown]
-# The last stages have seen more than the whole picture of 128 × 128 pixels. That is one reason why a class activation map is blurred: a place reports what lies around it, not only below it.
+# (Brightness is the square root of the gradient, so that you see the weak pixels too.) A place of `layer4` has seen more than a whole picture of 128 × 128 pixels. That is one reason why a class activation map is blurred: a place reports what lies around it, not only below it.
+#
+# The other reason is that there are only 8 × 8 places. How much does that alone cost? We draw the *true mask* with 8 × 8 places and enlarge it as we enlarge a map. Then we measure the energy of both, the share of their sum on the object:
+
+# %%
+coarse_truth = F.adaptive_avg_pool2d(truth[:, None].float(), (8, 8))[:, 0]
+cam_maps = cam(model, pictures, questions, lab.layer, head)
+for name, maps in (("the true mask, coarse", coarse_truth), ("CAM", cam_maps)):
+    print(f"energy of {name}: {judge.energy_in_mask(upsample(maps, size), truth).mean():.2f}")
+
+# %% [markdown]
+# Even the true mask keeps little more than half. So coarse places explain a part of CAM's low energy, and not all of it: CAM stays below.
 
 # %% [markdown]
 # ## 2 · The same trick at every depth
 #
-# In the core you put a new head on the ZF-Net. Nothing stops us from putting such a head on each stage of the ResNet. Then we see what a network could say about the class from there, and how sharp its map would be.
+# In the core you put a new head on the ZF-Net. We can put such a head on each stage of the ResNet too. Then we see what a network could say about the class from there, and how sharp its map would be.
 #
 # **Predict**, before you run the cell: which stage gives the map with most of its sum on the object: the finest (`stem`), the last, or another?
 
-# %%
-train, test = load_lab("scenes", seed=100, n=600), load_lab("scenes", seed=101, n=300)
-maps_of, accuracy = {}, {}
-for name in lab.layers:
-    trunk = create_feature_extractor(model, {name: "out"})
-    new_head = train_head(pooled_features(lambda x, t=trunk: t(x)["out"], train.inputs), train.targets)
-    with torch.no_grad():
-        answers = new_head(pooled_features(lambda x, t=trunk: t(x)["out"], test.inputs)).argmax(dim=1)
-        maps = trunk(pairs.inputs)["out"].repeat_interleave(2, dim=0)
-        maps_of[name] = torch.einsum("nk,nkhw->nhw", new_head.weight[questions], maps)
-    accuracy[name] = (answers == test.targets).float().mean().item()
 
 # %%
-enlarged = {name: upsample(maps, truth.shape[-2:]) for name, maps in maps_of.items()}
+@torch.no_grad()
+def pooled_by_stage(inputs):
+    """For each stage, the means (N, K) of its feature maps."""
+    parts = [
+        {name: maps.mean(dim=(2, 3)) for name, maps in every_layer(part).items()}
+        for part in inputs.split(100)
+    ]
+    return {name: torch.cat([part[name] for part in parts]) for name in lab.layers}
+
+
+train, test = load_lab("scenes", seed=100, n=400), load_lab("scenes", seed=101, n=200)
+train_pooled, test_pooled = pooled_by_stage(train.inputs), pooled_by_stage(test.inputs)
+
+# %%
+with torch.no_grad():
+    stage_maps = every_layer(pairs.inputs)
+maps_of, accuracy = {}, {}
+for name in lab.layers:
+    new_head = train_head(train_pooled[name], train.targets).requires_grad_(False)
+    answers = new_head(test_pooled[name]).argmax(dim=1)
+    accuracy[name] = (answers == test.targets).float().mean().item()
+    twice = stage_maps[name].repeat_interleave(2, dim=0)  # one for each question
+    maps_of[name] = torch.einsum("nk,nkhw->nhw", new_head.weight[questions], twice)
+
+# %%
+enlarged = {name: upsample(maps, size) for name, maps in maps_of.items()}
 on_object = {name: judge.energy_in_mask(maps, truth) for name, maps in enlarged.items()}
 pointing = {name: judge.pointing_game(maps, truth, tolerance=5) for name, maps in enlarged.items()}
 print("stage   map    accuracy  pointing  energy on the object")
@@ -131,7 +167,42 @@ plots.show(
 # Fine maps are not good maps. The early stages have many places, their heads are often wrong, and their maps find the object less often. The two last stages have maps of the same size. By energy `layer3` is ahead, and in the pointing game it is not: which stage is best depends on the measure.
 
 # %% [markdown]
-# ## 3 · Why are the boxes wrong?
+# ## 3 · A new head, or Grad-CAM?
+#
+# The ZF-Net has no head that allows CAM. There are two ways to a map: train a new head, as in the core, or take Grad-CAM ([lesson 04](04_grad_cam.ipynb)) of the *original* network, which needs no change. Which of them points better?
+
+# %%
+zf = load_lab("scenes", model="zfnet")
+names = [name for name, _ in zf.model.named_children()]
+trunk = nn.Sequential(*list(zf.model.children())[: names.index("relu5") + 1])  # conv1 … relu5
+zf_head = train_head(pooled_features(trunk, train.inputs), train.targets)
+gap_model = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), zf_head).eval()
+
+# %%
+zf_maps = {
+    "CAM, new head": cam(gap_model, pictures, questions, trunk, zf_head),
+    "Grad-CAM, original": grad_cam(zf.model, pictures, questions, zf.model.relu5),
+}
+hits = {name: judge.pointing_game(upsample(maps, size), truth, tolerance=5) for name, maps in zf_maps.items()}
+print({name: round(hit.mean().item(), 2) for name, hit in hits.items()})
+print("CAM of the new head minus Grad-CAM:", judge.paired(*hits.values()))
+
+# %% tags=["hide-input"]
+plots.show_maps(
+    list(pairs.images[:2]),
+    {name: maps[:4:2].relu() for name, maps in zf_maps.items()},
+    labels=[pairs.class_names[int(t)] for t in pairs.targets[:2, 0]],
+    masks=pairs.masks[:2, 0],
+    width=6.5,
+    title="Two maps of the ZF-Net; the object asked for is outlined",
+)
+plots.show("Two scenes, two maps each: the new head's CAM and Grad-CAM lie on the outlined object.")
+
+# %% [markdown]
+# Both point well; the interval includes zero, so these questions do not decide between them. Grad-CAM has one thing ahead: it explains the network that you asked about.
+
+# %% [markdown]
+# ## 4 · Why are the boxes wrong?
 #
 # In the core, CAM's box at 20 % was wrong more often where there are two objects. Two suspects: the box takes in the neighbour, or the blur makes boxes of small objects too large.
 
@@ -147,8 +218,10 @@ def area(box):
     return (box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1) / 128**2
 
 
-two = boxes(upsample(cam(model, pictures, questions, lab.layer, head), (128, 128)), truth)
-one = boxes(upsample(cam(model, lab.inputs, lab.targets, lab.layer, head), (128, 128)), lab.masks)
+two = boxes(upsample(cam(model, pictures, questions, lab.layer, head), size), truth)
+one = boxes(upsample(cam(model, lab.inputs, lab.targets, lab.layer, head), size), lab.masks)
+
+# %%
 neighbour = two[1].view(-1, 2, 4).flip(1).reshape(-1, 4)  # the true box of the other object
 common = torch.cat([torch.maximum(two[0], neighbour)[:, :2], torch.minimum(two[0], neighbour)[:, 2:]], dim=1)
 inside = (area(common) > 0.5 * area(neighbour)).float()
@@ -162,6 +235,19 @@ for kind, (found, true) in (("one object", one), ("two objects", two)):
         f"{kind:<11}: CAM's box has {(area(found) / area(true)).median():.1f} times the true area (median); "
         f"rank correlation of the areas {agree:.2f}"
     )
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6, 3.4))
+for kind, marker, (found, true) in (("one object", "o", one), ("two objects", "s", two)):
+    ax.scatter(area(true), area(found), s=16, marker=marker, alpha=0.6, label=kind)
+ax.axline((0, 0), slope=1, color=plots.BASELINE, linestyle="--", label="equal areas")
+ax.set(xlabel="area of the true box, as a share of the picture", ylabel="area of CAM's box", ylim=(0, 1.03))
+ax.set_title("Nearly all of CAM's boxes are larger than the true ones (threshold 20 %)", fontsize=10)
+ax.legend(fontsize=9)
+plots.show(
+    "A scatter of CAM's box against the true box: nearly all points lie above the line of equal areas. Those of "
+    "two objects form a narrow column at the left."
+)
 
 # %% [markdown]
 # The neighbour is hardly ever in the box. CAM's box is too large, and more so where the objects are smaller. It does follow the object's size in part, where sizes differ enough: among single objects, larger ones get larger boxes. (In scenes with two objects all objects are of similar size, so that little is left to follow.)
@@ -194,7 +280,7 @@ def box_from_map(heat, size, threshold):
 exercises.box_from_map.check(box_from_map)
 
 # %% [markdown]
-# ## 4 · The scores are only known up to a constant
+# ## 5 · The scores are only known up to a constant
 #
 # Add the same vector, a *push*, to the weights of *every* class. All scores of a picture move by the same amount, so the softmax and every decision stay as they were. The maps do not. Two pushes: the first takes the class's own weights away from every class; the second is computed so that the map of this picture comes out mirrored.
 
@@ -215,14 +301,14 @@ for name, push in pushes.items():
 
 # %% tags=["hide-input"]
 limit = class_map.abs().max()
-figure, axes = plots.grid(1, 4, width=8, ratio=1.15)
+figure, axes = plots.grid(1, 4, ratio=1.35)
 axes[0, 0].imshow(lab.images[0])
 plots.show_heat(axes[0, 1], class_map, signed=True, title="the map")
 for ax, (name, push) in zip(axes[0, 2:], pushes.items(), strict=True):
     ax.imshow(
         torch.einsum("k,khw->hw", weights[c] + push, features), cmap=plots.DIVERGING, vmin=-limit, vmax=limit
     )
-    ax.set_title(f"{name}{' (zero everywhere)' if name.startswith('own') else ''}", fontsize=9)
+    ax.set_title(name.replace("away", "away:\nzero everywhere"), fontsize=9)
 figure.suptitle(f"One picture, the same probabilities, three maps (one scale, ±{limit:.1f})")
 plots.show(
     "The map of the class, an empty map, and the mirrored map: all three belong to the same probabilities."
@@ -254,10 +340,11 @@ def rather_than(features, weight, bias, target, other):
 exercises.rather_than.check(rather_than)
 
 # %% [markdown]
-# ## 5 · Recap
+# ## 6 · Recap
 #
-# - A place of the last map has seen more than the picture; that is one reason for the blur.
+# - A place of the last map has seen more than the picture, and there are only 8 × 8 of them: two reasons for the blur.
 # - A head on an early stage gives a fine map that is often wrong. Which of the late stages is best depends on the measure.
+# - The ZF-Net's new head and Grad-CAM of the original point about equally well here.
 # - CAM's box at 20 % is too large, most of all for small objects; the neighbour is hardly ever in it.
 # - Decisions fix the *difference* of two classes' maps, not each map.
 #

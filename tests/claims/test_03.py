@@ -15,7 +15,7 @@ from course_utils.methods.gradients import saliency
 def asked(seed, n=40, model="resnet"):
     """Fresh scenes with two objects, a question for each object: lab, inputs, classes, masks."""
     lab = load_lab("scenes", model=model, seed=seed, n=n, n_objects=2)
-    return lab, lab.inputs.repeat_interleave(2, dim=0), lab.targets.flatten(), lab.masks.flatten(0, 1)
+    return lab, *lab.questions()
 
 
 def cam_boxes(maps, masks, threshold):
@@ -31,23 +31,26 @@ def area(box):
 
 @claim(
     "§6",
-    "Asked for one of two objects, CAM points at it more often than the plain gradient, and most of its sum lies beside it.",
-    shown="0.97 against 0.72; energy 0.31",
-    holds=lambda v: v["CAM − saliency"].min() > 0 and v["energy"].max() < 0.5,
+    "Asked for one of two objects, CAM points at it more often than the plain gradient, also without tolerance; most of its sum lies beside it.",
+    shown="0.97 against 0.72, without tolerance 0.74 against 0.61; energy 0.31",
+    holds=lambda v: (
+        v["CAM − saliency"].min() > 0 and v["without tolerance"].min() > 0 and v["energy"].max() < 0.5
+    ),
 )
 def test_cam_points_and_spreads(seed):
     lab, inputs, classes, truth = asked(seed)
     maps = upsample(cam(lab.model, inputs, classes, lab.layer, lab.model.fc), truth.shape[-2:])
     plain = saliency(lab.model, inputs, classes).amax(dim=1)
-    hits = [judge.pointing_game(m, truth, tolerance=5) for m in (maps, plain)]
+    hits = {t: [judge.pointing_game(m, truth, tolerance=t) for m in (maps, plain)] for t in (5, 0)}
     return {
-        "CAM − saliency": judge.paired(*hits).mean,
+        "CAM − saliency": judge.paired(*hits[5]).mean,
+        "without tolerance": judge.paired(*hits[0]).mean,
         "energy": judge.energy_in_mask(maps, truth).mean().item(),
     }
 
 
 @claim(
-    "§6",
+    "03b §1",
     "Even the true mask, drawn with 8 × 8 places, keeps little more than half of its energy, and CAM stays below that.",
     shown="0.57 against 0.31",
     holds=lambda v: (
@@ -113,7 +116,28 @@ def test_threshold_curve_is_a_u(seed):
 
 
 @claim(
-    "§8",
+    "§7",
+    "Above one half the order is reversed: at 65 % the box is wrong more often where there is one object.",
+    shown="0.42 and 0.23 at 65 %",
+    holds=lambda v: (v["one"] > v["two"]).all(),
+)
+def test_order_is_reversed_above_one_half(seed):
+    lab, inputs, classes, truth = asked(seed)
+    single = load_lab("scenes", seed=seed, n=80)
+    maps = {
+        "one": (
+            cam(single.model, single.inputs, single.targets, single.layer, single.model.fc),
+            single.masks,
+        ),
+        "two": (cam(lab.model, inputs, classes, lab.layer, lab.model.fc), truth),
+    }
+    return {
+        name: (judge.box_iou(*cam_boxes(*of, 0.65)) < 0.5).float().mean().item() for name, of in maps.items()
+    }
+
+
+@claim(
+    "03b §3",
     "On the ZF-Net the new head's CAM points a little better than Grad-CAM of the original.",
     shown="printed there with its interval",
     holds=lambda gaps: gaps.mean() > 0.02 and gaps.min() > -0.05 and gaps.max() < 0.2,
@@ -122,7 +146,7 @@ def test_new_head_points_as_well_as_grad_cam(seed):
     lab, inputs, classes, truth = asked(seed, model="zfnet")
     children = dict(lab.model.named_children())
     trunk = nn.Sequential(*list(children.values())[: list(children).index("relu5") + 1])
-    train = load_lab("scenes", seed=seed + 1000, n=600)
+    train = load_lab("scenes", seed=seed + 1000, n=400)
     head = train_head(pooled_features(trunk, train.inputs), train.targets)
     network = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
     maps = cam(network, inputs, classes, trunk, head), grad_cam(lab.model, inputs, classes, lab.model.relu5)
@@ -133,17 +157,18 @@ def test_new_head_points_as_well_as_grad_cam(seed):
 
 @claim(
     "03b §2",
-    "By energy layer3 is ahead of layer4 and both are ahead of the stem; in the pointing game layer3 is not ahead.",
+    "By energy layer3 is ahead of layer4 and both are ahead of the stem; in the pointing game layer3 is not ahead, and the stem is behind.",
     shown="printed there",
     holds=lambda v: (
         v["energy, layer3 − layer4"].min() > 0
         and v["energy, layer4 − stem"].min() > 0
         and v["pointing, layer3 − layer4"].max() <= 0.02
+        and v["pointing, layer4 − stem"].min() > 0
     ),
 )
 def test_heads_on_three_stages(seed):
     lab, inputs, classes, truth = asked(seed)
-    train = load_lab("scenes", seed=seed + 1000, n=600)
+    train = load_lab("scenes", seed=seed + 1000, n=400)
     energy, pointing = {}, {}
     for name in ("stem", "layer3", "layer4"):
         trunk = create_feature_extractor(lab.model, {name: "out"})
@@ -156,11 +181,12 @@ def test_heads_on_three_stages(seed):
         "energy, layer3 − layer4": judge.paired(energy["layer3"], energy["layer4"]).mean,
         "energy, layer4 − stem": judge.paired(energy["layer4"], energy["stem"]).mean,
         "pointing, layer3 − layer4": judge.paired(pointing["layer3"], pointing["layer4"]).mean,
+        "pointing, layer4 − stem": judge.paired(pointing["layer4"], pointing["stem"]).mean,
     }
 
 
 @claim(
-    "03b §3",
+    "03b §4",
     "The neighbour is hardly ever in the box; among single objects larger ones get larger boxes.",
     shown="1.7 %; printed there",
     holds=lambda v: v["neighbour inside"].max() < 0.05 and v["rank correlation"].min() > 0.2,
