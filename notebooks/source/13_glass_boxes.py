@@ -232,7 +232,7 @@ def odds_ratio_of(probability, times):
 exercises.odds_ratio_of.check(odds_ratio_of)
 
 # %% [markdown]
-# With the numbers of the study (Schwartz and others showed the error in the same journal), and how many times as likely an odds ratio makes something, by how likely it was before:
+# The newspapers were wrong, as Schwartz and others showed in the same journal. Below, the numbers of the study, and a figure: how many times as likely an odds ratio makes something, by how likely it was before.
 
 # %% tags=["hide-input"]
 tried = np.linspace(0.01, 1, 1000)
@@ -255,6 +255,9 @@ plots.show(
     "Times as likely against the probability before, for odds ratios of 10, 4, 2 and 0.6: nearly the ratio itself where "
     "the probability was small, and nearly 1 where it was large."
 )
+
+# %% [markdown]
+# Where a thing was rare before, an odds ratio is nearly "times as likely". Where it was common, as in this study, it is not.
 
 # %% [markdown]
 # ## 4 · A decision tree: ask the question that tells most
@@ -452,7 +455,7 @@ plots.show(
 )
 
 # %% [markdown]
-# In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers for all with the price *with* a park: too much by 0.5 · 100 · ½ = 25. At 30 m² it is the other way round (−7.5). **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
+# In the second town the forest gives the park too little, and at 100 m² the curve is far off. Partial dependence asks about flats of 100 m² *without* a park. There are none, so the forest answers for all with the price *with* a park. Half of the flats have none, so the mean is too large by 0.5 · 100 · ½ = 25. At 30 m² it is the other way round: too small by 0.5 · 30 · ½ = 7.5. **The curve describes the model. Where no rows are, the model has never been tested.** Still, it is far
 # better than the plain difference of means, which counts the large flats' price as the park's.
 
 

@@ -331,7 +331,7 @@ print(f"within two errors of the line alone: {np.mean(on_line):.0%}")
 #
 # ### Two intervals of odds ratios: which one do you trust?
 #
-# The core lesson gave each odds ratio of its logistic regression of the tumours an interval of two standard errors to both sides, on the logarithmic axis (*Wald's*). Here the interval of a bootstrap stands beside it: fit to a thousand draws of the training tumours, and take the middle 95 % of the coefficients. For size the upper ends differ by a factor of more than 200. Which one do you trust? **Decide now.**
+# The core lesson gave each odds ratio of its logistic regression of the tumours an interval of two standard errors to both sides of the coefficient (*Wald's*). Here the interval of a bootstrap stands beside it: fit to a thousand draws of the training tumours, and take the middle 95 % of the coefficients. For size the upper ends differ by a factor of more than 200. Which one do you trust? **Decide now.**
 # (`lesson.fit_logistic` is the core's function for many draws at once: one fit for each row of its last argument, which says how often each tumour counts.)
 
 # %%
@@ -369,7 +369,7 @@ for k, what in ((2, "both"), (1, "one"), (0, "neither")):
     print(f"draws with {what:<8}{np.mean(number == k):4.0%}   median odds ratio of size {median:8,.0f}")
 
 # %% [markdown]
-# Two tumours decide. Both are malignant, and the model gives them a chance of 1 in 1,000. In draws without both (one in eight) almost a rule without errors is left, and the coefficients become huge.
+# Two tumours decide. Both are malignant, and the model gives them a chance of 1 in 1,000. In draws that hold neither of them (one in eight) almost a rule without errors is left, and the coefficients become huge.
 #
 # So is the wide interval the honest one? **An interval is a promise, and a promise can be tested** where the truth is known. Keep the rows, and draw new labels with the model's own probabilities: now the model's coefficients are the truth. How often does each interval hold them? (100 tables, and 100 draws for each bootstrap.)
 
@@ -538,6 +538,7 @@ for ax, (title, values) in zip(axes, panels, strict=True):
 axes[0].set(xlabel="share of the impurity")
 axes[1].set(xlabel="fall of R²")
 axes[2].set(xlabel="fall of R²")
+figure.suptitle("A random number (orange) beats real columns, but not on unseen people", fontsize=11)
 plots.show(
     f"Three lists of importances. By impurity the random patient number gets {grown.feature_importances_[10]:.3f}, more "
     f"than sex ({grown.feature_importances_[1]:.3f}) and others; shuffled on unseen people it gets "
