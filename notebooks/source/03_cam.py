@@ -352,7 +352,7 @@ plots.show_maps(
 plots.show("Three scenes with two objects; each map is bright on the object that was asked for.")
 
 # %% [markdown]
-# CAM points well, also without tolerance. (The centre is empty in scenes with two objects, so the centre blob fails. A [bootstrap interval](glossary.md#bootstrap-interval) says how far a mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: the *paired difference* printed above.) Its *energy* is modest: most of the map's sum lies beside the object. [03b](03b_cam_more.ipynb) asks how much of that comes from the coarse places. The two measures disagree: say which one you used.
+# CAM points well, also without tolerance. (The centre is empty in scenes with two objects, so the centre blob fails. A [bootstrap interval](glossary.md#bootstrap-interval) says how far a mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: the *paired difference* printed above.) Its *energy* is modest: most of the map's sum lies beside the object. [03b](03b_cam_more.ipynb) asks how much of that comes from the coarse places. The two measures give very different numbers: say which one you used.
 
 # %% [markdown]
 # ## 7 · Boxes that nobody taught the network
