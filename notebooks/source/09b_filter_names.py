@@ -246,7 +246,7 @@ plots.show_images(
 plots.show("Three pairs of pictures for one filter, with no, some and a strong charge for being alike.")
 
 # %% [markdown]
-# Diversity costs score. At the strongest charge one picture of the pair scores no more than even grey: it differs, but it is no longer what the filter likes. Only a difference that comes back with other starts says something about the filter.
+# Diversity costs score. Here, at the strongest charge, one picture of the pair scores less than even grey: it differs, but it is no longer what the filter likes. Only a difference that comes back with other starts says something about the filter.
 
 # %% [markdown]
 # ## 4 · Is it a digit? Four measures, and who fools them
@@ -344,19 +344,29 @@ plots.show("A drawn 1, the same with grey smudges, which the network calls a 3, 
 #
 # ### Card 2: maximise the probability, and the ascent slows down
 #
-# Near probability 1 the gradient of the softmax is almost zero, whatever the picture looks like.
+# Near probability 1 the gradient of the probability $p$ is almost zero, whatever the picture looks like. Does the *log* of the probability help?
+
 
 # %%
-history = {"logit": [], "probability": []}
-for name, network in (("logit", model), ("probability", nn.Sequential(model, nn.Softmax(dim=1)))):
-    keep = lambda step, x, s, name=name: history[name].append(model(x)[0, target].item())  # noqa: E731
-    class_maximization(network, target, n_steps=24, on_step=keep)
-for name, logits in history.items():
+def logits_of(network, objective="logit"):
+    """The logit of the class before each step of an ascent, and at its end."""
+    logits = []
+    keep = lambda step, x, s: logits.append(model(x)[0, target].item())  # noqa: E731
+    class_maximization(network, target, objective=objective, n_steps=24, on_step=keep)
+    return logits
+
+
+climbs = {
+    "logit": logits_of(model),
+    "probability": logits_of(nn.Sequential(model, nn.Softmax(dim=1))),
+    "log probability": logits_of(model, objective="log_probability"),
+}
+for name, logits in climbs.items():
     after = ", ".join(f"{logits[i]:.1f}" for i in (0, 5, 10, 24))
-    print(f"ascent on the {name:<11}: logit after 0, 5, 10, 24 steps: {after}")
+    print(f"ascent on the {name}: logit after 0, 5, 10, 24 steps: {after}")
 
 # %% [markdown]
-# The ascent on the probability slows down after five steps; that on the logit climbs on. (An ascent on the *log* of the probability does not have this problem.)
+# Only the ascent on the logit climbs on. The other two slow down as soon as the network is certain: the gradient of $\log p$ has the factor $1 - p$, and that is almost zero, too.
 #
 # ### Card 3: a remedy that hides
 #
