@@ -88,7 +88,7 @@ plots.score_plot(
     baselines=["area of the other object"],
     sort=False,
     xlabel="share of the map's sum",
-    title=f"{len(questions)} questions about two-object scenes",
+    title=f"What speaks against a class lies on the other object ({len(questions)} questions)",
 )
 plots.show(
     f"For: {shares['for, on the asked-for object'].mean():.2f} on the asked-for object. Against: "

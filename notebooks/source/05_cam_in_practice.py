@@ -197,7 +197,7 @@ plots.show_maps(
     {name: grid_maps[name][:4] for name in ("Grad-CAM", "Layer-CAM")},
     labels=[single.class_names[int(c)] for c in grid_targets[0]],
     width=5.6,
-    title="One grid, four questions",
+    title="One grid, four questions: Layer-CAM is also bright in the other corners",
 )
 plots.show(
     "A grid of four scenes, asked for each. Grad-CAM lights up one corner; Layer-CAM also lights up the others."
@@ -323,9 +323,10 @@ for k in measures:
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.6))
-for ax, method in zip(axes, ("Grad-CAM", "Layer-CAM"), strict=True):
+see = {"Grad-CAM": "energy peaks at layer3, IoU at layer4", "Layer-CAM": "energy peaks early, IoU late"}
+for ax, method in zip(axes, see, strict=True):
     table = [[by_layer[method, name][k].mean() for k in measures] for name in lab.layers]
-    plots.matrix_plot(table, list(lab.layers), list(measures), title=method, ax=ax)
+    plots.matrix_plot(table, list(lab.layers), list(measures), title=f"{method}: {see[method]}", ax=ax)
 plots.show(
     "Two tables, five stages by three measures. For Grad-CAM, energy is highest at layer3 and IoU at layer4; pointing is equal in the last two."
 )
@@ -429,7 +430,7 @@ print(
 for name, place in (("before the last attention", norm), ("after the last block", vit.encoder.layers[-1])):
     _, gradient = tokens_and_gradient(place)
     at_class, at_patch = gradient[:, 0].abs().max(), gradient[:, 1:].abs().max()
-    print(f"{name}: largest gradient at the class token {at_class:.3f}, at a patch {at_patch:.3f}")
+    print(f"{name}: largest gradient at the class token {at_class:.3g}, at a patch {at_patch:.3g}")
 
 # %% [markdown]
 # After the last block the gradient of each patch is exactly zero, and each CAM that uses gradients would be empty. Before the last attention, patches can still send something to the class token.
