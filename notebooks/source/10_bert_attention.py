@@ -170,7 +170,7 @@ def my_attention(block, states):
 # %% [markdown]
 # Does it equal what others compute? We compare with transformers, with PyTorch's own `scaled_dot_product_attention` (a *fused* function: it never stores the weights) and with `nn.MultiheadAttention`, into which we load the same weights. The last row is an identity: the output is linear in the weights, so a weight set to zero takes away exactly that token's share.
 
-# %%
+# %% tags=["hide-input"]
 by_hand, joined = my_attention(block, X)
 with torch.no_grad():
     their_output = block(X[None])[0][0]
@@ -270,20 +270,11 @@ print("guesser minus baseline:", judge.paired(np.array(hit), np.array(easy)))
 
 # %% [markdown]
 # The guesses beat the common words, and are often wrong: several words can fit a gap, and this model has read little.
-#
-# Back to our classifier. All its heads at once, one small map each: rows are layers, columns are heads. Look for diagonals next to the main one (neighbours) and bright columns (every token looks at one token).
-
-# %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(10, 5.2))
-pictures.show_all_heads(ax, own)
-plots.show(
-    "72 small attention maps in six rows. Many have a bright first column, some a diagonal, some are dim everywhere."
-)
 
 # %% [markdown]
 # ## 5 · What heads look at, measured
 #
-# A single sentence shows whatever you want to see. So here is the attention of all heads over the course's tagged sentences, without those built from templates. The encoder is taken as it was published. For each head: the share of its attention that goes to the *next* word, the *previous* one, the word *itself*, `[CLS]`, `[SEP]`, and *the same word elsewhere* (only for words that occur twice).
+# A single sentence shows whatever you want to see ([10b](10b_inside_the_heads.ipynb) draws all 72 maps of one). So here is the attention of all heads over the course's tagged sentences, without those built from templates. The encoder is taken as it was published. For each head: the share of its attention that goes to the *next* word, the *previous* one, the word *itself*, `[CLS]`, `[SEP]`, and *the same word elsewhere* (only for words that occur twice).
 
 # %%
 from course_utils.labs.text import read_texts

@@ -116,6 +116,15 @@ plots.show(f"Head 3.9: {both}.")
 
 # %% [markdown]
 # At the mask "made" looks less (blue) than at "joy" (grey), and the answer turns.
+#
+# All heads at once, one small map each: rows are layers, columns are heads. Look for diagonals next to the main one (neighbours) and bright columns (every token looks at one token).
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(10, 5.2))
+pictures.show_all_heads(ax, own)
+plots.show(
+    "72 small attention maps in six rows. Many have a bright first column, some a diagonal, some are dim everywhere."
+)
 
 # %% [markdown]
 # ## 3 · How wide does a head look?
