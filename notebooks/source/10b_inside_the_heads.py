@@ -39,12 +39,10 @@ from course_utils.methods import attention as methods
 from course_utils.teach import attention_pictures as pictures
 from course_utils.teach import plots, text_batches
 
-lab, encoder = load_lab("text", model="sentiment"), load_lab("text", model="encoder")
+lab = load_lab("text", model="sentiment")
 model = lab.model.requires_grad_(False)
 text = "The plot was thin, but the actors made the film a joy."
 encoded, tokens, own = shared.read(lab, text)
-written = [record for record in read_texts("tagged_sentences") if not record.get("built")]
-sentences = text_batches.read_sentences(encoder, written)
 
 # %% [markdown]
 # ## 1 · The states on their way up
@@ -132,6 +130,9 @@ plots.show(
 # The **entropy** of a row, $-\sum_j A_{ij}\ln A_{ij}$, says how wide a token looks: 0 for one target, $\ln T$ for an even spread over $T$ tokens (its unit is the *nat*). One dot is one head, averaged over the tokens of all sentences:
 
 # %%
+encoder = load_lab("text", model="encoder")
+written = [record for record in read_texts("tagged_sentences") if not record.get("built")]
+sentences = text_batches.read_sentences(encoder, written)
 rows = [-torch.xlogy(s.attention, s.attention).sum(dim=-1).mean(dim=-1) for s in sentences]
 entropy = torch.stack(rows).mean(dim=0)  # (layers, heads)
 widest = np.mean([np.log(len(s.tokens)) for s in sentences])
