@@ -310,7 +310,7 @@ plots.show(
 # %% [markdown]
 # ## 5 · What are two hints worth together?
 #
-# Suppose that you have two hints that model A reads the ground: its map hardly touches the animal, and a rule with one number does as well as the model. How sure do both make you? MYCIN, a program of 1975 that advised doctors, gave each conclusion a *certainty* between −1 (certainly not) and 1 (certainly). It combined two reasons $x$ and $y$ for the same conclusion like this (Shortliffe and Buchanan, 1975; [lesson 13](13_glass_boxes.ipynb) runs such a program):
+# Suppose that you have two hints that model A reads the ground: its map hardly touches the animal, and a rule with one number does as well as the model. How sure do both make you? MYCIN, a program of 1975 that advised doctors, gave each conclusion a *certainty* between −1 (certainly not) and 1 (certainly). It combined two reasons $x$ and $y$ for the same conclusion like this (Shortliffe and Buchanan, 1975; [13c](13c_telling.ipynb) runs such a program):
 #
 # $$x \oplus y = \begin{cases} x + y\,(1 - |x|) & \text{if both have the same sign} \\[2pt] \dfrac{x + y}{1 - \min(|x|, |y|)} & \text{otherwise.} \end{cases}$$
 
