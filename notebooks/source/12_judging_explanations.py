@@ -458,7 +458,7 @@ plots.show(
 )
 
 # %% [markdown]
-# On the pairs the blob in the centre is worth nothing, and Grad-CAM is far ahead. On single photographs the blob is about as good as Grad-CAM. A likely reason is the trap of section 3: in most of these photographs the object is in the middle. Seven photographs are few, so the other differences on the right can be chance.
+# On the pairs the blob in the centre is worth nothing, and Grad-CAM is far ahead. On single photographs the blob is close to Grad-CAM. A likely reason is the trap of section 3: in most of these photographs the object is in the middle. Seven photographs are few, so the differences on the right can be chance.
 #
 # ### Your turn
 #
