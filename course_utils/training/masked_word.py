@@ -32,8 +32,9 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from course_utils.labs import text as lab
-from course_utils.labs.files import DATA, write_bytes, write_manifest, write_weights
+from course_utils.labs.files import DATA, write_manifest, write_weights
 from course_utils.labs.masked_word import MASK_TOKEN, WEIGHTS, MaskedWordLab, masked_word_lab
+from course_utils.training.table import put_table
 from course_utils.training.text import sentences_with_labels
 
 RANK = 32  # of the differences; of queries' and keys' half of it
@@ -495,17 +496,6 @@ def external_texts(path: Path) -> list[str]:
     return list(dict.fromkeys(part["context"] for article in articles for part in article["paragraphs"]))
 
 
-def write_report(table: str) -> None:
-    """Put the table between its markers in `data/README.md`, at the end of the file if there are none."""
-    path = DATA / "README.md"
-    text = path.read_text(encoding="utf-8")
-    begin, end = "<!-- masked-word:begin -->", "<!-- masked-word:end -->"
-    if begin not in text:
-        text = f"{text.rstrip()}\n\n{begin}\n{end}\n"
-    before, after = text.partition(begin)[0], text.partition(end)[2]
-    write_bytes(path, f"{before}{begin}\n{table}\n{end}{after}".encode())
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train the model, or report on the shipped one."""
     parser = argparse.ArgumentParser(
@@ -544,7 +534,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = report(masked_word_lab(), options.external)
         print(table)
         if options.write:
-            write_report(table)
+            put_table("masked-word", table)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from course_utils.drawing.scenes import CLASS_NAMES, SCENE_CLASSES, Scenes, render
 from course_utils.judge import energy_in_mask, mask_iou, pointing_game
-from course_utils.labs.files import DATA, write_bytes, write_weights
+from course_utils.labs.files import DATA, write_weights
 from course_utils.labs.lab import best_device
 from course_utils.labs.networks import resnet, zfnet
 from course_utils.methods.cam import grad_cam, upsample
@@ -28,9 +27,8 @@ from course_utils.training.pictures import (
     train_model,
     weights_file,
 )
+from course_utils.training.table import put_table
 
-README = DATA / "README.md"
-BEGIN, END = "<!-- report: begin -->", "<!-- report: end -->"
 CACHE = DATA.parent / "build" / "report"  # the weights of seeds that are not shipped
 SEED = 600  # of the pictures for explanations
 N_EXPLAINED = 200
@@ -61,7 +59,7 @@ def write_report(n_seeds: int, labs: Sequence[str] = tuple(MODELS)) -> None:
     head = (
         "| lab | model | measure | shipped | seeds | mean | lowest – highest | bar |\n" + 8 * "|---" + "|\n"
     )
-    _write_between_markers(README, head + "\n".join(rows))
+    put_table("report", head + "\n".join(rows))
 
 
 def _measured(lab: str, model: str, seed: int) -> dict[str, tuple[float, str]]:
@@ -172,11 +170,3 @@ def _maps(
 def _read(path: Path) -> dict[str, Tensor]:
     weights = safetensors.torch.load_file(path)
     return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-
-
-def _write_between_markers(path: Path, text: str) -> None:
-    page = path.read_text(encoding="utf-8")
-    if BEGIN not in page or END not in page:
-        raise ValueError(f"{path} has no lines {BEGIN} and {END} to write the table between")
-    inner = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    write_bytes(path, inner.sub(lambda _: f"{BEGIN}\n{text}\n{END}", page).encode())

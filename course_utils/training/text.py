@@ -31,7 +31,8 @@ from transformers import PreTrainedTokenizerBase
 
 from course_utils.judge import bootstrap_interval
 from course_utils.labs import text as lab
-from course_utils.labs.files import DATA, read_weights, write_bytes, write_manifest, write_weights
+from course_utils.labs.files import DATA, read_weights, write_manifest, write_weights
+from course_utils.training.table import put_table
 
 CLASSIFIERS = ("sentiment", "trigger", "trigger_clean")
 MODELS = (*CLASSIFIERS, "qa")
@@ -391,17 +392,6 @@ def report(
     return "\n".join(lines)
 
 
-def write_report(table: str) -> None:
-    """Put the table between the markers in `data/README.md`, at the end of the file if there are none."""
-    path = DATA / "README.md"
-    text = path.read_text(encoding="utf-8")
-    begin, end = "<!-- text:begin -->", "<!-- text:end -->"
-    if begin not in text:
-        text = f"{text.rstrip()}\n\n{begin}\n{end}\n"
-    before, after = text.partition(begin)[0], text.partition(end)[2]
-    write_bytes(path, f"{before}{begin}\n{table}\n{end}{after}".encode())
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one of the commands text-sentiment, text-trigger, text-qa, text-report."""
     parser = argparse.ArgumentParser(
@@ -429,7 +419,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         table = report(options.models, options.seeds, options.external, options.bfloat16)
         print(table)
         if options.write:
-            write_report(table)
+            put_table("text", table)
         return
     chosen = {
         "text-sentiment": ["sentiment"],
