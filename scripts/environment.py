@@ -234,11 +234,11 @@ def call(command):
 
 def environment():
     """The user's environment without what would send packages or imports elsewhere."""
-    return {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-    }
+    elsewhere = ["PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"]
+    elsewhere += ["PIP_" + name for name in ("TARGET", "PREFIX", "ROOT", "DRY_RUN", "PYTHON")]
+    kept = {key: value for key, value in os.environ.items() if key not in elsewhere}
+    kept["PIP_USER"] = "0"  # stronger than `user = yes` in pip's own settings
+    return kept
 
 
 def say(text):

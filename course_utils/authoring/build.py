@@ -26,7 +26,10 @@ from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
 CELL_TIMEOUT = 300  # seconds
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = EXPLORER_TEXT
-ABSOLUTE_PATH = re.compile(r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|opt|usr|var)/[\w.-]+|\b[A-Z]:\\\\?\w")
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|opt|usr|var|mnt|content|private|Volumes|scratch)/[\w.-]+"
+    r"|\b[A-Z]:(?:\\\\?[\w. -]+){2,}"
+)
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
 FIGURE = re.compile(r'<img alt="([^"]+)" src="data:(image/\w+);base64,([A-Za-z0-9+/=]+)">')  # of plots.show

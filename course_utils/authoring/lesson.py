@@ -112,7 +112,7 @@ def read_lesson(path: Path) -> Lesson:
 
 
 def _read_cells(path: Path) -> list[Cell]:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     notebook = jupytext.reads(text, fmt="py:percent")
     starts = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"# ?%%", line)]
     cells = [cell for cell in notebook.cells if cell.source.strip() or cell.cell_type == "code"]
@@ -261,9 +261,15 @@ def blocks(text: str) -> list[tuple[str, list[str]]]:
 
 def solved(text: str) -> str:
     """An exercise cell with its solution, without markers."""
-    lines = [line for kind, lines in blocks(text) if kind != "STUB" for line in lines]
-    if any(kind == "SOLUTION" for kind, _ in blocks(text)):  # `name = None` is only the stub's first line
-        lines = [line for line in lines if not re.match(r"\w+ = None\s*(#.*)?$", line)]
+    runs = blocks(text)
+    first = next((i for i, (kind, _) in enumerate(runs) if kind == "SOLUTION"), 0)
+    answered = set(re.findall(r"^(\w+)\b[^=\n]*=(?!=)", "\n".join(runs[first][1]), re.M)) if runs else set()
+    lines = []
+    for i, (kind, run) in enumerate(runs):
+        for line in run if kind != "STUB" else ():
+            stub = re.match(r"(\w+) = None\s*(#.*)?$", line)  # above its answer it is only what learners find
+            if not (stub and kind == "text" and i < first and stub[1] in answered):
+                lines.append(line)
     return "\n".join(lines).strip("\n")
 
 

@@ -35,6 +35,7 @@ COLOURS = (
     "#5d5d5d",
 )  # Okabe-Ito
 WIDTH = 10.0  # inches: the full width of a notebook's page
+PLAIN = {"parse_math": False}  # names are text: a $ in them begins no formula
 _jpeg = {"quality": 80}  # of stored figures; `use_style` sets it
 
 
@@ -142,7 +143,13 @@ def overlay(
     Returns ``(H, W, 3)`` uint8. A map of magnitudes is clipped at zero and divided by its maximum; a signed
     one is divided by its largest absolute value. With ``own_scale=False`` the map is taken as scaled already
     (1 is full colour), so that several maps can share one scale.
+
+    ``image``: ``(H, W, 3)``, also ``(H, W)`` grey or ``(H, W, 4)`` on white; 0 … 255, or 0 … 1 as float.
+
+    Raises:
+        ValueError: the picture has another shape or range, the map not two dimensions.
     """
+    image = _rgb(image)
     heat = resize_map(heat, image.shape[:2])
     scale = (np.abs(heat).max() if signed else heat.max()) if own_scale else 1.0
     heat = heat / scale if scale > 0 else np.zeros_like(heat)
@@ -153,11 +160,35 @@ def overlay(
     return np.uint8(255 * ((1 - opacity) * grey + opacity * colours[..., :3]).clip(0, 1))
 
 
+def _rgb(image: Any) -> np.ndarray:
+    """A picture ``(H, W, 3)`` with values 0 … 255, from grey, transparent or float ones."""
+    image = to_array(image)
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] not in (3, 4):
+        raise ValueError(
+            f"a picture has the shape (H, W, 3), this one {image.shape}; of a tensor (3, H, W) take "
+            "image.permute(1, 2, 0)"
+        )
+    if image.dtype.kind == "f" and image.max() <= 1:
+        image = 255 * image
+    if not (image.min() >= 0 and image.max() <= 255):
+        raise ValueError(
+            "a picture has values 0 … 255 (or 0 … 1 as float): use lab.to_images on a model's input"
+        )
+    if image.shape[2] == 4:
+        alpha = image[..., 3:] / 255
+        image = image[..., :3] * alpha + 255 * (1 - alpha)
+    return image
+
+
 def grid(rows: int, columns: int, *, width: float = WIDTH, ratio: float = 1.0) -> tuple[Figure, np.ndarray]:
     """A figure of ``rows`` × ``columns`` bare axes for pictures (``ratio`` = height / width of one); axes
     ``(rows, columns)``."""
     height = width / columns * ratio * rows + 0.35
-    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
+    )  # also where another style has been chosen
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.015, hspace=0.015)
     for ax in axes.flat:
         bare(ax)
@@ -183,7 +214,13 @@ def show_images(
     title: str | None = None,
     width: float = WIDTH,
 ) -> Figure:
-    """Pictures in a grid, a title above each."""
+    """Pictures in a grid, a title above each; those of two dimensions are drawn in grey.
+
+    Raises:
+        ValueError: there are no pictures.
+    """
+    if len(images) == 0:
+        raise ValueError("images is empty: there is nothing to show")
     columns = columns or min(len(images), 6)
     rows = -(-len(images) // columns)
     height, breadth = images[0].shape[:2]
@@ -192,10 +229,10 @@ def show_images(
         if i >= len(images):
             ax.remove()
             continue
-        ax.imshow(images[i])
+        ax.imshow(images[i], cmap="gray")  # a map of colours counts for pictures without colours only
         framed(ax)
         if titles:
-            ax.set_title(titles[i], fontsize=10)
+            ax.set_title(titles[i], fontsize=10, **PLAIN)
     if title:
         _headline(figure, title)
     return figure
@@ -250,7 +287,7 @@ def show_maps(
     *,
     labels: Sequence[str] | None = None,
     masks: Any | None = None,
-    signed: bool | Sequence[str] = False,
+    signed: bool | str | Sequence[str] = False,
     alone: bool = False,
     title: str | None = None,
     width: float = WIDTH,
@@ -260,15 +297,23 @@ def show_maps(
     ``maps``: name → ``(N, h, w)``. ``masks`` ``(N, H, W)`` draws the truth as an outline. ``signed``: True,
     or the names of the maps whose sign matters. ``alone``: draw the maps without the picture, the strongest
     half per cent cut off; that is how grainy maps of single pixels become visible.
+
+    Raises:
+        ValueError: `signed` names a map that is not there, or a picture is none (see `overlay`).
     """
+    signed = (signed,) if isinstance(signed, str) else signed
     signed = set(maps) if signed is True else set(signed or ())
+    if unknown := signed - set(maps):
+        raise ValueError(
+            f"signed names {', '.join(map(repr, sorted(unknown)))}: the maps are {', '.join(maps)}"
+        )
     height, breadth = images[0].shape[:2]
     figure, axes = grid(len(images), len(maps) + 1, width=width, ratio=height / breadth)
     for i, image in enumerate(images):
         axes[i, 0].imshow(image)
         framed(axes[i, 0])
         if labels:
-            axes[i, 0].set_ylabel(labels[i], fontsize=10)
+            axes[i, 0].set_ylabel(labels[i], fontsize=10, **PLAIN)
         for ax, (name, heat) in zip(axes[i, 1:], maps.items(), strict=True):
             if alone:
                 show_pixels(ax, heat[i], signed=name in signed)
@@ -277,7 +322,7 @@ def show_maps(
             if masks is not None:
                 outline(ax, masks[i])
             if i == 0:
-                ax.set_title(name, fontsize=10)
+                ax.set_title(name, fontsize=10, **PLAIN)
     axes[0, 0].set_title("picture", fontsize=10)
     if title:
         _headline(figure, title)
@@ -295,7 +340,7 @@ def score_plot(
     *,
     xlabel: str,
     title: str | None = None,
-    baselines: Sequence[str] = (),
+    baselines: str | Sequence[str] = (),
     sort: bool = True,
     xlim: tuple[float, float] | None = (0.0, 1.02),
     ax: Axes | None = None,
@@ -305,6 +350,7 @@ def score_plot(
 
     ``scores``: name → ``(N,)`` values, one a picture.
     """
+    baselines = (baselines,) if isinstance(baselines, str) else baselines
     values = {name: to_array(score).astype(float) for name, score in scores.items()}
     names = sorted(values, key=lambda name: values[name].mean()) if sort else list(values)[::-1]
     if ax is None:
@@ -320,14 +366,15 @@ def score_plot(
         )
     ax.set_yticks(range(len(names)), names)
     for label, name in zip(ax.get_yticklabels(), names, strict=True):
-        label.set_color(BASELINE if name in baselines else INK)
-    ax.set(xlabel=xlabel, ylim=(-0.6, len(names) - 0.4))
+        label.set(color=BASELINE if name in baselines else INK, **PLAIN)
+    ax.set_xlabel(xlabel, **PLAIN)
+    ax.set_ylim(-0.6, len(names) - 0.4)
     if xlim:
         ax.set_xlim(*xlim)
     ax.grid(axis="x", color="#d9dde0", linewidth=0.8)
     ax.set_axisbelow(True)
     if title:
-        ax.set_title(title, loc="left")
+        ax.set_title(title, loc="left", **PLAIN)
     return ax.figure
 
 
@@ -360,7 +407,7 @@ def matrix_plot(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if title:
-        ax.set_title(title, loc="left")
+        ax.set_title(title, loc="left", **PLAIN)
     return ax.figure
 
 

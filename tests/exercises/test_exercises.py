@@ -1,6 +1,8 @@
 """Every exercise of the course: its stub, its solution and each typical mistake get the right verdict."""
 
+import ast
 import importlib
+import itertools
 import pkgutil
 
 import numpy as np
@@ -34,10 +36,18 @@ def contexts(task: Question) -> list[tuple]:
     return [case if isinstance(case, tuple) else (case,) for case in task.examples()]
 
 
+def first_imports(lesson: lessons.Lesson) -> list[str]:
+    """The import statements above the first section: they serve every exercise."""
+    above = itertools.takewhile(lambda cell: not cell.text.startswith("## "), lesson.cells)
+    code = [node for cell in above if cell.kind == "code" for node in ast.parse(cell.text).body]
+    return [ast.unparse(node) for node in code if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def run_cell(lesson: lessons.Lesson, text: str, name: str):
-    """What an exercise cell calls `name`, run beside torch, NumPy and the names of the exercise's module."""
+    """What an exercise cell calls `name`, run beside its module's names and the lesson's first imports."""
     used = next((m for m in MODULES.values() if lesson.exercises.items() <= exercises_in(m).items()), None)
     namespace = {**(vars(used) if used else {}), "torch": torch, "nn": nn, "F": F, "np": np}
+    exec("\n".join(first_imports(lesson)), namespace)
     namespace.pop(name, None)
     exec(compile(text, "answer", "exec"), namespace)
     return namespace[name]
