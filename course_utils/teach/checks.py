@@ -276,8 +276,9 @@ class _Run:
 
 
 def _run(function: Callable, case: tuple) -> _Run:
-    """Call the function on a copy of the case, with torch's random numbers seeded and put back."""
+    """Call the function on a copy of the case; random numbers and torch's number format are put back."""
     arguments = copy.deepcopy(case)
+    number_format, numpy_state = torch.get_default_dtype(), np.random.get_state()  # noqa: NPY002
     value, error, where = None, None, ""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(271828)  # unusual: randn() must not pass for a generator of seed 0
@@ -285,6 +286,9 @@ def _run(function: Callable, case: tuple) -> _Run:
             value = function(*arguments)
         except Exception as raised:
             error, where = raised, _where(raised, function)
+        finally:
+            torch.set_default_dtype(number_format)
+            np.random.set_state(numpy_state)  # noqa: NPY002
     return _Run(value, error, where, frozenset(_side_effects(case, arguments)))
 
 
@@ -413,7 +417,12 @@ def _number_difference(given: np.ndarray, wanted: np.ndarray, tolerance: float) 
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """Tensor, array, number or nested list of them as a float array (None if it is none of these)."""
+    """Tensor, array, number or nested list of them as a float array (None if it is none of these).
+
+    Complex, masked, sparse and quantised values are none: a part of them would be lost.
+    """
+    if _special(value):
+        return None
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         if value.dtype == torch.bfloat16:
@@ -424,6 +433,17 @@ def _numbers(value: Any) -> np.ndarray | None:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         return None
+
+
+def _special(value: Any) -> str:
+    """What is unusual in an array or tensor, such as "sparse"; empty for an ordinary one."""
+    if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_quantized:
+            return "quantised" if value.is_quantized else "sparse"
+        return "complex" if value.is_complex() else ""
+    if isinstance(value, np.ma.MaskedArray):
+        return "masked"
+    return "complex" if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "c" else ""
 
 
 def _shows(mistake: Mistake, answer: Any, context: tuple) -> bool:
@@ -450,7 +470,10 @@ def _kind(value: Any) -> str:
         type(None): "`None`",
         int: "an int",
     }
-    return next((word for kind, word in names.items() if type(value) is kind), f"a {type(value).__name__}")
+    word = next((word for kind, word in names.items() if type(value) is kind), f"a {type(value).__name__}")
+    if isinstance(value, (torch.Tensor, np.ndarray)) and (special := _special(value)):
+        return f"a {special} {'tensor' if isinstance(value, torch.Tensor) else 'array'}"
+    return word
 
 
 def _first(reasons) -> str | None:

@@ -306,3 +306,34 @@ def test_a_gradient_left_in_the_inputs_is_named():
     verdict = module.contrast_gradient.check(leaves_it)
     assert verdict.state == WRONG
     assert "leaves a gradient" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda x: x.sum(dim=1) + 1j, "a complex tensor"),
+        (lambda x: x.sum(dim=1).numpy() + 1j, "a complex array"),
+        (lambda x: np.ma.masked_array(x.sum(dim=1).numpy(), mask=True), "a masked array"),
+        (lambda x: x.sum(dim=1).to_sparse(), "a sparse tensor"),
+        (lambda x: torch.quantize_per_tensor(x.sum(dim=1), 0.1, 0, torch.qint8), "a quantised tensor"),
+    ],
+    ids=["complex tensor", "complex array", "masked", "sparse", "quantised"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_public_report_an_unusual_array_is_named_and_never_right(answer, kind):
+    verdict = total.check(answer)
+    assert verdict.state == WRONG
+    assert f"it gives {kind} instead of a tensor" in str(verdict)
+
+
+def test_public_report_what_an_answer_sets_is_put_back():
+    def answer(x):
+        torch.set_default_dtype(torch.float64)
+        np.random.seed(0)  # noqa: NPY002
+        return x.sum(dim=1)
+
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert total.check(answer).state == RIGHT
+    assert torch.get_default_dtype() == torch.float32
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
