@@ -260,7 +260,7 @@ def test_the_table_of_lessons_comes_from_the_title_cells(tmp_path):
         encoding="utf-8",
     )
     row = (
-        "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 2 min "
+        "| 04 | [Maps: where?](notebooks/04_maps.ipynb) | Where did it look? | 3 min "
         "| 04b [More maps](notebooks/04b_more_maps.ipynb) (0 min) |"
     )
     assert lesson_table([core, companion], "notebooks/").splitlines()[-1] == row
