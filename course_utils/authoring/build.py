@@ -1,5 +1,6 @@
 """Execute lessons and store them, the same bytes at every build on one machine."""
 
+import asyncio
 import base64
 import html
 import json
@@ -24,6 +25,7 @@ from course_utils.authoring.sitting import over_limits, sitting_table
 from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
 
 CELL_TIMEOUT = 300  # seconds
+NUDGE = 20  # seconds
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = EXPLORER_TEXT
 ABSOLUTE_PATH = re.compile(
@@ -121,7 +123,11 @@ def execute(
     cost = Cost(lesson.name)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}  # the same sums at every build
 
+    def begun(**_) -> None:
+        nudging.append(asyncio.get_running_loop().create_task(_nudge(client)))
+
     def executed(cell: NotebookNode, **_) -> None:
+        nudging.pop().cancel()
         if cost.first_figure is None and any(_has_picture(output) for output in cell.outputs):
             cost.first_figure = time.perf_counter() - start
         on_cell()
@@ -134,8 +140,10 @@ def execute(
         record_timing=False,
         extra_arguments=["--IPKernelApp.log_level=40"],  # no advice about encryption on every start
         coalesce_streams=True,
+        on_cell_execute=begun,
         on_cell_executed=executed,
     )
+    nudging: list[asyncio.Task] = []
     start, position = 0.0, -1
     try:
         with client.setup_kernel(env=environment):
@@ -167,6 +175,16 @@ def execute(
         raise LessonError(problems)
     made.metadata = nbformat.from_dict(lessons.METADATA)
     return made, cost
+
+
+async def _nudge(client: NotebookClient) -> None:
+    """Ask the kernel something now and then while a cell runs.
+
+    Now and then a socket's wake-up is lost, and an answer that has come is read only at the next message.
+    """
+    while True:
+        await asyncio.sleep(NUDGE)
+        client.kc.kernel_info()
 
 
 def write(made: NotebookNode, path: Path) -> None:
