@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nbformat.v4 import new_output
 
 from course_utils.authoring.homework import plain, sandbox
 from course_utils.authoring.homework.assignment import read_assignment
-from course_utils.authoring.homework.run import Limits, run_submission
+from course_utils.authoring.homework.run import Limits, _points, run_submission
 
 DEMO = Path(__file__).parent / "demo.py"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets and limits of Unix")
@@ -32,6 +33,19 @@ def graded(**changed: str) -> dict[str, str]:
 
 def test_right_answers_get_their_points():
     assert graded() == {"test_biggest": "2", "test_twice": "3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("2", "2"), ("np.int64(3)", "3"), ("np.float64(1.5)", "1.5"), ("tensor(2.)", "2."), ("np.True_", None),
+     ("True", "1"), ("'full marks'", None), ("[1]", None)],
+)  # fmt: skip
+def test_bad_input_points_are_a_number_or_none_at_all(text, number):
+    made = _points(new_output("execute_result", data={"text/plain": text}))
+    if number is None:
+        assert made.output_type == "error" and "no number of points" in made.evalue
+    else:
+        assert made.data["text/plain"] == number
 
 
 def test_typical_mistakes_are_named():
