@@ -26,7 +26,7 @@ def test_a_figure_keeps_its_description_and_the_links_cell_goes():
 def test_the_glossary_names_the_lessons_that_link_to_a_term(tmp_path):
     source = tmp_path / "04_grad_cam.py"
     source.write_text("# [logit](glossary.md#logit)\n")
-    page = with_back_links("# Glossary\n\n### logit\n\nA score.\n\n### lab\n\nA model.\n", [source], tmp_path)
+    page = with_back_links("# Glossary\n\n### logit\n\nA score.\n\n### lab\n\nA model.\n", [source])
     logit, lab = page.split("## lab")
     assert "Linked from: [04](04_grad_cam.ipynb)" in logit
     assert "Linked from" not in lab

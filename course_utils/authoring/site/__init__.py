@@ -60,7 +60,7 @@ def build_site(target: Path, folder: Path = lessons.NOTEBOOKS) -> Path:
         companions = [other.stem for other in sources if number.isdigit() and number_of(other)[:-1] == number]
         nbformat.write(for_site(made, companions), pages / "lessons" / f"{source.stem}.ipynb")
     (pages / "lessons" / "glossary.md").write_text(
-        with_back_links((folder / "glossary.md").read_text("utf-8"), sources, folder), "utf-8"
+        with_back_links((folder / "glossary.md").read_text("utf-8"), sources), "utf-8"
     )
     shutil.copy(HERE / "teachers.md", pages)
     claims = folder.parent / "build" / "claims.md"
@@ -100,7 +100,7 @@ def _only_links(cell: NotebookNode) -> bool:
     return cell.cell_type == "markdown" and cell.source.startswith("---\n") and "00_contents" in cell.source
 
 
-def with_back_links(glossary: str, sources: Iterable[Path], folder: Path) -> str:
+def with_back_links(glossary: str, sources: Iterable[Path]) -> str:
     """The glossary with, below each term, the lessons that link to it."""
     users: dict[str, list[str]] = {}
     for source in sources:
