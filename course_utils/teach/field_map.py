@@ -65,16 +65,20 @@ PLACES = (
     Place(3, "CAM", "pictures", "white box", (60.2, 43.3, 10, 7)),
     Place(10, "Attention", "text", "white box", (70.6, 43.3, 12.4, 7)),
     Place(4, "Grad-CAM", "pictures", "white box", (47.5, 35.3, 12.3, 7)),
-    Place(5, "CAM in practice", "pictures", "white box", (60.2, 35.3, 16.6, 7)),
+    Place(5, "CAM in practice", "pictures", "white box", (60.1, 35.3, 15.3, 7)),
+    Place(14, "LRP", "pictures", "white box", (75.8, 35.3, 8, 7)),
+    Place(16, "Transformer", "text", "white box", (85, 43.3, 13.8, 7)),
     Place(11, "Embeddings", "text", "white box", (85, 35.3, 13.8, 7)),
     Place(8, "Saliency, SmoothGrad, IG", "pictures", "gradients", (47.5, 24.3, 24, 7)),
+    Place(17, "Influence", "training data", "gradients", (71.9, 24.3, 11.9, 7)),
     Place(9, "Filters", "pictures", "gradients", (85, 24.3, 13.8, 7)),
     Place(1, "Cover it", "pictures", "black box", (46.2, 13.3, 10.2, 7)),
     Place(6, "LIME", "all", "black box", (56.6, 13.3, 14.6, 7)),
     Place(7, "SHAP", "all", "black box", (71.4, 13.3, 15.2, 7)),
     Place(13, "Partial\ndependence,\npermutation", "tables", "black box", (86.9, 12.1, 12, 9.4)),
     Place(12, "Judging explanations: is it true, is it stable, does it tell a good model from a bad one?",
-          "", "judge", (1.2, 2, 97.6, 6)),
+          "", "judge", (1.2, 2, 69.6, 6)),
+    Place(15, "Fooled: what an attack does", "", "judge", (71.2, 2, 27.6, 6)),
 )  # fmt: skip
 LESSONS = tuple(sorted({place.lesson for place in PLACES}))
 
