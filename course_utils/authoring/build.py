@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import html
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from course_utils.authoring import lesson as lessons
@@ -26,6 +28,7 @@ from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
 
 CELL_TIMEOUT = 300  # seconds
 NUDGE = 20  # seconds
+THUMBNAIL = (300, 190)  # pixels
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = EXPLORER_TEXT
 ABSOLUTE_PATH = re.compile(
@@ -65,7 +68,7 @@ def build(
             target.parent.mkdir(exist_ok=True)
             write(made, target)
             if edition == "learner":
-                _write_cover(made, folder)
+                write_pictures(made, lesson.name, folder)
             costs.append(cost)
     if not names:
         update_readme(folder.parent / "README.md", lessons.sources(folder))
@@ -102,6 +105,7 @@ def build_text(names: list[str] | None = None, folder: Path = lessons.NOTEBOOKS)
         ready.append((made, lesson.notebook_path))
     for made, path in ready:
         write(made, path)
+        write_pictures(made, path.stem, folder)
     if not names:
         update_readme(folder.parent / "README.md", lessons.sources(folder))
         write_glossary(folder, lessons.sources(folder))
@@ -196,12 +200,24 @@ def write(made: NotebookNode, path: Path) -> None:
     half.replace(path)
 
 
-def _write_cover(made: NotebookNode, folder: Path) -> None:
-    """The README's picture is the figure of the cell with the tag "cover"."""
+def write_pictures(made: NotebookNode, name: str, folder: Path) -> None:
+    """The README's pictures: the figure of the cell tagged "cover", and of a "thumbnail", cut and made small.
+
+    They lie in `folder` as cover.jpg and thumbnails/`name`.jpg.
+    """
     for cell in made.cells:
-        for output in cell.get("outputs", []) if "cover" in cell.metadata.get("tags", []) else []:
-            if "image/jpeg" in output.get("data", {}):
-                (folder / "cover.jpg").write_bytes(base64.b64decode(output.data["image/jpeg"]))
+        tags = cell.metadata.get("tags", [])
+        for output in cell.get("outputs", []):
+            if "image/jpeg" not in output.get("data", {}):
+                continue
+            figure = base64.b64decode(output.data["image/jpeg"])
+            if "cover" in tags:
+                (folder / "cover.jpg").write_bytes(figure)
+            if "thumbnail" in tags:
+                (folder / "thumbnails").mkdir(exist_ok=True)
+                with Image.open(io.BytesIO(figure)) as image:
+                    small = ImageOps.fit(image.convert("RGB"), THUMBNAIL, centering=(0, 0))
+                small.save(folder / "thumbnails" / f"{name}.jpg", quality=80)
 
 
 def output_problems(cell: NotebookNode) -> Iterator[str]:

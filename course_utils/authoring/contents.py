@@ -12,8 +12,11 @@ LINKS = "---\n"  # how the cell of links at a notebook's end begins
 TITLE_CELL = re.compile(r"^# %% \[markdown\]\n((?:#.*\n)+)", re.MULTILINE)
 
 
-def lesson_table(sources: list[Path], link_to: str = "") -> str:
-    """One row a core lesson, its companions beside it, in Markdown; links are `link_to` + the name."""
+def lesson_table(sources: list[Path], link_to: str = "", pictures: str | None = None) -> str:
+    """One row a core lesson, its companions beside it, in Markdown; links are `link_to` + the name.
+
+    With `pictures`, the address of the folder of thumbnails, each row begins with the lesson's picture.
+    """
     from course_utils.authoring.lesson import read_lesson  # which imports this module
     from course_utils.authoring.sitting import measure
 
@@ -29,11 +32,15 @@ def lesson_table(sources: list[Path], link_to: str = "") -> str:
         question = re.search(r"\*\*The question\.\*\*\s*(.+?)(?:\n\n|$)", _title_cell(path), re.DOTALL)
         family = [other for other in sources if number_of(other)[:2] == number and other != path]
         more = "<br>".join(f"{number_of(other)} {link(other)} ({minutes[other]} min)" for other in family)
+        picture = f'<img src="{pictures}{path.stem}.jpg" width="150" alt="A figure of lesson {number}"> | ' if pictures else ""
         rows.append(
-            f"| {number} | {link(path)} | {' '.join(question[1].split()) if question else ''} "
+            f"| {picture}{number} | {link(path)} | {' '.join(question[1].split()) if question else ''} "
             f"| {minutes[path]} min | {more} |"
         )
-    return "\n".join(["| | lesson | the question | time | companions |", "|---|---|---|---|---|", *rows])
+    head = ["| | lesson | the question | time | companions |", "|---|---|---|---|---|"]
+    if pictures:
+        head = [f"| {head[0]}", f"|---{head[1]}"]
+    return "\n".join([*head, *rows])
 
 
 def number_of(path: Path) -> str:
@@ -81,7 +88,7 @@ def update_readme(readme: Path, sources: list[Path]) -> None:
     if PLACE in text and END in text:
         before, rest = text.split(PLACE, 1)
         after = rest.split(END, 1)[1]
-        table = lesson_table(sources, link_to="notebooks/")
+        table = lesson_table(sources, "notebooks/", "notebooks/thumbnails/")
         new = f"{before}{PLACE}\n{table}\n{END}{after}"
         if new != text:
             readme.write_text(new, encoding="utf-8", newline="\n")

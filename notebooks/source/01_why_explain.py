@@ -170,7 +170,7 @@ fine = {name: lesson.spread(falls, 128, stride=12) for name, falls in falls_12.i
 # %% [markdown]
 # `spread` gives each pixel the mean fall of all squares that covered it. The two maps in the middle use **one common scale**: the brighter, the larger the fall. On the right each map is stretched to **its own** maximum.
 
-# %% tags=["hide-input", "cover"]
+# %% tags=["hide-input", "thumbnail"]
 lesson.show_two_scales(images[few], fine)
 largest = {name: float(heat.max()) for name, heat in fine.items()}
 plots.show(

@@ -107,7 +107,7 @@ for c, name in enumerate(class_names):
 # %% [markdown]
 # One row is a class: three prototypes, then three criticisms; below each, its mean similarity to its class and to the prototypes. Look at the *ground* in each row.
 
-# %% tags=["hide-input", "cover"]
+# %% tags=["hide-input"]
 figure, axes = plots.grid(2, 6, width=9, ratio=1.25)
 for row, (name, (members, k, typical, odd)) in enumerate(chosen.items()):
     for ax, i in zip(axes[row], [*typical, *odd], strict=True):

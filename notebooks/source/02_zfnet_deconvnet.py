@@ -462,7 +462,7 @@ plots.show(
 # %% [markdown]
 # `relu2` sees 27×27 pixels: pieces of objects. `relu5` sees 83×83, nearly whole objects. (Grey beside a patch lies outside the picture.)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 draw_features(model, new.images, new.inputs, "relu5", chosen["relu5"], found["relu5"])
 plots.show(
     "The same for three channels of relu5. In each row the patches show one kind of object in other colours "

@@ -340,7 +340,7 @@ plots.show(
     f"Energy: CAM {energy['CAM'].mean():.2f}, saliency {energy['saliency'].mean():.2f}."
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 shown = [0, 1, 2]
 plots.show_maps(
     [pairs.images[i] for i in shown],

@@ -341,7 +341,7 @@ family_maps = {
     name: method(model, inputs.repeat(2, 1, 1, 1), asked, layer) for name, method in family.items()
 }
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 plots.show_maps(
     [lab.images[scene]] * 2,
     family_maps,

@@ -366,7 +366,7 @@ with tempfile.TemporaryDirectory() as folder:  # choose a path of your own to ke
     path = plots.save_gif(Path(folder) / "film.gif", explained, seconds=0.1)
     print(f"saved {path.name}: {len(explained)} frames, {path.stat().st_size / 1000:.0f} kB")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 shown = np.linspace(0, 23, 6).astype(int)
 figure, axes = plots.grid(2, 6, ratio=1.04)
 probability = single.predict(film_images)[:, moving]

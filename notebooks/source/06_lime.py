@@ -215,7 +215,7 @@ plots.show(
 #
 # Each pixel gets the coefficient of its superpixel. In this course red speaks *for* the class and blue *against* it. Right, as the paper shows it: the five superpixels with the largest coefficients, the rest in grey.
 
-# %% tags=["hide-input", "cover"]
+# %% tags=["hide-input", "thumbnail"]
 best = np.argsort(-w)[:5]
 five = lime.hide_segments(image, segments, np.isin(np.arange(d), best)[None], hidden=127)[0]
 print("the five largest coefficients:", " ".join(f"{value:+.2f}" for value in w[best]))

@@ -629,7 +629,7 @@ base = tumours.predict(training)[:, BENIGN].mean()
 sums_right = np.allclose(base + tumour_phi.sum(axis=1), tumours.predict(unseen)[:, BENIGN])
 print(f"{len(unseen)} unseen tumours, every sum right: {sums_right}")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 tumour_explained = shap.Explanation(
     tumour_phi, np.full(len(unseen), base), unseen, feature_names=list(tumours.feature_names)
 )

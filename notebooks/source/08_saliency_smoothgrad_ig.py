@@ -324,7 +324,7 @@ ig = my_integrated_gradients(model, lab.inputs[:1], lab.targets[:1], torch.zeros
 with torch.no_grad():
     score_there = model(on_the_way)[:, c]
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 figure, axes = plots.grid(2, 5, ratio=1.05)
 for j, alpha in enumerate(stations):
     axes[0, j].imshow(lab.to_images(on_the_way[j : j + 1])[0])

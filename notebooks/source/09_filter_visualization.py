@@ -341,7 +341,7 @@ print("mean probability by the network itself:", {name: round(p, 2) for name, p 
 # %% [markdown]
 # Each network is certain of nearly all of its own pictures, so its own answer cannot compare them.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 figure, axes = plots.grid(4, 6, width=9, ratio=1.05)
 for row, (name, x) in zip(axes, made_for.items(), strict=True):
     for c, ax in zip([*classes[::2], 9], row, strict=True):

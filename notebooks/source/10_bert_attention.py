@@ -235,7 +235,7 @@ shared.guess_explorer(guesser, door, "door", layer=3, head=9)
 # %% [markdown]
 # As a still picture, with the one of the 72 heads in which the mask looks most at "key":
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 _, its_tokens, looks = shared.read(guesser, guesser.hide(door, "door"))
 to_key = looks[:, :, its_tokens.index("[MASK]"), its_tokens.index("key")]
 its_layer, its_head = divmod(int(to_key.argmax()), to_key.shape[1])

@@ -246,7 +246,7 @@ names = [f"{senses[i]} {n % 5 + 1}" for n, i in enumerate(ten)]
 for name, i in zip(names, ten, strict=True):
     print(f"{name:>9} | {lab.texts[i]}")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 shared.draw_two_rulers(target[ten, 4], names, 4.5, "“apple” in ten sentences, after layer 4")
 plots.show(
     "Two ten by ten tables after layer 4: two blocks on the diagonal, light in the distances, dark in the "

@@ -76,7 +76,7 @@ for column, which in enumerate(order):
     method = methods["guided backprop" if column < 2 else "Grad-CAM"]
     puzzle[str(column + 1)] = method.explain(network, x, c, network.layer4)
 
-# %% tags=["hide-input", "cover"]
+# %% tags=["hide-input", "thumbnail"]
 figure, axes = plots.grid(3, 5, width=9)
 for row in range(3):
     axes[row, 0].imshow(single.images[three[row]])

@@ -152,7 +152,7 @@ for n, settings in with_settings.items():
 #
 # The number is the mean, the colour is the *rank* in its column (dark is better). Complexity has no better or worse, so it is not coloured. "Passes" counts the pictures that went through the network, forward and backward, to explain one picture.
 
-# %% tags=["hide-input", "cover"]
+# %% tags=["hide-input"]
 lesson.draw_board(board, list(MEASURES))
 plots.show(
     "A table of all methods and eight measures, the best mean rank on top. "

@@ -330,7 +330,7 @@ plots.show(
 # %% [markdown]
 # Several questions are nearly as good as the best one: other tumours would have made another tree. [13b](13b_other_stories.ipynb) counts them. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "thumbnail"]
 drawn = lesson.draw_tree(tree, tumours.names, height=4.4)
 drawn.axes[0].set_title("Two questions in a row, four possible ends", loc="left")
 plots.show(

@@ -51,6 +51,7 @@ def build_site(target: Path, folder: Path = lessons.NOTEBOOKS) -> Path:
     (pages / "lessons").mkdir()
     shutil.copy(HERE / "conf.py", pages)
     shutil.copy(HERE / "course.css", pages / "_static")
+    shutil.copytree(folder / "thumbnails", pages / "thumbnails")
     copy_asset(MATHJAX, "tex-svg.js", pages / "_static" / "tex-svg.js")
 
     sources = lessons.sources(folder)
@@ -124,7 +125,7 @@ def index_page(sources: list[Path], *, with_claims: bool) -> str:
     beside = ["lessons/glossary", "teachers", *(["claims"] if with_claims else [])]
     parts = {
         "map": field_map(sources),
-        "table": lesson_table(sources, link_to="lessons/"),
+        "table": lesson_table(sources, "lessons/", "thumbnails/"),
         "lessons": "\n".join(["lessons/00_contents", *(f"lessons/{name}" for name in names)]),
         "beside": "\n".join([*beside, *(f"api_{package}" for package in API)]),
     }
