@@ -1,17 +1,19 @@
 """Execute lessons and store them, the same bytes at every build on one machine."""
 
-import asyncio
 import base64
 import html
 import io
 import json
+import math
 import os
+import queue
 import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+from jupyter_client.channels import AsyncZMQSocketChannel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -27,7 +29,7 @@ from course_utils.authoring.sitting import over_limits, sitting_table
 from course_utils.teach.widgets import BAR_TEXT, EXPLORER_TEXT
 
 CELL_TIMEOUT = 300  # seconds
-NUDGE = 20  # seconds
+LOOK_EVERY = 1.0  # seconds
 THUMBNAIL = (300, 190)  # pixels
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = EXPLORER_TEXT
@@ -127,11 +129,7 @@ def execute(
     cost = Cost(lesson.name)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}  # the same sums at every build
 
-    def begun(**_) -> None:
-        nudging.append(asyncio.get_running_loop().create_task(_nudge(client)))
-
     def executed(cell: NotebookNode, **_) -> None:
-        nudging.pop().cancel()
         if cost.first_figure is None and any(_has_picture(output) for output in cell.outputs):
             cost.first_figure = time.perf_counter() - start
         on_cell()
@@ -144,13 +142,13 @@ def execute(
         record_timing=False,
         extra_arguments=["--IPKernelApp.log_level=40"],  # no advice about encryption on every start
         coalesce_streams=True,
-        on_cell_execute=begun,
         on_cell_executed=executed,
     )
-    nudging: list[asyncio.Task] = []
     start, position = 0.0, -1
     try:
         with client.setup_kernel(env=environment):
+            for channel in (client.kc.shell_channel, client.kc.iopub_channel):
+                _look_often(channel)
             start = time.perf_counter()
             watch = MemoryWatch(client.km.provisioner.pid)
             watch.start()
@@ -181,14 +179,24 @@ def execute(
     return made, cost
 
 
-async def _nudge(client: NotebookClient) -> None:
-    """Ask the kernel something now and then while a cell runs.
+def _look_often(channel: AsyncZMQSocketChannel) -> None:
+    """Let a channel look for a message each second, not only when it is woken.
 
-    Now and then a socket's wake-up is lost, and an answer that has come is read only at the next message.
+    Under load a socket's wake-up is lost now and then; the message was then found at the cell's time limit.
     """
-    while True:
-        await asyncio.sleep(NUDGE)
-        client.kc.kernel_info()
+    wait = channel.get_msg
+
+    async def get_msg(timeout: float | None = None) -> dict:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                return await wait(timeout=max(0.0, min(LOOK_EVERY, left)))
+            except queue.Empty:
+                if left <= LOOK_EVERY:
+                    raise
+
+    channel.get_msg = get_msg
 
 
 def write(made: NotebookNode, path: Path) -> None:
