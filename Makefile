@@ -61,7 +61,7 @@ slides:
 
 site:
 	@$(ENVIRONMENT) site
-	$(VENV) -m course_utils.authoring.site
+	$(VENV) -m course_utils.authoring.site $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG))
 
 homework:
 	@$(ENVIRONMENT) teach

@@ -32,7 +32,11 @@ def lesson_table(sources: list[Path], link_to: str = "", pictures: str | None = 
         question = re.search(r"\*\*The question\.\*\*\s*(.+?)(?:\n\n|$)", _title_cell(path), re.DOTALL)
         family = [other for other in sources if number_of(other)[:2] == number and other != path]
         more = "<br>".join(f"{number_of(other)} {link(other)} ({minutes[other]} min)" for other in family)
-        picture = f'<img src="{pictures}{path.stem}.jpg" width="150" alt="A figure of lesson {number}"> | ' if pictures else ""
+        picture = (
+            f'<img src="{pictures}{path.stem}.jpg" width="150" alt="A figure of lesson {number}"> | '
+            if pictures
+            else ""
+        )
         rows.append(
             f"| {picture}{number} | {link(path)} | {' '.join(question[1].split()) if question else ''} "
             f"| {minutes[path]} min | {more} |"

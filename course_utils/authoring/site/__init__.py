@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from course_utils.authoring import lesson as lessons
 from course_utils.authoring.assets import MATHJAX, copy_asset
 from course_utils.authoring.contents import number_of
+from course_utils.authoring.site.hosted import Published, hosted_notebook
 
 HERE = Path(__file__).parent
 API = {
@@ -39,8 +40,10 @@ class SiteError(Exception):
     """The site cannot be built."""
 
 
-def build_site(target: Path, folder: Path = lessons.NOTEBOOKS) -> Path:
+def build_site(target: Path, folder: Path = lessons.NOTEBOOKS, published: Published | None = None) -> Path:
     """Write the site to `target/html` and return that folder; the pages' sources lie in `target/pages`.
+
+    With `published`, each lesson links to itself on Binder and Colab; Colab's copies lie in `html/colab`.
 
     Raises:
         SiteError: Sphinx warns (a broken link, a figure without its file).
@@ -59,6 +62,11 @@ def build_site(target: Path, folder: Path = lessons.NOTEBOOKS) -> Path:
         made = nbformat.read(folder / f"{source.stem}.ipynb", as_version=4)
         number = number_of(source)
         companions = [other.stem for other in sources if number.isdigit() and number_of(other)[:-1] == number]
+        if published:
+            (target / "colab").mkdir(exist_ok=True)
+            hosted = hosted_notebook(made, published.archive)
+            nbformat.write(hosted, target / "colab" / f"{source.stem}.ipynb")
+            made.cells.insert(1, nbformat.v4.new_markdown_cell(published.links(source.stem), id="links"))
         nbformat.write(for_site(made, companions), pages / "lessons" / f"{source.stem}.ipynb")
     (pages / "lessons" / "glossary.md").write_text(
         with_back_links((folder / "glossary.md").read_text("utf-8"), sources), "utf-8"
@@ -74,6 +82,9 @@ def build_site(target: Path, folder: Path = lessons.NOTEBOOKS) -> Path:
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     if subprocess.run([*sphinx, pages, target / "html"]).returncode:
         raise SiteError("Sphinx warned about these pages; see the lines above")
+    if published:
+        (target / "colab").rename(target / "html" / "colab")
+        (target / "html" / ".nojekyll").touch()  # or GitHub's pages leave out folders such as _static
     return target / "html"
 
 
