@@ -33,6 +33,7 @@ _LOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tabular": ("tabular", "tabular_lab", {}),
     "text": ("text", "text_lab", {}),
     "masked_word": ("masked_word", "masked_word_lab", {}),
+    "induction": ("induction", "induction_lab", {}),
     "photos": ("photos", "photos_lab", {}),
     "folder": ("folder", "folder_lab", {}),
 }
@@ -223,12 +224,12 @@ def load_lab(name: str, **options: Any) -> Any:
         options: depend on the lab. "scenes": model="resnet" | "zfnet" | "zfnet_robust", n_objects=1 | 2.
             "watermark", "wolves", "monsters": model="shortcut" | "clean". These four: seed=None, n=None (a
             seed draws n new pictures with their truth). "designed": network="linear" | ….
-            "detective": seed=0. "photos": path=None, model="efficientnet_lite0" or another
-            classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
+            "detective": seed=0. "induction": model="any_length" | "one_length". "photos": path=None,
+            model="efficientnet_lite0" or another classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
 
     Returns:
         A `Lab`; "text", "masked_word" and "tabular" return objects of their own with the same names in them,
-        "detective" a case with six labs in it.
+        "induction" a tiny language model with its texts, "detective" a case with six labs in it.
 
     Raises:
         ValueError: unknown lab or option; the message names the valid ones.

@@ -16,7 +16,13 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-OTHER_WORKSHOPS = ("text", "digits", "detective", "masked_word")  # modules with their own main(arguments)
+OTHER_WORKSHOPS = (
+    "text",
+    "digits",
+    "detective",
+    "masked_word",
+    "induction",
+)  # modules with their own main(arguments)
 
 
 def main(arguments: list[str]) -> None:
