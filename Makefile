@@ -57,7 +57,7 @@ bench: environment
 
 slides:
 	@$(ENVIRONMENT) site
-	$(VENV) -m course_utils.authoring.slides $(LESSON)
+	$(VENV) -m course_utils.authoring.slides $(if $(PDF),--pdf) $(LESSON)
 
 site:
 	@$(ENVIRONMENT) site

@@ -92,6 +92,24 @@ def test_a_deck_fits_the_screen(page, slides, name, size):
     assert page.faults == []
 
 
+def test_a_deck_prints_a_page_for_each_slide(slides):
+    from course_utils.authoring.slides.pdf import print_decks
+
+    deck = slides / "04_grad_cam.html"
+    (printed,) = print_decks([deck])
+    content = printed.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= deck.read_text("utf-8").count("<section")
+
+
+def test_without_a_browser_the_error_says_what_to_install(monkeypatch):
+    from course_utils.authoring.slides import pdf
+
+    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
+    with pytest.raises(pdf.NoBrowser, match="install Chromium"):
+        pdf.print_decks([])
+
+
 def test_the_sites_links_lead_somewhere(site):
     missing = set()
     for file in pages_of(site):
