@@ -175,8 +175,10 @@ class InductionLab:
     def complete(self, text: str, n: int = 1) -> str:
         """The `n` letters that the model writes after the text, always the likeliest. Raises as `tokens`."""
         tokens = self.tokens(text)
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"n must be a whole number of 1 or more, not {n!r}")
         for _ in range(n):
-            if tokens.shape[1] >= LONGEST:
+            if tokens.shape[1] > LONGEST:
                 raise ValueError(f"the model reads at most {LONGEST} tokens: give a shorter text")
             with torch.no_grad():
                 tokens = torch.cat([tokens, self.model(tokens)[:, -1].argmax(dim=1, keepdim=True)], dim=1)

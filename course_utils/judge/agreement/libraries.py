@@ -15,6 +15,7 @@ LIBRARIES = (
     "torchcam",
     "grad-cam",
     "zennit",
+    "nnsight",
     "lime",
     "shap",
     "transformers",

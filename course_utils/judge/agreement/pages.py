@@ -17,6 +17,7 @@ from course_utils.judge import methods_table
 from course_utils.judge.agreement import (
     rows_black_box,
     rows_cam,
+    rows_circuits,
     rows_dependence,
     rows_games,
     rows_gradients,
@@ -37,6 +38,7 @@ ROWS: tuple[Row, ...] = (
     *rows_games.ROWS,
     *rows_dependence.ROWS,
     *rows_text.ROWS,
+    *rows_circuits.ROWS,
     *rows_measures.ROWS,
 )
 
