@@ -45,3 +45,21 @@ def test_a_well_formed_answer_passes(check):
 def test_bad_input_says_what_is_wrong_with_the_form(check, message):
     with pytest.raises(ValueError, match=message):
         check()
+
+
+def test_whose_it_is_comes_from_the_grader_then_the_hub_then_from_what_was_typed(monkeypatch):
+    for name in (answers.HANDED_IN_BY, answers.LOGIN):
+        monkeypatch.delenv(name, raising=False)
+    assert answers.whose(" S123 ") == "s123"
+    monkeypatch.setenv(answers.LOGIN, "Ada")
+    assert answers.whose("s123") == answers.whose(None) == "ada"
+    monkeypatch.setenv(answers.HANDED_IN_BY, "grace")
+    assert answers.whose("s123") == "grace"
+
+
+@pytest.mark.parametrize("typed", [None, "", "  ", 3])
+def test_bad_input_nobody_knows_whose_it_is(monkeypatch, typed):
+    for name in (answers.HANDED_IN_BY, answers.LOGIN):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="type your id above"):
+        answers.whose(typed)
