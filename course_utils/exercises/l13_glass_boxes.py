@@ -583,7 +583,7 @@ def _with_column(table: np.ndarray, column: int, order: np.ndarray) -> np.ndarra
     return shuffled
 
 
-# --- how far off may a prediction be? (13b) ---------------------------------------------------------------
+# --- how far off may a prediction be? (13d) ---------------------------------------------------------------
 
 
 def _prediction_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -193,7 +193,7 @@ for j, name in enumerate(lesson.THREE, 1):
     print(f"{name:<8} odds ratio {np.exp(b[j]):4.0f}, interval {low:3.0f} to {high:4.0f}")
 
 # %% [markdown]
-# The interval is that of section 2, $b_j \pm 2\,\text{SE}_j$, with $e$ to the power of its ends. For size it is wide: 398 tumours hardly say where the odds ratio ends. ([13b](13b_other_stories.ipynb) puts a second interval beside it and tests which of the two keeps its promise.)
+# The interval is that of section 2, $b_j \pm 2\,\text{SE}_j$, with $e$ to the power of its ends. For size it is wide: 398 tumours hardly say where the odds ratio ends. ([13d](13d_how_sure_what_needed.ipynb) puts a second interval beside it and tests which of the two keeps its promise.)
 
 # %% [markdown]
 # Read one answer: the unseen tumour that leaves the model most in doubt. Its odds begin at those of an average tumour.
@@ -328,7 +328,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Several questions are nearly as good as the best one: other tumours would have made another tree. [13b](13b_other_stories.ipynb) counts them. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
+# Several questions are nearly as good as the best one: other tumours would have made another tree. [13d](13d_how_sure_what_needed.ipynb) counts them. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
 
 # %% tags=["hide-input", "thumbnail"]
 drawn = lesson.draw_tree(tree, tumours.names, height=4.4)
@@ -569,9 +569,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Alone, no column costs more than about two of the 171 tumours. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13b.)
+# Alone, no column costs more than about two of the 171 tumours. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13d.)
 #
-# Forests come with a list of their own, `feature_importances_`. A random patient number gets a good place in it: 13b shows why.
+# Forests come with a list of their own, `feature_importances_`. A random patient number gets a good place in it: 13d shows why.
 
 # %% [markdown]
 # ## 7 · The proof: the agreement table
@@ -723,7 +723,7 @@ plots.show(f"Partial dependence of the three columns that a {model} of the table
 # - Partial dependence and permutation importance ask any model. They make rows that never occur when columns move together: look at groups, add a column of noise, use unseen rows.
 # - Whether reading costs accuracy is a measurement, not a belief.
 #
-# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): how deep a tree, naive Bayes and its certainty, curves without a gain, the error of a prediction, two intervals and which one keeps its promise, accuracy from nothing, what a model needs and what the table needs, a random number that seems important, trees that are equally good. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network, a program that answers WHY and HOW.
+# **Companions.** [13b · Glass boxes that mislead](13b_other_stories.ipynb): how deep a tree, naive Bayes and its certainty, curves without a gain, accuracy from nothing. [13d · How sure, and what is needed](13d_how_sure_what_needed.ipynb): the error of a prediction, two intervals and which one keeps its promise, what a model needs and what the table needs, a random number that seems important, trees that are equally good. [13c · Telling it to people](13c_telling.ipynb): why this *rather than* that, two reasons of thirty, four audiences, rules out of a network, a program that answers WHY and HOW.
 #
 # <details>
 # <summary>The paper in ten questions</summary>

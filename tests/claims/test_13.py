@@ -62,7 +62,7 @@ def test_three_columns_follow_from_the_others(seed):
 
 
 @claim(
-    "13b §4",
+    "13d §1",
     "Two malignant tumours decide how far the bootstrap's interval reaches: without both the odds ratio of size is "
     "many times as large as with both, though no draw is without an error.",
     shown="median odds ratio 84 with both, 261 with one, 12,482 with neither",
@@ -92,7 +92,7 @@ def test_two_tumours_decide(seed):
 
 
 @claim(
-    "13b §4",
+    "13d §1",
     "Wald's interval holds the true odds ratio nearly as often as promised; the bootstrap's, though wider, less "
     "often, and it misses nearly always with its lower end.",
     shown="Wald 0.96, bootstrap 0.85; 43 of 45 misses with the lower end",
@@ -204,7 +204,7 @@ def test_importance_alone_and_together(seed):
 
 
 @claim(
-    "13b §6",
+    "13d §2",
     "By impurity, and shuffled on the rows that the forest was fitted to, a random number beats several "
     "real columns; shuffled on unseen people it is worth about nothing, as several real columns are.",
     shown="6 real columns behind it by impurity; 0.001 on unseen people",
@@ -311,7 +311,7 @@ def test_curves_bring_nothing(seed):
 
 
 @claim(
-    "13b §4",
+    "13d §1",
     "Two errors of a prediction hold about 95 of 100 outcomes; two errors of the line alone far fewer.",
     shown="0.96 and 0.25",
     holds=lambda v: v["prediction"].min() > 0.92 and v["prediction"].max() < 0.99 and v["line"].max() < 0.4,
@@ -330,7 +330,7 @@ def test_the_error_of_a_prediction_keeps_its_promise(seed):
 
 
 @claim(
-    "13b §5",
+    "13b §4",
     "Columns chosen before the split seem to predict noise; chosen within each part they do not.",
     shown="0.91 against 0.50",
     holds=lambda v: v["before"].min() > 0.8 and v["within"].max() < 0.6,
@@ -348,7 +348,7 @@ def test_accuracy_from_nothing(seed):
 
 
 @claim(
-    "13b §6",
+    "13d §2",
     "Shuffled, the nine columns of size cost the forest about a quarter of its right answers; left out, with a "
     "forest fitted anew, hardly any.",
     shown="0.26 against 0.01",
@@ -388,7 +388,7 @@ def _forced(first, rows, labels, new):
 
 
 @claim(
-    "13b §7",
+    "13d §3",
     "For each cut several forced trees are as good as the best one and say nearly the same; how many changes from "
     "cut to cut; the tree that is free to choose is behind the best forced one.",
     shown="5, 11, 8, 8 trees; 0.95 to 0.97 the same; free tree 0.03 behind",
