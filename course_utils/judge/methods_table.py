@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from course_utils.judge import baselines
 from course_utils.judge.perturbation import blur, class_probabilities
-from course_utils.methods import cam, deconvnet, gradients, occlusion
+from course_utils.methods import cam, deconvnet, gradients, occlusion, relevance
 from course_utils.methods.arguments import check_inputs, check_target
 from course_utils.methods.cam import upsample
 from course_utils.methods.hooks import evaluation, layer_outputs
@@ -177,6 +177,11 @@ def _expected_gradients(model, inputs, target, layer, n_samples, start="others")
     else:
         others = blur(inputs.flip(0)[:16], min(inputs.shape[2:]) / 8)
     return gradient_shap(model, inputs, target, others, n_samples)
+
+
+def _relevance(model, inputs, target, layer):
+    """ε in the fully connected layers, z⁺ in the convolutions."""
+    return relevance.relevance(model, inputs, target)
 
 
 def _deconvnet(model, inputs, target, layer):
@@ -364,6 +369,7 @@ METHODS: list[Method] = [
         "expected gradients", "gradients", _expected_gradients, {"n_samples": 5},
         lesson=7, tiny={"n_samples": 300, "start": "zero"},
     ),
+    Method("LRP (ε, z⁺)", "gradients", _relevance, lesson=14, on_board=False),
     Method(
         "deconvnet", "gradients", _deconvnet, reduce=strongest_channel, lesson=2, needs=("relu", "linear")
     ),

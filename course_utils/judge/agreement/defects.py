@@ -75,6 +75,18 @@ def _functional_relu() -> float:
     return float((theirs - right).abs().max() / right.abs().max())
 
 
+def _signless_z_plus() -> float:
+    from captum.attr import LRP
+    from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule
+
+    neuron = nn.Sequential(nn.Linear(2, 1, bias=False)).double()
+    with torch.no_grad():
+        neuron[0].weight.copy_(torch.tensor([[2.0, 1.0]]))
+    neuron[0].rule = Alpha1_Beta0_Rule()
+    inputs = torch.tensor([[1.0, -1.0]], dtype=torch.float64)  # contributions 2 and −1
+    return LRP(neuron).attribute(inputs, target=0)[0, 1].item()
+
+
 DEFECTS = (
     Defect(
         "torchcam",
@@ -100,5 +112,11 @@ DEFECTS = (
         "guided backprop with torch.relu: difference to the right map (it is the plain gradient)",
         0.0,
         _functional_relu,
+    ),
+    Defect(
+        "captum",
+        "LRP-α1β0 (z⁺): what an input gets that takes away (a = −1, w = 1)",
+        0.0,
+        _signless_z_plus,
     ),
 )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from course_utils.judge.agreement.libraries import same_noise
 from course_utils.judge.agreement.row import Row
 from course_utils.judge.agreement.subjects import asked
-from course_utils.methods import deconvnet, filters, gradients
+from course_utils.methods import deconvnet, filters, gradients, relevance
 
 
 def _ours(function, /, *arguments, **options):
@@ -62,6 +62,35 @@ def _zennit(name: str, times_score: bool = False):
             return attributor(inputs.clone(), start)[1]
 
     return values
+
+
+def _lrp_of_zennit(*names: str):
+    """zennit's LRP with rules for linear layers, convolutions and perhaps the first one."""
+
+    def values() -> Tensor:
+        from zennit import composites, rules
+        from zennit.attribution import Gradient
+        from zennit.types import Activation, AvgPool, Convolution
+
+        model, inputs, targets = asked()
+        linear, convolution, *first = (getattr(rules, name)() for name in names)
+        layers = [(Activation, rules.Pass()), (AvgPool, rules.Norm(1e-15)), (Convolution, convolution)]
+        layers.append((nn.Linear, linear))
+        composite = composites.SpecialFirstLayerMapComposite(layers, [(Convolution, rule) for rule in first])
+        start = nn.functional.one_hot(targets, 4) * model(inputs).detach()
+        with Gradient(model=model, composite=composite) as attributor:
+            return attributor(inputs.clone(), start)[1]
+
+    return values
+
+
+def _lrp_of_captum() -> Tensor:
+    from captum.attr import LRP
+    from captum.attr._utils.lrp_rules import EpsilonRule
+
+    model, inputs, targets = asked()
+    model.flatten.rule = EpsilonRule()
+    return LRP(model).attribute(inputs.clone(), target=targets)
 
 
 def _guided_of_grad_cam() -> Tensor:
@@ -154,6 +183,30 @@ ROWS = (
         "starts with 1: times the score",
         lambda: _our_deconvnet()[_positive_scores()[1]],
         _captum_deconvnet,
+    ),
+    Row(
+        "LRP, ε and z⁺",
+        "zennit",
+        "times the score; average pooling without its stabiliser",
+        _ours(relevance.relevance),
+        _lrp_of_zennit("Epsilon", "ZPlus"),
+        of="LRP (ε, z⁺)",
+    ),
+    Row(
+        "LRP, ε and γ, flat",
+        "zennit",
+        "the general γ; flat in the first layer",
+        _ours(relevance.relevance, relevance.Rules(relevance.epsilon(), relevance.gamma(), relevance.flat())),
+        _lrp_of_zennit("Epsilon", "Gamma", "Flat"),
+        of="LRP (ε, z⁺)",
+    ),
+    Row(
+        "LRP-ε",
+        "captum",
+        "its ε is 1e-9; nn.Flatten needs a rule",
+        _ours(relevance.relevance, relevance.epsilon(1e-9)),
+        _lrp_of_captum,
+        of="LRP (ε, z⁺)",
     ),
     Row("filter activation", "captum", "the layer's output", _our_filter, _filter_of_captum),
 )
