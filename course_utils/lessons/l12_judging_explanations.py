@@ -234,7 +234,7 @@ def draw_board(board: Scoreboard, measures: list[str]) -> None:
         for j, m in enumerate(measures):
             if m in ranks:
                 shade[i, j] = 1 - (ranks[m][name] - 1) / len(names)
-            ink = "white" if m in ranks and shade[i, j] > 0.75 else plots.INK
+            ink = plots.ink_on(plt.get_cmap("Blues")(shade[i, j] / 1.3)) if m in ranks else plots.INK
             ax.text(j, i, f"{board.mean(name, m):.2f}", ha="center", va="center", fontsize=10, color=ink)
         passes = f"{board.costs[name]['passes']:.0f}"
         ax.text(len(measures), i, passes, ha="center", va="center", fontsize=10)

@@ -417,7 +417,7 @@ def _colour_words(
             else:
                 colour = plt.get_cmap("Oranges")(0.85 * max(value, 0.0))
             ax.add_patch(plt.Rectangle((x, -y), 0.97, 0.88, facecolor=colour, edgecolor="none"))
-            ink = "white" if np.mean(colour[:3]) < 0.5 else plots.INK
+            ink = plots.ink_on(colour)
             size = min(9.0, 140 / width / max(len(words[x]) - 1, 1) * 5)
             ax.text(x + 0.48, -y + 0.42, words[x], ha="center", va="center", fontsize=size, color=ink)
     ax.set(xlim=(0, width), ylim=(-len(rows) + 0.95, 1.0))

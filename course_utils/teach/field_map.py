@@ -176,8 +176,8 @@ def _post_hoc(ax: Axes) -> None:
         )
         ax.add_patch(Rectangle((36.2, bottom), 0.7, height, facecolor=_COLOURS[region], edgecolor="none"))
         middle = bottom + height / 2
-        ax.text(37.5, middle + 2.3, title, fontsize=8, weight="bold", va="center")
-        ax.text(37.5, middle - 1.3, sees, fontsize=8, va="center", linespacing=1.2)
+        ax.text(37.5, middle + 2.3, title, fontsize=8.5, weight="bold", va="center")
+        ax.text(37.5, middle - 1.3, sees, fontsize=8.5, va="center", linespacing=1.2)
     ax.plot([84, 84], [11.5, 54.5], color=plots.BASELINE, linewidth=0.8, linestyle=(0, (4, 4)), zorder=1)
     ax.text(65.7, 53.4, "local: why this answer?", fontsize=9, ha="center", va="center", style="italic")
     ax.text(91.9, 53.4, "global: the model", fontsize=9, ha="center", va="center", style="italic")
@@ -214,5 +214,5 @@ def _chip(ax: Axes, place: Place, *, highlighted: bool, pale: bool) -> None:
         kinds = "pictures, text, tables" if place.inputs == "all" else place.inputs
         ax.text(
             left + width / 2, bottom + min(1.9, 0.27 * height), kinds,
-            fontsize=8, color=ink, ha="center", va="center", zorder=3,
+            fontsize=8.5, color=ink, ha="center", va="center", zorder=3,
         )  # fmt: skip

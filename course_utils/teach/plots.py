@@ -16,7 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from course_utils.judge import bootstrap_interval
@@ -378,6 +378,16 @@ def score_plot(
     return ax.figure
 
 
+def ink_on(colour: Any) -> str:
+    """The colour, "white" or "black", in which a text on a ground of this colour is read best.
+
+    One of the two has a contrast of at least 4.58 to 1 (WCAG 2.1, relative luminance).
+    """
+    channels = np.asarray(to_rgb(colour))
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.179 else "black"
+
+
 def matrix_plot(
     values: Any,
     row_names: Sequence[str],
@@ -400,8 +410,9 @@ def matrix_plot(
     colours = plt.get_cmap(DIVERGING if signed else cmap)
     ax.imshow(values, cmap=colours, norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        ink = "white" if np.mean(colours(norm(value))[:3]) < 0.5 else INK
-        ax.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=9, color=ink)
+        number = f"{value:.{decimals}f}"
+        ink = ink_on(colours(norm(value)))
+        ax.text(column, row, number, ha="center", va="center", fontsize=10, color=ink)
     ax.set_xticks(range(len(column_names)), column_names)
     ax.set_yticks(range(len(row_names)), row_names)
     ax.tick_params(length=0)

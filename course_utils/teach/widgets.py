@@ -19,11 +19,14 @@ BAR_TEXT = "A progress bar: it moves while this cell runs."
 
 REOPENED_TEXT = "A live view or a progress bar stood here. Run this cell to see it."
 
-# A list's keys must not reach JupyterLab's commands, a slider's knob needs a name, and a notebook that is
-# opened again must not say "Error" where a widget was; none of this can be said in Python. One observer a
-# page, which also sees the controls that are drawn again while scrolling.
+# A list's keys must not reach JupyterLab's commands, a slider's knob needs a name, a notebook that is opened
+# again must not say "Error" where a widget was, and printed lines break between words; none of this can be
+# said in Python. One observer a page, which also sees the controls that are drawn again while scrolling.
 _ATTEND = """
 if (!window.courseControls) {
+  const style = document.createElement('style');
+  style.textContent = '.jp-RenderedText pre { word-break: normal !important; overflow-wrap: anywhere; }';
+  document.head.append(style);
   let planned = false;
   const attend = () => {
     planned = false;
@@ -82,7 +85,11 @@ def several(label: str, options: Mapping | Sequence, value: Sequence = ()) -> Se
 
 
 def slider(label: str, low: float, high: float, value: float, step: float = 1) -> widgets.Widget:
-    """A slider, of whole numbers when ``step`` is one; it acts when it is let go."""
+    """A slider, of whole numbers when ``step`` is one; it acts when it is let go.
+
+    Its track has a pixel for each value, and 200 pixels at least, so that a mouse can aim.
+    """
+    track = max(200, min(round((high - low) / step), 600))
     kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
     return kind(
         value=value,
@@ -91,7 +98,7 @@ def slider(label: str, low: float, high: float, value: float, step: float = 1) -
         step=step,
         description=label,
         continuous_update=False,
-        **_look(label, 300),
+        **_look(label, track + 120),  # and the number beside it
     )
 
 

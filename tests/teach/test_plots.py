@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from PIL import Image, ImageSequence
 
 from course_utils.teach import plots
@@ -74,6 +75,19 @@ def test_score_plot_writes_the_means_in_order():
 def test_matrix_plot_writes_every_number():
     figure = plots.matrix_plot([[0.5, -1.0]], ["row"], ["a", "b"], signed=True)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.50", "-1.00"]
+
+
+@pytest.mark.parametrize("name", ["Blues", "RdBu_r", "Oranges", "Greens", "viridis", "inferno"])
+def test_a_number_can_be_read_on_every_colour(name):
+    def light(colour):
+        channels = np.asarray(to_rgb(colour))
+        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return linear @ (0.2126, 0.7152, 0.0722) + 0.05
+
+    for share in np.linspace(0, 1, 101):
+        ground = plt.get_cmap(name)(share)
+        ratio = light(ground) / light(plots.ink_on(ground))
+        assert max(ratio, 1 / ratio) >= 4.5, share
 
 
 def frames_of(path):
