@@ -1,0 +1,370 @@
+"""The exercises of lesson 16: who wrote the answer, who is needed, one patched place, the induction score."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.labs.induction import AttentionOnly
+from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.quiz import quiz
+
+same_or_not = quiz(
+    "Two models give the same right answers on 400 texts, and their second heads look at the same places. Do they do "
+    "the same thing?",
+    (
+        "Yes: same answers, same attention.",
+        "No: two trainings never find the same program.",
+        "It cannot be said: on these texts, two different programs could give just this.",
+    ),
+    2,
+    (
+        "All texts here have a pattern of 16. Whatever else the models do would not show.",
+        "Often two trainings do find the same. What you have seen so far does not say whether they did here.",
+        "“Copy the letter 15 places back” and “copy what followed this letter last time” give the same answers here. "
+        "Section 8 finds a text on which they differ.",
+    ),
+)
+
+
+# --- who wrote the answer ---------------------------------------------------------------------------------
+
+
+def _attribution(parts: list[Tensor], U: Tensor, answers: Tensor) -> Tensor:
+    rows = U[answers] - U.mean(dim=0)
+    return torch.stack([(part * rows).sum(dim=1) for part in parts])
+
+
+def _attribution_cases() -> list[tuple[list[Tensor], Tensor, Tensor]]:
+    generator, cases = torch.Generator().manual_seed(16), []
+    for n_parts, n, vocabulary, d in ((3, 5, 11, 7), (2, 4, 6, 9), (4, 1, 27, 24)):
+        parts = [torch.randn(n, d, generator=generator) for _ in range(n_parts)]
+        U = torch.randn(vocabulary, d, generator=generator) + 0.5
+        cases.append((parts, U, torch.randint(vocabulary, (n,), generator=generator)))
+    return cases
+
+
+def _all_logits(parts: list[Tensor], U: Tensor) -> Tensor:
+    return torch.stack(parts) @ U.T  # (parts, N, vocabulary)
+
+
+def _pick(logits: Tensor, answers: Tensor) -> Tensor:
+    return logits[:, torch.arange(len(answers)), answers]
+
+
+attribution = Exercise(
+    name="attribution",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "`U[answers]` is `(N, d)`: for each text the row of its right letter.",
+        "The row to multiply with is `U[answers] - U.mean(dim=0)`: the mean over the 27 letters.",
+        "For each part: multiply with these rows, element by element, and sum over the d numbers (dim=1). "
+        "`torch.stack` puts the parts under one another.",
+    ),
+    reference=_attribution,
+    cases=_attribution_cases,
+    mistakes={
+        "no mean": Mistake(
+            lambda parts, U, answers: _pick(_all_logits(parts, U), answers),
+            "these are shares of the logit itself: the mean over all letters is not subtracted yet. A part that raises "
+            "*all* letters alike would look important.",
+        ),
+        "mean of the texts": Mistake(
+            lambda parts, U, answers: torch.stack(
+                [(part * (U[answers] - U[answers].mean(dim=0))).sum(dim=1) for part in parts]
+            ),
+            "you subtracted the mean of the *right letters'* rows: it is the mean over the whole vocabulary, `U.mean(dim=0)`.",
+        ),
+        "mean of each row": Mistake(
+            lambda parts, U, answers: torch.stack(
+                [(part * (U[answers] - U.mean(dim=1)[answers][:, None])).sum(dim=1) for part in parts]
+            ),
+            "you took the mean over the d numbers of each row (dim=1): it is the mean over the letters, dim=0.",
+        ),
+        "added up": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers).sum(dim=0),
+            "you added the parts up: that is the whole logit. Return one row for each part.",
+        ),
+        "all letters": Mistake(
+            lambda parts, U, answers: _all_logits(parts, U) - _all_logits(parts, U).mean(dim=2, keepdim=True),
+            "that is every letter's share: choose the right letter of each text, `U[answers]`.",
+        ),
+        "turned": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers).T,
+            "rows and columns are exchanged: one row for each part, one column for each text.",
+        ),
+        "softmax": Mistake(
+            lambda parts, U, answers: _pick(_all_logits(parts, U).softmax(dim=2), answers),
+            "you took a softmax of each part: probabilities do not add up over the parts, logits do.",
+        ),
+        "mean over texts": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers).mean(dim=1),
+            "you took the mean over the texts: return a value for each text.",
+        ),
+        "growing sums": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers).cumsum(dim=0),
+            "your rows are sums up to each part, as in the logit lens: here each part stands alone.",
+        ),
+        "first letters": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, torch.arange(len(answers)) % len(U)),
+            "you did not use `answers`: each text has a right letter of its own, whose row is `U[answers]`.",
+        ),
+    },
+)
+
+
+# --- who is needed ----------------------------------------------------------------------------------------
+
+
+def _without_examples() -> list[tuple[dict[str, float]]]:
+    return [({"head 0": 0.05, "head 1": 0.04},), ({"head 0": 0.08, "head 1": 0.03},)]
+
+
+def _is_number(answer: object) -> bool:
+    return isinstance(answer, (int, float)) and not isinstance(answer, bool)
+
+
+without_head_0 = Question(
+    name="without_head_0",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Direct attribution says what head 0 writes into the *logits*. Who else reads what it writes?",
+        "Head 1 reads the stream after head 0 has written. What would it look for without that?",
+    ),
+    expected=lambda without: without["head 0"],
+    tolerance=0.1,
+    examples=_without_examples,
+    mistakes={
+        "per cent": Mistake(
+            lambda answer, without: _is_number(answer) and answer > 1,
+            "give a share between 0 and 1, not per cent.",
+            example=lambda without: 95.0,
+        ),
+        "hardly anything": Mistake(
+            lambda answer, without: _is_number(answer) and answer > 0.8,
+            "you went by its direct attribution, which is nearly zero. But head 1 *reads* what head 0 writes, and without "
+            "it looks at the wrong places.",
+            example=lambda without: 0.99,
+        ),
+        "half": Mistake(
+            lambda answer, without: _is_number(answer) and answer > without["head 0"] + 0.1,
+            "it is worse: what is left is about guessing. Head 1 needs what head 0 writes for every letter.",
+            example=lambda without: 0.5,
+        ),
+    },
+)
+
+
+# --- one patched place ------------------------------------------------------------------------------------
+
+
+def _patch_cases() -> list[tuple[nn.Module, nn.Module, Tensor, Tensor, int]]:
+    """Random models of other shapes; the head is a part of the model, the clean output from another text."""
+    cases = []
+    for seed, (vocabulary, longest, d, d_head, which, place) in enumerate(
+        ((9, 8, 6, 4, 0, 3), (12, 6, 10, 5, 1, 5), (7, 9, 8, 8, 0, 1))
+    ):
+        torch.manual_seed(seed)
+        model = AttentionOnly(vocabulary, longest, d, d_head).eval()
+        clean, corrupted = torch.randint(vocabulary, (2, 3, longest))
+        with torch.no_grad():
+            output = model.steps(clean)[which]["written"].clone()
+        cases.append((model, model.heads[which], corrupted, output, place))
+    return cases
+
+
+def _hooked(model: nn.Module, head: nn.Module, tokens: Tensor, change) -> Tensor:
+    handle = head.register_forward_hook(lambda _module, _inputs, output: change(output))
+    try:
+        return model(tokens)
+    finally:
+        handle.remove()
+
+
+def _put(output: Tensor, new: Tensor, place) -> Tensor:
+    output = output.clone()
+    output[:, place] = new[:, place]
+    return output
+
+
+def _patched(model, head, corrupted, clean_output, place):
+    return _hooked(model, head, corrupted, lambda output: _put(output, clean_output, place))
+
+
+def _leaves_the_hook(model, head, corrupted, clean_output, place):
+    head.register_forward_hook(lambda _module, _inputs, output: _put(output, clean_output, place))
+    return model(corrupted)
+
+
+def _later_place(model, head, corrupted, clean_output, place):
+    shifted = clean_output.roll(1, dims=1)
+    return _hooked(model, head, corrupted, lambda output: _put(output, shifted, place))
+
+
+def _all_but(model, head, corrupted, clean_output, place):
+    return _hooked(model, head, corrupted, lambda output: _put(clean_output, output, place))
+
+
+def _first_text(model, head, corrupted, clean_output, place):
+    def change(output):
+        output = output.clone()
+        output[place % len(output)] = clean_output[place % len(output)]
+        return output
+
+    return _hooked(model, head, corrupted, change)
+
+
+patched_logits = Exercise(
+    name="patched_logits",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "A hook is a function `hook(module, inputs, output)`; what it returns goes on in place of the output. Register it "
+        "with `handle = head.register_forward_hook(hook)`.",
+        "In the hook: `output = output.clone()`, then `output[:, place] = clean_output[:, place]`, then return it.",
+        "Run `model(corrupted_tokens)` between `try:` and `finally: handle.remove()`.",
+    ),
+    reference=_patched,
+    cases=_patch_cases,
+    mistakes={
+        "hook stays": Mistake(
+            _leaves_the_hook,
+            "the hook is still there afterwards, and every later run is patched, too: `handle.remove()` in a `finally:`.",
+        ),
+        "nothing returned": Mistake(
+            lambda model, head, corrupted, clean_output, place: model(corrupted),
+            "nothing is patched: these are the logits of the corrupted run. Does your hook *return* the changed output?",
+        ),
+        "everywhere": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model, head, corrupted, lambda output: clean_output
+            ),
+            "you put in the clean output at *all* places: only `place` is to be restored, `output[:, place]`.",
+        ),
+        "up to the place": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model, head, corrupted, lambda output: _put(output, clean_output, slice(0, place + 1))
+            ),
+            "you restored all places up to `place`: only that one.",
+        ),
+        "wrong place by one": Mistake(
+            _later_place,
+            "the clean vector comes from the place before: both sides need the same `place`.",
+        ),
+        "place by one": Mistake(
+            lambda model, head, corrupted, clean_output, place: _patched(
+                model, head, corrupted, clean_output, place - 1
+            ),
+            "you patched the place before `place`: places are counted from 0, as Python does.",
+        ),
+        "all but": Mistake(
+            _all_but,
+            "you restored every place *but* `place`: start from this run's `output`, not from `clean_output`.",
+        ),
+        "a text for a place": Mistake(
+            _first_text,
+            "you patched one *text* at all places: the first dimension counts the texts, the second one the places.",
+        ),
+        "added": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model,
+                head,
+                corrupted,
+                lambda output: _put(output, output + clean_output, place),
+            ),
+            "you *added* the clean vector to the corrupted one: it takes its place.",
+        ),
+        "other head": Mistake(
+            lambda model, head, corrupted, clean_output, place: _patched(
+                model,
+                model.heads[1] if head is model.heads[0] else model.heads[0],
+                corrupted,
+                clean_output,
+                place,
+            ),
+            "you hooked another head than `head`.",
+        ),
+        "silenced": Mistake(
+            lambda model, head, corrupted, clean_output, place: _patched(
+                model, head, corrupted, torch.zeros_like(clean_output), place
+            ),
+            "you put zeros at the place: that is ablation. Patching puts the *clean* run's vector there.",
+        ),
+    },
+)
+
+
+# --- the induction score ----------------------------------------------------------------------------------
+
+
+def _score_cases() -> list[tuple[Tensor, int]]:
+    generator, cases = torch.Generator().manual_seed(3), []
+    for n, length, copies in ((3, 4, 2), (2, 6, 2), (1, 9, 2)):
+        scores = torch.randn(n, copies * length + 1, copies * length + 1, generator=generator) * 2
+        later = torch.ones(scores.shape[1:]).triu(1).bool()
+        cases.append((scores.masked_fill(later, -torch.inf).softmax(dim=2), length))
+    return cases
+
+
+def _score(weights: Tensor, length: int, back: int = -1, start: int = 1) -> Tensor:
+    """Mean weight `length + back` places before, from the place `length + start` on."""
+    places = range(length + start, weights.shape[1])
+    return torch.stack([weights[:, p, p - length - back].mean() for p in places]).mean()
+
+
+induction_score = Exercise(
+    name="induction_score",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "In ·ABCABC the second A stands at place 4, the first one at place 1. Where stands what followed it?",
+        "`p - length` is the first copy of the letter itself. The answer stands one place *after* it.",
+    ),
+    reference=lambda weights, length: _score(weights, length),
+    given=lambda weights, length: _score(weights, length, back=0),
+    cases=_score_cases,
+    mistakes={
+        "one to the left": Mistake(
+            lambda weights, length: _score(weights, length, back=1),
+            "now you read the letter *before* the first copy: after it is `p - length + 1`.",
+        ),
+        "rows and columns": Mistake(
+            lambda weights, length: torch.stack(
+                [weights[:, p - length + 1, p].mean() for p in range(length + 1, weights.shape[1])]
+            ).mean(),
+            "row and column are exchanged: row p looks, column p − length + 1 is looked at. (Above the diagonal all is 0.)",
+        ),
+        "two to the right": Mistake(
+            lambda weights, length: _score(weights, length, back=-2),
+            "`p - length + 2` is two letters after the first copy: one is enough.",
+        ),
+        "previous": Mistake(
+            lambda weights, length: torch.stack(
+                [weights[:, p, p - 1].mean() for p in range(length + 1, weights.shape[1])]
+            ).mean(),
+            "that is the weight on the previous letter: go back to the first copy, `p - length`, then one ahead.",
+        ),
+        "sum": Mistake(
+            lambda weights, length: _score(weights, length) * (weights.shape[1] - length - 1),
+            "that is a sum over the places: divide by how many there are.",
+        ),
+        "one place too early": Mistake(
+            lambda weights, length: _score(weights, length, start=0),
+            "`p` begins one place too early: place `length` is the last letter of the *first* copy.",
+        ),
+        "last place missing": Mistake(
+            lambda weights, length: torch.stack(
+                [weights[:, p, p - length + 1].mean() for p in range(length + 1, weights.shape[1] - 1)]
+            ).mean(),
+            "the last place is missing: it looks, too.",
+        ),
+        "largest": Mistake(
+            lambda weights, length: torch.stack(
+                [weights[:, p].max(dim=1).values.mean() for p in range(length + 1, weights.shape[1])]
+            ).mean(),
+            "that is the largest weight of each row, wherever it is: read the one place `p - length + 1`.",
+        ),
+    },
+)
