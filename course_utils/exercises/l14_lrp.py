@@ -1,0 +1,234 @@
+"""The exercises of lesson 14: pay a layer back, the biases' account, a rule that is blind, the missing sum."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+
+EPSILON = 0.25  # large enough that a forgotten stabiliser shows
+
+
+def _layers() -> list[tuple]:
+    """(a, weight, bias, R): inputs (N, J), weights (K, J), biases (K,), relevance of the outputs (N, K)."""
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for n, j, k in ((1, 3, 3), (2, 4, 4), (3, 5, 2)):
+        a, weight = torch.randn(n, j, generator=generator), torch.randn(k, j, generator=generator)
+        bias, paid = torch.randn(k, generator=generator), torch.randn(n, k, generator=generator)
+        cases.append((a, weight, bias, paid))
+    zero = (torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, -1.0], [2.0, 1.0]]), torch.zeros(2))
+    return [*cases, (*zero, torch.tensor([[1.0, 3.0]]))]  # the first output is exactly 0
+
+
+def _sign(z: Tensor) -> Tensor:
+    return torch.where(z < 0, -1.0, 1.0)
+
+
+def _pay(a: Tensor, weight: Tensor, bias: Tensor, paid: Tensor) -> Tensor:
+    z = a @ weight.T + bias
+    return a * ((paid / (z + EPSILON * _sign(z))) @ weight)
+
+
+def _with(denominator) -> callable:
+    return lambda a, w, b, R: a * ((R / denominator(a @ w.T, b)) @ w)
+
+
+pay_linear = Exercise(
+    name="pay_linear",
+    difficulty=2,
+    minutes=7,
+    hints=(
+        "First the outputs: `z = a @ weight.T + bias`. Each of them is divided into R: `R / (z + …)`.",
+        "The sign of ε is that of z, and + where z is 0: `torch.where(z < 0, -1.0, 1.0)`.",
+        "The sum over the outputs k is a matrix product with `weight` (K, J). At the end multiply by a.",
+    ),
+    reference=_pay,
+    cases=_layers,
+    mistakes={
+        "no bias": Mistake(
+            _with(lambda z, b: z + EPSILON * _sign(z)),
+            "the bias is missing in the denominator: z is the whole output, so the bias keeps its share.",
+        ),
+        "sign of zero": Mistake(
+            _with(lambda z, b: z + b + EPSILON * torch.sign(z + b)),
+            "an output of exactly 0 is divided by 0: `torch.sign(0)` is 0. Here the sign of 0 counts as +1.",
+        ),
+        "always plus": Mistake(
+            _with(lambda z, b: z + b + EPSILON),
+            "ε is added to negative outputs too, which brings them nearer to 0: it must have the sign of z.",
+        ),
+        "no stabiliser": Mistake(
+            _with(lambda z, b: z + b), "the stabiliser ε sign(z) is missing in the denominator."
+        ),
+        "no inputs": Mistake(
+            lambda a, w, b, R: (R / ((z := a @ w.T + b) + EPSILON * _sign(z))) @ w,
+            "you divided by z and went back through the weights, but did not multiply by the input a.",
+        ),
+        "not divided": Mistake(
+            lambda a, w, b, R: a * (R @ w),
+            "R is not divided by the output: each share is a w / z, so that the shares add up to 1.",
+        ),
+        "multiplied": Mistake(
+            lambda a, w, b, R: a * ((R * ((z := a @ w.T + b) + EPSILON * _sign(z))) @ w),
+            "you multiplied R by the output: a share is a w *divided* by z.",
+        ),
+    },
+)
+
+
+def _kept(a: Tensor, weight: Tensor, bias: Tensor, paid: Tensor) -> Tensor:
+    z = a @ weight.T + bias
+    return (bias / (z + EPSILON * _sign(z)) * paid).sum(dim=1)
+
+
+kept_by_biases = Exercise(
+    name="kept_by_biases",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "The bias of output k is one of the things that z is made of. Its share is b / (z + ε sign(z)).",
+        "Multiply each share by the output's own R, then add up over the outputs (dimension 1).",
+    ),
+    reference=_kept,
+    cases=_layers,
+    mistakes={
+        "plain biases": Mistake(
+            lambda a, w, b, R: (b + 0 * R).sum(dim=1),
+            "you added up the biases themselves: each keeps a *share* of R, b / (z + ε sign(z)) · R.",
+        ),
+        "shares only": Mistake(
+            lambda a, w, b, R: (b / ((z := a @ w.T + b) + EPSILON * _sign(z))).sum(dim=1),
+            "these are the shares: multiply each by the relevance R of its output.",
+        ),
+        "all that is lost": Mistake(
+            lambda a, w, b, R: R.sum(dim=1) - _pay(a, w, b, R).sum(dim=1),
+            "this is all that does not arrive: the stabiliser keeps ε sign(z) / (z + ε sign(z)) of it, and that is not the biases'.",
+        ),
+        "what is paid on": Mistake(
+            lambda a, w, b, R: _pay(a, w, b, R).sum(dim=1),
+            "this is what the inputs get. Asked for is what the biases keep.",
+        ),
+        "one number an output": Mistake(
+            lambda a, w, b, R: b / ((z := a @ w.T + b) + EPSILON * _sign(z)) * R,
+            "that is one number an output: add them up over dimension 1, so that each picture has one number.",
+        ),
+        "no stabiliser": Mistake(
+            lambda a, w, b, R: (b / (a @ w.T + b) * R).sum(dim=1),
+            "the denominator lacks the stabiliser ε sign(z).",
+        ),
+    },
+)
+
+
+def _blind(correlations: dict[str, float]) -> str:
+    return max(correlations, key=lambda name: float(correlations[name]))
+
+
+_COMPOSITES = ("ε everywhere", "ε and z⁺", "z⁺ everywhere")
+
+blind_rules = Question(
+    name="blind_rules",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "Two classes differ in the weights of the last layer. Which rule throws half of those weights away?",
+        'Answer with one of the names, as a string: `"ε everywhere"`, for example.',
+    ),
+    expected=_blind,
+    examples=lambda: [
+        (dict(zip(_COMPOSITES, values, strict=True)),) for values in ((-0.3, -0.4, 0.9), (0.1, 0.8, 0.5))
+    ],
+    mistakes={
+        "not one of them": Mistake(
+            lambda answer, correlations: answer not in correlations,
+            "that is not one of the three: choose one of the three names, as a string.",
+            example=lambda correlations: "z-plus",
+        ),
+        "least alike": Mistake(
+            lambda answer, correlations: (
+                answer == min(correlations, key=lambda name: float(correlations[name]))
+            ),
+            "these two maps are the least alike: the rules that hardly ask for the class have the *highest* correlation.",
+            example=lambda correlations: min(correlations, key=lambda name: float(correlations[name])),
+        ),
+        "in between": Mistake(
+            lambda answer, correlations: answer in correlations and answer != _blind(correlations),
+            "another one has more similar maps for the two questions.",
+            example=lambda correlations: sorted(correlations, key=lambda name: float(correlations[name]))[1],
+        ),
+    },
+)
+
+
+def _sums() -> list[tuple]:
+    """(x, r, R): the two terms of a sum, both signs, and the relevance of the sum; no sum is near 0."""
+    generator = torch.Generator().manual_seed(1)
+    cases = []
+    for shape in ((2, 3), (1, 4, 2, 2), (5,)):
+        x, r = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+        r = torch.where((x + r).abs() < 0.3, r + 1.0, r)
+        r = torch.where((x + r).abs() < 0.3, r + 1.0, r)
+        cases.append((x, r, torch.randn(shape, generator=generator)))
+    return cases
+
+
+share_of_sum = Exercise(
+    name="share_of_sum",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "Add up what the two arms get: how much is that of R?",
+        "The sum z = x + r is a neuron with two weights 1. What is the share of x?",
+    ),
+    reference=lambda x, r, R: (x / (x + r) * R, r / (x + r) * R),
+    given=lambda x, r, R: (R, R),
+    cases=_sums,
+    mistakes={
+        "halves": Mistake(
+            lambda x, r, R: (R / 2, R / 2),
+            "each arm gets half, whatever it put in. That adds up, but the share of x is x / (x + r).",
+        ),
+        "sizes": Mistake(
+            lambda x, r, R: (x.abs() / (x.abs() + r.abs()) * R, r.abs() / (x.abs() + r.abs()) * R),
+            "you took absolute values: an arm that took something away gets a share with the other sign.",
+        ),
+        "crossed": Mistake(
+            lambda x, r, R: (r / (x + r) * R, x / (x + r) * R),
+            "the two arms are exchanged: the first result belongs to x.",
+        ),
+        "not divided": Mistake(
+            lambda x, r, R: (x * R, r * R), "the terms are not divided by their sum, so these are no shares."
+        ),
+        "the first gets all": Mistake(
+            lambda x, r, R: (R, torch.zeros_like(R)),
+            "now it adds up, but the second arm gets nothing although it put something in.",
+        ),
+    },
+)
+
+same_function = Question(
+    name="same_function",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Each method gets the same numbers in both networks, or it does not.",
+        "Count the methods in the printed lines whose two rows agree.",
+    ),
+    expected=lambda results: sorted(name for name, (a, b) in results.items() if torch.allclose(a, b, atol=1e-3)),
+    examples=lambda: [
+        ({"one": (torch.zeros(2), torch.ones(2)), "two": (torch.ones(2), torch.ones(2))},),
+        ({"one": (torch.zeros(2), torch.zeros(2)), "two": (torch.ones(2), torch.zeros(2)),
+          "three": (torch.ones(2), torch.ones(2))},),
+    ],
+    mistakes={
+        "all": wrong_answer(
+            lambda results: sorted(results), "at least one of them gives different numbers for the two networks."
+        ),
+        "the others": wrong_answer(
+            lambda results: sorted(n for n, (a, b) in results.items() if not torch.allclose(a, b, atol=1e-3)),
+            "these are the ones that tell the two networks apart.",
+        ),
+    },
+)  # fmt: skip
