@@ -327,45 +327,51 @@ def noisy_copies(x, n, noise_level, seed):
 
 # %%
 noise = torch.Generator().manual_seed(SEED)
-smooth = smooth_grad(model, inputs, targets, n_samples=500, noise_level=0.15, generator=noise, progress=True)
+smooth = smooth_grad(
+    model, inputs[:5], targets[:5], n_samples=500, noise_level=0.15, generator=noise, progress=True
+)
 smooth = smooth.abs().amax(dim=1)
 
 # %%
 plots.show_maps(images[:4], {"saliency": plain[:4], "SmoothGrad, 500 samples": smooth[:4]}, width=6)
 
 # %% [markdown]
-# **Question 10** (2 points). How much more of its sum does SmoothGrad have on the object than saliency: the mean over the ten pictures of the difference?
+# **Question 10** (2 points). How much more of its sum does SmoothGrad have on the object than saliency: the mean over the *first five* pictures of the difference?
 
 # %% question="smooth_gain" points=2 minutes=3 trains="08 §5"
 # BEGIN SOLUTION
-smooth_gain = float((judge.energy_in_mask(smooth, masks) - judge.energy_in_mask(plain, masks)).mean())
+smooth_gain = float(
+    (judge.energy_in_mask(smooth, masks[:5]) - judge.energy_in_mask(plain[:5], masks[:5])).mean()
+)
 # END SOLUTION
 
 # %% test="smooth_gain"
 answers.number(smooth_gain, -1, 1)
 # BEGIN HIDDEN TESTS
-key = float((judge.energy_in_mask(smooth, masks) - judge.energy_in_mask(plain, masks)).mean())
+key = float((judge.energy_in_mask(smooth, masks[:5]) - judge.energy_in_mask(plain[:5], masks[:5])).mean())
 if abs(smooth_gain + key) < 1e-3 < abs(key):
     print("mistake: saliency minus SmoothGrad")
 2 if abs(smooth_gain - key) < 5e-3 else 1 if abs(smooth_gain + key) < 5e-3 else 0
 # END HIDDEN TESTS
 
 # %% mistake="saliency minus SmoothGrad" of="smooth_gain" points=1
-smooth_gain = float((judge.energy_in_mask(plain, masks) - judge.energy_in_mask(smooth, masks)).mean())
+smooth_gain = float(
+    (judge.energy_in_mask(plain[:5], masks[:5]) - judge.energy_in_mask(smooth, masks[:5])).mean()
+)
 
 # %% [markdown]
-# **Question 11** (2 points). Ten numbers, ten pictures: does the 95 % bootstrap interval of that paired difference (`judge.paired`) contain zero? Answer `"yes"` or `"no"`.
+# **Question 11** (2 points). Five numbers, five pictures: does the 95 % bootstrap interval of that paired difference (`judge.paired`) contain zero? Answer `"yes"` or `"no"`.
 
 # %% question="contains_zero" points=2 minutes=3 trains="08 §5"
 # BEGIN SOLUTION
-difference = judge.paired(judge.energy_in_mask(smooth, masks), judge.energy_in_mask(plain, masks))
+difference = judge.paired(judge.energy_in_mask(smooth, masks[:5]), judge.energy_in_mask(plain[:5], masks[:5]))
 contains_zero = "yes" if difference.low <= 0 <= difference.high else "no"
 # END SOLUTION
 
 # %% test="contains_zero"
 answers.choice(contains_zero, ["yes", "no"])
 # BEGIN HIDDEN TESTS
-pair = judge.paired(judge.energy_in_mask(smooth, masks), judge.energy_in_mask(plain, masks))
+pair = judge.paired(judge.energy_in_mask(smooth, masks[:5]), judge.energy_in_mask(plain[:5], masks[:5]))
 unclear = min(abs(pair.low), abs(pair.high)) < 0.005  # so near that another draw may decide otherwise
 2 if unclear or contains_zero == ("yes" if pair.low <= 0 <= pair.high else "no") else 0
 # END HIDDEN TESTS
