@@ -241,10 +241,10 @@ def draw_model() -> Figure:
         box(x, 2.3, name, "#fdeecb")
         ax.annotate("", (x - 0.5, 2.0), (x - 0.9, 1.05), arrowprops={"arrowstyle": "->", "color": plots.INK})
         ax.annotate("", (x + 0.9, 1.08), (x + 0.5, 2.0), arrowprops={"arrowstyle": "->", "color": plots.INK})
-        ax.text(x - 1.15, 1.45, "reads", ha="right", fontsize=9)
-        ax.text(x + 0.95, 1.55, "writes: added", fontsize=9)
+        ax.text(x - 0.85, 1.5, "reads", ha="right", fontsize=9)
+        ax.text(x + 0.85, 1.5, "adds", fontsize=9)
         ax.text(x - 1.1, 0.62, before, ha="center", color=plots.ACCENT)
-        ax.text(x + 1.25, 0.62, after, ha="center", color=plots.ACCENT)
+        ax.text(x + 1.1, 0.62, after, ha="center", color=plots.ACCENT)
     ax.text(5.0, 0.1, "the stream: one row of 24 numbers for each token", ha="center", color=plots.ACCENT)
     ax.set(xlim=(-0.1, 10.8), ylim=(-0.1, 2.8))
     plots.bare(ax)
@@ -289,7 +289,7 @@ def draw_lens(lab: InductionLab, text: str) -> Figure:
         rows.append(circuits.logit_lens(depth, lab.model.unembed.weight).softmax(dim=1))
     figure, ax = plt.subplots(figsize=(plots.WIDTH, 2.2))
     best = torch.stack([row.max(dim=1).values for row in rows])
-    ax.imshow(plots.to_array(best), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    ax.imshow(plots.to_array(best), cmap="Blues", vmin=0, vmax=2.2, aspect="auto")
     for y, row in enumerate(rows):
         for x, shares in enumerate(row):
             letter = lab.alphabet[int(shares.argmax())]
