@@ -1,0 +1,157 @@
+"""A few examples that stand for many: prototypes and criticisms (MMD-critic), and medoids.
+
+All functions take a square matrix of similarities or distances, so they work for pictures, rows and texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from course_utils.methods.arguments import check_count
+
+
+def similarities(rows: np.ndarray, scale: float | None = None) -> np.ndarray:
+    """The similarity exp(−‖a − b‖² / scale) of each two rows, `(n, n)` from 0 to 1, 1 for equal rows.
+
+    Args:
+        rows: `(n, d)`.
+        scale: > 0, in squared units of the rows; None: the median of ‖a − b‖² over all pairs of two rows.
+
+    Raises:
+        ValueError: wrong shape, NaN, or rows that are nearly all equal (then give a scale).
+    """
+    rows = np.asarray(rows, float)
+    if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
+        raise ValueError(f"rows must have the shape (n, d), n ≥ 2, all finite; these have {rows.shape}")
+    squares = (rows**2).sum(axis=1)
+    squared = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0)
+    np.fill_diagonal(squared, 0)
+    if scale is None:
+        scale = np.median(squared[np.triu_indices(len(rows), 1)])
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale must be a number > 0, not {scale!r}: give one where most rows are equal")
+    return np.exp(-squared / scale)
+
+
+def mmd2(k: np.ndarray, chosen: Sequence[int]) -> float:
+    """The squared maximum mean discrepancy between all n examples and the chosen ones, ≥ 0.
+
+    Kim and others 2016, "Examples are not enough, learn to criticize!", equation 3.
+
+    Args:
+        k: similarities `(n, n)`.
+        chosen: indices of examples, at least one.
+
+    Raises:
+        ValueError: `k` is not square and finite; no index, an index twice, or one that is not there.
+    """
+    k, chosen = _square(k, "k"), _indices(chosen, len(k))
+    return float(k.mean() - 2 * k[:, chosen].mean() + k[np.ix_(chosen, chosen)].mean())
+
+
+def prototypes(k: np.ndarray, n_chosen: int) -> list[int]:
+    """Choose prototypes greedily: each time the example with which `mmd2` becomes smallest.
+
+    Args:
+        k: similarities `(n, n)`.
+        n_chosen: 1 … n.
+
+    Returns:
+        Indices, in the order of the choice.
+
+    Raises:
+        ValueError: as `mmd2`; `n_chosen` out of range.
+    """
+    k = _square(k, "k")
+    check_count(n_chosen, "n_chosen", at_most=len(k))
+    to_all, chosen, within = k.mean(axis=0), [], 0.0
+    to_chosen = np.zeros(len(k))
+    for m in range(1, n_chosen + 1):
+        # MMD² with each candidate, from sums that are kept: without its first term, which is always the same
+        inside = (within + 2 * to_chosen + np.diag(k)) / m**2
+        cost = inside - 2 * (to_all[chosen].sum() + to_all) / m
+        cost[chosen] = np.inf
+        best = int(cost.argmin())
+        within += 2 * to_chosen[best] + k[best, best]
+        to_chosen += k[best]
+        chosen.append(best)
+    return chosen
+
+
+def criticisms(k: np.ndarray, chosen: Sequence[int], n_criticisms: int) -> list[int]:
+    """The examples whose mean similarity to all and to the chosen ones differ most, the largest first.
+
+    Kim and others 2016, section 3.2, without the term that asks criticisms to differ from each other.
+
+    Args:
+        k: similarities `(n, n)`.
+        chosen: indices of the prototypes.
+        n_criticisms: 1 … n minus the number of prototypes.
+
+    Raises:
+        ValueError: as `mmd2`; `n_criticisms` out of range.
+    """
+    k, chosen = _square(k, "k"), _indices(chosen, len(k))
+    check_count(n_criticisms, "n_criticisms", at_most=len(k) - len(chosen))
+    difference = np.abs(k.mean(axis=1) - k[:, chosen].mean(axis=1))
+    difference[chosen] = -1
+    return [int(i) for i in np.argsort(-difference, kind="stable")[:n_criticisms]]
+
+
+def medoids(distances: np.ndarray, n_chosen: int, *, seed: int = 0, n_starts: int = 20) -> list[int]:
+    """k-medoids: examples to which the mean distance of all others, each to its nearest one, is small.
+
+    Alternates between "each example to its nearest medoid" and "the most central example of each group", from
+    several random starts (Park and Jun 2009, "A simple and fast algorithm for K-medoids clustering").
+
+    Args:
+        distances: `(n, n)`, ≥ 0, 0 on the diagonal.
+        n_chosen: 1 … n.
+        seed, n_starts: of the random starts; the best end is returned.
+
+    Raises:
+        ValueError: `distances` is not square, finite and ≥ 0; `n_chosen` or `n_starts` out of range.
+    """
+    distances = _square(distances, "distances")
+    if (distances < 0).any() or np.diag(distances).any():
+        raise ValueError("distances must be ≥ 0, and 0 on the diagonal: similarities are no distances")
+    check_count(n_chosen, "n_chosen", at_most=len(distances))
+    check_count(n_starts, "n_starts")
+    rng, best, lowest = np.random.default_rng(seed), [], np.inf
+    for _ in range(n_starts):
+        centres = np.sort(rng.choice(len(distances), n_chosen, replace=False))
+        while True:
+            group = distances[:, centres].argmin(axis=1)
+            group[centres] = np.arange(n_chosen)  # of two equal examples each keeps its own group
+            members = [np.flatnonzero(group == g) for g in range(n_chosen)]
+            moved = np.sort([own[distances[np.ix_(own, own)].sum(axis=0).argmin()] for own in members])
+            if (moved == centres).all():
+                break
+            if distances[:, moved].min(axis=1).sum() >= distances[:, centres].min(axis=1).sum():
+                break
+            centres = moved
+        cost = distances[:, centres].min(axis=1).mean()
+        if cost < lowest:
+            best, lowest = [int(c) for c in centres], cost
+    return best
+
+
+def _square(matrix: np.ndarray, name: str) -> np.ndarray:
+    try:
+        matrix = np.asarray(matrix, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a square matrix of numbers") from error
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) == 0:
+        raise ValueError(f"{name} must be a square matrix (n, n), not {matrix.shape}: use `similarities`")
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"{name} contains NaN or infinite values: check the rows that it comes from")
+    return matrix
+
+
+def _indices(chosen: Sequence[int], n: int) -> list[int]:
+    chosen = [check_count(i, "an index of chosen", 0, n - 1) for i in chosen]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"chosen must hold at least one index, each once, not {chosen}")
+    return chosen
