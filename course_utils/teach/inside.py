@@ -51,7 +51,7 @@ def as_picture(signal: Tensor, percentile: float = 99.0) -> np.ndarray:
 
     The ``percentile`` of the absolute values that are not zero reaches 0 or 1; stronger ones are clipped.
     """
-    values = plots.to_array(signal).transpose(1, 2, 0)
+    values = plots.finite(signal, "the signal").transpose(1, 2, 0)
     strengths = np.abs(values[values != 0])
     limit = np.percentile(strengths, percentile) if strengths.size else 1.0
     return (GREY + 0.5 * values / limit).clip(0, 1)

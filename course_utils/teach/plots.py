@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import html
 import io
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
@@ -39,13 +42,73 @@ PLAIN = {"parse_math": False}  # names are text: a $ in them begins no formula
 _jpeg = {"quality": 80}  # of stored figures; `use_style` sets it
 
 
+SCRIPTS = {  # a letter of each, and fonts that have it on Linux, macOS and Windows
+    "中": (
+        *(
+            "Noto Sans CJK SC",
+            "Noto Sans CJK JP",
+            "Noto Sans SC",
+            "Source Han Sans SC",
+            "WenQuanYi Micro Hei",
+        ),
+        *(
+            "WenQuanYi Zen Hei",
+            "PingFang SC",
+            "Hiragino Sans GB",
+            "Heiti SC",
+            "Microsoft YaHei",
+            "SimHei",
+            "Droid Sans Fallback",
+        ),
+    ),
+    "あ": (
+        *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "TakaoPGothic"),
+        *("Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic", "Droid Sans Fallback"),
+    ),
+    "한": (
+        *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans KR", "Source Han Sans KR", "NanumGothic"),
+        *("Apple SD Gothic Neo", "AppleGothic", "Malgun Gothic", "Droid Sans Fallback"),
+    ),
+}
+_MISSING = re.compile(r"Glyph \d+ .*missing from (?:current )?font")
+
+
+def fonts_for_scripts(installed: Iterable[str]) -> list[str]:
+    """Of the fonts for Chinese, Japanese and Korean the first installed one of each, without repetition."""
+    installed = set(installed)
+    found = (next((font for font in fonts if font in installed), None) for fonts in SCRIPTS.values())
+    return list(dict.fromkeys(font for font in found if font))
+
+
+def _tell_missing_letters() -> None:
+    """Instead of one warning a letter, say once in plain words what to do about letters without a font."""
+    before, told = warnings.showwarning, []
+
+    def show_warning(message, category, filename, lineno, file=None, line=None):
+        if not _MISSING.search(str(message)):
+            before(message, category, filename, lineno, file, line)
+        elif not told:
+            told.append(True)
+            print(
+                "Some letters of this figure are drawn as boxes: no installed font has them. Install one, "
+                "such as Noto Sans CJK (Linux: the package fonts-noto-cjk), and restart the kernel."
+            )
+
+    show_warning.tells_missing_letters = True
+    if not getattr(before, "tells_missing_letters", False):
+        warnings.showwarning = show_warning
+
+
 def use_style(*, dpi: int = 90, quality: int = 80) -> None:
     """Set the course's look; in Jupyter also store figures as JPEG, a fifth of the size of a PNG.
 
     A lesson with very many pictures may lower ``dpi`` (dots an inch) and the JPEG's ``quality``.
     """
+    fonts = fonts_for_scripts(entry.name for entry in font_manager.fontManager.ttflist)
+    _tell_missing_letters()
     plt.rcParams.update(
         {
+            "font.family": ["sans-serif", *fonts],  # matplotlib looks for each letter in these, in order
             "figure.dpi": dpi,
             "savefig.dpi": 110,
             "figure.constrained_layout.use": True,
@@ -122,9 +185,32 @@ def to_array(values: Any) -> np.ndarray:
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
+def finite(values: Any, name: str = "the map") -> np.ndarray:
+    """What is to be drawn as a NumPy array.
+
+    One NaN makes a map's maximum NaN, and then all of it would be drawn as if it were zero.
+
+    Raises:
+        ValueError: NaN or infinite values in it.
+    """
+    values = to_array(values)
+    if values.dtype.kind in "fc" and not np.isfinite(values).all():
+        wrong = int((~np.isfinite(values)).sum())
+        raise ValueError(
+            f"{name} holds NaN or infinite values ({wrong} of {values.size}): look where they come from, "
+            "such as a division by the maximum of a map of zeros; to draw them as zeros use "
+            "numpy.nan_to_num(…, posinf=0, neginf=0)"
+        )
+    return values
+
+
 def resize_map(heat: Any, size: tuple[int, int]) -> np.ndarray:
-    """A map ``(h, w)`` bilinearly enlarged to ``size`` = (H, W); unchanged when it already fits."""
-    heat = to_array(heat).astype(np.float32)
+    """A map ``(h, w)`` bilinearly enlarged to ``size`` = (H, W); unchanged when it already fits.
+
+    Raises:
+        ValueError: not two dimensions, NaN or infinite values.
+    """
+    heat = finite(heat).astype(np.float32)
     if heat.ndim != 2:
         raise ValueError(f"a map has two dimensions (H, W), this one has shape {heat.shape}")
     if heat.shape == tuple(size):
@@ -147,7 +233,8 @@ def overlay(
     ``image``: ``(H, W, 3)``, also ``(H, W)`` grey or ``(H, W, 4)`` on white; 0 … 255, or 0 … 1 as float.
 
     Raises:
-        ValueError: the picture has another shape or range, the map not two dimensions.
+        ValueError: the picture has another shape or range; the map has not two dimensions, or NaN or infinite
+            values.
     """
     image = _rgb(image)
     heat = resize_map(heat, image.shape[:2])
@@ -239,8 +326,12 @@ def show_images(
 
 
 def show_heat(ax: Axes, heat: Any, *, signed: bool = False, title: str = "", colorbar: bool = False) -> None:
-    """One raw map on ``ax``, in its own resolution, its values on a colour bar if asked for."""
-    heat = to_array(heat)
+    """One raw map on ``ax``, in its own resolution, its values on a colour bar if asked for.
+
+    Raises:
+        ValueError: NaN or infinite values in the map.
+    """
+    heat = finite(heat)
     limit = float(np.abs(heat).max()) or 1.0
     low, high = (-limit, limit) if signed else (min(0.0, float(heat.min())), limit)
     drawn = ax.imshow(heat, cmap=DIVERGING if signed else SEQUENTIAL, vmin=low, vmax=high)
@@ -254,15 +345,15 @@ def show_heat(ax: Axes, heat: Any, *, signed: bool = False, title: str = "", col
 
 def show_pixels(ax: Axes, heat: Any, *, signed: bool = False) -> None:
     """A grainy map of single pixels: the strongest half per cent is cut off, or it would be black to the
-    eye."""
-    heat = to_array(heat)
+    eye. NaN or infinite values raise a ValueError."""
+    heat = finite(heat)
     limit = float(np.quantile(np.abs(heat), 0.995)) or float(np.abs(heat).max()) or 1.0
     ax.imshow(heat, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-limit if signed else 0.0, vmax=limit)
 
 
 def outline(ax: Axes, mask: Any, *, color: str = "white") -> None:
     """The border of a ``(H, W)`` boolean mask, drawn over what ``ax`` shows."""
-    mask = to_array(mask).astype(float)
+    mask = finite(mask, "the mask").astype(float)
     if mask.any():
         ax.contour(mask, levels=[0.5], colors=["black"], linewidths=2.2)
         ax.contour(mask, levels=[0.5], colors=[color], linewidths=1.1)
@@ -400,8 +491,14 @@ def matrix_plot(
     cmap: str = "Blues",
     ax: Axes | None = None,
 ) -> Figure:
-    """A table of numbers as coloured cells with the numbers written in."""
+    """A table of numbers as coloured cells with the numbers written in; NaN is a cell without a colour.
+
+    Raises:
+        ValueError: infinite values, or nothing but NaN.
+    """
     values = to_array(values).astype(float)
+    if np.isinf(values).any() or np.isnan(values).all():
+        raise ValueError("values must be finite numbers; NaN marks an empty cell, but one number is needed")
     if ax is None:
         size = (1.6 + 0.95 * len(column_names), 0.9 + 0.42 * len(row_names))
         _, ax = plt.subplots(figsize=(min(size[0], WIDTH), size[1]))

@@ -1,9 +1,12 @@
 """What others have reported of drawing libraries, installers and authoring tools, tried on ours."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib import font_manager
 
 from course_utils.authoring.build import ABSOLUTE_PATH
 from course_utils.authoring.lesson import solved
@@ -61,6 +64,27 @@ def test_public_report_pictures_in_other_ranges_are_as_bright():
         (lambda: plots.overlay(np.full((8, 8, 3), 300.0), torch.rand(4, 4)), "0 … 255"),
         (lambda: plots.overlay(PICTURE, torch.rand(1, 4, 4)), "two dimensions"),
         (lambda: plots.show_images([]), "images is empty"),
+        # one NaN made the maximum NaN, and the bare picture was shown
+        *(
+            (
+                lambda draw=draw, bad=bad: draw(torch.tensor([[1.0, bad], [0, 1]])),
+                "NaN or infinite.*1 of 4.*zeros",
+            )
+            for bad in (float("nan"), float("inf"))
+            for draw in (
+                lambda heat: plots.overlay(PICTURE, heat),
+                lambda heat: plots.overlay(PICTURE, heat, signed=True),
+                lambda heat: plots.overlay(PICTURE, heat, own_scale=False),
+                lambda heat: plots.resize_map(heat, (8, 8)),
+                lambda heat: plots.show_heat(plt.figure().add_subplot(), heat),
+                lambda heat: plots.show_pixels(plt.figure().add_subplot(), heat),
+                lambda heat: plots.show_maps([PICTURE], {"m": heat[None]}),
+                lambda heat: plots.show_maps([PICTURE], {"m": heat[None]}, alone=True),
+                lambda heat: plots.outline(plt.figure().add_subplot(), heat),
+            )
+        ),
+        (lambda: plots.matrix_plot([[np.nan]], ["a"], ["b"]), "one number is needed"),
+        (lambda: plots.matrix_plot([[np.inf, 1]], ["a"], ["b", "c"]), "finite numbers"),
         (
             lambda: plots.show_maps([PICTURE], {"IG": torch.randn(1, 4, 4)}, signed="LIME"),
             "signed names 'LIME': the maps are IG",
@@ -102,3 +126,29 @@ def test_public_report_a_solution_keeps_its_own_lines():
 )
 def test_public_report_paths_of_a_machine_are_found_and_nothing_else(text, found):
     assert bool(ABSOLUTE_PATH.search(text)) == found
+
+
+def test_public_report_labels_in_other_scripts(capsys):
+    # hands-on-modern-rl 82: boxes and a warning a letter; the first installed font of each script is taken
+    installed = ["DejaVu Sans", "SimHei", "Noto Sans CJK JP", "Malgun Gothic"]
+    assert plots.fonts_for_scripts(installed) == ["Noto Sans CJK JP"]
+    assert plots.fonts_for_scripts(["SimHei", "Malgun Gothic"]) == ["SimHei", "Malgun Gothic"]
+    assert plots.fonts_for_scripts(["DejaVu Sans"]) == []
+    assert plt.rcParams["font.family"][0] == "sans-serif"  # letters of the Latin script look as before
+    with warnings.catch_warnings(record=True) as caught:  # no font for them: told once, in plain words
+        warnings.simplefilter("always")
+        plots.use_style()
+        plt.rcParams["font.family"] = ["DejaVu Sans"]
+        plots.show_images([PICTURE, PICTURE], ["中文", "한국어"]).canvas.draw()
+        warnings.warn("another one", stacklevel=1)
+    assert [str(warning.message) for warning in caught] == ["another one"]
+    assert capsys.readouterr().out.count("no installed font has them") == 1
+
+
+def test_public_report_an_installed_font_is_used(recwarn):
+    fonts = plots.fonts_for_scripts(entry.name for entry in font_manager.fontManager.ttflist)
+    if not fonts:
+        pytest.skip("no font with Chinese, Japanese or Korean letters is installed")
+    plots.use_style()
+    plots.show_images([PICTURE], ["中文"]).canvas.draw()
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
