@@ -32,8 +32,8 @@ from course_utils.methods.hooks import (
     fast_layout,
     feature_maps,
     find_layer,
-    layer_outputs,
     only,
+    outputs_of,
     target_scores,
 )
 
@@ -261,9 +261,10 @@ def _activations(
 ) -> tuple[Tensor, Tensor]:
     """Return the layer's feature maps and the model's scores."""
     maps, scores = [], []
+    layer = find_layer(model, layer)
     with evaluation(model), torch.no_grad():
-        for pictures in inputs.split(fast_chunk(inputs)):
-            with layer_outputs(model, layer) as outputs:
+        for pictures in inputs.split(fast_chunk(inputs, light=True)):
+            with outputs_of(layer) as outputs:
                 scores.append(class_scores(model, pictures))
                 maps.append(feature_maps(only(outputs), pictures, reshape))
     return torch.cat(maps), torch.cat(scores)

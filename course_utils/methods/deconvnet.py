@@ -20,8 +20,8 @@ from course_utils.methods.hooks import (
     find_layer,
     gradient_at,
     gradients_on,
-    layer_outputs,
     only,
+    outputs_of,
     run,
     target_scores,
 )
@@ -77,19 +77,18 @@ def deconvnet(
     inputs = check_inputs(model, inputs)
     channels, places = check_target(channel, inputs, "channel"), _places(position, inputs)
     signals = []
-    for chunk in torch.arange(len(inputs)).split(fast_chunk(inputs)):
-        with (
-            evaluation(model),
-            gradients_on(),
-            _relu_rule(model, _deconv) as obedient,  # before the layer's hook: the layer may be a ReLU
-            layer_outputs(model, layer) as outputs,
-        ):
-            pictures = inputs[chunk].clone().requires_grad_()
-            run(model, pictures)
-            activations = only(outputs)
-            _check_relus(activations, obedient)
-            start = _single_activation(activations.detach(), pictures, channels[chunk], places[chunk])
-            signals.append(gradient_at(pictures, activations, start))
+    # the rule before the layer's hook: the layer may be a ReLU
+    with evaluation(model), _relu_rule(model, _deconv) as obedient:
+        module = find_layer(model, layer)
+        for chunk in torch.arange(len(inputs)).split(fast_chunk(inputs)):
+            with gradients_on(), outputs_of(module) as outputs:
+                pictures = inputs[chunk].clone().requires_grad_()
+                run(model, pictures)
+                activations = only(outputs)
+                _check_relus(activations, obedient)
+                start = _single_activation(activations.detach(), pictures, channels[chunk], places[chunk])
+                signals.append(gradient_at(pictures, activations, start))
+                obedient.clear()  # or the graphs of all chunks stay in memory
     return torch.cat(signals)
 
 
@@ -115,12 +114,14 @@ def guided_backprop(model: nn.Module, inputs: Tensor, target: int | Tensor) -> T
     targets = check_target(target, inputs)
     gradients = []
     chunk_size = fast_chunk(inputs)
-    for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True):
-        with evaluation(model), gradients_on(), _relu_rule(model, _guided) as obedient:
-            pictures = pictures.detach().requires_grad_()
-            scores = target_scores(model, pictures, chunk.clone())
-            _check_relus(scores, obedient)
-            gradients.append(gradient_at(pictures, scores))
+    with evaluation(model), _relu_rule(model, _guided) as obedient:
+        for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True):
+            with gradients_on():
+                pictures = pictures.detach().requires_grad_()
+                scores = target_scores(model, pictures, chunk.clone())
+                _check_relus(scores, obedient)
+                gradients.append(gradient_at(pictures, scores))
+                obedient.clear()  # or the graphs of all chunks stay in memory
     return torch.cat(gradients)
 
 

@@ -23,12 +23,14 @@ def evaluation(model: nn.Module) -> Iterator[None]:
     """Put every module in eval mode, and give each its own training flag back at the end."""
     flags = [(module, module.training) for module in model.modules()]
     try:
-        for module, _ in flags:
-            module.training = False
+        for module, flag in flags:
+            if flag:  # setting an attribute of a module is slow, and most models are in eval mode already
+                module.training = False
         yield
     finally:
         for module, flag in flags:
-            module.training = flag
+            if module.training is not flag:
+                module.training = flag
 
 
 @contextmanager
@@ -46,6 +48,13 @@ def layer_outputs(model: nn.Module, layer: nn.Module | str, *, leaf: bool = Fals
     kept. With `leaf=True` the output is cut from everything before it and becomes a leaf that a gradient can
     be taken at. Run the forward pass under `torch.no_grad()` then: recording starts only at the leaf.
     """
+    with outputs_of(find_layer(model, layer), leaf=leaf) as outputs:
+        yield outputs
+
+
+@contextmanager
+def outputs_of(layer: nn.Module, *, leaf: bool = False) -> Iterator[list[Tensor]]:
+    """`layer_outputs` of a module that `find_layer` has found: in each of many chunks that look is time."""
     outputs: list[Tensor] = []
 
     def keep(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
@@ -56,7 +65,7 @@ def layer_outputs(model: nn.Module, layer: nn.Module | str, *, leaf: bool = Fals
         outputs.append(output)
         return output.clone()
 
-    handle = find_layer(model, layer).register_forward_hook(keep)
+    handle = layer.register_forward_hook(keep)
     try:
         yield outputs
     finally:
@@ -72,35 +81,41 @@ def check_layer_output(output: object) -> None:
 
 def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """Return the module of `model` that `layer` is, or that it names (`"features.3"`)."""
-    modules = dict(model.named_modules(remove_duplicate=False))
+    modules = list(model.modules())
     if isinstance(layer, str):
-        if layer not in modules:
-            check_hooks_run(model)  # a compiled model has other names
-            names = ", ".join(repr(name) for name in list(modules)[1:9])
+        try:
+            layer = nn.Module.get_submodule(model, layer)  # traced models have none of their own
+        except AttributeError:
+            _check_hooks_run(modules)  # a compiled model has other names
+            names = ", ".join(repr(name) for name in list(dict(model.named_modules()))[1:9])
             raise ValueError(
                 f"the model has no layer {layer!r}; dict(model.named_modules()) lists them: {names}, …"
-            )
-        layer = modules[layer]
+            ) from None
     if not isinstance(layer, nn.Module):
         raise TypeError(
             f"layer must be a module of the model or its dotted name, not a {type(layer).__name__}"
         )
-    check_hooks_run(model, layer)
-    if not any(module is layer for module in modules.values()):
+    _check_hooks_run(modules, layer)
+    if not any(module is layer for module in modules):
         raise ValueError(
             f"this {type(layer).__name__} is not part of the model: take the layer from the same model"
         )
     return layer
 
 
-def check_hooks_run(model: nn.Module, layer: nn.Module | None = None) -> None:
-    """Raise if `layer` (None: any module) lies in a traced, scripted or compiled one, which ignores hooks."""
-    for module in model.modules():
+def check_hooks_run(model: nn.Module) -> None:
+    """Raise if any module is traced, scripted or compiled: hooks are ignored there."""
+    _check_hooks_run(model.modules())
+
+
+def _check_hooks_run(modules: Iterable[nn.Module], layer: nn.Module | None = None) -> None:
+    """Raise if `layer` (None: any module) lies in a traced, scripted or compiled one of these."""
+    for module in modules:
         if isinstance(module, torch.jit.ScriptModule):
             kind, remedy = "traced or scripted (torch.jit)", "take the module that it was made from"
-        elif hasattr(module, "_orig_mod"):
+        elif "_orig_mod" in module._modules:
             kind, remedy = "compiled (torch.compile)", "take the original module, compiled._orig_mod"
-        elif getattr(module, "_compiled_call_impl", None) is not None:
+        elif module._compiled_call_impl is not None:
             kind, remedy = "compiled (module.compile())", "take a copy made before"
         else:
             continue
@@ -197,16 +212,17 @@ def target_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     return scores.gather(1, targets[:, None])[:, 0]
 
 
-def fast_chunk(inputs: Tensor, chunk_size: int | None = None) -> int:
+def fast_chunk(inputs: Tensor, chunk_size: int | None = None, *, light: bool = False) -> int:
     """Return how many pictures (or vectors) to run at a time: `chunk_size`, or with None what is fast.
 
-    One picture's size decides, so that a large photograph goes alone and memory stays bounded.
+    One picture's size decides, so that a large photograph goes alone and memory stays bounded. `light`: only
+    forward, hardly anything is kept for a backward pass, so that twice as many are fast.
     """
     if chunk_size is not None:
         return check_count(chunk_size, "chunk_size")
     if inputs.ndim == 2:
         return 1024
-    pixels = inputs.shape[2:].numel()
+    pixels = max(inputs.shape[2:].numel() // (2 if light else 1), 1)
     return pictures_at_once(pixels) if inputs.device.type == "cpu" else max(min(2**24 // pixels, 64), 1)
 
 
@@ -240,22 +256,24 @@ def activations_and_gradients(
     """Return the layer's output and the gradient of the target's score at it, both `(N, K, h, w)`."""
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
-    chunk_size = fast_chunk(inputs)
-    chunks = [
-        _activations_and_gradients(model, pictures, chunk, layer)
-        for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
-    ]
+    layer = find_layer(model, layer)
+    chunk_size = fast_chunk(inputs, light=True)
+    with evaluation(model):
+        chunks = [
+            _activations_and_gradients(model, pictures, chunk, layer)
+            for pictures, chunk in zip(inputs.split(chunk_size), targets.split(chunk_size), strict=True)
+        ]
     activations, gradients = (torch.cat(parts) for parts in zip(*chunks, strict=True))
     return activations, gradients
 
 
 def _activations_and_gradients(
-    model: nn.Module, inputs: Tensor, targets: Tensor, layer: nn.Module | str
+    model: nn.Module, inputs: Tensor, targets: Tensor, layer: nn.Module
 ) -> tuple[Tensor, Tensor]:
     # Nothing before the layer needs to be recorded. But if the model leaves a no_grad() of its own behind the
     # layer, it turns recording off again: then a second pass records all.
     for record in (False, True):
-        with evaluation(model), gradients_on(), layer_outputs(model, layer, leaf=True) as outputs:
+        with gradients_on(), outputs_of(layer, leaf=True) as outputs:
             with torch.set_grad_enabled(record):
                 scores = target_scores(model, inputs, targets.clone())
             activations = only(outputs)
