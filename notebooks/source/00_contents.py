@@ -22,6 +22,9 @@ Progress()
 # %% [markdown]
 # ## The lessons
 #
+# An open lesson holds one to two gigabytes of memory. Close it with *File → Close and Shut Down Notebook*; closing only its page leaves the
+# memory in use for an hour. More under [How to work](#How-to-work), below the table.
+#
 # <!-- table of lessons -->
 #
 # ## How to work
@@ -33,7 +36,9 @@ Progress()
 # - **Exercises** are rated from ★☆☆ to ★★★. Write your answer where it says `# your code here`, run the cell, then run the cell below it:
 #   it says whether the answer is not there yet, wrong and why, or right. In a new cell, `exercises.name.hint()` gives one hint at a time
 #   (with the exercise's own name). The solution is folded below.
-# - **Close** a lesson with *File → Close and Shut Down Notebook*. Closing only its tab leaves its kernel running, with one to two gigabytes of memory.
+# - **Close** a lesson with *File → Close and Shut Down Notebook*: this ends its kernel, the process that computes. After closing only the
+#   page (its tab, or the browser) the kernel goes on, so that you can come back to what you have computed; it is ended when nothing has been computed
+#   in it for an hour. What you have written is saved. A kernel that is computing, or whose page is open, is never ended by itself.
 # - **Your own copies.** What you open with `make lab` lies in the folder `workbook`, and nothing overwrites it. After an update of the course
 #   (`git pull`, then `make lab`), a lesson that you have not touched is replaced. Beside a lesson that you have worked in, the new version appears
 #   under its own name, such as `04_grad_cam (new).ipynb`. To start a lesson afresh, delete or rename your copy, and start `make lab` again.

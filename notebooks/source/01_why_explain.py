@@ -205,7 +205,11 @@ judge.agreement_table(
 # Three pictures are too few. So measure on all 60 which share of the map's positive values lies **on the animal**: the [*energy*](glossary.md#energy). A number alone says little, so maps that know nothing about any model are measured too: the *edges* of the picture, a spot in the *centre*, *random* noise, and a *constant* map, whose energy is the share of the picture that the animal takes.
 
 # %%
-falls = {name: cover_and_watch(offer.predict, images, targets) for name, offer in offers.items()}
+from tqdm.auto import tqdm
+
+falls = {}
+for name, offer in tqdm(offers.items(), desc="covering", leave=False):
+    falls[name] = cover_and_watch(offer.predict, images, targets)
 maps = {f"model {name}": lesson.spread(fall, 128) for name, fall in falls.items()}
 know_nothing = {
     "edges": judge.baselines.sobel(lab.inputs),
@@ -735,6 +739,12 @@ widgets.explore(
     side=widgets.slider("side", 8, 96, 40, 8),
     brightness=widgets.slider("brightness", 0, 255, 128, 15),
 )
+
+# %% [markdown]
+# One setting as a still picture:
+
+# %% tags=["hide-input"]
+cover(int(eight[5]), "other farm", 40, 40, 40, 128)
 
 # %% [markdown]
 # ## 11 · Recap

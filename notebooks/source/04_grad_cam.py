@@ -716,6 +716,12 @@ widgets.explore(
 )
 
 # %% [markdown]
+# One setting as a still picture: a stage earlier, a map with more places.
+
+# %% tags=["hide-input"]
+draw(scene, "cat", "layer3", "Layer-CAM")
+
+# %% [markdown]
 # ## 13 · Recap
 #
 # - Grad-CAM: keep the last maps, average the gradient of the *logit* over each, weigh, add, rectify.

@@ -605,6 +605,12 @@ widgets.explore(
 )
 
 # %% [markdown]
+# One frame as a still picture:
+
+# %% tags=["hide-input"]
+draw(6, single.class_names[moving], "Layer-CAM", True)
+
+# %% [markdown]
 # ## 13 · Recap
 #
 # - The libraries agree on the sum and differ in ReLU, scaling and interpolation.

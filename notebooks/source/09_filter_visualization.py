@@ -520,6 +520,12 @@ widgets.explore(
 )
 
 # %% [markdown]
+# One setting as a still picture, for the robust twin:
+
+# %% tags=["hide-input"]
+draw("robust twin", deep, 60, 8, "careful")
+
+# %% [markdown]
 # ## 12 · Recap
 #
 # - Filter activation: what a filter sees in a picture. Filter visualization: the picture it likes best, by gradient ascent from noise.

@@ -497,7 +497,8 @@ for name in ("attention × gradient", "Integrated Gradients", "LIME", "rollout")
 # %%
 in_twin = {}
 of_lime = shared.from_outside(twin, planted[:25], POSITIVE, n_samples=16)
-for review, lime, (_, place) in zip(planted[:25], of_lime, named, strict=False):
+reviews = tqdm(planted[:25], desc="reviews", leave=False)
+for review, lime, (_, place) in zip(reviews, of_lime, named, strict=False):
     values = shared.from_inside(twin, review, POSITIVE, n_steps=3)[1] | lime
     for name, of_words in values.items():
         in_twin.setdefault(name, []).append(float(np.argmax(of_words) == place))

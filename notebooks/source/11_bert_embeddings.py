@@ -488,6 +488,12 @@ widgets.explore(
 )
 
 # %% [markdown]
+# The first question as a still picture, in layer 2:
+
+# %% tags=["hide-input"]
+draw(my_case.question, 2)
+
+# %% [markdown]
 # ## 6 · From pictures to numbers: which answer leaves?
 #
 # A plane shows a part of the variance, and three passages are three. So we measure distances with all 384 numbers, on 32 passages that the model was not trained on (*held out*) and 16 that it was, one question each. Layers have different scales, so each distance is divided by the mean distance of two tokens of the passage in the same layer: 1 means "as far as two words of the passage usually are". Beside the fine-tuned model stands the plain encoder, which was never trained to answer questions.

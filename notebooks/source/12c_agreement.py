@@ -389,6 +389,8 @@ exercises.pointing.check(pointing)
 # On the page's random network they differ a lot. Would you notice them on a trained network? Here are five of them on scenes. Each function below is an error that you can switch on.
 
 # %%
+from tqdm.auto import tqdm
+
 x, classes, truth = lab.inputs[:24], lab.targets[:24, 0], lab.masks[:24, 0]
 LEVEL = 0.15
 span = (x.amax(dim=(1, 2, 3)) - x.amin(dim=(1, 2, 3))).view(-1, 1, 1, 1)
@@ -398,7 +400,7 @@ def smooth(sigma, absolute=False):
     """SmoothGrad from 12 copies with noise of the standard deviation `sigma`, one for each picture."""
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros_like(x)
-    for _ in range(12):
+    for _ in tqdm(range(12), desc="noise", leave=False):
         noise = torch.randn(x.shape, generator=generator)
         gradient = input_gradients(model, x + sigma * noise, classes)
         total += gradient.abs() if absolute else gradient
@@ -408,7 +410,10 @@ def smooth(sigma, absolute=False):
 def path(stop):
     """IG from zero (16 points) with α from 0 to `stop`, times (x − x′)."""
     points = [stop * (k + 0.5) / 16 for k in range(16)]
-    return x * torch.stack([input_gradients(model, alpha * x, classes) for alpha in points]).mean(dim=0)
+    gradients = [
+        input_gradients(model, alpha * x, classes) for alpha in tqdm(points, desc="path", leave=False)
+    ]
+    return x * torch.stack(gradients).mean(dim=0)
 
 
 # %%

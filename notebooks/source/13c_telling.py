@@ -284,6 +284,12 @@ widgets.explore(
 )
 
 # %% [markdown]
+# The doubtful tumour as a still picture, told to a patient:
+
+# %% tags=["hide-input"]
+explain_tumour(int(np.flatnonzero(test == doubtful)[0]), "patient")
+
+# %% [markdown]
 # ## 5 · Rules out of a network
 #
 # A network cannot be read. So ask it for rules: fit a small tree to the *network's answers*, not to the truth (Craven and Shavlik, 1996). The tree is a stand-in (a *surrogate*). Its **fidelity** is the share of unseen rows for which it says what the network says. Fidelity is not accuracy: it is measured against the network. Six networks, each with a split of its own:
