@@ -4,6 +4,7 @@
     python3 scripts/environment.py lab         and open the learner's copies of the lessons in JupyterLab
     python3 scripts/environment.py site        and add what slides and the site are made with
     python3 scripts/environment.py teach       and add nbgrader
+    python3 scripts/environment.py hub         and add nbgrader and JupyterHub
     python3 scripts/environment.py lab here    open them with this Python (conda), and build nothing
 
 Standard library only, and no syntax newer than Python 3.4: an old interpreter must be able to say that it is
@@ -24,7 +25,11 @@ import workbook
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 LOCK = os.path.join(ROOT, "requirements.lock")
-GROUPS = {"site": "slides and the site: about 100 MB", "teach": "homework: about 50 MB"}
+GROUPS = {
+    "site": "slides and the site: about 100 MB",
+    "teach": "homework: about 50 MB",
+    "hub": "homework on a JupyterHub: about 80 MB",
+}
 STAMP = os.path.join(VENV, "course.stamp")
 NOTEBOOKS = os.path.join(ROOT, "notebooks")
 WORKBOOK = os.path.join(ROOT, "workbook")
@@ -33,6 +38,13 @@ SETTINGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab_setting
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 DISK_BYTES = 8 * 10**9
+FORGOTTEN = 3600  # seconds until the kernel of a closed page is ended
+# What tells nothing about computing. The server's own list lacks the subshells: JupyterLab closes one when a
+# page with controls begins to compute, and the server would then take the kernel for idle.
+_ASKED = "comm_info kernel_info shutdown interrupt debug create_subshell delete_subshell list_subshell input"
+NOT_COMPUTING = [name + end for name in _ASKED.split() for end in ("_request", "_reply")]
+NOT_COMPUTING += "stream display_data update_display_data execute_input execute_result error".split()
+NOT_COMPUTING += "status clear_output debug_event".split()
 NEWS = "@jupyterlab/apputils-extension:announcements"  # asks about news, and fetches them
 CHECK_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"
 CHECK_VENV = "import venv, ensurepip"
@@ -45,10 +57,12 @@ class Problem(Exception):
 
 def main(arguments):
     try:
-        if arguments not in ([], ["lab"], ["lab", "here"], ["site"], ["teach"]):
+        if arguments not in ([], ["lab"], ["lab", "here"], ["site"], ["teach"], ["hub"]):
             known = ["lab", "here"] + sorted(GROUPS)
             unknown = [word for word in arguments if word not in known] or arguments
-            raise Problem("unknown argument %s: leave it out, or say `lab`, `site` or `teach`" % unknown[0])
+            raise Problem(
+                "unknown argument %s: leave it out, or say `lab`, `site`, `teach` or `hub`" % unknown[0]
+            )
         python = sys.executable if "here" in arguments else ensure_environment()
         if arguments and arguments[0] in GROUPS:
             ensure_group(python, arguments[0])
@@ -129,16 +143,25 @@ def open_lab(python):
             say(line)
     except OSError as error:
         raise Problem("cannot write to the folder workbook: %s" % error)
+    say("opening the lessons in a browser; to end, press Control-C here twice")
+    return subprocess.call(lab_command(python), cwd=WORKBOOK, env=dict(private_folders(), **environment()))
+
+
+def lab_command(python):
+    """What starts JupyterLab on the folder in which it is run."""
     command = [python, "-m", "jupyter", "lab", "--ServerApp.log_level=WARN"]
     command += ["--LabApp.log_level=WARN"]
     command += ["--LabApp.extension_manager=readonly"]  # the other one asks a package index
     command += ["--LabApp.app_settings_dir=%s" % SETTINGS]
     command += ["--ServerApp.use_redirect_file=False"]  # which some packaged browsers may not read
+    # a kernel holds one to two gigabytes: it ends when its page is closed and nothing has computed so long
+    command += ["--MappingKernelManager.cull_idle_timeout=%d" % FORGOTTEN]
+    command += ["--MappingKernelManager.untracked_message_types=%s" % name for name in NOT_COMPUTING]
+    command += ["--MappingKernelManager.cull_connected=False", "--MappingKernelManager.cull_busy=False"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]  # in a container
     command += ["--LabApp.default_url=%s" % CONTENTS]
-    say("opening the lessons in a browser; to end, press Control-C here twice")
-    return subprocess.call(command, cwd=WORKBOOK, env=dict(private_folders(), **environment()))
+    return command
 
 
 def private_folders():

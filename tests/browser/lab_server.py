@@ -1,4 +1,4 @@
-"""A JupyterLab of its own for one browser test: on one folder, at a free port, with nobody's settings."""
+"""A JupyterLab for browser tests: on one folder, as `make lab` starts it, with nobody's settings."""
 
 import os
 import shutil
@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import environment
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -28,24 +29,23 @@ RUN_ALL = """async (seconds) => {
 
 
 @contextmanager
-def jupyterlab(folder: Path, private: Path) -> Iterator[str]:
-    """Start it on `folder`; its settings and its log go to `private`. Gives its address (token "course")."""
+def jupyterlab(folder: Path, private: Path, settings: Mapping[str, object] = {}) -> Iterator[str]:
+    """Start it on `folder`; its settings and its log go to `private`. Gives its address (token "course").
+
+    A file private/ipythondir/profile_default/startup/*.py is run in each kernel. `settings` replace
+    those of `make lab`.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"LabApp.expose_app_in_browser": True, "ServerApp.open_browser": False, "ServerApp.port": port}
-    settings |= {"ServerApp.port_retries": 0, "ServerApp.allow_root": True, "ServerApp.ip": "127.0.0.1"}
-    settings |= {"IdentityProvider.token": "course", "LabApp.extension_manager": "readonly"}
-    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    variables = {f"JUPYTER_{name}": str(private / name.lower()) for name in names}
-    variables |= {"JUPYTER_PREFER_ENV_PATH": "1"}
-    command = [
-        sys.executable,
-        "-m",
-        "jupyter",
-        "lab",
-        *(f"--{key}={value}" for key, value in settings.items()),
-    ]
+    ours = {"LabApp.expose_app_in_browser": True, "ServerApp.open_browser": False, "ServerApp.port": port}
+    ours |= {"ServerApp.port_retries": 0, "ServerApp.ip": "127.0.0.1", "IdentityProvider.token": "course"}
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    variables = {name: str(private / name.lower()) for name in names}
+    variables |= {"JUPYTER_PREFER_ENV_PATH": "1", "OMP_NUM_THREADS": "1"}
+    ours |= settings
+    command = [word for word in environment.lab_command(sys.executable) if _key(word) not in ours]
+    command += [f"--{key}={value}" for key, value in ours.items()]
     with open(private / "lab.log", "wb") as log:
         server = subprocess.Popen(
             command, cwd=folder, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
@@ -61,10 +61,14 @@ def jupyterlab(folder: Path, private: Path) -> Iterator[str]:
 
 
 def opened(page, lab: str, name: str) -> None:
-    """Open a notebook and wait until it is there."""
-    page.goto(f"{lab}/lab/tree/{name}?token=course")
+    """Open a notebook alone, in a workspace of its own, and wait until it is there."""
+    page.goto(f"{lab}/lab/workspaces/{Path(name).stem}/tree/{name}?token=course")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext !== undefined")
+
+
+def _key(word: str) -> str:
+    return word.removeprefix("--").split("=")[0]
 
 
 def _wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:
