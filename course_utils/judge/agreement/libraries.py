@@ -19,6 +19,7 @@ LIBRARIES = (
     "lime",
     "shap",
     "transformers",
+    "mmd-critic",
     "scikit-learn",
     "scipy",
 )
