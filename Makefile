@@ -9,11 +9,12 @@ ENVIRONMENT := $(PYTHON) scripts/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
-.PHONY: help lab test lint test-code test-notebooks lessons text solutions claims bench slides site homework homework-check lock environment
+.PHONY: help lab test lint test-code test-notebooks browser lessons text solutions claims bench slides site homework homework-check lock environment
 
 help:
 	@echo "make lab        build the environment if needed, then open your copies of the lessons (workbook/)"
 	@echo "make test       every test and every notebook"
+	@echo "make browser    every notebook in a real browser: run, played with, exercised, reopened (needs chromium)"
 	@echo "make lessons    build all notebooks from their sources, or one: make lessons LESSON=04_grad_cam"
 	@echo "make text       put changed Markdown into the notebooks, without running them"
 	@echo "make claims     measure every claim of the lessons on fresh material, into build/claims.md"
@@ -39,6 +40,9 @@ test-code: environment
 test-notebooks: environment
 	$(TEST) -p course_utils.authoring.nbval_costs --dist loadfile --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 --nbval-sanitize-with tests/sanitize.cfg notebooks
+
+browser: environment
+	$(TEST) --dist worksteal --durations=0 --every-lesson tests/browser/test_lesson.py
 
 lessons: environment
 	$(VENV) -m course_utils.authoring $(LESSON)

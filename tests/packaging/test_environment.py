@@ -193,6 +193,22 @@ def test_lab_opens_the_table_of_lessons_in_the_learners_own_folder(lab, capsys):
     assert len(capsys.readouterr().out.splitlines()) <= 4
 
 
+def test_lab_ends_forgotten_kernels_and_no_other(lab):
+    environment.main(["lab"])
+    command = lab[1][0][0]
+    assert "--MappingKernelManager.cull_idle_timeout=3600" in command
+    assert "--MappingKernelManager.cull_connected=False" in command
+    assert "--MappingKernelManager.cull_busy=False" in command
+    assert "--MappingKernelManager.untracked_message_types=delete_subshell_request" in command
+
+
+def test_what_tells_nothing_about_computing_holds_the_servers_own_list():
+    from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
+
+    theirs = MappingKernelManager.untracked_message_types.default_args[0]
+    assert set(theirs) <= set(environment.NOT_COMPUTING)
+
+
 def test_lab_here_builds_nothing(lab, place):
     assert environment.main(["lab", "here"]) == 0
     assert place[1] == []
