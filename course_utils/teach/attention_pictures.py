@@ -378,8 +378,10 @@ def draw_words(
         rows: name → one value a word. Each row is divided by its own largest absolute value.
         words: of the text.
         signed: names of the rows drawn red for positive and blue for negative; the others are orange.
-        per_line: how many words stand in a line at most.
+        per_line: how many words stand in a line at most; fewer where a word is long.
     """
+    longest = max(len(word) for word in words)
+    per_line = min(per_line, max(6, 82 // max(longest - 1, 1)))  # so that the longest is legible
     n_lines = -(-len(words) // per_line)
     per_line = -(-len(words) // n_lines)  # lines of like length
     figure, axes = plt.subplots(

@@ -339,7 +339,7 @@ def show_heat(ax: Axes, heat: Any, *, signed: bool = False, title: str = "", col
     ax.set_title(title, fontsize=10)
     if colorbar:
         bar = ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.02)
-        bar.ax.tick_params(labelsize=8)
+        bar.ax.tick_params(labelsize=9)
         bar.outline.set_visible(False)
 
 
