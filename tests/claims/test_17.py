@@ -1,0 +1,204 @@
+"""Claims of lesson 17 on other splits, draws and victims than the lesson shows."""
+
+import numpy as np
+import torch
+from replication import claim
+from torch.nn import functional as F
+
+from course_utils.lessons import l17_training_examples as lesson
+from course_utils.methods.influence import influence, tracin
+from course_utils.methods.prototypes import medoids, mmd2, prototypes, similarities
+
+
+def _correlations(guess, truth):
+    return np.mean([np.corrcoef(g, t)[0, 1] for g, t in zip(guess, truth, strict=True)])
+
+
+@claim(
+    "§2, §3",
+    "Influence is nearly exact under a strong penalty and worse under a weak one; the correction comes closer; "
+    "the gradient product and the Hessian without λ are behind.",
+    shown="r 1.00 at λ = 0.1, 0.94 at 0.001",
+    holds=lambda v: (
+        v["0.1"].min() > 0.98
+        and (v["0.1"] > v["0.001"]).all()
+        and v["0.1 corrected"].min() > 0.999
+        and (v["0.01 corrected"] > v["0.01"]).all()
+        and (v["0.01"] > v["0.01 product"]).all()
+        and (v["0.01"] > v["0.01 no λ"]).all()
+    ),
+)
+def test_influence_predicts_refits(seed):
+    d, values = lesson.tumours(seed), {}
+    for lam in (0.1, 0.01, 0.001):
+        theta = lesson.fit_logistic(d.rows, d.labels, lam, len(d.rows))
+        five = np.argsort(-lesson.logistic_loss(theta, d.test_rows, d.test_labels))[:5]
+        case = (theta, d.rows, d.labels, lam, d.test_rows[five], d.test_labels[five])
+        truth = lesson.true_changes(*case)
+        values[f"{lam}"] = _correlations(lesson.predicted_changes(*case), truth)
+        values[f"{lam} corrected"] = _correlations(lesson.predicted_changes(*case, corrected=True), truth)
+        poorer = lesson.poorer_guesses(*case)
+        values[f"{lam} product"] = _correlations(poorer["gradient product"], truth)
+        values[f"{lam} no λ"] = _correlations(poorer["λ forgotten"], truth)
+    return values
+
+
+@claim(
+    "§4",
+    "The sum of the influences of a group has the right sign and is too small, the more so the larger the group.",
+    shown="60 tumours: 2.8 times as much",
+    holds=lambda v: v["5"].min() > 1 and (v["60"] > v["20"]).all() and (v["20"] > v["5"]).all(),
+)
+def test_groups_are_underestimated(seed):
+    d, lam, values = lesson.tumours(seed), 0.01, {}
+    theta = lesson.fit_logistic(d.rows, d.labels, lam, 400)
+    losses = lesson.logistic_loss(theta, d.test_rows, d.test_labels)
+    at = losses.argmax()
+    case = (d.test_rows[[at]], d.test_labels[[at]])
+    harm = lesson.predicted_changes(theta, d.rows, d.labels, lam, *case)[0]
+    for k in (5, 20, 60):
+        top = np.argsort(-harm)[:k]
+        keep = np.setdiff1d(np.arange(400), top)
+        without = lesson.fit_logistic(d.rows[keep], d.labels[keep], lam, 400, theta)
+        rise = lesson.logistic_loss(without, *case)[0] - losses[at]
+        values[str(k)] = rise / harm[top].sum()
+    return values
+
+
+@claim(
+    "§7",
+    "Influence agrees with the refits and does not name the stamp: far from all of the first twenty are stamped, "
+    "fewer than among cosine neighbours; a single stamped tumour has about the effect of another one, many more "
+    "times as much where few are stamped; without all of them nearly every victim is cured.",
+    shown="r 0.99, shares 0.6 and 0.8, ratio 1, all cured",
+    holds=lambda v: (
+        v["r"].min() > 0.97
+        and v["share"].max() < 0.75
+        and (v["share"] < v["cosine"]).all()
+        and v["ratio"].max() < 1.5
+        and (v["ratio of few"] > 2 * v["ratio"]).all()
+        and v["cured"].min() > 0.9
+    ),
+)
+def test_the_stamp_is_not_named(seed):
+    d, lam, values = lesson.tumours(seed), 0.01, {}
+    for share, name in ((0.1, "ratio of few"), (0.95, "ratio")):
+        rows, stamp, tests = lesson.stamped(d, share, seed)
+        theta = lesson.fit_logistic(rows, d.labels, lam, 400)
+        harm = lesson.predicted_changes(theta, rows, d.labels, lam, tests, np.zeros(len(tests)))
+        values[name] = np.abs(harm[:, stamp]).mean() / np.abs(harm[:, ~stamp]).mean()
+    victims = tests[lesson.sigmoid(tests @ theta) > 0.5]
+    case = (theta, rows, d.labels, lam, victims, np.zeros(len(victims)))
+    harm, truth = lesson.predicted_changes(*case), lesson.true_changes(*case)
+    cosine = (victims @ rows.T) / np.linalg.norm(rows, axis=1)
+    without = lesson.fit_logistic(rows[~stamp], d.labels[~stamp], lam, 400, theta)
+    return values | {
+        "r": _correlations(harm, truth),
+        "share": np.mean([stamp[np.argsort(v)[:20]].mean() for v in harm]),
+        "cosine": np.mean([stamp[np.argsort(-v)[:20]].mean() for v in cosine]),
+        "cured": (lesson.sigmoid(victims @ without) < 0.5).mean(),
+    }
+
+
+@claim(
+    "§8",
+    "Influence finds most of the planted labels, the largest loss does not; the nearest pictures with the wrong "
+    "label find more.",
+    shown="0.8, 0.3, 0.95",
+    holds=lambda v: (
+        v["influence"].min() > 0.5
+        and (v["influence"] > v["largest loss"] + 0.2).all()
+        and (v["nearest with that label"] - v["influence"]).mean() > 0
+    ),
+)
+def test_planted_labels(seed):
+    d, found = lesson.digits(seed), {}
+    tests = torch.from_numpy(lesson.with_ones(d.test_pictures))
+    for digit, wrong in ((4, 9), (1, 7), (9, 5), (3, 8)):
+        turned = 0
+        for at in np.flatnonzero(d.test_labels == digit):
+            labels, planted = lesson.plant(d, at, wrong)
+            model = lesson.fit_softmax(lesson.with_ones(d.pictures), labels, 0.001)
+            if int(model(tests[at]).argmax()) == wrong:
+                turned += 1
+                for name, scores in lesson.four_lists(model, d, labels, at, wrong, 0.001).items():
+                    found.setdefault(name, []).append(planted[np.argsort(scores)[:12]].mean())
+            if turned == 2:
+                break
+    return {name: np.mean(values) for name, values in found.items()}
+
+
+@claim(
+    "§8",
+    "For random wrong labels the plain loss is about as good as self-influence and TracIn.",
+    shown="all near 0.9",
+    holds=lambda v: (
+        (v["loss, mean of 4 moments"] - v["self-influence, damping 0.1"]).mean() > -0.03
+        and (v["loss, mean of 4 moments"] - v["TracIn on itself"]).mean() > -0.03
+    ),
+)
+def test_random_labels(seed):
+    d = lesson.digits(seed)
+    labels, wrong = lesson.random_labels(d, 60, seed)
+    lists = lesson.suspicion(torch.from_numpy(d.pictures).float(), torch.from_numpy(labels))
+    return {
+        name: wrong[scores.argsort(descending=True)[:60].numpy()].mean() for name, scores in lists.items()
+    }
+
+
+@claim(
+    "§9",
+    "For a network the damping decides: one agrees well with training without the example, a smaller one does not; "
+    "other first weights move the loss more than one example.",
+    shown="0.87 at 0.003, far less at 0.001 and at 1",
+    holds=lambda v: (
+        v["0.003"].min() > 0.6
+        and (v["0.003"] > v["0.0003"] + 0.2).all()
+        and (v["0.003"] > v["1"]).all()
+        and (v["seeds"] > v["one example"]).all()
+    ),
+)
+def test_damping_of_a_network(seed):
+    d, n = lesson.digits(seed), 200
+    rows, labels = torch.from_numpy(d.pictures[:n]).float(), torch.from_numpy(d.labels[:n])
+    tests, truth = torch.from_numpy(d.test_pictures).float(), torch.from_numpy(d.test_labels)
+    left_out = np.random.default_rng(seed).choice(n, 24, replace=False)
+    counts = torch.ones(28, n)
+    counts[torch.arange(4, 28), torch.from_numpy(left_out)] = 0
+    networks, _ = lesson.train_networks(rows, labels, counts, seeds=[seed, 1, 2, 3] + [seed] * 24)
+    with torch.no_grad():
+        losses = torch.stack([F.cross_entropy(net(tests), truth, reduction="none") for net in networks])
+    ten = losses[0].argsort(descending=True)[:10]
+    moved = (losses[4:] - losses[0])[:, ten].T.numpy()
+    values = {
+        f"{damping:g}": _correlations(
+            influence(networks[0], rows, labels, tests[ten], truth[ten], damping)[:, left_out].numpy(), moved
+        )
+        for damping in (1, 0.003, 0.0003)
+    }
+    few = tracin(networks[:1], 0.5, rows, labels, tests[ten], truth[ten])[:, left_out].numpy()
+    return values | {
+        "TracIn, end only": _correlations(few, moved),
+        "seeds": float((losses[1:4] - losses[0])[:, ten].abs().mean()),
+        "one example": np.abs(moved).mean(),
+    }
+
+
+@claim(
+    "§10",
+    "Prototypes and medoids both have a far smaller MMD² than chance; medoids are nearer to the others.",
+    shown="0.03 and 0.03, chance 0.07",
+    holds=lambda v: (
+        np.maximum(v["prototypes"], v["medoids"]).max() < 0.7 * v["chance"].min()
+        and (v["medoids, distance"] < v["prototypes, distance"]).all()
+    ),
+)
+def test_few_for_many(seed):
+    rows = lesson.digits(seed).pictures[:200]
+    distances, k = np.linalg.norm(rows[:, None] - rows, axis=2), similarities(rows)
+    rng, values = np.random.default_rng(seed), {}
+    for name, chosen in (("prototypes", prototypes(k, 8)), ("medoids", medoids(distances, 8))):
+        values[name] = mmd2(k, chosen)
+        values[f"{name}, distance"] = distances[:, chosen].min(axis=1).mean()
+    values["chance"] = np.mean([mmd2(k, rng.choice(200, 8, replace=False)) for _ in range(100)])
+    return values
