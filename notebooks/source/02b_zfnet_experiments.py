@@ -185,7 +185,7 @@ for column, (kind, amounts) in enumerate(trials.items()):
     axes[1, column].set(xlabel=units[kind], ylim=(0, 1.03))
 axes[0, 0].set_ylabel("change of the layer")
 axes[1, 0].set_ylabel("probability of\nthe right class")
-axes[0, 0].legend(fontsize=8)
+axes[0, 0].legend(fontsize=9)
 figure.suptitle("Mean of 20 pictures: the last layers change least, and turning is the hardest")
 plots.show(
     "Change of four layers when pictures are shifted, enlarged and turned: relu1 jumps at once, relu6 changes "

@@ -433,7 +433,7 @@ for ax, n in zip(axes[:2], (50, 800), strict=True):
     ax.set(xlabel="superpixel", ylim=(reach.min() - 0.04, reach.max() + 0.04), xticks=range(n_few))
     ax.set_title(f"20 seeds, {n} questions each", fontsize=10)
 axes[0].set_ylabel("coefficient")
-axes[0].legend(fontsize=8, loc="center right")
+axes[0].legend(fontsize=9, loc="center right")
 axes[2].set_title("the spread falls as 1/√n", fontsize=10)
 axes[2].loglog(counts, list(spread.values()), "o-", label="measured")
 axes[2].loglog(counts, spread[25] * np.sqrt(25 / np.array(counts)), ":", color=plots.BASELINE, label="1/√n")

@@ -371,7 +371,7 @@ for ax, name in zip(axes, ("ZF-Net, no biases", "ResNet"), strict=True):
     low, high = min(gain.min(), sums.min()).item(), max(gain.max(), sums.max()).item()
     ax.plot([low, high], [low, high], color=plots.BASELINE, linewidth=1)
     ax.set(title=name, xlabel="score minus the grey picture's score", ylabel="sum of the attributions")
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=9)
 plots.show(
     "Left, without biases, all points lie on the diagonal. Right, the ResNet: the sums of gradient × input lie far from the "
     "diagonal, those of Integrated Gradients close to it."

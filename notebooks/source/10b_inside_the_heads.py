@@ -268,12 +268,12 @@ for name, share in (("weights", weights), ("handed over", moved)):
     print(f"{name:<12} share of [CLS], by layer: {share[:, 1:-1, 0].mean(dim=1).numpy().round(2)}")
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(2, 6, figsize=(10, 4.2))
+figure, axes = plt.subplots(2, 6, figsize=(10, 5.2))
 for row, (label, share) in enumerate((("weights, mean of the heads", weights), ("handed over", moved))):
     for n, ax in enumerate(axes[row]):
         plots.show_heat(ax, share[n], title=f"layer {n}" if row == 0 else "")
         if n == 0:
-            ax.set_yticks(range(len(tokens)), tokens, fontsize=7.5)
+            ax.set_yticks(range(len(tokens)), tokens, fontsize=9)
             ax.set_ylabel(label, fontsize=10)
 plots.show(
     "Above: the weights of six layers, with a bright first column. Below: what is handed over; the column is gone."

@@ -315,7 +315,7 @@ def draw(relu, interpolation, eps, sigma, root, ax=None):
         color=["#009e73" if value < 1e-3 else "#d55e00" for value in shown.values()],
     )
     for row, value in enumerate(shown.values()):
-        ax.text(np.log10(value) + 8.1, row, "agree" if value < 1e-3 else "differ", va="center", fontsize=8)
+        ax.text(np.log10(value) + 8.1, row, "agree" if value < 1e-3 else "differ", va="center", fontsize=9)
     ax.set_xticks(range(0, 11, 2), [f"1e{power:+03d}" for power in range(-8, 3, 2)])
     ax.set(xlim=(0, 10), xlabel="largest difference, as a share of the largest value")
     ax.invert_yaxis()
