@@ -317,7 +317,7 @@ def _score(weights: Tensor, length: int, back: int = -1, start: int = 1) -> Tens
 induction_score = Exercise(
     name="induction_score",
     difficulty=2,
-    minutes=5,
+    minutes=4,
     hints=(
         "In ·ABCABC the second A stands at place 4, the first one at place 1. Where stands what followed it?",
         "`p - length` is the first copy of the letter itself. The answer stands one place *after* it.",

@@ -38,7 +38,10 @@ from course_utils.methods import circuits
 from course_utils.teach import plots, widgets
 
 A, B = lesson.two_models()  # two labs: a model and texts for it
-model = A.model
+model, U = A.model, A.model.unembed.weight
+L, p = 16, 24  # letters of the pattern; the place at which we shall ask for the next letter
+texts = A.sample(400, L)  # (400, 33): the start, then the pattern twice
+short, answers = texts[:200, : p + 1], texts[:200, p + 1]  # cut off after place p; the right next letters
 
 # %% [markdown]
 # ## 1 · A puzzle: two models, both always right
@@ -46,8 +49,6 @@ model = A.model
 # Four hundred new texts, each with a random pattern of 16 letters, twice. Where the second copy begins, the text tells what must follow. How often are the models right there?
 
 # %%
-L = 16  # letters of the pattern
-texts = A.sample(400, L)  # (400, 33): the start, then the pattern twice
 print(A.text(texts[0]))
 for name, lab in (("A", A), ("B", B)):
     said = lab.model(texts)[:, :-1].argmax(dim=2)
@@ -200,12 +201,9 @@ def attribution(parts, U, answers):
 exercises.attribution.check(attribution)
 
 # %% [markdown]
-# The lesson calls the course's version. We take 200 texts that stop in the second copy, at place 24, and split the logit of the right next letter.
+# The lesson calls the course's version. We take 200 texts that stop in the second copy, at place $p = 24$, and split the right letter's logit.
 
 # %%
-p = 24  # the place that answers
-answers, short = texts[:200, p + 1], texts[:200, : p + 1]
-U = model.unembed.weight
 written = {name: part[:, p] for name, part in model.parts(short).items()}
 shares = circuits.logit_attribution(written, U, answers)
 clean = lesson.rightness(model(short)[:, p], answers)  # logit minus mean of the logits
@@ -277,6 +275,7 @@ for name, value in right_without.items():
 # Each term is the mean of the right letter's logit (minus the mean of all). 0: this vector does not matter; 1: it alone brings everything back (Meng and others, 2022; Wang and others, 2023).
 
 # %%
+clean = lesson.rightness(model(short)[:, p], answers)
 corrupted_texts = lesson.change_letter(A, short, p - L)
 corrupted = lesson.rightness(model(corrupted_texts)[:, p], answers)
 print(A.text(short[0]), "must go on with", A.alphabet[answers[0]])
