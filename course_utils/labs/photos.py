@@ -18,6 +18,7 @@ from torch import Tensor
 from course_utils.labs.imagenet import DEFAULT, imagenet_classifier
 from course_utils.labs.lab import Lab, LabUnavailable
 from course_utils.labs.pictures import fit_image, read_picture, read_pictures, visible
+from course_utils.labs.video import is_film, read_frames
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def photos_lab(
     """Photographs and an ImageNet classifier; pictures of 224×224 pixels with the default model.
 
     Args:
-        path: a picture, or a folder of pictures (without folders of classes: those are the lab "folder"); the
-            targets are then the model's own answers. None: the course's seven photographs.
+        path: a picture, a folder of pictures (without folders of classes: those are the lab "folder"), or a
+            video or moving GIF, of which 24 frames are taken; the targets are then the model's own answers.
+            None: the course's seven photographs.
         model: "efficientnet_lite0", or the name of another classifier, of torchvision or timm. Only the first
             is on every computer.
         pairs: pictures of two photographs side by side instead: every ordered pair of four of them, N = 12.
@@ -73,7 +75,7 @@ def photos_lab(
     Raises:
         ValueError: no such classifier, file, folder or photograph, no readable picture, or `path`, `pairs`
             and `only` together.
-        LabUnavailable: the weights are neither on this computer nor reachable.
+        LabUnavailable: the weights are neither on this computer nor reachable, or nothing here reads videos.
     """
     if (path is not None) + bool(pairs) + (only is not None) > 1:
         raise ValueError("path, pairs and only exclude each other: give one of them")
@@ -170,7 +172,7 @@ def check_place(path: Path) -> None:
 
 
 def read_place(path: Path, side: int) -> np.ndarray:
-    """Read one picture, or all pictures right in a folder: `(N, side, side, 3)` uint8.
+    """Read one picture, the frames of a film, or all pictures right in a folder: `(N, side, side, 3)` uint8.
 
     Files in a folder that are no pictures are skipped and named in one warning; hidden ones silently.
 
@@ -183,6 +185,8 @@ def read_place(path: Path, side: int) -> np.ndarray:
         if not len(images):
             raise ValueError(f"path: none of the files in {path} is readable as a picture (jpg, png, …)")
         return images
+    if is_film(path):
+        return read_frames(path, size=side)
     try:
         return fit_image(read_picture(path), side, side)[None]
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
