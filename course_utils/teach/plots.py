@@ -182,7 +182,11 @@ def _in_jupyter() -> bool:
 
 def to_array(values: Any) -> np.ndarray:
     """A tensor on any device, a list or an array as a NumPy array."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+    if not hasattr(values, "detach"):
+        return np.asarray(values)
+    values = values.detach().cpu()
+    half = str(values.dtype) == "torch.bfloat16"  # NumPy has none
+    return (values.float() if half else values).numpy()
 
 
 def finite(values: Any, name: str = "the map") -> np.ndarray:

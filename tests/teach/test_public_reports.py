@@ -56,6 +56,17 @@ def test_public_report_pictures_in_other_ranges_are_as_bright():
     assert np.array_equal(plots.overlay(clear, none), black)
 
 
+def test_public_report_maps_in_low_precision():
+    # pytorch-grad-cam 329: NumPy has no bfloat16
+    heat = torch.tensor([[0.0, 0.5], [1.0, 0.25]])
+    for dtype in (torch.bfloat16, torch.float16, torch.float64):
+        low = heat.to(dtype).requires_grad_()
+        assert np.array_equal(plots.overlay(PICTURE, low), plots.overlay(PICTURE, heat))
+        plots.show_maps([PICTURE], {"m": low[None]}, alone=True)
+        plots.matrix_plot(low, ["a", "b"], ["c", "d"])
+        plt.close("all")
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
