@@ -346,7 +346,7 @@ plots.show(
 # %% [markdown]
 # ## 7 · A sequence of frames
 #
-# A video is a batch. One thing must not be forgotten: scale all frames *together*, so that you can compare how strong the map is from frame to frame. Here a fish moves in front of a snail through 24 drawn frames; for a video of yours, read the frames with a library such as imageio into an array `(frames, height, width, 3)`.
+# A video is a batch. One thing must not be forgotten: scale all frames *together*, so that you can compare how strong the map is from frame to frame. Here a fish moves in front of a snail through 24 drawn frames; for a video or GIF of yours, `read_frames(path, size=128)` from `course_utils.labs.video` returns such an array `(frames, height, width, 3)`.
 
 # %%
 from course_utils.lessons.l05_cam_in_practice import film_of
@@ -475,7 +475,7 @@ plots.show(
 #
 # ### Your turn
 #
-# Change the path (a picture of yours, a folder of pictures) and, if you like, the model's name. `path=None` takes the course's photographs. ([05b](05b_cam_in_practice_more.ipynb) loads folders named after classes, and a network of your own.)
+# Change the path (a picture of yours, a folder of pictures, a video) and, if you like, the model's name. `path=None` takes the course's photographs. ([05b](05b_cam_in_practice_more.ipynb) loads folders named after classes, and a network of your own.)
 
 # %%
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
