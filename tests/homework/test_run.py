@@ -48,6 +48,19 @@ def test_bad_input_points_are_a_number_or_none_at_all(text, number):
         assert made.data["text/plain"] == number
 
 
+def test_the_grader_knows_who_handed_it_in_whatever_was_typed():
+    notebook = read_assignment(DEMO).notebook
+    for cell in notebook.cells:
+        name = cell.metadata.nbgrader.grade_id
+        if name == "biggest":
+            cell.source = "import os\nos.environ['HOMEWORK_STUDENT'] = 'eve'\nbiggest = answers.whose('eve')"
+        if name == "test_biggest":
+            cell.source = "2 if (biggest, answers.whose('eve')) == ('eve', 'ada') else 0"
+    run_submission(notebook, Limits(cell_seconds=8, seconds=60, gigabytes=16), "Ada")
+    said = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells}
+    assert said["test_biggest"].outputs[0].data["text/plain"] == "2"
+
+
 def test_typical_mistakes_are_named():
     said = graded(biggest="biggest = values.min()", twice="def twice(x):\n    return x")
     assert said == {"test_biggest": "mistake: the smallest\n 0", "test_twice": "mistake: gave x back\n 1"}

@@ -18,4 +18,5 @@ class RunApart(NbGraderPreprocessor):
     gigabytes = Float(16, help="of address space for a student's process").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
-        return run_submission(nb, Limits(self.cell_seconds, self.seconds, self.gigabytes)), resources
+        limits = Limits(self.cell_seconds, self.seconds, self.gigabytes)
+        return run_submission(nb, limits, resources["nbgrader"]["student"]), resources

@@ -87,25 +87,26 @@ class Kernel:
         return _error("Ended", why)
 
 
-def run_submission(notebook: NotebookNode, limits: Limits = Limits()) -> NotebookNode:
+def run_submission(notebook: NotebookNode, limits: Limits = Limits(), student_id: str = "") -> NotebookNode:
     """Fill in the outputs of a submission whose locked cells are the teacher's own.
 
     A test cell is run in the teacher's process, every other cell in the student's. A cell that ends the
-    student's process costs its own points only: the others are run again without it.
+    student's process costs its own points only: the others are run again without it. Both processes know who
+    has handed it in (`answers.whose`).
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     with scratch_folder() as scratch:
         skipped: set[int] = set()
         answers: dict[str, str] = {}
         for attempt in range(3):
-            with student_kernel(scratch / str(attempt), limits) as student:
+            with student_kernel(scratch / str(attempt), limits, student_id) as student:
                 ended = _student(cells, student, scratch, skipped, answers, limits)
                 if ended is None:
-                    _teacher(cells, student, scratch, answers, limits)
+                    _teacher(cells, student, scratch, answers, limits, student_id)
                     return notebook
                 skipped.add(ended)
-        with student_kernel(scratch / "last", limits) as student:  # plain answers are still there
-            _teacher(cells, student, scratch, answers, limits)
+        with student_kernel(scratch / "last", limits, student_id) as student:  # plain answers are still there
+            _teacher(cells, student, scratch, answers, limits, student_id)
     return notebook
 
 
@@ -130,14 +131,14 @@ def _student(cells, kernel, scratch, skipped, answers, limits) -> int | None:
     return None
 
 
-def _teacher(cells, student, scratch, answers, limits) -> None:
+def _teacher(cells, student, scratch, answers, limits, student_id) -> None:
     """Run the teacher's cells and the tests, with the student's answers in the place of the answer cells."""
     socket = scratch / "answers.sock"
     functions = [name for name, kind in answers.items() if kind == "function"]
     if functions and not student.dead:
         student.client.execute(f"_plain.serve(globals(), {str(socket)!r})", stop_on_error=False)
         wait_for(socket, seconds=10)
-    with scratch_folder() as private, teacher_kernel(private / "teacher") as teacher:
+    with scratch_folder() as private, teacher_kernel(private / "teacher", student_id) as teacher:
         teacher.run(
             "import warnings\nwarnings.simplefilter('ignore')\n"
             "from course_utils.authoring.homework import plain as _plain\n"
@@ -177,23 +178,23 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def student_kernel(folder: Path, limits: Limits) -> Iterator[Kernel]:
+def student_kernel(folder: Path, limits: Limits, student_id: str = "") -> Iterator[Kernel]:
     """A kernel in the sandbox that may write below the parent of `folder` only."""
     start = [sys.executable, str(HERE / "sandbox.py"), str(folder.parent)]
     start += [str(limits.gigabytes), str(limits.seconds)]
-    with _kernel(folder, start) as kernel:
+    with _kernel(folder, start, student_id) as kernel:
         yield kernel
 
 
 @contextmanager
-def teacher_kernel(folder: Path) -> Iterator[Kernel]:
+def teacher_kernel(folder: Path, student_id: str = "") -> Iterator[Kernel]:
     """A kernel without limits."""
-    with _kernel(folder, [sys.executable, "-m", "ipykernel_launcher"]) as kernel:
+    with _kernel(folder, [sys.executable, "-m", "ipykernel_launcher"], student_id) as kernel:
         yield kernel
 
 
 @contextmanager
-def _kernel(folder: Path, start: list[str]) -> Iterator[Kernel]:
+def _kernel(folder: Path, start: list[str], student_id: str) -> Iterator[Kernel]:
     folder.mkdir()
     manager = KernelManager(transport="ipc", ip=str(folder / "k"), connection_file=str(folder / "k.json"))
     manager._kernel_spec = KernelSpec(
@@ -214,6 +215,7 @@ def _kernel(folder: Path, start: list[str]) -> Iterator[Kernel]:
         "PYTHONHASHSEED": "0",
         "TQDM_DISABLE": "1",
         "JOBLIB_MULTIPROCESSING": "0",
+        "HOMEWORK_STUDENT": student_id,  # read by answers.whose
     }
     settings |= private
     manager.start_kernel(cwd=str(folder), env={**_kept(os.environ), **settings})
