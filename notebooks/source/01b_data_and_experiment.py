@@ -125,7 +125,7 @@ plots.show(
 # %% [markdown]
 # For the wolves it says little that the criticisms resemble the prototypes more than their class: nearly all others do so too (printed above). Prototypes are central pictures, close to nearly all others. Only the *size* of the difference makes a criticism. Among the huskies, the one on dark grass resembles its class more than the prototypes: pictures like it have no prototype yet.
 #
-# Twelve pictures are enough to suspect the ground, if you ask what *else* the pictures of a class have in common. The list itself does not say so. (The paper also asks the criticisms to differ from each other; we leave that out.)
+# Twelve pictures are enough to suspect the ground, if you ask what *else* the pictures of a class have in common. The list itself does not say so. (The paper also asks the criticisms to differ from each other; we leave that out.) [Lesson 17](17_training_examples.ipynb) compares prototypes with an older choice, medoids, and with a package.
 
 # %% [markdown]
 # ## 2 · How firm is the map's score?
