@@ -1,4 +1,4 @@
-"""What lesson 16 and its companion share: the walk through every number, changed letters, drawings."""
+"""What lesson 16 needs: the walk through every number, changed letters, drawings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.labs import load_lab
 from course_utils.labs.induction import AttentionOnly, InductionLab
@@ -374,8 +374,3 @@ def share_found(credits: Tensor, truth: Sequence[int]) -> np.ndarray:
     """The share of the true places that are among the best `len(truth)`, `(N,)`."""
     best = credits.topk(len(truth), dim=1).indices
     return torch.stack([(best == place).any(dim=1) for place in truth]).float().mean(dim=0).numpy()
-
-
-def silence(module: nn.Module):
-    """Inside the `with` block the module writes zeros."""
-    return circuits.change_output(module, torch.zeros_like)
