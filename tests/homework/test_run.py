@@ -1,5 +1,6 @@
 """Submissions that mean harm, or are just wrong: nobody gets a point for it, and nothing outside changes."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -150,3 +151,39 @@ def test_bad_input_other_objects_are_no_plain_values(value):
 def test_bad_input_bytes_that_nobody_encoded(data):
     with pytest.raises(plain.NotPlain, match="not an answer"):
         plain.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.123456, "0.123"),
+        (3, "3"),
+        (True, "True"),
+        ("CA", "'AC'"),
+        ("layer4", "'layer4'"),
+        ("AA", "'AA'"),
+        ([1, 2], "[1, 2]"),
+        (np.zeros((2, 3)), "an array (2, 3)"),
+        ("<b>\n" * 50, repr("<b>\n" * 50)[:60]),
+    ],
+)
+def test_an_answer_in_short(value, told):
+    assert plain.brief(value) == told
+
+
+def test_bad_input_few_bytes_that_unpack_to_much(monkeypatch):
+    monkeypatch.setattr(plain, "LIMIT", 10_000)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, json=np.zeros(1_000_000, dtype=np.uint8))
+    assert packed.tell() < 10_000
+    with pytest.raises(plain.NotPlain, match="too much data"):
+        plain.decode(packed.getvalue())
+
+
+def test_answers_are_kept_in_short_for_the_statistics():
+    notebook = read_assignment(DEMO).notebook
+    for cell in notebook.cells:
+        cell.metadata["answer"] = "what a student wrote there"
+    run_submission(notebook, Limits(cell_seconds=60, seconds=200, gigabytes=16))
+    kept = {cell.metadata.nbgrader.grade_id: cell.metadata["answer"] for cell in notebook.cells}
+    assert float(kept["biggest"]) > 0 and kept["twice"] == ""

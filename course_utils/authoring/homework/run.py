@@ -113,12 +113,12 @@ def run_submission(notebook: NotebookNode, limits: Limits = Limits(), student_id
 def _student(cells, kernel, scratch, skipped, answers, limits) -> int | None:
     """Run the student's cells and keep each plain answer; the number of the cell that ended the process."""
     for number, cell in enumerate(cells):
-        if _is(cell, "test") or number in skipped:
+        if is_cell(cell, "test") or number in skipped:
             continue
         cell.outputs = kernel.run(cell.source, limits.cell_seconds)
         if kernel.dead:
             return number
-        if _is(cell, "question"):
+        if is_cell(cell, "question"):
             name = _name(cell)
             path = scratch / f"{name}.npz"
             code = (
@@ -147,11 +147,14 @@ def _teacher(cells, student, scratch, answers, limits, student_id) -> None:
             limits.cell_seconds,
         )
         for cell in cells:
-            if _is(cell, "question"):
-                teacher.run(_injection(_name(cell), answers, scratch, socket), limits.cell_seconds)
+            if is_cell(cell, "question"):
+                name = _name(cell)
+                teacher.run(_injection(name, answers, scratch, socket), limits.cell_seconds)
+                tell = f"print(_plain.brief({name}))" if answers.get(name) == "plain" else ""
+                cell.metadata["answer"] = teacher.text(tell, TEST_SECONDS).strip()  # for the statistics
                 continue
             outputs = teacher.run(cell.source, TEST_SECONDS)
-            if _is(cell, "test"):
+            if is_cell(cell, "test"):
                 cell.outputs = [_points(output) for output in outputs]
 
 
@@ -247,7 +250,8 @@ def wait_for(path: Path, seconds: float) -> bool:
 # --- cells ------------------------------------------------------------------------------------------------
 
 
-def _is(cell: NotebookNode, kind: str) -> bool:
+def is_cell(cell: NotebookNode, kind: str) -> bool:
+    """Whether it is a "test", or a "question" (the student's cell)."""
     marks = cell.metadata.get("nbgrader", {})
     if kind == "test":
         return bool(marks.get("grade")) and not marks.get("solution")

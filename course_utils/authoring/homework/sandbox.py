@@ -49,6 +49,7 @@ def leave() -> bool:
     except (OSError, AttributeError):
         return False
     if child := os.fork():
+        libc.prctl(DIE_WITH_PARENT, KILL, 0, 0, 0)  # a grader that was killed leaves no kernel behind
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the child
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 255)
