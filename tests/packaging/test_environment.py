@@ -251,3 +251,12 @@ def test_an_old_python_can_read_the_script(module):
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert imported <= {*sys.stdlib_module_names, "workbook"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+
+
+@pytest.mark.parametrize("name", ["USER", "TARGET", "PREFIX", "ROOT", "DRY_RUN", "PYTHON"])
+def test_public_report_pip_settings_that_send_packages_elsewhere(name, monkeypatch):
+    # virtualenv 802, pipenv 1798, asv 522, tox 3010: --user, or another folder, or nothing was installed
+    monkeypatch.setenv(f"PIP_{name}", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "mine")
+    kept = environment.environment()
+    assert kept.get(f"PIP_{name}", "0") == "0" and kept["PIP_INDEX_URL"] == "mine"

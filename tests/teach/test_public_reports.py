@@ -9,7 +9,7 @@ import torch
 from matplotlib import font_manager
 
 from course_utils.authoring.build import ABSOLUTE_PATH
-from course_utils.authoring.lesson import solved
+from course_utils.authoring.lesson import _read_cells, solved
 from course_utils.teach import plots
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -163,3 +163,9 @@ def test_public_report_an_installed_font_is_used(recwarn):
     plots.use_style()
     plots.show_images([PICTURE], ["中文"]).canvas.draw()
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+
+
+def test_public_report_a_source_with_a_byte_order_mark(tmp_path):
+    # own: some editors begin a file with one, and the error denied that its first cell has a line of its own
+    (tmp_path / "a.py").write_text("\ufeff# %% [markdown]\n# text\n\n# %%\n1\n", encoding="utf-8")
+    assert len(_read_cells(tmp_path / "a.py")) == 2
