@@ -15,6 +15,7 @@ LIBRARIES = (
     "torchcam",
     "grad-cam",
     "zennit",
+    "torchattacks",
     "nnsight",
     "lime",
     "shap",

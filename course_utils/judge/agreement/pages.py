@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from course_utils.judge import methods_table
 from course_utils.judge.agreement import (
+    rows_attacks,
     rows_black_box,
     rows_cam,
     rows_circuits,
@@ -37,6 +38,7 @@ ROWS: tuple[Row, ...] = (
     *rows_gradients.ROWS,
     *rows_black_box.ROWS,
     *rows_games.ROWS,
+    *rows_attacks.ROWS,
     *rows_dependence.ROWS,
     *rows_examples.ROWS,
     *rows_text.ROWS,
