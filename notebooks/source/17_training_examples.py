@@ -48,11 +48,12 @@ N = len(digits.labels)
 #
 # The model below is a weighted sum of the pixels for each of the ten digits, then a [softmax](glossary.md#softmax). It is right for most of the test digits. Here is one for which it is wrong.
 
-# %%
+# %% tags=["hide-input"]
+# this code would tell you the answer: look at the picture first
 LAM = 0.001  # a penalty, explained in section 2
 fours = np.flatnonzero(digits.test_labels == 4)
 victim = int(fours[2])
-labels_9, planted = lesson.plant(digits, victim, wrong=9)  # you see below what this does
+labels_9, planted = lesson.plant(digits, victim, wrong=9)
 model = lesson.fit_softmax(pictures.numpy(), labels_9, LAM)
 with torch.no_grad():
     scores = model(test_pictures)
@@ -68,7 +69,7 @@ plots.show("One handwritten 4 of 8 × 8 pixels, well formed.")
 exercises.which_question
 
 # %% [markdown]
-# The picture is clear, and a heat map of it would show the strokes of a 4. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? At the end of this lesson you find them with three lists, and see which list is best.
+# The picture is clear, and a heat map of it would show the strokes of a 4. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? At the end of this lesson you look for them with four lists, and see which list is best.
 
 # %% [markdown]
 # ## 2 · The idea: take one example away
@@ -478,7 +479,7 @@ plots.show(
 # The commoner a shortcut, the less each of its examples counts. Influence is a tool for *rare* causes. For a shortcut look at the data ([01](01_why_explain.ipynb)) or at what the model reads ([04](04_grad_cam.ipynb)).
 
 # %% [markdown]
-# ## 8 · The score: three lists for the 4 that is called a 9
+# ## 8 · The score: four lists for the 4 that is called a 9
 #
 # Back to the puzzle. Twelve training digits had been given a wrong label: of all training 4s the twelve that resemble the victim most were called 9. Four lists try to find the twelve. *Largest loss*: the examples that the model gets most wrong. *Nearest with that label*: the training pictures labelled 9 that are nearest to the victim, pixel by pixel.
 
