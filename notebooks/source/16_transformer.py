@@ -41,6 +41,7 @@ A, B = lesson.two_models()  # two labs: a model and texts for it
 model, U = A.model, A.model.unembed.weight
 L, p = 16, 24  # letters of the pattern; the place at which we shall ask for the next letter
 texts = A.sample(400, L)  # (400, 33): the start, then the pattern twice
+word = "PLANETPLAN"  # a text for the numbers one at a time
 short, answers = texts[:200, : p + 1], texts[:200, p + 1]  # cut off after place p; the right next letters
 
 # %% [markdown]
@@ -129,7 +130,6 @@ def my_model(model, tokens):
 
 
 # %%
-word = "PLANETPLAN"
 tokens = A.tokens(word)[0]  # the numbers of ·PLANETPLAN
 my_logits, my_parts = my_model(model, tokens)
 best = my_logits[-1].argmax()
