@@ -9,7 +9,7 @@ ENVIRONMENT := $(PYTHON) scripts/environment.py
 # two workers on two cores: each computes on one
 TEST := OMP_NUM_THREADS=1 $(VENV) -m pytest -n 2
 
-.PHONY: help lab test lint test-code test-notebooks browser lessons text solutions claims bench slides site homework homework-check lock environment
+.PHONY: help lab test lint test-code test-notebooks browser lessons text solutions claims bench slides site homework homework-check homework-grade homework-marks hub hub-packages lock environment
 
 help:
 	@echo "make lab        build the environment if needed, then open your copies of the lessons (workbook/)"
@@ -23,6 +23,7 @@ help:
 	@echo "make slides     a lecture for each lesson, and a plan of its 90 minutes, into build/slides"
 	@echo "make site       the course as a static site, into build/site/html"
 	@echo "make homework   assignments for nbgrader, into build/homework (SEED=2027 for other ones)"
+	@echo "make hub        JupyterHub with nbgrader's exchange on this machine, to try a class"
 	@echo "make lock       renew requirements.lock (needs uv)"
 
 lab:
@@ -75,10 +76,25 @@ homework-check:
 	@$(ENVIRONMENT) teach
 	$(VENV) -m course_utils.authoring.homework --check $(if $(SEED),--seed $(SEED)) $(NAME)
 
+homework-grade homework-marks:
+	@$(ENVIRONMENT) teach
+	$(VENV) -m course_utils.authoring.homework --$(@:homework-%=%) $(if $(JOBS),--jobs $(JOBS)) $(NAME)
+
+hub: hub-packages
+	$(VENV) -m jupyterhub -f notebooks/homework/hub/jupyterhub_config.py
+
+hub-packages: build/hub/node_modules/.package-lock.json
+	@$(ENVIRONMENT) hub
+
+build/hub/node_modules/.package-lock.json: notebooks/homework/hub/package-lock.json
+	mkdir -p build/hub
+	cp notebooks/homework/hub/package.json notebooks/homework/hub/package-lock.json build/hub
+	cd build/hub && npm ci --ignore-scripts --no-audit --no-fund
+
 LOCKED := --universal --generate-hashes --no-header --no-annotate
 lock:
 	uv pip compile pyproject.toml $(LOCKED) --upgrade --output-file requirements.lock
-	for group in site teach; do uv pip compile --group $$group $(LOCKED) --constraint requirements.lock \
+	for group in site teach hub; do uv pip compile --group $$group $(LOCKED) --constraint requirements.lock \
 		--output-file requirements-$$group.lock || exit 1; done
 
 environment:

@@ -68,7 +68,7 @@ def statistics_page(assignment: Assignment, marks: Sequence[Marks]) -> str:
     totals = np.array([one.points for one in graded])
     summary = f"{len(graded)} graded submissions; {len(marks) - len(graded)} students without one."
     if len(graded):
-        quarters = " to ".join(f"{value:g}" for value in np.percentile(totals, [25, 75]))
+        quarters = " to ".join(f"{value:.1f}" for value in np.percentile(totals, [25, 75]))
         summary += (
             f" Points of {sum(q.points for q in questions):g}: mean {totals.mean():.1f},"
             f" median {np.median(totals):g}, the middle half {quarters}."
