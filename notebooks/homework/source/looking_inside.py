@@ -9,7 +9,7 @@
 # |---|---|
 # | time | about 75 minutes |
 # | points | 32 |
-# | lessons | 02, 03, 04, 05 |
+# | lessons | 02 to 05, and of the companions 02b §7 and 03b §5 |
 # | help | the lessons, the functions of `course_utils`, and the documentation; not each other's answers |
 
 # %%

@@ -193,7 +193,7 @@ def mean_share(maps, regions):
 
 
 # %% [markdown]
-# **Question 4** (2 points). Which suspect's map has, over the 120 pictures, the *smallest* mean share on the object (`case.masks`)?
+# **Question 4** (2 points). Which suspect's map has, over the 120 pictures, the *smallest* mean share on the object (`case.masks`)? (`judge.energy_in_mask`)
 
 # %% question="least_on_object" points=2 minutes=3 trains="12 §8"
 # BEGIN SOLUTION
