@@ -277,10 +277,16 @@ falls = np.array(
 
 # %% question="charges" points=6 minutes=8 trains="12 §8"
 # BEGIN SOLUTION
-charges = {
-    name: KINDS[int(row.argmax())] if row.max() > 0.1 else None
-    for name, row in zip(case.names, falls, strict=True)
+lost = {
+    name: {
+        kind: (suspect.predict(case.images).argmax(axis=1) == targets).mean()
+        - (suspect.predict(case.variants[kind]).argmax(axis=1) == targets).mean()
+        for kind in KINDS
+    }
+    for name, suspect in case.suspects.items()
 }
+found = {name: max(of, key=of.get) if max(of.values()) > 0.1 else None for name, of in lost.items()}
+charges = found
 # END SOLUTION
 
 # %% test="charges"
@@ -312,8 +318,17 @@ charges = dict.fromkeys(case.names)
 
 # %% question="evidence" points=4 minutes=7 trains="12 §4"
 # BEGIN SOLUTION
+lost = {
+    name: {
+        kind: (suspect.predict(case.images).argmax(axis=1) == targets).mean()
+        - (suspect.predict(case.variants[kind]).argmax(axis=1) == targets).mean()
+        for kind in KINDS
+    }
+    for name, suspect in case.suspects.items()
+}
+found = {name: max(of, key=of.get) if max(of.values()) > 0.1 else None for name, of in lost.items()}
 evidence = {}
-for name, kind in charges.items():
+for name, kind in found.items():
     if kind is not None:
         before = case[name].predict(case.images).argmax(axis=1) == targets
         after = case[name].predict(case.variants[kind]).argmax(axis=1) == targets
@@ -341,11 +356,20 @@ if unmoved == len(guilty):
 # END HIDDEN TESTS
 
 # %% mistake="pictures whose answer does not change" of="evidence" points=0
+lost = {
+    name: {
+        kind: (suspect.predict(case.images).argmax(axis=1) == targets).mean()
+        - (suspect.predict(case.variants[kind]).argmax(axis=1) == targets).mean()
+        for kind in KINDS
+    }
+    for name, suspect in case.suspects.items()
+}
+found = {name: max(of, key=of.get) if max(of.values()) > 0.1 else None for name, of in lost.items()}
 evidence = {}
-for name, row in zip(case.names, falls, strict=True):
-    if row.max() > 0.1:
+for name, kind in found.items():
+    if kind is not None:
         before = case[name].predict(case.images).argmax(axis=1) == targets
-        after = case[name].predict(case.variants[KINDS[int(row.argmax())]]).argmax(axis=1) == targets
+        after = case[name].predict(case.variants[kind]).argmax(axis=1) == targets
         evidence[name] = int(np.flatnonzero(before & after)[0])
 
 # %% [markdown]
@@ -366,7 +390,16 @@ print("\n".join(f"{letter}: {sentence}" for letter, sentence in sentences.items(
 
 # %% question="true_sentences" points=3 minutes=5 trains="12 §4, §8"
 # BEGIN SOLUTION
-said_of = [kind for kind in charges.values() if kind]
+lost = {
+    name: {
+        kind: (suspect.predict(case.images).argmax(axis=1) == targets).mean()
+        - (suspect.predict(case.variants[kind]).argmax(axis=1) == targets).mean()
+        for kind in KINDS
+    }
+    for name, suspect in case.suspects.items()
+}
+found = {name: max(of, key=of.get) if max(of.values()) > 0.1 else None for name, of in lost.items()}
+said_of = [kind for kind in found.values() if kind]
 holds = [bool({"texture", "colour"} & set(said_of)), len(said_of) >= 3, False, False, True, True]
 true_sentences = "".join(letter for letter, text in sentences.items() if holds[SENTENCES.index(text)])
 # END SOLUTION
@@ -383,7 +416,16 @@ sum((text in said) == true for text, true in zip(SENTENCES, key, strict=True)) /
 # END HIDDEN TESTS
 
 # %% mistake="a map on the object acquits" of="true_sentences" points=2.5
-said_of = [KINDS[int(row.argmax())] for row in falls if row.max() > 0.1]
+lost = {
+    name: {
+        kind: (suspect.predict(case.images).argmax(axis=1) == targets).mean()
+        - (suspect.predict(case.variants[kind]).argmax(axis=1) == targets).mean()
+        for kind in KINDS
+    }
+    for name, suspect in case.suspects.items()
+}
+found = {name: max(of, key=of.get) if max(of.values()) > 0.1 else None for name, of in lost.items()}
+said_of = [kind for kind in found.values() if kind]
 holds = [bool({"texture", "colour"} & set(said_of)), len(said_of) >= 3, True, False, True, True]
 true_sentences = "".join(letter for letter, text in sentences.items() if holds[SENTENCES.index(text)])
 
@@ -429,7 +471,8 @@ new_accuracy = np.array(list(case.accuracy.values()))
 
 # %% question="would_use" points=2 minutes=2 trains="12 §8"
 # BEGIN SOLUTION
-would_use = case.names[int(new_accuracy.argmax())]
+rates = [(suspect.predict(new_images).argmax(axis=1) == targets).mean() for suspect in case.suspects.values()]
+would_use = case.names[int(np.argmax(rates))]
 # END SOLUTION
 
 # %% test="would_use"
@@ -443,7 +486,8 @@ if not is_honest and not among_the_best:
 # END HIDDEN TESTS
 
 # %% mistake="a broken suspect" of="would_use" points=0
-would_use = case.names[int(new_accuracy.argmin())]
+rates = [(suspect.predict(new_images).argmax(axis=1) == targets).mean() for suspect in case.suspects.values()]
+would_use = case.names[int(np.argmin(rates))]
 
 # %% [markdown]
 # ## 6 · The report
