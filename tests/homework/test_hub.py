@@ -171,7 +171,7 @@ def read(path: Path) -> str:
 
 def test_the_formgrader_and_the_tests_are_not_on_a_students_server(hub):
     address, _, for_students, _ = hub
-    student = User(address, "anna", for_students)
+    student = User(address, "cleo", for_students)
     student.start()
     student.wait()
     student.ask("GET", "formgrader/api/assignments", status=404)
