@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+from course_utils.teach.checks import Exercise, Mistake, Question
 from course_utils.teach.quiz import quiz
 
 which_question = quiz(
@@ -85,6 +85,14 @@ example_gradients = Exercise(
             lambda theta, rows, labels: _gradients(theta, rows, labels) / len(rows),
             "you divided by n: that belongs to the mean over all examples, not to the slope of one.",
         ),
+        "times p(1 − p)": Mistake(
+            lambda theta, rows, labels: (
+                _gradients(theta, rows, labels)
+                * (_sigmoid(rows @ theta) * (1 - _sigmoid(rows @ theta)))[:, None]
+            ),
+            "the factor p(1 − p) is too much: it belongs to the squared error, or to the Hessian. The slope of "
+            "this loss is (p − y) times the row.",
+        ),
     },
 )
 
@@ -148,6 +156,20 @@ influences = Exercise(
             lambda *case: _influences(*case, factor=len(case[1])),
             "you multiplied the Hessian by n: it is the mean already.",
         ),
+        "n lambda": Mistake(
+            lambda test, gradients, hessian, lam: _influences(test, gradients, hessian, len(gradients) * lam),
+            "you multiplied λ by n: the Hessian is a mean here, so λ stays as it is.",
+        ),
+        "divided by d": Mistake(
+            lambda *case: _influences(*case, n=len(case[0])),
+            "you divided by the number of weights: 1/n is one over the number of training examples.",
+        ),
+        "diagonal": Mistake(
+            lambda test, gradients, hessian, lam: (
+                gradients @ (test / (np.diag(hessian) + lam)) / len(gradients)
+            ),
+            "you divided by the diagonal of the Hessian: the inverse of the whole matrix is needed.",
+        ),
     },
 )
 
@@ -194,6 +216,16 @@ from_sum = Exercise(
         "n squared": Mistake(
             lambda *case: _from_sum(*case, damping=lambda n, lam: n * n * lam),
             "n once is enough: the sum is n times the mean, so λ becomes n · λ.",
+        ),
+        "no lambda": Mistake(
+            lambda test, gradients, summed, lam: gradients @ np.linalg.pinv(summed) @ test,
+            "λ is missing now: it belongs on the diagonal, in the size that fits a *sum* of Hessians.",
+        ),
+        "weights for examples": Mistake(
+            lambda test, gradients, summed, lam: _from_sum(
+                test, gradients, summed, lam, damping=lambda n, lam: len(test) * lam
+            ),
+            "you multiplied λ by the number of weights: the sum runs over the n training examples.",
         ),
     },
 )
@@ -242,9 +274,10 @@ stamped_share = Question(
             "than others.",
             example=lambda values, stamp: 0.0,
         ),
-        "per cent": wrong_answer(
-            lambda values, stamp: 100 * _share(values, stamp),
+        "per cent": Mistake(
+            lambda answer, values, stamp: isinstance(answer, (int, float)) and 1 < answer <= 100,
             "you answered in per cent: write a share from 0 to 1.",
+            example=lambda values, stamp: 100 * _share(values, stamp),
         ),
     },
 )

@@ -69,14 +69,14 @@ plots.show("One handwritten 4 of 8 × 8 pixels, well formed.")
 exercises.which_question
 
 # %% [markdown]
-# The picture is clear, and a heat map of it would show the strokes of a 4. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? At the end of this lesson you look for them with four lists, and see which list is best.
+# The picture is clear, and a heat map of it would show the strokes of a 4. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? In section 8 you look for them with four lists, and see which list is best.
 
 # %% [markdown]
 # ## 2 · The idea: take one example away
 #
 # An example matters for an answer if the answer is another one without it. So take it away, fit again, and look (*leave one out*). On the tumours we can do that for each of the 400.
 #
-# Write $x_i$ for row $i$ (with a 1 in front), $y_i$ for its label, $\theta$ for the weights, $p_i = \sigma(\theta^\top x_i)$ for the probability of malignant, where $\sigma$ turns log-odds into a probability, and $\ell_i$ for the loss, minus the logarithm of the probability of the true class. The fitted weights $\hat\theta$ minimise
+# Write $n$ for the number of rows, $x_i$ for row $i$ (with a 1 in front), $y_i$ for its label, $\theta$ for the weights, $p_i = \sigma(\theta^\top x_i)$ for the probability of malignant, where $\sigma$ turns log-odds into a probability, and $\ell_i$ for the loss, minus the logarithm of the probability of the true class. The fitted weights $\hat\theta$ minimise
 #
 # $$J(\theta) = \frac{1}{n}\sum_{i=1}^{n} \ell_i(\theta) + \frac{\lambda}{2}\lVert\theta\rVert^2 .$$
 #
@@ -445,7 +445,7 @@ print(
 print(f"sum of their influences: {harm[:, stamp].sum(axis=1).mean():+.2f}, true change {after - before:+.2f}")
 
 # %% [markdown]
-# Influence agrees with the refits: **it is right, about another question.** It asks what happens if *one* example goes. With 140 stamped examples, 139 are left to teach the same. A single one has no more effect than any other, although all of them together are the whole reason. How does that depend on their number?
+# Influence agrees with the refits: **it is right, about another question.** It asks what happens if *one* example goes. With 140 stamped examples, 139 are left to teach the same. A single one has on average even less effect than another tumour (0.0042 against 0.0066), although all of them together are the whole reason. How does that depend on their number?
 
 # %%
 shares_tried, per_example = (0.1, 0.2, 0.4, 0.7, 0.95), []
@@ -476,7 +476,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The commoner a shortcut, the less each of its examples counts. Influence is a tool for *rare* causes. For a shortcut look at the data ([01](01_why_explain.ipynb)) or at what the model reads ([04](04_grad_cam.ipynb)).
+# About thirty stamped tumours still count almost seven times as much as others, each of them; 140 count less than others. (Seven are too few to teach the stamp.) Influence is a tool for *rare* causes. For a shortcut look at the data ([01](01_why_explain.ipynb)) or at what the model reads ([04](04_grad_cam.ipynb)).
 
 # %% [markdown]
 # ## 8 · The score: four lists for the 4 that is called a 9
@@ -495,7 +495,7 @@ lesson.show_digits(digits.pictures[first], [f"called {labels_9[i]}" + (", plante
 plots.show(f"Twelve training digits, {planted[first].sum()} of them 4s that are called 9.")
 
 # %% [markdown]
-# One victim is no measurement. The same for sixteen victims: four kinds of confusion, each with the first test digits that a wrong label of their twelve neighbours turns over.
+# One victim is no measurement. The same for sixteen victims: four kinds of confusion, in each the first four test digits whose answer becomes wrong when their twelve neighbours get the wrong label.
 
 
 # %%
@@ -530,11 +530,11 @@ for name in ("nearest with that label", "gradient product", "largest loss"):
     print(f"influence minus {name}: {judge.paired(found['influence'], found[name])}")
 
 # %% [markdown]
-# Influence finds most of the twelve; the loss does not (the model has learnt them by heart, so their loss is small). **But the nearest pictures with the wrong label find more, without any model.** A method that is meant to explain a model should be compared with a list that ignores it. What the neighbours cannot do: say by *how much* the answer would change.
+# Influence finds most of the twelve; the loss does not (the model has learnt them by heart, so their loss is small). **But the nearest pictures with the wrong label find more, without any model.** (We help that list: the twelve were chosen because they are near.) A method that is meant to explain a model should be compared with a list that ignores it. What the neighbours cannot do: say by *how much* the answer would change.
 #
 # ### Labels that are wrong at random
 #
-# More often, wrong labels are scattered. Then there is no victim to ask for, and one uses **self-influence**: the effect of an example on its own loss, $\frac{1}{n}\nabla\ell_i^\top H^{-1}\nabla\ell_i$. It is large for examples that the model could only learn by heart. We give 60 of the 600 digits a random wrong label, train a small network (64, 16, 10 units), look at the first 60 of each list, and repeat it for three draws. **TracIn** (Pruthi and others, 2020) needs no Hessian. It adds up, over stored moments $t$ of the training (*checkpoints*), what a step along one example's slope did for the other's loss; $\eta$ is the step size:
+# More often, wrong labels are scattered. Then there is no victim to ask for, and one uses **self-influence**: the effect of an example on its own loss, $\frac{1}{n}\nabla\ell_i^\top H^{-1}\nabla\ell_i$. It is large for examples that the model could only learn by heart. We give 60 of the 600 digits a random wrong label, train a small network (64, 16, 10 units), look at the first 60 of each list, and repeat it for three draws. **TracIn** (Pruthi and others, 2020) needs no Hessian. It adds up, over stored moments $t$ of the training (*checkpoints*, with the weights $\theta_t$), what a step along one example's slope did for the other's loss; $\eta$ is the step size:
 #
 # $$\text{TracIn}_i = \sum_t \eta\; \nabla\ell_\text{test}(\theta_t)^\top \nabla\ell_i(\theta_t).$$
 
@@ -624,12 +624,12 @@ seeds_move = (test_loss[1:4] - test_loss[0])[:, ten].abs().mean()
 print(f"mean change of the loss with other first weights:   {seeds_move:.2f}")
 
 # %% [markdown]
-# With one damping the correlation is high, with a third of it most is gone; and only the forty trainings, which one wanted to spare, could tell which. Other first weights move the loss more than any one example does. So for a network say "this run", state the damping, and test a few names by training without them (Basu and others, 2021, report the same for deeper networks).
+# With one damping the correlation is high, with a third of it most is gone; and only the forty trainings, which you wanted to avoid, could tell which. Other first weights move the loss ten times as much as one example does on average. So for a network say "this run", state the damping, and test a few names by training without them (Basu and others, 2021, report the same for deeper networks).
 
 # %% [markdown]
 # ## 10 · A few that stand for many
 #
-# Another question about training examples: which few should one look at to know them all? [01b](01b_data_and_experiment.ipynb) builds *prototypes* by hand: chosen one after the other, so that their similarities to all resemble those of the whole collection (the *MMD* is then small). An older answer are *medoids*: $k$ members such that the others are, on average, near their nearest one. Which are the better eight of 200 digits?
+# Another question about training examples: which few should one look at to know them all? [01b](01b_data_and_experiment.ipynb) builds *prototypes* by hand: chosen one after the other, so that their similarities to all resemble those of the whole collection (the *MMD*, a distance between the two, is then small). An older answer are *medoids*: $k$ members such that the others are, on average, near their nearest one. Which are the better eight of 200 digits?
 
 # %%
 from course_utils.methods.prototypes import medoids, mmd2, prototypes, similarities
@@ -723,9 +723,9 @@ plots.show(
 # - Leaving one out and fitting again is the truth. Influence predicts it from one fit: slope, inverse curvature, slope.
 # - It is nearly exact under a strong penalty, with the correction $1/(1-h)$ even closer; for groups its sum is too small.
 # - $\lambda$ belongs into the Hessian; beside a *sum* of Hessians it is $n\lambda$.
-# - It names rare causes. Of a common one each example can be spared, and none has influence.
+# - It names rare causes. Of a common one each example can be spared, and its influence is small.
 # - Compare it with nearest neighbours and with the plain loss: they are often as good, or better.
-# - For a network everything hangs on the damping. Test a few names by training without them.
+# - For a network the result depends on the damping. Test a few names by training without them.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
