@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,7 @@ SCRIPTS = {  # a letter of each, and fonts that have it on Linux, macOS and Wind
     ),
 }
 _MISSING = re.compile(r"Glyph \d+ .*missing from (?:current )?font")
+_NOT_BOLD = "findfont: Failed to find font weight"  # a script's font may have one weight only
 
 
 def fonts_for_scripts(installed: Iterable[str]) -> list[str]:
@@ -99,6 +101,10 @@ def _tell_missing_letters() -> None:
         warnings.showwarning = show_warning
 
 
+def _not_only_bold(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_NOT_BOLD)
+
+
 def use_style(*, dpi: int = 90, quality: int = 80) -> None:
     """Set the course's look; in Jupyter also store figures as JPEG, a fifth of the size of a PNG.
 
@@ -106,6 +112,7 @@ def use_style(*, dpi: int = 90, quality: int = 80) -> None:
     """
     fonts = fonts_for_scripts(entry.name for entry in font_manager.fontManager.ttflist)
     _tell_missing_letters()
+    logging.getLogger(font_manager.__name__).addFilter(_not_only_bold)
     plt.rcParams.update(
         {
             "font.family": ["sans-serif", *fonts],  # matplotlib looks for each letter in these, in order

@@ -146,3 +146,15 @@ def test_bad_input_of_save_gif_leaves_no_file(tmp_path, name, frames, options, e
     with pytest.raises(error, match=message):
         plots.save_gif(tmp_path / name, frames, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_script_whose_font_is_never_bold_is_no_warning(caplog):
+    from matplotlib import font_manager
+
+    plots.use_style()
+    log = font_manager.logging.getLogger("matplotlib.font_manager")
+    log.warning("findfont: Failed to find font weight %s for %s, now using %s.", "bold", "Some Font", 400)
+    log.warning("findfont: Font family %r not found.", "Another")
+    assert [record.getMessage() for record in caplog.records] == [
+        "findfont: Font family 'Another' not found."
+    ]
