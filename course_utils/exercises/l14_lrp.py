@@ -74,6 +74,18 @@ pay_linear = Exercise(
             lambda a, w, b, R: a * ((R * ((z := a @ w.T + b) + EPSILON * _sign(z))) @ w),
             "you multiplied R by the output: a share is a w *divided* by z.",
         ),
+        "no relevance": Mistake(
+            lambda a, w, b, R: a * ((1 / ((z := a @ w.T + b) + EPSILON * _sign(z))) @ w),
+            "these are the shares alone: each output divides its relevance R, so R / (z + ε sign(z)).",
+        ),
+        "size of the output": Mistake(
+            _with(lambda z, b: (z + b).abs() + EPSILON),
+            "the denominator keeps the sign of z: with |z| + ε a negative output pays with the wrong sign.",
+        ),
+        "only helpers": Mistake(
+            lambda a, w, b, R: a * ((R / ((z := a @ w.T + b) + EPSILON * _sign(z))) @ w.clamp(min=0)),
+            "negative weights are left out: in LRP-ε all contributions count, those against too.",
+        ),
     },
 )
 
@@ -117,6 +129,18 @@ kept_by_biases = Exercise(
         "no stabiliser": Mistake(
             lambda a, w, b, R: (b / (a @ w.T + b) * R).sum(dim=1),
             "the denominator lacks the stabiliser ε sign(z).",
+        ),
+        "no bias in the output": Mistake(
+            lambda a, w, b, R: (b / ((z := a @ w.T) + EPSILON * _sign(z)) * R).sum(dim=1),
+            "the bias is missing in the denominator: z is the whole output, a w and b together.",
+        ),
+        "always plus": Mistake(
+            lambda a, w, b, R: (b / (a @ w.T + b + EPSILON) * R).sum(dim=1),
+            "ε is added to negative outputs too: it must have the sign of z.",
+        ),
+        "absolute values": Mistake(
+            lambda a, w, b, R: (b / ((z := a @ w.T + b) + EPSILON * _sign(z)) * R).abs().sum(dim=1),
+            "you took absolute values: a share may be negative, and then it takes something off the sum.",
         ),
     },
 )
@@ -205,8 +229,17 @@ share_of_sum = Exercise(
             lambda x, r, R: (R, torch.zeros_like(R)),
             "now it adds up, but the second arm gets nothing although it put something in.",
         ),
+        "no relevance": Mistake(
+            lambda x, r, R: (x / (x + r), r / (x + r)),
+            "these are the shares alone: multiply each by the relevance R of the sum.",
+        ),
     },
 )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, atol=1e-3)
+
 
 same_function = Question(
     name="same_function",
@@ -216,7 +249,7 @@ same_function = Question(
         "Each method gets the same numbers in both networks, or it does not.",
         "Count the methods in the printed lines whose two rows agree.",
     ),
-    expected=lambda results: sorted(name for name, (a, b) in results.items() if torch.allclose(a, b, atol=1e-3)),
+    expected=lambda results: sorted(name for name, pair in results.items() if _same(*pair)),
     examples=lambda: [
         ({"one": (torch.zeros(2), torch.ones(2)), "two": (torch.ones(2), torch.ones(2))},),
         ({"one": (torch.zeros(2), torch.zeros(2)), "two": (torch.ones(2), torch.zeros(2)),
@@ -226,9 +259,20 @@ same_function = Question(
         "all": wrong_answer(
             lambda results: sorted(results), "at least one of them gives different numbers for the two networks."
         ),
-        "the others": wrong_answer(
-            lambda results: sorted(n for n, (a, b) in results.items() if not torch.allclose(a, b, atol=1e-3)),
-            "these are the ones that tell the two networks apart.",
+        "no such method": Mistake(
+            lambda answer, results: not isinstance(answer, str) and any(name not in results for name in answer),
+            "one of your names is not in the printed lines: copy the names from there.",
+            example=lambda results: ["Grad-CAM"],
+        ),
+        "one that differs": Mistake(
+            lambda answer, results: any(not _same(*pair) for n, pair in results.items() if n in answer),
+            "you name a method whose numbers differ between the two networks.",
+            example=lambda results: sorted(n for n, pair in results.items() if not _same(*pair)),
+        ),
+        "none": Mistake(
+            lambda answer, results: not len(answer),
+            "one of the printed lines has the same numbers twice.",
+            example=lambda results: [],
         ),
     },
 )  # fmt: skip

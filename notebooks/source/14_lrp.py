@@ -71,7 +71,7 @@ plots.show_maps(
 plots.show("A scene with a cat, and two maps of pixels that look alike: both are red on the cat.")
 
 # %% [markdown]
-# Both maps look right. One of them holds sixteen times the score. To see which is wrong, and why it is sixteen, you have to follow the payments. Section 10 solves it.
+# Both maps look right. To see which is wrong, and why its sum is sixteen times the score, you have to follow the payments. Section 10 solves it.
 
 # %% [markdown]
 # ## 2 · One neuron
@@ -178,7 +178,7 @@ print(f"logit {logit:.3f} = pixels {R.sum():.3f} + biases {kept:.3f} + ε's {abs
 print(f"missing: {abs(missing):.0e}")
 
 # %% [markdown]
-# The account closes. But most of this logit never reaches the pixels: **the biases have the rest**. They are large here, because a batch norm (section 5) was merged into each convolution after training. Nobody can say to which pixel a bias belongs. Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (section 4) in the convolutions; and the latter with a rule that gives the biases nothing.
+# The account closes. But most of this logit never reaches the pixels: **the biases have the rest**. They are large here, because a batch norm (section 5) was merged into each convolution after training. Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
 
 # %% tags=["hide-input", "thumbnail"]
 names = [name for name, layer in lab.model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
@@ -224,7 +224,7 @@ for label, (rules, biases) in paid.items():
 # | LRP-0, ε | all count; large positive and negative ones may nearly cancel | $a_j w_{jk}$ |
 # | γ | those that help count more, by the factor $1 + \gamma$ | $a_j (w_{jk} + \gamma w_{jk}^+)$ |
 # | z⁺ | only those that help | $a_j^+ w_{jk}^+ + a_j^- w_{jk}^-$ |
-# | αβ | helpers α times, the others −β times, α − β = 1 | z⁺ and its opposite |
+# | αβ | helpers α times, the others −β times, α − β = 1 | those of z⁺, and separately all others |
 # | flat (first layer) | all alike: "I do not know" | $1$ |
 # | w² (first layer) | the weights only | $w_{jk}^2$ |
 # | zᴮ (first layer) | the distance from the end of the box $[l, h]$ of pixel values | $a_j w_{jk} - l\, w_{jk}^+ - h\, w_{jk}^-$ |
@@ -263,7 +263,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With growing γ the negative share fades, and z⁺ is where that ends. Now a whole picture with four composites: the rule of the linear layers, that of the convolutions, that of the first layer.
+# With growing γ the negative share fades, and z⁺ is where that ends. Now a whole picture with four composites: the rule of the linear layers, that of the convolutions, that of the first layer. Pixels here lie in −1 … 1, the box of zᴮ.
 
 # %%
 composites = {
@@ -287,7 +287,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With ε everywhere the map is grainy, red and blue side by side. You know this picture: where ε is tiny, LRP-ε **is** *gradient × input* ([08](08_saliency_smoothgrad_ig.ipynb)). The next section shows why.
+# With ε everywhere the map is grainy, red and blue side by side. Where ε is tiny, LRP-ε **is** *gradient × input* ([08](08_saliency_smoothgrad_ig.ipynb)). Section 5 shows why.
 
 # %% [markdown]
 # ## 5 · By hand for any network
@@ -300,7 +300,7 @@ plots.show(
 #
 # $$a_j \frac{\partial S}{\partial a_j} = \sum_k \frac{c_{jk}}{d_k}\, z_k\, \frac{\partial S}{\partial z_k} = \sum_k \frac{c_{jk}}{d_k}\, R_k .$$
 #
-# That is the rule. So: **change the layers' derivatives, keep their values, and LRP is value × gradient, in each layer.** For LRP-0, $d$ is $z$, so nothing is changed: it is gradient × input. (The three rules for pixels are no multiples of $a$; `relevance` multiplies their terms by a factor that is 1, and takes the derivative for it.)
+# That is the rule. (A bias adds to $d$ alone; for z⁺ only if it is positive.) So: **change the layers' derivatives, keep their values, and LRP is value × gradient, in each layer.** For LRP-0, $d$ is $z$, so nothing is changed: it is gradient × input. (The three rules for pixels are no multiples of $a$; `relevance` multiplies their terms by a factor that is 1, and takes the derivative for it.)
 
 
 # %%
@@ -350,7 +350,7 @@ print(f"sum of the map: {my_relevance(res_folded, inputs, asked).sum():.2f}")
 # %% [markdown]
 # ## 6 · The proof
 #
-# `relevance` is the course's function: the same idea for all rules, with checks; its hooks go away after an error, too. It refuses what it has no rule for, such as attention. Here it stands beside the function above, beside zennit, and beside captum. The *axiom* is conservation: where biases get nothing, the pixels hold the logit. (In a convolution with z⁺ it is nearly so: an output without any helper pays nobody.)
+# The sum is smaller than that of map A in section 1, where the biases got nothing. `relevance` is the course's function: the same idea for all rules, with checks; its hooks go away after an error, too. It refuses what it has no rule for, such as attention. Here it stands beside the function above, beside zennit, and beside captum. The *axiom* is conservation: where biases get nothing, the pixels hold the logit. (In a convolution with z⁺ it is nearly so: an output without any helper pays nobody.)
 
 # %%
 eight, questions = lab.inputs[:8], lab.targets[:8, 0]
@@ -480,6 +480,8 @@ plots.show(
 )
 
 # %% [markdown]
+# ε and z⁺ and Grad-CAM stay in the half; eight questions cannot rank these two.
+#
 # ### Your turn
 #
 # Change the path (a picture, or a folder of pictures) and the rules. `path=None` takes the course's own photographs; the question is the network's own answer.
@@ -528,7 +530,7 @@ passing = ["IG"]
 exercises.same_function.check(passing, results)
 
 # %% [markdown]
-# LRP explains the *network*, not the function: how it computes is part of the answer. You may want that, if you look for errors inside. If you want to speak about the function, Integrated Gradients keeps the axiom.
+# Here $s = 1.5$: the ReLU of the first network puts out 0, and its whole answer is a bias. LRP explains the *network*, not the function: how it computes is part of the answer. You may want that, if you look for errors inside. If you want to speak about the function, Integrated Gradients keeps the axiom.
 
 # %% [markdown]
 # ## 10 · Where it breaks
@@ -558,7 +560,7 @@ def share_of_sum(x, r, R):
 exercises.share_of_sum.check(share_of_sum)
 
 # %% [markdown]
-# Twice as much at each of four sums: $2^4 = 16$. The picture does not show it, since a map is drawn on its own scale. **Print the sum of an LRP map beside the score.** That test costs one line.
+# Twice as much at each of four sums: $2^4 = 16$. The picture does not show it, since a map is drawn on its own scale. **Print the sum of an LRP map beside the score.**
 #
 # ### Card 2: one name, several formulas
 #
