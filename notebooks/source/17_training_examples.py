@@ -464,15 +464,15 @@ figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.7))
 axes[0].plot(counts, ratios, "o-", color=plots.ACCENT)
 axes[0].axhline(1, color=plots.BASELINE, linestyle="--")
 axes[0].set(xlabel="stamped training tumours", ylabel="influence of one of them,\nothers = 1", ylim=0)
-axes[0].set_title("Each one matters less …", loc="left", fontsize=11)
+axes[0].set_title("In a large crowd each one matters little …", loc="left", fontsize=11)
 axes[1].plot(counts, fooled, "s-", color=plots.COLOURS[1])
 axes[1].set(
     xlabel="stamped training tumours", ylabel="share of stamped benign\ntumours called malignant", ylim=0
 )
-axes[1].set_title("… and all together do more", loc="left", fontsize=11)
+axes[1].set_title("… and all together fool most", loc="left", fontsize=11)
 plots.show(
-    f"Left: the mean influence of a stamped tumour falls from {ratios[0]:.1f} to {ratios[-1]:.1f} times that of another one as "
-    f"there are more of them. Right: the share of victims rises from {fooled[0]:.2f} to {fooled[-1]:.2f}."
+    f"Left: the mean influence of a stamped tumour is up to {ratios.max():.1f} times that of another one, and falls to "
+    f"{ratios[-1]:.1f} when there are many of them. Right: the share of victims rises from {fooled[0]:.2f} to {fooled[-1]:.2f}."
 )
 
 # %% [markdown]
@@ -611,7 +611,7 @@ ax.plot([len(dampings) - 0.25, len(dampings) + 0.25], [np.mean(of_tracin)] * 2, 
 ax.axhline(0, color=plots.BASELINE, linewidth=1)
 ax.set_xticks(range(len(dampings) + 1), [*(f"{d:g}" for d in dampings), "TracIn"])
 ax.set(xlabel="damping (the λ of the training is 0.001)", ylabel="correlation with retraining")
-ax.set_title("Everything hangs on a number that nobody tells you", loc="left")
+ax.set_title("All depends on the damping, which nobody tells you", loc="left")
 plots.show(
     "Correlation of influence with forty trainings for ten test digits. Mean by damping: "
     + ", ".join(f"{d:g} {np.mean(agreement[d]):.2f}" for d in dampings)
