@@ -410,7 +410,7 @@ for probability, value in sorted(zip(said.max(axis=1), agree, strict=True)):
 # - The gradient of the loss fades when the network is sure, and it asks another question than that of the score.
 # - A test that finds nothing may be a test that could not find anything: check the sign, the loss and the cut-off.
 #
-# Stronger attacks take several small steps, or attack the explanation itself while the answer stays.
+# [Lesson 15](15_fooled.ipynb) goes on: attacks of several small steps, towards a chosen answer, and on the explanation itself while the answer stays.
 #
 # **References**
 # - [Goodfellow and others, 2015: Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572)
