@@ -443,7 +443,7 @@ plots.score_plot(
 )
 plots.show(
     f"Pointing: ε and z⁺ {hits['ε and z⁺'].mean():.2f}, Grad-CAM {hits['Grad-CAM'].mean():.2f}. Energy: "
-    f"{energy['ε and z⁺'].mean():.2f} and {energy['Grad-CAM'].mean():.2f}; the other maps lie below."
+    f"{energy['ε and z⁺'].mean():.2f} and {energy['Grad-CAM'].mean():.2f}; Integrated Gradients points worse and lies between them in energy."
 )
 
 # %% [markdown]
