@@ -225,7 +225,8 @@ def load_lab(name: str, **options: Any) -> Any:
             "watermark", "wolves", "monsters": model="shortcut" | "clean". These four: seed=None, n=None (a
             seed draws n new pictures with their truth). "designed": network="linear" | ….
             "detective": seed=0. "induction": model="any_length" | "one_length". "photos": path=None,
-            model="efficientnet_lite0" or another classifier, pairs=False, only=None. "folder": path, model. The module of each lab says more.
+            model="efficientnet_lite0" or another classifier, pairs=False, only=None. "folder": path, model.
+            The module of each lab says more.
 
     Returns:
         A `Lab`; "text", "masked_word" and "tabular" return objects of their own with the same names in them,
