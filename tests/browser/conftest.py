@@ -12,5 +12,5 @@ def pytest_generate_tests(metafunc):
 
     if "lesson_name" in metafunc.fixturenames:
         names = [path.stem for path in sources()]
-        every = metafunc.config.getoption("--every-lesson")
+        every = metafunc.config.getoption("--every-lesson", default=False)
         metafunc.parametrize("lesson_name", names if every else [name for name in names if name in FEW])
