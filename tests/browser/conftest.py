@@ -1,4 +1,4 @@
-"""`--every-lesson`: all notebooks in the browser, not only the three of `make test`."""
+"""`--every-lesson`: all notebooks in the browser, not only the short one of `make test`."""
 
 
 def pytest_addoption(parser):
