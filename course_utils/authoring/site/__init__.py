@@ -94,7 +94,8 @@ def for_site(notebook: NotebookNode, companions: Iterable[str] = ()) -> Notebook
     Its companions hang below it in the navigation, which replaces the cell of links at its end.
     """
     for cell in notebook.cells:
-        if cell.cell_type != "code":
+        if cell.cell_type != "code":  # a heading's anchor: JupyterLab keeps capitals, Sphinx does not
+            cell.source = re.sub(r"\]\(#([\w-]+)\)", lambda link: link[0].lower(), cell.source)
             continue
         for output in cell.outputs:
             for described in output.get("metadata", {}).values():
