@@ -1,7 +1,6 @@
 """A JupyterLab for browser tests: on one folder, as `make lab` starts it, with nobody's settings."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,8 +13,9 @@ from pathlib import Path
 import environment
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from course_utils.authoring.browser import find_browser
+
+CHROMIUM = find_browser()
 
 RUN_ALL = """async (seconds) => {
   const app = window.jupyterapp;

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from lab_server import CHROMIUM, FLAGS, RUN_ALL, jupyterlab, opened
+from lab_server import CHROMIUM, RUN_ALL, jupyterlab, opened
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.authoring.lesson import METADATA
@@ -46,22 +46,19 @@ CLOSE = """async () => {  // save, and end the kernel: what a learner finds the 
 
 
 @pytest.fixture
-def page(tmp_path):
+def page(browser, tmp_path):
     """The demonstration notebook, opened and run."""
-    from playwright.sync_api import sync_playwright
-
     folder = tmp_path / "notebooks"
     folder.mkdir()
     cells = [new_code_cell(FIGURE), new_code_cell(EXPLORER), new_markdown_cell("The end.")]
     nbformat.write(new_notebook(cells=cells, metadata=METADATA), folder / "demo.ipynb")
-    with jupyterlab(folder, tmp_path) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with jupyterlab(folder, tmp_path) as lab:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         opened(page, lab, "demo.ipynb")
         page.evaluate(RUN_ALL, 120)
         page.wait_for_selector(".widget-dropdown select[data-lm-suppress-shortcuts]", timeout=30_000)
         yield page
-        browser.close()
+        page.close()
 
 
 def wait_for(page, text: str) -> None:

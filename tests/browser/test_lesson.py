@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import workbook
-from lab_server import CHROMIUM, FLAGS, RUN_ALL, jupyterlab, opened
+from lab_server import CHROMIUM, RUN_ALL, jupyterlab, opened
 
 from course_utils.authoring.budgets import processor_seconds
 from course_utils.authoring.lesson import NOTEBOOKS, answer_name, checks, read_lesson, solved
@@ -91,16 +91,6 @@ def lab(tmp_path_factory, private):
     workbook.update(str(NOTEBOOKS), str(folder))
     with jupyterlab(folder, private) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from lab_server import CHROMIUM, FLAGS, jupyterlab, opened
+from lab_server import CHROMIUM, jupyterlab, opened
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.authoring.lesson import METADATA
@@ -28,24 +28,22 @@ START = """async () => {
 }"""
 
 
-def test_only_a_forgotten_kernel_is_ended(tmp_path):
-    from playwright.sync_api import sync_playwright
-
+def test_only_a_forgotten_kernel_is_ended(browser, tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     for name, text in CELLS.items():
         nbformat.write(new_notebook(cells=[new_code_cell(text)], metadata=METADATA), folder / f"{name}.ipynb")
 
-    with jupyterlab(folder, tmp_path, QUICKLY) as lab, sync_playwright() as playwright:
+    with jupyterlab(folder, tmp_path, QUICKLY) as lab:
 
         def running() -> set[str]:
             with urllib.request.urlopen(f"{lab}/api/kernels?token=course", timeout=10) as answer:
                 return {kernel["id"] for kernel in json.load(answer)}
 
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        pages = {}
         kernels = {}
         for name in CELLS:
-            page = browser.new_page()
+            page = pages[name] = browser.new_page()
             opened(page, lab, f"{name}.ipynb")
             kernels[name] = page.evaluate(START)
             page.wait_for_selector(".jp-OutputArea pre:text('begun')", timeout=60_000)
@@ -56,4 +54,5 @@ def test_only_a_forgotten_kernel_is_ended(tmp_path):
             time.sleep(0.5)
         time.sleep(6)  # longer than the other two may be idle
         assert running() == {kernels["open"], kernels["computing"]}
-        browser.close()
+        for page in pages.values():
+            page.close()

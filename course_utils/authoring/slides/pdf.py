@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "msedge")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from course_utils.authoring.browser import FLAGS, find_browser
+
 PATIENCE = 120_000  # milliseconds
 
 
@@ -20,7 +19,7 @@ def print_decks(pages: list[Path]) -> list[Path]:
     Raises:
         NoBrowser: Chromium, Chrome or Edge is not installed, or not on the PATH.
     """
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = find_browser()
     if found is None:
         raise NoBrowser(
             "to print the decks install Chromium or Chrome, or open them with ?print-pdf and print"
