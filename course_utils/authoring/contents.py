@@ -86,13 +86,18 @@ def _heading(path: Path) -> str:
     return found[1].strip() if found else path.stem
 
 
+def readme_table(sources: list[Path]) -> str:
+    """The README's table: with pictures, and links from the top of the repository."""
+    return lesson_table(sources, "notebooks/", "notebooks/thumbnails/")
+
+
 def update_readme(readme: Path, sources: list[Path]) -> None:
     """Put the table between the two comments of a README that has them."""
     text = readme.read_text(encoding="utf-8") if readme.exists() else ""
     if PLACE in text and END in text:
         before, rest = text.split(PLACE, 1)
         after = rest.split(END, 1)[1]
-        table = lesson_table(sources, "notebooks/", "notebooks/thumbnails/")
+        table = readme_table(sources)
         new = f"{before}{PLACE}\n{table}\n{END}{after}"
         if new != text:
             readme.write_text(new, encoding="utf-8", newline="\n")

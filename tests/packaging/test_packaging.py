@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from course_utils.authoring import lesson as lessons
-from course_utils.authoring.contents import lesson_table
+from course_utils.authoring.contents import readme_table
 
 TEXT_FILES = (".py", ".md", ".toml", ".lock", ".yml", ".cfg", ".ipynb", ".json", ".sh")
 BY_NAME = ("Makefile", "postBuild", "run")
@@ -127,7 +127,7 @@ class TestReadme:
         assert any(line.startswith("make test") for line in top)
 
     def test_the_table_of_lessons_is_up_to_date(self, root):
-        table = lesson_table(lessons.sources(), link_to="notebooks/")
+        table = readme_table(lessons.sources())
         assert table in (root / "README.md").read_text(encoding="utf-8"), "make lessons LESSON=00_contents"
 
     def test_its_links_lead_somewhere(self, root):
