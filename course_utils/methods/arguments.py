@@ -209,6 +209,8 @@ def check_generator(generator: torch.Generator | None, name: str = "generator") 
 
 def check_like(values: float | Tensor, inputs: Tensor, name: str) -> Tensor:
     """Return a number or a tensor spread to the shape, device and dtype of `inputs`."""
+    if isinstance(values, float):  # not by way of float32, where the inputs are in double precision
+        values = torch.tensor(values, dtype=torch.float64)
     try:
         values = torch.as_tensor(values).detach()
     except (TypeError, ValueError, RuntimeError) as error:

@@ -136,7 +136,7 @@ def pgd(
     n_steps = check_count(n_steps, "n_steps")
     if step_size is None:
         step_size = epsilon if n_steps == 1 else 2.5 * epsilon / n_steps
-    step_size = _spread(step_size, inputs, "step_size")
+    step_size = check_like(step_size, inputs, "step_size")
     if not (step_size >= 0).all():
         raise ValueError("step_size must be ≥ 0, in units of the inputs: for the other direction use towards")
     step_size = -step_size if towards else step_size
@@ -248,7 +248,7 @@ def _checked(
     targets = check_target(target, inputs)
     if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
         raise ValueError("bounds must be two values, black and white as inputs: picture_bounds(preprocess)")
-    low, high = (_spread(end, inputs, f"bounds[{i}]") for i, end in enumerate(bounds))
+    low, high = (check_like(end, inputs, f"bounds[{i}]") for i, end in enumerate(bounds))
     if not (high > low).all():
         raise ValueError("bounds must be black and white in this order: bounds[1] is not above bounds[0]")
     slack = 1e-4 * (high - low)  # of rounding
@@ -261,7 +261,7 @@ def _checked(
         raise ValueError(
             "epsilon must be one number for norm='l2': it is the length of a picture's whole change"
         )
-    epsilon = _spread(epsilon, inputs, "epsilon")
+    epsilon = check_like(epsilon, inputs, "epsilon")
     largest = (high - low).flatten(1).norm(dim=1).min() if norm == "l2" else high - low
     if not (epsilon >= 0).all() or not (epsilon <= largest).all():
         raise ValueError(
@@ -269,13 +269,6 @@ def _checked(
             "in units of the inputs, where one grey level is (white − black) / 255"
         )
     return inputs, targets, epsilon, low, high
-
-
-def _spread(value: float | Tensor, inputs: Tensor, name: str) -> Tensor:
-    """`check_like`, without rounding a number to float32 on its way to a double-precision model."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = torch.tensor(float(value), dtype=torch.float64)
-    return check_like(value, inputs, name)
 
 
 def _climb(
