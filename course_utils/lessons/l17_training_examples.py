@@ -37,7 +37,7 @@ def tumours(seed: int = 0) -> Tumours:
     order = np.random.default_rng(seed).permutation(len(data.data))
     train, test = order[:N_TRAIN], order[N_TRAIN:]
     scaled = (data.data - data.data[train].mean(axis=0)) / data.data[train].std(axis=0)
-    rows = np.column_stack([np.ones(len(scaled)), scaled])
+    rows = with_ones(scaled)
     malignant = (data.target == 0).astype(float)
     return Tumours(
         rows[train], malignant[train], rows[test], malignant[test], tuple(map(str, data.feature_names))
@@ -250,16 +250,25 @@ def logistic_loss(theta: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> np
     return np.logaddexp(0, (1 - 2 * labels) * (rows @ theta))
 
 
+def _slopes(theta: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The slope of each example's own loss, (n, d)."""
+    return (sigmoid(rows @ theta) - labels)[:, None] * rows
+
+
+def _curvature(theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The second derivatives of the sum of all losses, (d, d)."""
+    p = sigmoid(rows @ theta)
+    return (rows.T * (p * (1 - p))) @ rows
+
+
 def fit_logistic(
     rows: np.ndarray, labels: np.ndarray, lam: float, n: int, theta: np.ndarray | None = None
 ) -> np.ndarray:
     """The θ, (d,), that minimises (1/n) Σ loss + λ/2 ‖θ‖², by Newton's method from `theta` (None: zeros)."""
     theta = np.zeros(rows.shape[1]) if theta is None else theta
     for _ in range(50):
-        p = sigmoid(rows @ theta)
-        slope = rows.T @ (p - labels) / n + lam * theta
-        bend = (rows.T * (p * (1 - p))) @ rows / n + lam * np.eye(len(theta))
-        step = np.linalg.solve(bend, slope)
+        slope = rows.T @ (sigmoid(rows @ theta) - labels) / n + lam * theta
+        step = np.linalg.solve(_curvature(theta, rows) / n + lam * np.eye(len(theta)), slope)
         theta = theta - step
         if np.abs(step).max() < 1e-10:
             break
@@ -278,9 +287,9 @@ def predicted_changes(
 ) -> np.ndarray:
     """Influence of each training row on the loss of each test row, (m, n); `corrected`: divided by 1 − h."""
     n, p = len(rows), sigmoid(rows @ theta)
-    bend = (rows.T * (p * (1 - p))) @ rows / n + lam * np.eye(len(theta))
-    test_slopes = (sigmoid(test_rows @ theta) - test_labels)[:, None] * test_rows
-    changes = test_slopes @ np.linalg.solve(bend, ((p - labels)[:, None] * rows).T) / n
+    bend = _curvature(theta, rows) / n + lam * np.eye(len(theta))
+    test_slopes = _slopes(theta, test_rows, test_labels)
+    changes = test_slopes @ np.linalg.solve(bend, _slopes(theta, rows, labels).T) / n
     if corrected:
         changes = changes / (1 - p * (1 - p) * (rows * np.linalg.solve(bend, rows.T).T).sum(axis=1) / n)
     return changes
@@ -295,10 +304,8 @@ def poorer_guesses(
     test_labels: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Two guesses instead of the influence, (m, n) each: no Hessian at all, and a Hessian without its λ."""
-    p = sigmoid(rows @ theta)
-    slopes = (p - labels)[:, None] * rows
-    test_slopes = (sigmoid(test_rows @ theta) - test_labels)[:, None] * test_rows
-    bare = np.linalg.pinv((rows.T * (p * (1 - p))) @ rows / len(rows))
+    slopes, test_slopes = _slopes(theta, rows, labels), _slopes(theta, test_rows, test_labels)
+    bare = np.linalg.pinv(_curvature(theta, rows) / len(rows))
     return {"gradient product": test_slopes @ slopes.T, "λ forgotten": test_slopes @ bare @ slopes.T}
 
 
