@@ -76,6 +76,33 @@ attribution = Exercise(
             ),
             "you subtracted the mean of the *right letters'* rows: it is the mean over the whole vocabulary, `U.mean(dim=0)`.",
         ),
+        "mean of everything": Mistake(
+            lambda parts, U, answers: torch.stack(
+                [(part * (U[answers] - U.mean())).sum(dim=1) for part in parts]
+            ),
+            "`U.mean()` is one number, the mean of the whole table: the mean *row* is `U.mean(dim=0)`.",
+        ),
+        "mean of the others": Mistake(
+            lambda parts, U, answers: torch.stack(
+                [
+                    (part * (U[answers] - (U.sum(dim=0) - U[answers]) / (len(U) - 1))).sum(dim=1)
+                    for part in parts
+                ]
+            ),
+            "you subtracted the mean of all *other* letters: the right letter belongs to the mean, `U.mean(dim=0)`.",
+        ),
+        "mean of the products": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers) / U.shape[1],
+            "you took the mean over the d numbers: a dot product is their *sum*.",
+        ),
+        "other sign": Mistake(
+            lambda parts, U, answers: -_attribution(parts, U, answers),
+            "the sign is turned: the right letter's row minus the mean row, not the other way round.",
+        ),
+        "sizes": Mistake(
+            lambda parts, U, answers: _attribution(parts, U, answers).abs(),
+            "you dropped the signs: a part may lower the right letter's logit.",
+        ),
         "mean of each row": Mistake(
             lambda parts, U, answers: torch.stack(
                 [(part * (U[answers] - U.mean(dim=1)[answers][:, None])).sum(dim=1) for part in parts]
@@ -141,6 +168,11 @@ without_head_0 = Question(
             lambda answer, without: _is_number(answer) and answer > 1,
             "give a share between 0 and 1, not per cent.",
             example=lambda without: 95.0,
+        ),
+        "below zero": Mistake(
+            lambda answer, without: _is_number(answer) and answer < 0,
+            "a share of right letters cannot be below 0.",
+            example=lambda without: -0.5,
         ),
         "hardly anything": Mistake(
             lambda answer, without: _is_number(answer) and answer > 0.8,
@@ -216,6 +248,16 @@ def _first_text(model, head, corrupted, clean_output, place):
     return _hooked(model, head, corrupted, change)
 
 
+def _both_heads(model, head, corrupted, clean_output, place):
+    change = lambda _module, _inputs, output: _put(output, clean_output, place)  # noqa: E731
+    handles = [each.register_forward_hook(change) for each in model.heads]
+    try:
+        return model(corrupted)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 patched_logits = Exercise(
     name="patched_logits",
     difficulty=2,
@@ -248,6 +290,43 @@ patched_logits = Exercise(
                 model, head, corrupted, lambda output: _put(output, clean_output, slice(0, place + 1))
             ),
             "you restored all places up to `place`: only that one.",
+        ),
+        "from the place on": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model, head, corrupted, lambda output: _put(output, clean_output, slice(place, None))
+            ),
+            "you restored `place` and all later ones: only that one, `output[:, place]`.",
+        ),
+        "last place": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model, head, corrupted, lambda output: _put(output, clean_output, -1)
+            ),
+            "you restored the last place, −1: it is `place`.",
+        ),
+        "both heads": Mistake(
+            _both_heads,
+            "you hooked every head: only `head` is to be patched.",
+        ),
+        "half": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model, head, corrupted, lambda output: _put(output, (output + clean_output) / 2, place)
+            ),
+            "you mixed the clean vector with the corrupted one: it takes its place.",
+        ),
+        "one text for all": Mistake(
+            lambda model, head, corrupted, clean_output, place: _hooked(
+                model,
+                head,
+                corrupted,
+                lambda output: _put(output, clean_output[:1].expand_as(clean_output), place),
+            ),
+            "every text got the first text's vector: row n of `clean_output` belongs to text n.",
+        ),
+        "one place of the logits": Mistake(
+            lambda model, head, corrupted, clean_output, place: _patched(
+                model, head, corrupted, clean_output, place
+            )[:, place],
+            "you returned the logits at one place: return those of all places, `model(corrupted_tokens)`.",
         ),
         "wrong place by one": Mistake(
             _later_place,
@@ -349,6 +428,20 @@ induction_score = Exercise(
         "sum": Mistake(
             lambda weights, length: _score(weights, length) * (weights.shape[1] - length - 1),
             "that is a sum over the places: divide by how many there are.",
+        ),
+        "divided by all": Mistake(
+            lambda weights, length: (
+                _score(weights, length) * (weights.shape[1] - length - 1) / weights.shape[1]
+            ),
+            "you divided by the number of all places: only those of the second copy are added up.",
+        ),
+        "first text": Mistake(
+            lambda weights, length: _score(weights[:1], length),
+            "that is the first text alone: take the mean over all texts.",
+        ),
+        "late start": Mistake(
+            lambda weights, length: _score(weights, length, start=2),
+            "`p` begins one place too late: the second copy begins at place `length + 1`.",
         ),
         "one place too early": Mistake(
             lambda weights, length: _score(weights, length, start=0),

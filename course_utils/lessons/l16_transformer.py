@@ -39,6 +39,26 @@ def change_letter(lab: InductionLab, tokens: Tensor, place: int, seed: int = 0) 
     return changed
 
 
+def by_the_circuit(tokens: Tensor, first: int) -> Tensor:
+    """How often the induction rule is right, with no model: a probability for each place from `first` on.
+
+    The rule: choose one of the earlier places with the current letter at random, and say what followed it
+    there; where there is none, say the text's first letter, on which head 1 rests.
+
+    Args:
+        tokens: `(N, T)`.
+        first: the first place at which the next letter is asked for.
+
+    Returns:
+        `(N, T − 1 − first)`.
+    """
+    place = torch.arange(tokens.shape[1] - 1)
+    same = (tokens[:, first:-1, None] == tokens[:, None, :-1]) & (place < place[first:, None])
+    right = tokens[:, None, 1:] == tokens[:, first + 1 :, None]  # would the copied letter be the right one?
+    chosen = (same & right).sum(dim=2) / same.sum(dim=2).clamp(min=1)
+    return torch.where(same.any(dim=2), chosen, right[:, :, 0].float())
+
+
 def rightness(logits: Tensor, answers: Tensor) -> Tensor:
     """The answer's logit minus the mean of all logits, `(N,)`, from logits `(N, vocabulary)`."""
     return logits.gather(1, answers[:, None])[:, 0] - logits.mean(dim=1)

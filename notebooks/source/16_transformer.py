@@ -78,7 +78,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Each row is a place that looks. The same answers, the same stripe in the lower half (the second copy). Do the two models do the same thing?
+# Each row is a place that looks. The same answers, the same stripe in the lower half (the second copy). In the upper half nothing can be found yet; there model A's places rest on the first letter. Do the two models do the same thing?
 
 # %% tags=["hide-input"]
 exercises.same_or_not
@@ -107,7 +107,7 @@ plots.show(
 #
 # $$Q = (x + P)\,W_Q, \quad K = (x + P)\,W_K, \quad V = x\,W_V, \qquad S = \frac{Q K^\top}{\sqrt{d_h}}, \qquad A = \text{softmax}_\text{rows}(S), \qquad \text{head}(x) = A V W_O .$$
 #
-# One rule more: a token may not look at later ones, or it would see the answer. So $S$ is set to $-\infty$ above the diagonal, where the softmax gives 0 (a *causal* head).
+# (This $A$ is the table of attention weights, not the model.) One rule more: a token may not look at later ones, or it would see the answer. So $S$ is set to $-\infty$ above the diagonal, where the softmax gives 0 (a *causal* head).
 
 
 # %% tags=["by-hand"]
@@ -139,7 +139,7 @@ print("largest difference to the model:", f"{(my_logits - model(tokens[None])[0]
 # %% [markdown]
 # ## 3 · Every number, one at a time
 #
-# Choose a *step* (one of the model's tables), a *token* (its row) and a *column*. Below the table stand the row and the column that this number was made of, their products, and the sum. All controls obey Tab and the arrow keys. (The idea is from Bycroft's "LLM Visualization"; here you can check every number with a pocket calculator.)
+# Choose a *step* (one of the model's tables), a *token* (its row) and a *column*. Below the table stand the row and the column that this number was made of, their products, and the sum. (The idea is from Bycroft's "LLM Visualization"; here you can check every number with a pocket calculator.)
 
 # %% tags=["hide-input"]
 step_names = list(lesson.walk(A, word)[1])
@@ -201,7 +201,7 @@ def attribution(parts, U, answers):
 exercises.attribution.check(attribution)
 
 # %% [markdown]
-# The lesson calls the course's version. We take 200 texts that stop in the second copy, at place $p = 24$, and split the right letter's logit.
+# We take 200 texts that stop in the second copy, at place $p = 24$, and split the right letter's logit.
 
 # %%
 written = {name: part[:, p] for name, part in model.parts(short).items()}
@@ -227,7 +227,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Until head 1 has written, the model knows nothing. Then it continues the second copy with certainty. In the first copy nobody can know what follows, and yet the model says `P`, and is sure: training never counted its answers there, so it never learnt to doubt.
+# Until head 1 has written, the model knows nothing. Then it continues the second copy with certainty. In the first copy nobody can know what follows, and yet the model says `P`, and is sure: head 1 rests on the first letter (the picture in section 1) and copies it. Training never counted the answers there, so the model never learnt to doubt.
 
 # %% [markdown]
 # ## 5 · Who is needed? Silence a part
@@ -339,7 +339,7 @@ plots.show(
 #
 # $$E\, W_V^1 W_O^1\, U^\top \qquad (27 \times 27; \text{ upper index: the head}).$$
 #
-# Second: which letters does head 1's *query* fit to? Directly, the key comes from the letter that stands there. But head 0 has written into the stream, too; through it, the key comes from the letter that *head 0 looked at*:
+# (The places $P$ are left out: they are the same for all letters.) Second: which letters does head 1's *query* fit to? Directly, the key comes from the letter that stands there. But head 0 has written into the stream, too; through it, the key comes from the letter that *head 0 looked at*:
 #
 # $$\text{direct: } \frac{E W_Q^1 \,(E W_K^1)^\top}{\sqrt{d_h}}, \qquad\qquad \text{through head 0: } \frac{E W_Q^1 \,(E\, W_V^0 W_O^0\, W_K^1)^\top}{\sqrt{d_h}} .$$
 #
@@ -380,21 +380,19 @@ for name, matrix in (("head 1 writes", writes), ("direct", direct), ("through he
         f"mean {inner.diagonal().mean():+5.1f} on it, {off:+4.1f} off it",
     )
 copying = circuits.copying_score(E @ head_1.W_V, head_1.W_O @ U.T)
-print(f"copying score of head 1 (−1 to 1, see the references): {copying:.2f}")
+print(f"copying score of head 1: {copying:.2f}")
 
 # %% [markdown]
-# Read the three together. Head 1 **copies**: the letter that it looks at gets the largest logit, for all 26 letters. Its query does *not* fit to places with the same letter (the direct diagonal is negative). It fits to places where head 0 has noted the same letter. One piece is missing: *where* does head 0 look?
+# Read the three together. Head 1 **copies**: the letter that it looks at gets the largest logit, for all 26 letters. (The **copying score** says it in one number: the sum of the matrix's eigenvalues divided by the sum of their sizes, 1 for a pure copier, about 0 for a random matrix.) Its query does *not* fit to places with the same letter (the direct diagonal is negative). It fits to places where head 0 has noted the same letter. One piece is missing: *where* does head 0 look?
 
 # %% tags=["hide-input"]
-first = model.steps(short)[0]["weights"]
-print(
-    f"head 0, on the previous letter: {circuits.attention_at_distance(first, 1, first=2).mean():.2f} on average;"
-)
-print(f"at place 9: {first[:, 9, 8].mean():.2f} on place 8; the next largest place gets", end=" ")
-print(f"{first[:, 9, [q for q in range(10) if q != 8]].mean(dim=0).max():.2f}")
+first = model.steps(texts)[0]["weights"]
+previous = circuits.attention_at_distance(first, 1, first=2).mean(dim=0)  # for the places 2 to 32
+print(f"head 0, weight on the previous letter at place 9: {previous[9 - 2]:.2f};")
+print(f"mean of the places 2 to 17: {previous[:L].mean():.2f}; of the later ones: {previous[L:].mean():.2f}")
 
 # %% [markdown]
-# So the circuit reads in one sentence: **head 0 notes at each place which letter stood before it; head 1 looks for the place whose note is the current letter, and copies the letter that stands there.** "After `N` came `E` last time, so I say `E`." This is an **induction circuit** (Elhage and others, 2021), and head 1 is an *induction head*. Large language models have them, too (Olsson and others, 2022).
+# Head 0 notes where a note can be of use, at the places after the first copy's letters. Later it looks elsewhere. So the circuit reads in one sentence: **head 0 notes at each place which letter stood before it; head 1 looks for the place whose note is the current letter, and copies the letter that stands there.** "After `N` came `E` last time, so I say `E`." This is an **induction circuit** (Elhage and others, 2021), and head 1 is an *induction head*. Large language models have them, too (Olsson and others, 2022).
 
 # %% [markdown]
 # ### Exercise: find the bug
@@ -516,16 +514,16 @@ plots.show(
 )
 
 # %% [markdown]
-# Left: for some 250 steps nothing seems to happen. Then the three curves of one training leave the floor *together*, within a few hundred steps: head 1 cannot use a note that nobody writes, and head 0 gains nothing by a note that nobody reads. Each half is worthless without the other, so they grow together (Olsson and others, 2022, see the same jump in large models). Head 0 ends at a half, not at one: where nothing depends on the note, it may look anywhere.
+# Left: for some 250 steps nothing seems to happen. Then the three curves of one training leave the floor *together*, within a few hundred steps: head 1 cannot use a note that nobody writes, and head 0 gains nothing by a note that nobody reads. Each half is worthless without the other, so they grow together (Olsson and others, 2022, see the same jump in large models). Head 0 ends at a half, not at one: this is a mean over both copies, and nobody reads the notes of the second one (section 7).
 #
 # Right: B needs no note. It is right earlier, and head 0's weight on the previous letter never rises. In one of the three trainings even the induction score stays low, with all letters right: there head 0 does the copying.
 #
-# That measurement also settles a question that the score alone leaves open: a high induction score shows *where* a head looks. It does not show that it got there by content.
+# So a high induction score shows *where* a head looks, not that it got there by content.
 
 # %% [markdown]
 # ## 10 · The proof: the agreement table
 #
-# Our model by hand beside PyTorch's own attention function, and beside *nnsight*, a library that opens a model while it runs (Fiotto-Kaufman and others, 2024): its logits, and a patched run. The last rows are identities.
+# Our model by hand beside PyTorch's own attention function, and beside *nnsight*, a library that opens a model while it runs (Fiotto-Kaufman and others, 2024): its logits, and a patched run.
 
 # %% tags=["hide-input"]
 import nnsight
@@ -564,7 +562,7 @@ judge.agreement_table(
 # %% [markdown]
 # ## 11 · The score: which letters made the answer?
 #
-# For once we know the truth. By construction, three letters decide what follows at place $p$: the current one ($p$), its first copy ($p - L$) and the letter after that ($p - L + 1$). Change any of them, and the answer is another one. Which method finds these three? Each credits every place; we take its best three of 25.
+# For once we know the truth. By construction, three letters decide what follows at place $p$: the current one ($p$), its first copy ($p - L$) and the letter after that ($p - L + 1$). Change any of them, and the answer is another one, or there is none. Which method finds these three? Each credits every place; we take its best three of 25.
 #
 # The methods: head 1's attention; *rollout* (attention of both heads combined, [lesson 10](10_bert_attention.ipynb)); the share of the logit that head 1 fetches from each place (exact, as in section 4); gradient × input ([lesson 08](08_saliency_smoothgrad_ig.ipynb)); the fall of the logit when that one letter is changed (mean of three changes); and chance.
 
@@ -578,7 +576,7 @@ scores["chance"] = np.full(100, 3 / (p + 1))
 plots.score_plot(
     scores,
     xlabel="share of the three decisive letters among its best three places",
-    title="Attention shows what was copied, not why",
+    title="Head 1's attention shows what was copied, not why",
     baselines="chance",
 )
 plots.show("; ".join(f"{name} finds {score.mean():.2f}" for name, score in scores.items()))
@@ -632,7 +630,7 @@ plots.show(
 # %% [markdown]
 # Read from below. After the first layer the whole difference sits at the verb. After the last one it sits at the mask (by construction: the answer is read there and nowhere else). In between, part of the message is in both places: what "barked" says about the mask is carried there over several layers, not by one head at one moment. So patching tells *where* the cause is at each depth. It does not yet tell *what* is written there.
 #
-# This is one sentence, chosen because the guess depends on its verb. For a statement about BERT you would need many. Without exact sums and readable matrices the work is slower, but the experiment is the same.
+# This is one sentence, chosen because the guess depends on its verb. For a statement about BERT you would need many.
 #
 # ## 13 · Your turn
 #
@@ -659,20 +657,19 @@ plots.show(f"Weights of the second head at the last letter of {yours}: the large
 
 # %%
 rng = np.random.default_rng(0)
-repeats = {}
 for n_letters in (26, 12, 6, 4):
     pattern = rng.integers(1, n_letters + 1, size=(500, 8))
     new = torch.from_numpy(np.concatenate([np.zeros((500, 1), int), pattern, pattern], axis=1))
-    right = (model(new)[:, :-1].argmax(dim=2) == new[:, 1:])[:, 8:].float()
-    repeats[n_letters] = (right.mean().item(), *judge.bootstrap_interval(right.mean(dim=1)))
-    print(f"letters drawn from {n_letters:2}: right for {repeats[n_letters][0]:.2f}")
+    right = (model(new)[:, :-1].argmax(dim=2) == new[:, 1:])[:, 8:].float().mean()
+    rule = lesson.by_the_circuit(new, first=8).mean()
+    print(f"letters drawn from {n_letters:2}: right for {right:.2f}; predicted by the circuit {rule:.2f}")
 
 # %% [markdown]
-# Knowing the circuit, you could predict that without running it. That is what an explanation of this kind is for.
+# The second number needs no model. It follows the sentence of section 7: look at all earlier places with the current letter, choose one of them at random, and say what followed; where there is none, say the first letter. **The explanation predicts on new texts how often the model fails.** That is what an explanation of this kind is for.
 #
 # **Card 2: the sum is exact only without layer norm.** Large models divide the stream by its size before the logits. Then a part's share depends on all other parts, and "head 1 wrote 20 of 22" is no longer an exact sentence. Patching keeps its meaning, since it computes the model again (section 12).
 #
-# **Card 3: one circuit, one kind of text.** We explained the second copy of a text with a pattern. In a third copy, other places can serve as well; a new kind of text needs new experiments.
+# **Card 3: one circuit, one kind of text.** We explained the second copy of a text with a pattern. A new kind of text needs new experiments.
 
 # %% [markdown]
 # ## 15 · Recap
@@ -681,7 +678,7 @@ for n_letters in (26, 12, 6, 4):
 # - Who *writes* an answer and who is *needed* for it are two questions. Ablation and patching answer the second one: here, one vector of one head at one place recovers 1.00.
 # - Composition: one head notes, another one reads the note. Both can be read from the weights.
 # - Two models with the same score, the same answers and the same stripe of attention did different things. A changed letter told them apart.
-# - Attention said what was copied, not why.
+# - The copying head's attention said what was copied, not why.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
@@ -697,7 +694,7 @@ for n_letters in (26, 12, 6, 4):
 # 7. **Data and code?** The models were not published at first; others rebuilt them (for instance for the library TransformerLens).
 # 8. **Do the results support it?** For two layers, yes; you have repeated it here. That the same holds in large models is argued in Olsson and others (2022), with correlations there and experiments in small ones.
 # 9. **What did it contribute?** A language (stream, composition, induction head) and a way of work that many now use.
-# 10. **What next?** Feed-forward layers, layer norm, superposition: more features than numbers. (Model A has 27 letters in 24 numbers.)
+# 10. **What next?** Feed-forward layers, layer norm, superposition: more features than numbers. (Model A has 27 letters in 24 numbers; [16b](16b_superposition.ipynb) is about that.)
 #
 # </details>
 #
