@@ -9,7 +9,7 @@ import pytest
 import torch
 from nbformat.v4 import new_output
 
-from course_utils.authoring.homework import plain, sandbox
+from course_utils.authoring.homework import clock, plain, sandbox
 from course_utils.authoring.homework.assignment import read_assignment
 from course_utils.authoring.homework.run import Limits, _points, run_submission
 
@@ -17,18 +17,27 @@ DEMO = Path(__file__).parent / "demo.py"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets and limits of Unix")
 
 
+LIMITS = Limits(cell_seconds=8, seconds=60, gigabytes=16, call_seconds=2)
+
+
 def graded(**changed: str) -> dict[str, str]:
     """What each test cell of the demo said, with some answer cells changed."""
+    return {name: text for name, text in said_by(**changed).items() if name.startswith("test_")}
+
+
+def said_by(**changed: str) -> dict[str, str]:
+    """What each code cell of the demo said, with some answer cells changed."""
     notebook = read_assignment(DEMO).notebook
     for cell in notebook.cells:
         cell.source = changed.get(cell.metadata.nbgrader.grade_id, cell.source)
-    run_submission(notebook, Limits(cell_seconds=8, seconds=60, gigabytes=16))
+    run_submission(notebook, LIMITS)
     return {
         cell.metadata.nbgrader.grade_id: " ".join(
-            o.get("evalue") or o.get("text") or o.data["text/plain"] for o in cell.outputs
+            o.get("evalue") or o.get("text") or o.get("data", {}).get("text/plain", o.get("ename"))
+            for o in cell.outputs
         )
         for cell in notebook.cells
-        if cell.metadata.nbgrader.grade_id.startswith("test_")
+        if cell.cell_type == "code"
     }
 
 
@@ -57,7 +66,7 @@ def test_the_grader_knows_who_handed_it_in_whatever_was_typed():
             cell.source = "import os\nos.environ['HOMEWORK_STUDENT'] = 'eve'\nbiggest = answers.whose('eve')"
         if name == "test_biggest":
             cell.source = "2 if (biggest, answers.whose('eve')) == ('eve', 'ada') else 0"
-    run_submission(notebook, Limits(cell_seconds=8, seconds=60, gigabytes=16), "Ada")
+    run_submission(notebook, LIMITS, "Ada")
     said = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells}
     assert said["test_biggest"].outputs[0].data["text/plain"] == "2"
 
@@ -70,18 +79,67 @@ def test_typical_mistakes_are_named():
 @pytest.mark.parametrize(
     "code",
     [
-        "while True:\n    pass",
-        "while True:\n    try:\n        __import__('time').sleep(1)\n    except BaseException:\n        pass",
         "print('x' * 50_000_000)",
         "huge = bytearray(30 * 2**30)",
         "__import__('os')._exit(0)",
     ],
-    ids=["for ever", "for ever, stubborn", "50 MB of output", "30 GB", "exit"],
+    ids=["50 MB of output", "30 GB", "exit"],
 )
 def test_what_ends_a_process_costs_its_own_points_only(code):
     said = graded(biggest=code)
     assert said["test_twice"] == "3"
     assert "not answered yet" in said["test_biggest"]
+
+
+STUBBORN = """
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
+BUSY_CHILD = "__import__('os').fork() or exec('while True: pass')\n__import__('time').sleep(3600)"
+
+
+@pytest.mark.parametrize(
+    ("code", "patience", "why"),
+    [
+        (STUBBORN, 20, "no end after 8 seconds of processor time"),
+        pytest.param(
+            BUSY_CHILD,
+            20,
+            "no end after 8 seconds of processor time",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="a child's time is seen on Linux"),
+        ),
+        ("__import__('time').sleep(3600)", 2, "no end after 16 seconds"),
+    ],
+    ids=["busy", "a busy child", "asleep"],
+)
+def test_a_cell_ends_by_processor_time_or_where_it_sleeps_by_the_clock(monkeypatch, code, patience, why):
+    monkeypatch.setattr(clock, "PATIENCE", patience)
+    said = said_by(biggest=code)
+    assert said["biggest"] == why
+    assert "not answered yet" in said["test_biggest"] and said["test_twice"] == "3", "its own points only"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"biggest": "__import__('time').sleep(12)\nbiggest = float(values.max())"},
+        {"twice": "def twice(x):\n    __import__('time').sleep(3)\n    return 2 * x"},
+    ],
+    ids=["a cell", "a function"],
+)
+def test_on_a_busy_machine_a_right_answer_keeps_its_points(answer):
+    """By the clock, to sleep and to wait for a processor are the same."""
+    assert graded(**answer) == {"test_biggest": "2", "test_twice": "3"}
+
+
+def test_a_function_that_never_ends_costs_its_own_points_only():
+    said = graded(twice="def twice(x):\n    while True:\n        pass")
+    assert said["test_biggest"] == "2"
+    assert said["test_twice"] == "twice gave no answer: no end after 2 seconds of processor time"
 
 
 def test_changing_the_judges_changes_nothing():

@@ -18,8 +18,9 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from course_utils.authoring.homework.clock import Watch
+
 LIMIT = 64 * 2**20  # bytes of one message
-SECONDS = 30  # that a student's function may take for one call
 
 
 class NotPlain(ValueError):
@@ -149,13 +150,14 @@ class Student:
     """In the teacher's process: the other end of `serve`. `student.function("name")` gives a proxy.
 
     `names` are the teacher's variables: one of them that is no plain value, such as a model, is sent as its
-    name, and the student's side takes its own.
+    name, and the student's side takes its own. `pid` is the student's process, which
+    may take `seconds` of processor time for one call.
     """
 
-    def __init__(self, path: str, names: dict[str, object]):
-        self.names = names
+    def __init__(self, path: str, names: dict[str, object], pid: int, seconds: float):
+        self.names, self.pid, self.seconds = names, pid, seconds
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.connection.settimeout(SECONDS)
+        self.connection.settimeout(0.5)
         self.connection.connect(path)
 
     def function(self, name: str) -> Callable:
@@ -165,9 +167,10 @@ class Student:
         """
 
         def call(*arguments):
+            over = Watch(self.pid, self.seconds).over
             try:
-                _send(self.connection, encode([name, [_refer(a, self.names) for a in arguments]]))
-                reply = decode(_receive(self.connection))
+                _send(self.connection, encode([name, [_refer(a, self.names) for a in arguments]]), over)
+                reply = decode(_receive(self.connection, over))
             except (OSError, EOFError) as error:
                 self.connection.close()  # a late reply must not become the answer to the next call
                 raise RuntimeError(f"{name} gave no answer: {error or 'its process has ended'}") from None
@@ -197,23 +200,37 @@ def _resolve(argument: object, names: dict[str, object]) -> object:
     return value
 
 
-def _send(connection: socket.socket, data: bytes) -> None:
-    connection.sendall(len(data).to_bytes(8, "big") + data)
+def _never() -> str:
+    return ""
 
 
-def _receive(connection: socket.socket) -> bytes:
-    size = int.from_bytes(_exactly(connection, 8), "big")
+def _send(connection: socket.socket, data: bytes, over: Callable[[], str] = _never) -> None:
+    rest = memoryview(len(data).to_bytes(8, "big") + data)
+    while rest:
+        rest = rest[_patiently(connection.send, rest, over) :]
+
+
+def _receive(connection: socket.socket, over: Callable[[], str] = _never) -> bytes:
+    size = int.from_bytes(_exactly(connection, 8, over), "big")
     if size > LIMIT:
         raise EOFError(f"a message of {size / 2**20:.0f} MB")
-    return _exactly(connection, size)
+    return _exactly(connection, size, over)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _exactly(connection: socket.socket, size: int, over: Callable[[], str]) -> bytes:
     parts = []
     while size:
-        part = connection.recv(min(size, 2**20))
+        part = _patiently(connection.recv, min(size, 2**20), over)
         if not part:
             raise EOFError("its process has ended")
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _patiently(act: Callable, argument: object, over: Callable[[], str]) -> object:
+    """What a socket's `act` gives, tried until `over` says why not."""
+    while not (why := over()):
+        with contextlib.suppress(TimeoutError):
+            return act(argument)
+    raise EOFError(why)

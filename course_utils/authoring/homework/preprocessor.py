@@ -24,7 +24,7 @@ OWN = ("Ended", "NotRun")  # of run.py; they say nothing of a test
 class RunApart(NbGraderPreprocessor):
     """For nbgrader's "Execute": the student's cells in a sandbox, the tests in a process of their own."""
 
-    cell_seconds = Float(120, help="that one cell of a student may take").tag(config=True)
+    cell_seconds = Float(120, help="of processor time for one cell of a student").tag(config=True)
     seconds = Integer(600, help="of processor time for a whole submission").tag(config=True)
     gigabytes = Float(16, help="of address space for a student's process").tag(config=True)
 

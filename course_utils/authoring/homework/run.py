@@ -12,9 +12,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 
@@ -23,7 +23,10 @@ from jupyter_client.kernelspec import KernelSpec
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-TEST_SECONDS = 300  # for one cell of the teacher
+from course_utils.authoring.homework.clock import Watch
+
+TEST_SECONDS = 300  # of processor time for one cell of the teacher
+START_SECONDS = 300  # on a machine that is very busy
 OUTPUT_BYTES = 2**20  # that all cells together may print
 HERE = Path(__file__).parent
 NUMBER = re.compile(r"(?:\w+\.\w+\(|tensor\()?(True|False|-?\d+\.?\d*(?:e-?\d+)?)\)?")  # also np.int64(3)
@@ -31,11 +34,13 @@ NUMBER = re.compile(r"(?:\w+\.\w+\(|tensor\()?(True|False|-?\d+\.?\d*(?:e-?\d+)?
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a student's process: seconds for one cell and for all of them, and gigabytes of address space."""
+    """Of a student's process: processor time for one cell, for all of them, and for one call of a function
+    that a test makes, in seconds; gigabytes of address space."""
 
     cell_seconds: float = 120
     seconds: int = 600
     gigabytes: float = 16
+    call_seconds: float = 30
 
 
 @dataclass
@@ -44,27 +49,32 @@ class Kernel:
 
     client: BlockingKernelClient
     manager: KernelManager
+    all_cells: Watch | None = None
     printed: int = 0
     dead: str = ""
-    busy: list[str] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; what computes may be a child of it."""
+        return self.manager.provisioner.pid
 
     def run(self, code: str, seconds: float) -> list[NotebookNode]:
         """The outputs of one cell; an error where it takes too long, prints too much or ends the kernel."""
         if self.dead:
             return [_error("NotRun", self.dead)]
         outputs: list[NotebookNode] = []
+        watches = [Watch(self.pid, seconds), *filter(None, [self.all_cells])]
         message = self.client.execute(code, allow_stdin=False, stop_on_error=False)
-        until = time.monotonic() + seconds
         while True:
             try:
-                reply = self.client.get_iopub_msg(timeout=min(1.0, max(0.01, until - time.monotonic())))
+                reply = self.client.get_iopub_msg(timeout=0.5)
             except Empty:
+                reply = None
                 if not self.manager.is_alive():
                     return [*outputs, self._end("the kernel ended: too much memory, or its time was over")]
-                if time.monotonic() > until:
-                    return [*outputs, self._end(f"no end after {seconds:g} seconds")]
-                continue
-            if reply["parent_header"].get("msg_id") != message:
+            if why := next(filter(None, (watch.over() for watch in watches)), ""):
+                return [*outputs, self._end(why)]
+            if reply is None or reply["parent_header"].get("msg_id") != message:
                 continue
             kind, content = reply["msg_type"], reply["content"]
             if kind == "status" and content["execution_state"] == "idle":
@@ -74,8 +84,6 @@ class Kernel:
                 if self.printed > OUTPUT_BYTES:
                     return [*outputs, self._end(f"more than {OUTPUT_BYTES // 2**20} MB of output")]
                 outputs.append(_output(kind, content))
-            if time.monotonic() > until:
-                return [*outputs, self._end(f"no end after {seconds:g} seconds")]
 
     def text(self, code: str, seconds: float) -> str:
         """What one cell printed."""
@@ -137,12 +145,13 @@ def _teacher(cells, student, scratch, answers, limits, student_id) -> None:
     functions = [name for name, kind in answers.items() if kind == "function"]
     if functions and not student.dead:
         student.client.execute(f"_plain.serve(globals(), {str(socket)!r})", stop_on_error=False)
-        wait_for(socket, seconds=10)
+        wait_for(socket, seconds=START_SECONDS, alive=student.manager.is_alive)
+    connect = f"_student = _plain.Student({str(socket)!r}, globals(), {student.pid}, {limits.call_seconds})\n"
     with scratch_folder() as private, teacher_kernel(private / "teacher", student_id) as teacher:
         teacher.run(
             "import warnings\nwarnings.simplefilter('ignore')\n"
             "from course_utils.authoring.homework import plain as _plain\n"
-            + (f"_student = _plain.Student({str(socket)!r}, globals())\n" if socket.exists() else "")
+            + (connect if socket.exists() else "")
             + "from pathlib import Path as _Path",
             limits.cell_seconds,
         )
@@ -186,6 +195,7 @@ def student_kernel(folder: Path, limits: Limits, student_id: str = "") -> Iterat
     start = [sys.executable, str(HERE / "sandbox.py"), str(folder.parent)]
     start += [str(limits.gigabytes), str(limits.seconds)]
     with _kernel(folder, start, student_id) as kernel:
+        kernel.all_cells = Watch(kernel.pid, limits.seconds)
         yield kernel
 
 
@@ -225,7 +235,7 @@ def _kernel(folder: Path, start: list[str], student_id: str) -> Iterator[Kernel]
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=START_SECONDS)
         yield Kernel(client, manager)
     finally:
         client.stop_channels()
@@ -239,10 +249,10 @@ def _kept(environment: os._Environ) -> dict[str, str]:
     }
 
 
-def wait_for(path: Path, seconds: float) -> bool:
-    """Whether a file has appeared within so many seconds."""
+def wait_for(path: Path, seconds: float, alive: Callable[[], bool]) -> bool:
+    """Whether a file has appeared within so many seconds, while who writes it is alive."""
     until = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < until:
+    while not path.exists() and time.monotonic() < until and alive():
         time.sleep(0.05)
     return path.exists()
 
