@@ -1,0 +1,145 @@
+"""Mutual information: how much two quantities tell about each other, in nats (1 nat = 1.44 bits).
+
+Three ways from samples, each with its own weakness: a histogram (too large with many cells), InfoNCE (never
+above the logarithm of the batch) and Donsker-Varadhan (a large variance); and the closed form for normal
+pairs, to compare with. Nearest neighbours are in scikit-learn, `mutual_info_regression`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.methods.arguments import check_count, check_finite, check_number
+
+
+def quantile_bins(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """The number of each value's bin, 0 to n_bins − 1, `(n,)`; the bins hold equally many values.
+
+    Equal values share a bin, so a constant has one bin, and some bins may stay empty.
+
+    Args:
+        values: `(n,)`, at least one, finite.
+        n_bins: at least 2.
+
+    Raises:
+        ValueError: wrong shape, NaN, or too few bins.
+    """
+    values = _numbers(values, "values")
+    check_count(n_bins, "n_bins", 2)
+    edges = np.quantile(values, np.arange(1, n_bins) / n_bins)
+    return np.searchsorted(edges, values)
+
+
+def entropy(bins: np.ndarray) -> float:
+    """The entropy −Σ p ln p of whole numbers, in nats; p are their shares.
+
+    Args:
+        bins: `(n,)`, such as `quantile_bins` gives.
+
+    Raises:
+        ValueError: wrong shape or no number.
+    """
+    counts = np.unique(_numbers(bins, "bins"), return_counts=True)[1]
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def histogram_information(a: np.ndarray, b: np.ndarray, bins: int | tuple[int, int]) -> float:
+    """Mutual information of two samples by counting cells: Σ p(i, j) ln [p(i, j) / (p(i) p(j))], in nats.
+
+    The bins hold equally many values, so the result does not change when a or b is stretched (by any
+    increasing function). Too large by about (cells of a − 1)(cells of b − 1) / 2n (Miller 1955), also for
+    independent samples: keep the number of cells far below n.
+
+    Args:
+        a, b: `(n,)` each, values that belong together.
+        bins: their number for both, or (of a, of b).
+
+    Raises:
+        ValueError: shapes that do not fit, NaN, or fewer than 2 bins.
+    """
+    a, b = _numbers(a, "a"), _numbers(b, "b")
+    if len(a) != len(b):
+        raise ValueError(f"a has {len(a)} values and b has {len(b)}: give values that belong together")
+    if isinstance(bins, tuple) and len(bins) != 2:
+        raise ValueError(f"bins must be a whole number ≥ 2, or two of them (of a, of b), not {bins!r}")
+    of_a, of_b = bins if isinstance(bins, tuple) else (bins, bins)
+    in_a, in_b = quantile_bins(a, of_a), quantile_bins(b, of_b)
+    return max(0.0, entropy(in_a) + entropy(in_b) - entropy(in_a * of_b + in_b))
+
+
+def gaussian_information(rho: float, dimensions: int = 1) -> float:
+    """The true mutual information of two normal vectors, −d/2 · ln(1 − ρ²), in nats.
+
+    Args:
+        rho: correlation of each pair of components, above −1 and below 1.
+        dimensions: number d of pairs, independent of each other.
+
+    Raises:
+        ValueError: a correlation of ±1 or beyond (the information is infinite), no dimension.
+    """
+    if abs(check_number(rho, "rho", at_least=-1.0, below=1.0)) == 1:
+        raise ValueError("rho must be above −1 and below 1: at ±1 the information is infinite")
+    return -check_count(dimensions, "dimensions") / 2 * math.log1p(-(float(rho) ** 2))
+
+
+def infonce_bound(scores: Tensor) -> Tensor:
+    """A lower bound of the mutual information from a batch, never above ln B: `()`, in nats.
+
+    Van den Oord and others 2018, "Representation learning with contrastive predictive coding", equation 4:
+    the mean log-probability, under a softmax over each row, that the true partner gets, plus ln B. A bound
+    on average over batches, not in each.
+
+    Args:
+        scores: `(B, B)` float, B ≥ 2; row i, column j: how well a_i and b_j fit. True pairs on the diagonal.
+
+    Raises:
+        TypeError: not a float tensor.
+        ValueError: not square, a single pair, or NaN.
+    """
+    scores = _square(scores)
+    return scores.log_softmax(dim=1).diagonal().mean() + math.log(len(scores))
+
+
+def donsker_varadhan_bound(scores: Tensor) -> Tensor:
+    """The bound that MINE maximises, from a batch: mean score of pairs − ln mean e^score of strangers, `()`.
+
+    Belghazi and others 2018, "Mutual information neural estimation", equation 5. A lower bound with the true
+    expectations; from a batch the logarithm of a mean is too small on average, and a few large scores decide
+    it, so it may lie far above the truth.
+
+    Args, Raises: as `infonce_bound`; the strangers are the scores off the diagonal.
+    """
+    scores = _square(scores)
+    n = len(scores)
+    strangers = scores.masked_fill(torch.eye(n, dtype=torch.bool, device=scores.device), -math.inf)
+    return scores.diagonal().mean() - (strangers.flatten().logsumexp(dim=0) - math.log(n * (n - 1)))
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{name} must hold numbers: of a tensor take {name}.detach().cpu().numpy()"
+        ) from error
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"{name} must have the shape (n,), not {values.shape}: take one column at a time")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} contains NaN or infinite values: leave these examples out")
+    return values
+
+
+def _square(scores: Tensor) -> Tensor:
+    if not isinstance(scores, Tensor) or not scores.is_floating_point():
+        raise TypeError("scores must be a float tensor: use torch.as_tensor(…, dtype=torch.float32)")
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < 2:
+        raise ValueError(
+            f"scores must have the shape (B, B) with B ≥ 2, not {tuple(scores.shape)}: "
+            "score each a with each b of the batch"
+        )
+    return check_finite(scores, "scores")
