@@ -3,7 +3,8 @@
     python tests/benchmarks/grade_hundred.py [SOURCE] [COPIES] [PROCESSES]
 
 The copies of SOURCE (else hw9_images) are its empty, right and mistaken submissions in turn, so that it is
-known what each deserves. After a third of them all graders are killed at once (SIGKILL) and started again.
+known what each deserves. After a third of them all graders are killed at once (SIGKILL) and started again:
+none may be lost, none graded twice.
 Needs the group `teach` of pyproject.toml, and Linux or a Mac.
 """
 
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -24,7 +26,7 @@ from course_utils.authoring.homework import course, grading
 from course_utils.authoring.homework.assignment import SOURCES
 
 GRADER = "import sys, pathlib; from course_utils.authoring.homework.grading import grade_all\n"
-GRADER += "for done in grade_all(pathlib.Path(sys.argv[1]), sys.argv[2]): print(done.student, done.problem)"
+GRADER += "for done in grade_all(pathlib.Path(sys.argv[1]), sys.argv[2]): print(done.student, flush=True)"
 
 
 def main(source: str = str(SOURCES / "hw9_images.py"), copies: str = "100", processes: str = "2") -> None:
@@ -48,6 +50,8 @@ def main(source: str = str(SOURCES / "hw9_images.py"), copies: str = "100", proc
         print(f"started again: {run(folder, made.name, int(processes))} more graded, {before} before")
         minutes = (time.monotonic() - start) / 60
         faults = [f"{student}: not graded" for student in grading.ungraded(folder, made.name)]
+        times = Counter((folder / "log").read_text().split())
+        faults += [f"{student}: graded {n} times" for student, n in times.items() if n > 1]
         for submission in of.values():
             got = course.scores(folder, made.name, submission.student)
             # complaints() excuses the empty one by its name: it has no diagnosis to expect
@@ -66,7 +70,8 @@ def run(folder: Path, assignment: str, processes: int, stop_at: int = -1) -> int
     """Start graders, kill them when `stop_at` submissions are left; how many submissions were graded."""
     before = len(grading.ungraded(folder, assignment))
     command = [sys.executable, "-W", "ignore", "-c", GRADER, str(folder), assignment]
-    graders = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(processes)]
+    with open(folder / "log", "a") as log:
+        graders = [subprocess.Popen(command, stdout=log) for _ in range(processes)]
     while any(grader.poll() is None for grader in graders):
         if len(grading.ungraded(folder, assignment)) <= stop_at:
             for grader in graders:

@@ -55,6 +55,8 @@ def test_whose_it_is_comes_from_the_grader_then_the_hub_then_from_what_was_typed
     assert answers.whose("s123") == answers.whose(None) == "ada"
     monkeypatch.setenv(answers.HANDED_IN_BY, "grace")
     assert answers.whose("s123") == "grace"
+    monkeypatch.setenv(answers.HANDED_IN_BY, "Chloe\u0301 Dubois")  # as a Mac names a folder
+    assert answers.whose(None) == "chlo\u00e9 dubois"
 
 
 @pytest.mark.parametrize("typed", [None, "", "  ", 3])

@@ -33,7 +33,7 @@ from nbformat import NotebookNode
 from course_utils.authoring.lesson import METADATA, NOTEBOOKS
 
 SOURCES = NOTEBOOKS / "homework" / "source"
-SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
+SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)
 SCHEMA = 3  # of nbgrader's metadata
 KINDS = ("question", "test", "manual", "mistake")
 
@@ -71,6 +71,11 @@ class Assignment:
     notebook: NotebookNode
     questions: list[Question]
     mistakes: list[Mistake]
+
+    @property
+    def seed(self) -> int:
+        """The number from which everything in it follows."""
+        return seed_of(self.notebook)
 
 
 def sources(folder: Path = SOURCES) -> list[Path]:
@@ -140,6 +145,11 @@ def read_assignment(path: Path, seed: int | None = None) -> Assignment:
                 cell.source = SEED.sub(f"SEED = {seed}", cell.source)
     notebook = nbformat.v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
     return Assignment(path.stem, notebook, questions, mistakes)
+
+
+def seed_of(notebook: NotebookNode) -> int:
+    """The seed that a teacher's notebook sets."""
+    return next(int(found[1]) for cell in notebook.cells if (found := SEED.search(cell.source)))
 
 
 def _nbgrader_cell(cell: NotebookNode, kind: str, name: str, points: float | None) -> NotebookNode:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from course_utils.authoring.homework.assignment import Assignment, read_assignment, sources
+from course_utils.authoring.homework.assignment import Assignment, read_assignment, seed_of, sources
 
 CONFIG = '''"""nbgrader's settings for the course's homework."""
 
@@ -63,11 +64,14 @@ class Submission:
 def make_course(folder: Path, seed: int | None = None, names: list[str] | None = None) -> list[Assignment]:
     """Write the teacher's notebooks to `folder/source` and the students' to `folder/release`.
 
+    Without a seed the folder keeps the one that it has.
+
     Raises:
         AssignmentError: a source breaks a rule.
-        HomeworkError: nbgrader could not make a release.
+        HomeworkError: nbgrader could not make a release, or somebody has handed in for another seed.
     """
-    assignments = [read_assignment(path, seed) for path in sources() if not names or path.stem in names]
+    wanted = [path for path in sources() if not names or path.stem in names]
+    assignments = [read_assignment(path, _seed(folder, path.stem, seed)) for path in wanted]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "nbgrader_config.py").write_text(CONFIG, "utf-8")
     for assignment in assignments:
@@ -77,6 +81,25 @@ def make_course(folder: Path, seed: int | None = None, names: list[str] | None =
         with nbgrader(folder) as api:
             _done(api.generate_assignment(assignment.name, force=True))
     return assignments
+
+
+def _seed(folder: Path, assignment: str, seed: int | None) -> int | None:
+    """The seed to make it with; None for the source's own."""
+    made = folder / "source" / assignment / f"{assignment}.ipynb"
+    if not made.exists():
+        return seed
+    before = seed_of(nbformat.read(made, as_version=4))
+    if seed not in (None, before) and (handed_in := students(folder, assignment)):
+        raise HomeworkError(
+            f"{assignment} went out with seed {before}, and {len(handed_in)} students have handed in:"
+            f" keep that seed, or for a new class move {folder} away first"
+        )
+    return before if seed is None else seed
+
+
+def students(folder: Path, assignment: str) -> list[str]:
+    """Who has handed in something, in order."""
+    return sorted(path.parent.name for path in (folder / "submitted").glob(f"*/{assignment}"))
 
 
 def submissions(assignment: Assignment) -> Iterator[Submission]:
@@ -160,7 +183,9 @@ def nbgrader(folder: Path) -> Iterator[NbGraderAPI]:
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), path])  # nbgrader calls alembic
     try:
-        yield NbGraderAPI(config=config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, of how nbgrader uses it
+            yield NbGraderAPI(config=config)
     finally:
         os.environ["PATH"] = path
 

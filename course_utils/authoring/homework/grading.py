@@ -8,6 +8,7 @@ a test that has changed is graded again. Unix only.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import re
@@ -18,8 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from course_utils.authoring.homework.course import HomeworkError, nbgrader
+import nbformat
 
+from course_utils.authoring.homework.course import HomeworkError, nbgrader, students
+
+PROBLEM = "could not be graded: "
 TRIES = 5  # for a gradebook that another process is writing
 
 
@@ -32,9 +36,24 @@ class Graded:
     problem: str
 
 
-def students(folder: Path, assignment: str) -> list[str]:
-    """Who has handed in something, in order."""
-    return sorted(path.parent.name for path in (folder / "submitted").glob(f"*/{assignment}"))
+def tidy(folder: Path, assignments: list[str]) -> list[str]:
+    """Put notebooks that came by e-mail where nbgrader looks for them; what was done, what lies astray."""
+    submitted, told = folder / "submitted", []
+    for name in assignments:
+        for path in submitted.glob(f"*/{name}*.ipynb"):  # beside the folder
+            (path.parent / name).mkdir(exist_ok=True)
+            if not (path.parent / name / path.name).exists():
+                path.rename(path.parent / name / path.name)
+        for student in students(folder, name):
+            wanted = submitted / student / name / f"{name}.ipynb"
+            others = sorted(path.name for path in wanted.parent.glob("*.ipynb") if path != wanted)
+            if len(others) == 1 and not wanted.exists():
+                (wanted.parent / others[0]).rename(wanted)
+                told.append(f"{name}: {student}: {others[0]!r} is graded as {wanted.name}")
+            elif others:
+                told.append(f"{name}: {student}: only {wanted.name} is graded, not {', '.join(others)}")
+    astray = sorted(path.name for path in submitted.glob("*.ipynb"))
+    return told + [f"submitted/{name}: whose is it? Put it into a folder for each student" for name in astray]
 
 
 def ungraded(folder: Path, assignment: str) -> list[str]:
@@ -56,17 +75,30 @@ def grade_all(folder: Path, assignment: str) -> Iterator[Graded]:
                 continue
             start = time.monotonic()
             problem = _grade(folder, assignment, student)
-            if not problem:
-                file.seek(0)
-                file.truncate()
-                file.write(digest)
+            file.seek(0)
+            file.truncate()
+            file.write(PROBLEM + problem if problem else digest)
             yield Graded(student, time.monotonic() - start, problem)
+
+
+def reason(folder: Path, assignment: str, student: str) -> str:
+    """Why a submission has no points yet, after all graders have ended."""
+    mark = folder / "grading" / assignment / student
+    said = mark.read_text("utf-8") if mark.is_file() else ""
+    return said.removeprefix(PROBLEM) if said.startswith(PROBLEM) else "its grader was ended; start again"
 
 
 def _grade(folder: Path, assignment: str, student: str) -> str:
     """What kept nbgrader from grading a submission; "" where nothing did."""
-    if not (folder / "submitted" / student / assignment / f"{assignment}.ipynb").is_file():
+    path = folder / "submitted" / student / assignment / f"{assignment}.ipynb"
+    if not path.is_file():
         return f"there is no {assignment}.ipynb in the folder"
+    with contextlib.suppress(ValueError, AttributeError):  # nbgrader says better what is wrong with the file
+        cells = nbformat.read(folder / "source" / assignment / path.name, as_version=4).cells
+        asked = {cell.metadata.nbgrader.grade_id for cell in cells if cell.metadata.nbgrader.solution}
+        found = nbformat.read(path, as_version=4).cells
+        if not asked & {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in found}:
+            return f"no cell of it is a question of {assignment}; is it another assignment's notebook?"
     for number in range(TRIES):
         with nbgrader(folder) as api:
             result = api.autograde(assignment, student, force=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 
-from course_utils.authoring.homework.course import HomeworkError, nbgrader
+from course_utils.authoring.homework.course import HomeworkError, nbgrader, students
 
 UNANSWERED = ("not answered yet", "returns nothing yet")  # how answers.py ends its sentence
 
@@ -50,7 +50,7 @@ class Marks:
 
 
 def read_marks(folder: Path, assignment: str) -> list[Marks]:
-    """The marks of all students in the gradebook, by their names.
+    """The marks of all students in the gradebook or in the folder `submitted`, by their ids.
 
     Raises:
         HomeworkError: the course folder has no gradebook, or the gradebook no such assignment.
@@ -63,6 +63,8 @@ def read_marks(folder: Path, assignment: str) -> list[Marks]:
         except MissingEntry:
             raise HomeworkError(f"the gradebook has no assignment {assignment}: make it first") from None
         found = [_marks(folder, gradebook, assignment, student) for student in gradebook.students]
+    known = {one.student for one in found}  # without those whose first submission could not be graded
+    found += [Marks(s, "", "", "", 0.0, {}) for s in students(folder, assignment) if s not in known]
     return sorted(found, key=lambda marks: marks.student)
 
 

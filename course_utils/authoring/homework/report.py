@@ -66,7 +66,7 @@ def statistics_page(assignment: Assignment, marks: Sequence[Marks]) -> str:
     questions = [q for q in assignment.questions if q.name in names]
     waiting = sum(mark.to_grade for one in graded for mark in one.questions.values())
     totals = np.array([one.points for one in graded])
-    summary = f"{len(graded)} graded submissions; {len(marks) - len(graded)} students without one."
+    summary = f"{len(graded)} graded submissions; students without one: {len(marks) - len(graded)}."
     if len(graded):
         quarters = " to ".join(f"{value:.1f}" for value in np.percentile(totals, [25, 75]))
         summary += (
@@ -74,7 +74,7 @@ def statistics_page(assignment: Assignment, marks: Sequence[Marks]) -> str:
             f" median {np.median(totals):g}, the middle half {quarters}."
         )
     if waiting:
-        summary += f" {waiting} texts wait for a grader and count 0 until then."
+        summary += f" Texts that wait for a grader and count 0 until then: {waiting}."
     return PAGE.substitute(
         name=escape(assignment.name),
         summary=summary,
