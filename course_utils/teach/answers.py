@@ -55,6 +55,20 @@ def number(answer: object, low: float = -math.inf, high: float = math.inf) -> No
         raise ValueError(f"a number from {low:g} to {high:g} is wanted, not {answer!r}")
 
 
+def numbers(answer: object, n: int) -> None:
+    """So many finite numbers in a list, a tuple or an array.
+
+    Raises:
+        ValueError: not answered, something else, or more or fewer.
+    """
+    _given(answer)
+    parts = answer.tolist() if isinstance(answer, (np.ndarray, torch.Tensor)) else answer
+    if not isinstance(parts, (list, tuple)) or len(parts) != n:
+        raise ValueError(f"write {n} numbers in brackets, with commas, not {answer!r}")
+    for part in parts:
+        number(part)
+
+
 def array(answer: object, shape: tuple[int, ...]) -> None:
     """An array or tensor of finite numbers of this shape.
 

@@ -48,6 +48,8 @@ def check(folder: Path, names: list[str], seed: int | None) -> list[str]:
 
 def grade(folder: Path, names: list[str], jobs: int) -> list[str]:
     """Grade what was handed in, in so many processes; what could not be graded, and why."""
+    if sys.platform == "win32":
+        raise course.HomeworkError("grading needs Linux or a Mac; on Windows: a container, or WSL")
     from course_utils.authoring.homework import grading
 
     for text in grading.tidy(folder, names):
@@ -134,19 +136,19 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     folder, of_a_class = options.folder.resolve(), options.grade or options.marks
     known = [path.stem for path in course.sources()]
-    if options.helper:
-        return help_with(folder, options.names)
-    if of_a_class:
+    if of_a_class and not options.helper:  # whose names are those of the process that has started it
         known = [name for name in known if (folder / "source" / name).is_dir()]
     if of_a_class and not known:
         sys.exit(f"error: no homework in {_short(folder)}: `make homework` first")
-    if unknown := sorted(set(options.names) - set(known)):
+    if not options.helper and (unknown := sorted(set(options.names) - set(known))):
         sys.exit(f"error: no assignment {unknown[0]}; there are {', '.join(known)}")
     if options.jobs < 1:
         sys.exit(f"error: --jobs is the number of processes, at least 1, not {options.jobs}")
     names, faults = options.names or known, []
     try:
-        if options.grade:
+        if options.helper:
+            help_with(folder, names)
+        elif options.grade:
             faults = grade(folder, names, options.jobs)
         elif options.marks:
             write_marks(folder, names)
@@ -157,7 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (AssignmentError, course.HomeworkError) as problem:
         sys.exit(f"error: {problem}")
     except KeyboardInterrupt:
-        sys.exit("stopped; the next start goes on from here" if options.grade else "stopped")
+        sys.exit(130 if options.helper else "stopped; a grader that is started again goes on from there")
     if faults:
         sys.exit("\n".join(faults))
 

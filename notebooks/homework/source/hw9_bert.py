@@ -128,7 +128,7 @@ previous_head = tuple(int(i) for i in np.unravel_index(int(score.argmax()), (6, 
 # END SOLUTION
 
 # %% test="previous_head"
-answers.array(np.array(previous_head if previous_head is not None else np.nan, float), (2,))
+answers.numbers(previous_head, 2)
 # BEGIN HIDDEN TESTS
 of_head = torch.stack([m.diagonal(-1, 2, 3).mean(-1) for m in maps]).mean(0)
 layer, head = (int(i) for i in previous_head)
@@ -193,7 +193,7 @@ guessed_apple = (sum(found[:5]), sum(found[5:]))
 # END SOLUTION
 
 # %% test="guessed_apple"
-answers.array(np.array(guessed_apple if guessed_apple is not None else np.nan, float), (2,))
+answers.numbers(guessed_apple, 2)
 # BEGIN HIDDEN TESTS
 hits = ["apple" in dict(masked.guess(masked.hide(s, "apple"), k=10)[0]) for s in sentences]
 of_five = ["apple" in dict(masked.guess(masked.hide(s, "apple"), k=5)[0]) for s in sentences]
