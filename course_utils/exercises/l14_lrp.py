@@ -1,7 +1,11 @@
-"""The exercises of lesson 14: pay a layer back, the biases' account, a rule that is blind, the missing sum."""
+"""The exercises of lesson 14: pay a layer back, the biases' account, a rule that is blind, the missing sum.
+
+Those of its companion 14b: Laplacian, eigengap, a graph of neighbours with two bugs, a prediction.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -276,3 +280,241 @@ same_function = Question(
         ),
     },
 )  # fmt: skip
+
+
+# --- 14b ----------------------------------------------------------------------------------------------------
+
+
+def _graphs() -> list[tuple]:
+    """Symmetric graphs: no point is its own neighbour, each has one, and the degrees differ."""
+    rng = np.random.default_rng(0)
+    cases = []
+    for n in (4, 6, 9):
+        half = np.triu(rng.integers(0, 3, (n, n)) / 2, 1)
+        half[np.arange(n - 1), np.arange(1, n)] = 1  # so that each has a neighbour
+        cases.append((half + half.T,))
+    return cases
+
+
+def _laplacian(graph: np.ndarray) -> np.ndarray:
+    root = np.sqrt(graph.sum(axis=1))
+    return np.eye(len(graph)) - graph / root[:, None] / root
+
+
+laplacian = Exercise(
+    name="laplacian",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "The degrees: `d = graph.sum(axis=1)`. D^(−½) has 1/√d on its diagonal.",
+        "A diagonal matrix on the left scales rows, one on the right scales columns: "
+        "`graph / np.sqrt(d)[:, None] / np.sqrt(d)`.",
+        "The identity is `np.eye(len(graph))`.",
+    ),
+    reference=_laplacian,
+    cases=_graphs,
+    mistakes={
+        "not normalised": Mistake(
+            lambda A: np.diag(A.sum(axis=1)) - A,
+            "this is D − A, the Laplacian that is not normalised: divide by the roots of both degrees.",
+        ),
+        "rows only": Mistake(
+            lambda A: np.eye(len(A)) - A / A.sum(axis=1, keepdims=True),
+            "you divided each row by its degree, so the result is not symmetric: each entry is divided by the root "
+            "of its row's degree and by the root of its column's degree.",
+        ),
+        "columns only": Mistake(
+            lambda A: np.eye(len(A)) - A / A.sum(axis=1),
+            "you divided each column by its degree, so the result is not symmetric: divide by √d of the row and of "
+            "the column.",
+        ),
+        "no roots": Mistake(
+            lambda A: np.eye(len(A)) - A / A.sum(axis=1, keepdims=True) / A.sum(axis=1),
+            "you divided by the degrees themselves: D^(−½) holds one over their *roots*.",
+        ),
+        "one root": Mistake(
+            lambda A: np.eye(len(A)) - A / np.sqrt(A.sum(axis=1, keepdims=True)),
+            "the root of the row's degree is there, that of the column's degree is missing.",
+        ),
+        "multiplied": Mistake(
+            lambda A: np.eye(len(A)) - A * np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
+            "you multiplied by the roots of the degrees: the exponent is −½, so divide.",
+        ),
+        "no identity": Mistake(
+            lambda A: A / np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
+            "this is the normalised graph; the Laplacian is the identity minus it.",
+        ),
+        "minus only": Mistake(
+            lambda A: -A / np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
+            "the identity is missing: the diagonal must be 1.",
+        ),
+        "plus": Mistake(
+            lambda A: np.eye(len(A)) + A / np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
+            "the graph is subtracted from the identity, not added to it.",
+        ),
+        "counted neighbours": Mistake(
+            lambda A: np.eye(len(A)) - A / np.sqrt(np.outer((A > 0).sum(axis=1), (A > 0).sum(axis=1))),
+            "the degree is the sum of the row, not the number of its neighbours: edges of ½ count half.",
+        ),
+    },
+)
+
+
+def _eigenvalues() -> list[tuple]:
+    return [
+        (np.array(values),)
+        for values in (
+            [0.0, 0.01, 0.24, 0.30, 0.37],
+            [0.0, 0.02, 0.03, 0.08, 0.41, 0.44],
+            [0.0, 0.31, 0.35, 0.40],
+            [0.0, 0.0, 0.05, 0.30, 0.36, 0.50],
+        )
+    ]
+
+
+n_clusters = Exercise(
+    name="n_clusters",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "`np.diff(eigenvalues)` holds the steps from each eigenvalue to the next one.",
+        "Step number 0 leads from the first to the second eigenvalue. If it is the largest, how many eigenvalues "
+        "are before it?",
+    ),
+    reference=lambda values: int(np.diff(values).argmax()) + 1,
+    cases=_eigenvalues,
+    mistakes={
+        "one too few": Mistake(
+            lambda values: int(np.diff(values).argmax()),
+            "one too few: Python counts from 0, and before step number 0 there is one eigenvalue.",
+        ),
+        "one too many": Mistake(
+            lambda values: int(np.diff(values).argmax()) + 2,
+            "one too many: count the eigenvalues *before* the step, not the one behind it.",
+        ),
+        "zeros": Mistake(
+            lambda values: int((np.asarray(values) < 1e-9).sum()),
+            "you counted the zeros. They count the parts without any edge between them; a cluster may have a few "
+            "edges to the others.",
+        ),
+        "the value": Mistake(
+            lambda values: float(np.diff(values).max()),
+            "this is the size of the step, not the number of clusters.",
+        ),
+        "first skipped": Mistake(
+            lambda values: int(np.diff(values)[1:].argmax()) + 2,
+            "you left the first step out. If it is the largest, there is one cluster.",
+        ),
+        "always two": Mistake(lambda values: 2, "it is always 2: find the largest step."),
+        "smallest step": Mistake(
+            lambda values: int(np.diff(values).argmin()) + 1, "this is the smallest step: take the largest."
+        ),
+    },
+)
+
+
+def _likenesses() -> list[tuple]:
+    """(likeness, k): how alike each two of n rows are, 1 on the diagonal."""
+    rng = np.random.default_rng(1)
+    cases = []
+    for n, d, k in ((5, 3, 1), (7, 3, 2), (9, 4, 4)):
+        rows = rng.normal(size=(n, d))
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        cases.append((rows @ rows.T, k))
+    return cases
+
+
+def _joined(likeness: np.ndarray, first: int, last: int) -> np.ndarray:
+    nearest = np.argsort(-likeness, axis=1)[:, first:last]
+    graph = np.zeros_like(likeness)
+    np.put_along_axis(graph, nearest, 1.0, axis=1)
+    return graph
+
+
+def _graph(likeness: np.ndarray, k: int) -> np.ndarray:
+    graph = _joined(likeness, 1, k + 1)
+    return (graph + graph.T) / 2
+
+
+def _both(combine) -> callable:
+    return lambda likeness, k: combine(g := _joined(likeness, 1, k + 1), g.T)
+
+
+graph_of = Exercise(
+    name="graph_of",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Print the result for a small case. Who is the nearest neighbour of each row?",
+        "Compare `graph` with `graph.T`. A may have B among its nearest, and B not A.",
+    ),
+    reference=_graph,
+    given=lambda likeness, k: _joined(likeness, 0, k),
+    cases=_likenesses,
+    mistakes={
+        "still its own": Mistake(
+            lambda likeness, k: ((g := _joined(likeness, 0, k)) + g.T) / 2,
+            "it is symmetric now, but each row is still its own nearest neighbour, so it has one too few others.",
+        ),
+        "diagonal set to zero": Mistake(
+            lambda likeness, k: ((g := _joined(likeness, 0, k) * (1 - np.eye(len(likeness)))) + g.T) / 2,
+            "the diagonal is 0 now, but the row itself has taken one of the k places: look for k *others*.",
+        ),
+        "not symmetric": Mistake(
+            lambda likeness, k: _joined(likeness, 1, k + 1),
+            "no row is its own neighbour any more, but the graph is not symmetric, and `eigh` reads only one half of "
+            "it without a word.",
+        ),
+        "one too many": Mistake(
+            lambda likeness, k: ((g := _joined(likeness, 0, k + 1)) + g.T) / 2,
+            "each row has k others now, and itself, too: the diagonal must be 0.",
+        ),
+        "not halved": Mistake(
+            _both(lambda a, b: a + b), "two rows that choose each other get 2: take half of the sum."
+        ),
+        "either": Mistake(
+            _both(np.maximum),
+            "you count an edge fully if one of the two chose the other; here that counts ½, and 1 if both did.",
+        ),
+        "mutual only": Mistake(
+            _both(np.minimum),
+            "only pairs that choose each other are left, and some rows may have no neighbour at all: one choice "
+            "counts ½.",
+        ),
+        "least alike": Mistake(
+            lambda likeness, k: ((g := _joined(-likeness, 0, k)) + g.T) / 2,
+            "these are the k rows that are *least* alike.",
+        ),
+    },
+)
+
+honest_twin = Question(
+    name="honest_twin",
+    difficulty=2,
+    minutes=3,
+    hints=(
+        "You ask for two clusters. Can the program say that there are none?",
+        "The honest network saw the caption as often with each class. Does a caption raise its score of the horse?",
+    ),
+    expected=lambda agreement: "the caption" if agreement > 0.5 else "something else",
+    examples=lambda: [(0.02,), (0.95,)],
+    mistakes={
+        "no clusters": Mistake(
+            lambda answer, agreement: answer in ("nothing", "no clusters"),
+            "a program that is asked for two clusters always returns two, whatever the points look like.",
+            example=lambda agreement: "no clusters",
+        ),
+        "the caption": Mistake(
+            lambda answer, agreement: answer == "the caption" and agreement <= 0.5,
+            "the agreement with the captions is near 0: these two clusters divide the horses in another way.",
+            example=lambda agreement: "the caption" if agreement <= 0.5 else "a caption",
+        ),
+        "not one of them": Mistake(
+            lambda answer, agreement: (
+                answer not in ("the caption", "something else", "no clusters", "nothing")
+            ),
+            'choose one of "the caption", "something else", "no clusters".',
+            example=lambda agreement: "the background",
+        ),
+    },
+)
