@@ -1,12 +1,13 @@
-"""The exercises of lesson 16: who wrote the answer, who is needed, one patched place, the induction score."""
+"""The exercises of lesson 16 and its companion: who wrote the answer, one patched place, sparse codes."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_utils.labs.induction import AttentionOnly
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
 from course_utils.teach.quiz import quiz
 
 same_or_not = quiz(
@@ -460,4 +461,281 @@ induction_score = Exercise(
             "that is the largest weight of each row, wherever it is: read the one place `p - length + 1`.",
         ),
     },
+)
+
+
+# --- 16b: how many features fit into two numbers ----------------------------------------------------------
+
+
+def _kept_examples() -> list[tuple[np.ndarray]]:
+    return [(np.array([1.15, 1.14, 1.14, 1.13, 1.12]),), (np.array([1.1, 1.2, 1.1, 1.0, 0.02]),)]
+
+
+def _whole(answer: object) -> bool:
+    return isinstance(answer, int) and not isinstance(answer, bool)
+
+
+kept_features = Question(
+    name="kept_features",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "With every feature on, an error in one of them is paid in every row. When they are rare, two of them are "
+        "hardly ever on together.",
+        "If only one feature is on, two numbers can say which one it is: an arrow in the plane has a direction.",
+    ),
+    expected=lambda lengths: int((lengths > 0.5).sum()),
+    examples=_kept_examples,
+    mistakes={
+        "one a number": wrong_answer(
+            lambda lengths: 2,
+            "that is the answer when all features are on all the time: one for each number. Rare ones can share.",
+        ),
+        "no more than four": wrong_answer(
+            lambda lengths: 4 if (lengths > 0.5).sum() != 4 else 3,
+            "nearly: four is what you get when each axis holds two features of opposite direction. Even rarer "
+            "features are packed more closely: look at the third panel.",
+        ),
+        "none": wrong_answer(
+            lambda lengths: 0, "with no feature kept the error would be as large as the features themselves."
+        ),
+        "a list": Mistake(
+            lambda answer, lengths: isinstance(answer, (list, tuple)),
+            "give one whole number: how many of the five.",
+            example=lambda lengths: [2, 4, 5],
+        ),
+        "more than there are": Mistake(
+            lambda answer, lengths: _whole(answer) and answer > len(lengths),
+            "there are only five features.",
+            example=lambda lengths: 10,
+        ),
+    },
+)
+
+
+# --- 16b: the code of a TopK autoencoder ------------------------------------------------------------------
+
+
+def _code_cases() -> list[tuple[Tensor, Tensor, Tensor, Tensor, int]]:
+    generator, cases = torch.Generator().manual_seed(8), []
+    for n, d, m, k in ((7, 4, 6, 2), (5, 3, 8, 3), (6, 5, 5, 4)):
+        states, encoder = (torch.randn(rows, d, generator=generator) for rows in (n, m))
+        bias = torch.randn(m, generator=generator) * 0.3
+        center = torch.randn(d, generator=generator) + 1
+        cases.append((states, encoder, bias, center, k))
+    return cases
+
+
+def _values(states, encoder, bias, center):
+    return (states - center) @ encoder.T + bias
+
+
+def _keep(values: Tensor, k: int, dim: int = 1) -> Tensor:
+    best = values.topk(min(k, values.shape[dim]), dim=dim)
+    return torch.zeros_like(values).scatter(dim, best.indices, best.values)
+
+
+def _code(states, encoder, bias, center, k):
+    return _keep(_values(states, encoder, bias, center).relu(), k)
+
+
+def _by_size(states, encoder, bias, center, k):
+    values = _values(states, encoder, bias, center)
+    chosen = _keep(values.abs(), k) > 0
+    return torch.where(chosen, values, 0.0)
+
+
+def _over_all(states, encoder, bias, center, k):
+    values = _values(states, encoder, bias, center).relu()
+    return _keep(values.reshape(1, -1), k * len(values)).reshape(values.shape)
+
+
+topk_code = Exercise(
+    name="topk_code",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Three steps: `(states - center) @ encoder.T + bias`, then `.relu()`, then the k largest of each *row*.",
+        "`best = values.topk(k, dim=1)` has `best.values` and `best.indices`, both (N, k).",
+        "`torch.zeros_like(values).scatter(1, best.indices, best.values)` puts them back at their places.",
+    ),
+    reference=_code,
+    cases=_code_cases,
+    mistakes={
+        "wrong axis": Mistake(
+            lambda states, encoder, bias, center, k: _keep(
+                _values(states, encoder, bias, center).relu(), k, dim=0
+            ),
+            "you kept the k largest of each *column*: the k states on which a latent is largest. Sparse is a row: "
+            "the k latents of each state, dim=1.",
+        ),
+        "over all": Mistake(
+            _over_all,
+            "you chose among all states together: some get more than k latents, others fewer. (BatchTopK does that; "
+            "here each row has its own k.)",
+        ),
+        "no center": Mistake(
+            lambda states, encoder, bias, center, k: _code(
+                states, encoder, bias, torch.zeros_like(center), k
+            ),
+            "`center` is not subtracted from the states.",
+        ),
+        "center added": Mistake(
+            lambda states, encoder, bias, center, k: _code(states, encoder, bias, -center, k),
+            "you added `center`: it is added when the state is written again, and subtracted when it is read.",
+        ),
+        "no bias": Mistake(
+            lambda states, encoder, bias, center, k: _code(
+                states, encoder, torch.zeros_like(bias), center, k
+            ),
+            "`bias` is missing.",
+        ),
+        "no relu": Mistake(
+            lambda states, encoder, bias, center, k: _keep(_values(states, encoder, bias, center), k),
+            "negative numbers are left: where fewer than k values are positive, the others must be 0.",
+        ),
+        "by size": Mistake(
+            _by_size,
+            "you chose by absolute value: a latent is on or off, never negative. ReLU first, then the largest.",
+        ),
+        "no topk": Mistake(
+            lambda states, encoder, bias, center, k: _values(states, encoder, bias, center).relu(),
+            "all positive values are kept: only the k largest of each row may stay.",
+        ),
+        "only the values": Mistake(
+            lambda states, encoder, bias, center, k: (
+                _values(states, encoder, bias, center).relu().topk(k, dim=1).values
+            ),
+            "you return the k largest values alone, (N, k): which latents were they? Put them back at their places.",
+        ),
+        "ones": Mistake(
+            lambda states, encoder, bias, center, k: (_code(states, encoder, bias, center, k) > 0).float(),
+            "you return which latents are on: return how large they are.",
+        ),
+        "one more": Mistake(
+            lambda states, encoder, bias, center, k: _code(
+                states, encoder, bias, center, min(k + 1, len(bias))
+            ),
+            "you keep k + 1 of them. (Is it “larger than” the k-th, or “at least as large”?)",
+        ),
+        "one fewer": Mistake(
+            lambda states, encoder, bias, center, k: _code(states, encoder, bias, center, k - 1),
+            "you keep k − 1 of them. (Is it “larger than” the k-th, or “at least as large”?)",
+        ),
+        "smallest": Mistake(
+            lambda states, encoder, bias, center, k: (
+                -_keep(-_values(states, encoder, bias, center).relu() - 1e-9, k)
+            ),
+            "you keep the k *smallest*.",
+        ),
+        "transposed": Mistake(
+            lambda states, encoder, bias, center, k: _code(states, encoder, bias, center, k).T,
+            "rows and columns are exchanged: one row for each state, (N, m).",
+        ),
+    },
+)
+
+
+# --- 16b: the unexplained variance ------------------------------------------------------------------------
+
+
+def _unexplained_cases() -> list[tuple[Tensor, Tensor]]:
+    generator, cases = torch.Generator().manual_seed(21), []
+    for n, d, mean in ((30, 4, 3.0), (11, 3, -1.0), (8, 6, 0.5)):
+        sizes = torch.rand(n, 1, generator=generator) * 2 + 0.1
+        states = torch.randn(n, d, generator=generator) * sizes + mean * torch.arange(1, d + 1)
+        cases.append((states, states + 0.4 * torch.randn(n, d, generator=generator)))
+    return cases
+
+
+def _unexplained(states: Tensor, rebuilt: Tensor) -> Tensor:
+    error = (states - rebuilt).pow(2).sum()
+    return error / (states - states.mean(dim=0)).pow(2).sum()
+
+
+def _ratio_a_row(states: Tensor, rebuilt: Tensor, center: Tensor | float) -> Tensor:
+    error = (states - rebuilt).pow(2).sum(dim=1)
+    return (error / (states - center).pow(2).sum(dim=1)).mean()
+
+
+unexplained = Exercise(
+    name="unexplained",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "What does it give for a “rebuilt” that is always the mean state, the poorest answer that one can give?",
+        "The variance is measured from the *mean*: `states.mean(dim=0)`, one number a dimension.",
+    ),
+    reference=_unexplained,
+    given=lambda states, rebuilt: (states - rebuilt).pow(2).sum() / states.pow(2).sum(),
+    cases=_unexplained_cases,
+    mistakes={
+        "one mean": Mistake(
+            lambda states, rebuilt: (states - rebuilt).pow(2).sum() / (states - states.mean()).pow(2).sum(),
+            "`states.mean()` is one number for all dimensions: each dimension has its own mean, dim=0.",
+        ),
+        "mean of each row": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).pow(2).sum() / (states - states.mean(dim=1, keepdim=True)).pow(2).sum()
+            ),
+            "you took the mean of each *state*, dim=1: it is the mean state, dim=0.",
+        ),
+        "ratio of each row": Mistake(
+            lambda states, rebuilt: _ratio_a_row(states, rebuilt, states.mean(dim=0)),
+            "you divided row by row and took the mean of the ratios: states near the mean then count most. Sum both, "
+            "then divide. (SAELens did this until 2025.)",
+        ),
+        "ratio of each row, from zero": Mistake(
+            lambda states, rebuilt: _ratio_a_row(states, rebuilt, 0.0),
+            "you divide row by row, and still measure from zero: subtract the mean state, sum both, then divide.",
+        ),
+        "mean of the rebuilt": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).pow(2).sum() / (states - rebuilt.mean(dim=0)).pow(2).sum()
+            ),
+            "the mean is that of the *states*, not of what was rebuilt.",
+        ),
+        "ratio of each column": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).pow(2).sum(dim=0) / (states - states.mean(dim=0)).pow(2).sum(dim=0)
+            ).mean(),
+            "you divided dimension by dimension and took the mean: small dimensions then count as much as large ones. "
+            "Sum over all, then divide.",
+        ),
+        "explained": Mistake(
+            lambda states, rebuilt: 1 - _unexplained(states, rebuilt),
+            "that is the *explained* share: the unexplained one is 1 minus it.",
+        ),
+        "root": Mistake(
+            lambda states, rebuilt: _unexplained(states, rebuilt).sqrt(),
+            "you took the root: a share of a variance stays squared.",
+        ),
+        "upside down": Mistake(
+            lambda states, rebuilt: 1 / _unexplained(states, rebuilt),
+            "the fraction is upside down.",
+        ),
+        "spread of the error": Mistake(
+            lambda states, rebuilt: (
+                ((states - rebuilt) - (states - rebuilt).mean(dim=0)).pow(2).sum()
+                / (states - states.mean(dim=0)).pow(2).sum()
+            ),
+            "you subtracted the mean from the *error*, too: an error that is always the same is an error.",
+        ),
+    },
+)
+
+better_features = quiz(
+    "A has 6 % of the variance unexplained, B 12 %. Both were trained on the same states. Which one has found more of "
+    "the planted directions?",
+    (
+        "A: it rebuilds the states better, so its directions must be nearer to the true ones.",
+        "B: a larger error is always the sign of a sparser code.",
+        "The error does not say it: A may use many latents at once where B uses few.",
+    ),
+    2,
+    (
+        "With sixteen latents on, any sixteen independent directions rebuild any state exactly, whatever they are.",
+        "Not always: an autoencoder that learnt nothing has a large error, too.",
+        "The error rewards everything that helps to rebuild. With enough latents on, wrong directions do that as well.",
+    ),
 )
