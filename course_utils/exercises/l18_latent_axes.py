@@ -1,0 +1,521 @@
+"""The exercises of lesson 18 and 18b: axes of a code, its price, the gap, a loss with a bug; information."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+from course_utils.teach.quiz import quiz
+
+what_is_wrong = quiz(
+    "The knobs of machine B move the blob along diagonals. What is wrong with machine B?",
+    (
+        "It was not trained long enough.",
+        "Its pictures are worse than those of machine A.",
+        "Nothing that its pictures could show: it has the same two numbers, turned.",
+    ),
+    2,
+    (
+        "Both had the same number of steps, and their grades are nearly the same.",
+        "Look at the grades: they differ by two in a hundred.",
+        "From the two numbers of B you can compute those of A, and the other way round. The pictures are as good.",
+    ),
+)
+
+lowest_loss = quiz(
+    "Eight machines for the square world, eight for the round one. In each world you take the machine with the "
+    "lowest loss. Will its axes be x and y?",
+    (
+        "In both worlds: a lower loss is a better machine.",
+        "In the square world only.",
+        "In neither: the loss knows nothing of axes.",
+    ),
+    1,
+    (
+        "A better machine for what? The loss asks for pictures and short codes.",
+        "The square has edges, and the code's clouds have axes: that is how the loss sees them. A round heap of "
+        "places looks the same from all sides.",
+        "Almost. There is one thing in the machine that has axes: the clouds, which are never tilted.",
+    ),
+)
+
+
+def _normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _rebased(w: np.ndarray, v: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return a @ w, v @ np.linalg.inv(a)
+
+
+rebase = Exercise(
+    name="rebase",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "The new code is A times the old one: A (W x) = (A W) x.",
+        "The decoder must undo it before it does what it did: V (A⁻¹ z). `np.linalg.inv(a)` is A⁻¹.",
+    ),
+    reference=_rebased,
+    cases=lambda: [
+        (_normal(s, k, d).numpy(), _normal(s + 9, d, k).numpy(), _normal(s + 20, k, k).numpy())
+        for s, (k, d) in enumerate(((2, 5), (3, 4), (2, 7)))
+    ],
+    mistakes={
+        "decoder times A": Mistake(
+            lambda w, v, a: (a @ w, v @ a),
+            "the decoder must *undo* A before it does what it did: multiply with the inverse.",
+        ),
+        "encoder alone": Mistake(
+            lambda w, v, a: (a @ w, v),
+            "the encoder is right, and the decoder does not know of it: the pictures would change.",
+        ),
+        "inverse in the encoder": Mistake(
+            lambda w, v, a: (np.linalg.inv(a) @ w, v @ a),
+            "the pictures are the same, but the code is A⁻¹ z instead of A z.",
+        ),
+        "transposed": Mistake(
+            lambda w, v, a: (a @ w, v @ a.T),
+            "the transposed A undoes a pure turn only. For any A take the inverse.",
+        ),
+        "inverse on the left": Mistake(
+            lambda w, v, a: (a @ w, np.linalg.inv(a) @ v.T),
+            "A⁻¹ stands between V and the code: V A⁻¹, with A⁻¹ on the right.",
+        ),
+    },
+)
+
+
+def _price(mean: Tensor, log_variance: Tensor) -> Tensor:
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+
+
+price = Exercise(
+    name="price",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "One number for each latent first: ½ (μ² + σ² − 1 − ln σ²). `log_variance` is ln σ².",
+        "σ² is `log_variance.exp()`. Add up the latents of each picture: `.sum(dim=1)`.",
+    ),
+    reference=_price,
+    cases=lambda: [(_normal(s, n, k), _normal(s + 9, n, k)) for s, (n, k) in enumerate(((4, 2), (3, 5)))],
+    mistakes={
+        "half missing": Mistake(lambda m, v: 2 * _price(m, v), "the factor ½ is missing."),
+        "log of sigma": Mistake(
+            lambda m, v: 0.5 * (m**2 + (2 * v).exp() - 1 - 2 * v).sum(dim=1),
+            "you took `log_variance` for ln σ: it is ln σ², so σ² is its exponential.",
+        ),
+        "sigma for variance": Mistake(
+            lambda m, v: 0.5 * (m**2 + (v / 2).exp() - 1 - v).sum(dim=1),
+            "you put σ where σ² belongs: σ² is `log_variance.exp()`, without a half.",
+        ),
+        "not exponentiated": Mistake(
+            lambda m, v: 0.5 * (m**2 - 1).sum(dim=1) + 0 * v.sum(dim=1),
+            "σ² and ln σ² cancelled out: one of them needs the exponential.",
+        ),
+        "one missing": Mistake(
+            lambda m, v: _price(m, v) + m.shape[1] / 2, "the −1 is missing: a code N(0, 1) must be free."
+        ),
+        "sign": Mistake(
+            lambda m, v: -_price(m, v),
+            "the sign is reversed: that is the term as papers *add* it to a bound; here a price is paid.",
+        ),
+        "sign of the log": Mistake(
+            lambda m, v: 0.5 * (m**2 + v.exp() - 1 + v).sum(dim=1),
+            "the sign of ln σ² is wrong: a narrow cloud (ln σ² very negative) must be expensive.",
+        ),
+        "mean of the latents": Mistake(
+            lambda m, v: _price(m, v) / m.shape[1],
+            "you averaged over the latents: each latent has its price, add them up.",
+        ),
+        "over pictures too": Mistake(
+            lambda m, v: _price(m, v).sum(), "you added up the pictures as well: one number a picture."
+        ),
+        "mean of pictures": Mistake(
+            lambda m, v: _price(m, v).mean(), "you averaged over the pictures: one number a picture."
+        ),
+        "wrong axis": Mistake(
+            lambda m, v: 0.5 * (m**2 + v.exp() - 1 - v).sum(dim=0),
+            "you added up the pictures of each latent: add up the latents of each picture, dim=1.",
+        ),
+        "not added": Mistake(
+            lambda m, v: 0.5 * (m**2 + v.exp() - 1 - v),
+            "that is the price of each latent: add them up for each picture.",
+        ),
+    },
+)
+
+
+def _cloud(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+cloud = Exercise(
+    name="cloud",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "A normal number with mean μ and standard deviation σ is μ + σ ε, where ε is standard normal.",
+        "σ = e^{½ ln σ²}: `(0.5 * log_variance).exp()`.",
+    ),
+    reference=_cloud,
+    cases=lambda: [(_normal(s, 4, 2), _normal(s + 9, 4, 2), _normal(s + 20, 4, 2)) for s in range(2)],
+    mistakes={
+        "variance": Mistake(
+            lambda m, v, e: m + v.exp() * e,
+            "you multiplied with the variance σ²: take the standard deviation, its root.",
+        ),
+        "log-variance": Mistake(
+            lambda m, v, e: m + v * e,
+            "you multiplied with ln σ² itself, which can be negative: first the exponential.",
+        ),
+        "no noise's width": Mistake(
+            lambda m, v, e: m + e, "each cloud has the width 1 then: multiply the noise with σ."
+        ),
+        "no noise": Mistake(
+            lambda m, v, e: m, "that is the mean: the plain autoencoder's code, without noise."
+        ),
+        "no mean": Mistake(
+            lambda m, v, e: (0.5 * v).exp() * e, "the mean is missing: all clouds lie around 0."
+        ),
+        "root of the log": Mistake(
+            lambda m, v, e: m + v.exp() ** 2 * e, "the root of σ² is needed, not its square."
+        ),
+        "noise of fresh draws": Mistake(
+            lambda m, v, e: m + (0.5 * v).exp() * _normal(3, *m.shape),
+            "you drew noise of your own: use the argument `noise`.",
+        ),
+    },
+)
+
+
+def _gaps(information: np.ndarray, entropies: np.ndarray) -> np.ndarray:
+    ordered = np.sort(information, axis=0)
+    return (ordered[-1] - ordered[-2]) / entropies
+
+
+def _gap_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    cases = []
+    for seed, (k, f) in enumerate(((3, 2), (4, 3), (5, 2))):
+        rng = np.random.default_rng(seed)
+        cases.append((rng.uniform(0, 2, (k, f)), rng.uniform(2, 3, f)))
+    return cases
+
+
+gaps = Exercise(
+    name="gaps",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Each factor is a column. `np.sort(information, axis=0)` puts the best latent of each factor last.",
+        "Last row minus the row before it, divided by the entropies.",
+    ),
+    reference=_gaps,
+    cases=_gap_cases,
+    mistakes={
+        "not divided": Mistake(
+            lambda i, h: _gaps(i, h) * h, "divide by the factor's entropy: the gap is a share from 0 to 1."
+        ),
+        "best minus worst": Mistake(
+            lambda i, h: (i.max(axis=0) - i.min(axis=0)) / h,
+            "you subtracted the *worst* latent; take the second best.",
+        ),
+        "best minus mean": Mistake(
+            lambda i, h: (i.max(axis=0) - i.mean(axis=0)) / h,
+            "you subtracted the mean over the latents; take the second best.",
+        ),
+        "best alone": Mistake(
+            lambda i, h: i.max(axis=0) / h,
+            "that is what the best latent tells: two latents that tell as much would also get it.",
+        ),
+        "mean of factors": Mistake(
+            lambda i, h: _gaps(i, h).mean(), "you took the mean: here each factor keeps its own gap."
+        ),
+        "sign": Mistake(lambda i, h: -_gaps(i, h), "the sign is reversed: best minus second best."),
+        "for each latent": Mistake(
+            lambda i, h: np.sort(i, axis=1)[:, -1] - np.sort(i, axis=1)[:, -2],
+            "you compared the factors of each latent: compare the latents of each factor (down the columns).",
+        ),
+        "by the sum": Mistake(
+            lambda i, h: _gaps(i, h) * h / i.sum(axis=0),
+            "you divided by the sum over the latents; divide by the factor's entropy.",
+        ),
+        "by the best": Mistake(
+            lambda i, h: _gaps(i, h) * h / i.max(axis=0),
+            "you divided by the best latent's information; divide by the factor's entropy.",
+        ),
+    },
+)
+
+
+def _loss(pictures, seen, mean, log_variance, beta, *, pixels="sum", latents="sum", batch="mean"):
+    distortion = ((seen - pictures) ** 2 / (2 * 0.02)).flatten(1)
+    rate = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
+    per_picture = getattr(distortion, pixels)(dim=1) + beta * getattr(rate, latents)(dim=1)
+    return getattr(per_picture, batch)()
+
+
+def _loss_cases() -> list[tuple]:
+    return [
+        (_normal(s, 5, d), _normal(s + 3, 5, d), _normal(s + 6, 5, k), _normal(s + 9, 5, k), beta)
+        for s, (d, k, beta) in enumerate(((12, 2, 4.0), (9, 3, 0.5)))
+    ]
+
+
+fair_loss = Exercise(
+    name="fair_loss",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Which numbers does each `.mean()` run over? The batch *and* the pixels, or the batch *and* the latents.",
+        "Sum over `dim=1` first (pixels; latents), then the mean over the pictures.",
+    ),
+    reference=_loss,
+    given=lambda *case: _loss(*case, pixels="mean", latents="mean"),
+    cases=_loss_cases,
+    mistakes={
+        "latents averaged": Mistake(
+            lambda *case: _loss(*case, latents="mean"),
+            "the pixels are right; the latents are still averaged, so each new latent makes all of them cheaper.",
+        ),
+        "pixels averaged": Mistake(
+            lambda *case: _loss(*case, pixels="mean"),
+            "the latents are right; the pixels are still averaged, and the rate counts as many times too much as "
+            "there are pixels.",
+        ),
+        "batch summed": Mistake(
+            lambda *case: _loss(*case, batch="sum"),
+            "you added up the pictures as well: the loss would grow with the batch. Take their mean.",
+        ),
+        "beta scaled instead": Mistake(
+            lambda p, s, m, v, beta: _loss(
+                p, s, m, v, beta * m.shape[1] / p.shape[1], pixels="mean", latents="mean"
+            ),
+            "that mends the balance and leaves the loss in odd units: sum over the pixels and over the latents.",
+        ),
+        "beta on the distortion": Mistake(
+            lambda p, s, m, v, beta: (
+                beta * _loss(p, s, m, v, 0.0) + _loss(p, s, m, v, 1.0) - _loss(p, s, m, v, 0.0)
+            ),
+            "β belongs to the rate, not to the distortion.",
+        ),
+        "not averaged": Mistake(
+            lambda p, s, m, v, beta: _loss(p[:1], s[:1], m[:1], v[:1], beta),
+            "that is the loss of the first picture: take the mean over all of them.",
+        ),
+    },
+)
+
+
+def _fall(rates: np.ndarray) -> float:
+    """By how much the rate falls from β = 4 to β = 16, the last two of the rates."""
+    return float(rates[-2] - rates[-1])
+
+
+rate_falls = Question(
+    name="rate_falls",
+    difficulty=2,
+    minutes=3,
+    hints=(
+        "A rate that costs four times as much: each latent may then be twice as blurred, σ² four times as large.",
+        "The price of a narrow cloud is about −½ ln σ². With σ² four times as large it falls by ½ ln 4 = 0.69 for each "
+        "of two latents.",
+    ),
+    expected=_fall,
+    examples=lambda: [(np.array([8.3, 6.3, 4.7, 3.25]),), (np.array([9.0, 7.0, 5.2, 3.7]),)],
+    tolerance=0.3,
+    mistakes={
+        "one latent": wrong_answer(
+            lambda rates: _fall(rates) / 2,
+            "that is about what one latent saves: there are two of them.",
+        ),
+        "quarter": wrong_answer(
+            lambda rates: float(rates[-2]) * 3 / 4,
+            "a quarter would remain if a price worked like that. The rate is a logarithm: it falls by an amount, not by a "
+            "factor.",
+        ),
+        "log of the factor each": wrong_answer(
+            lambda rates: 2 * _fall(rates),
+            "that is ln 4 for each latent: the price of a narrow cloud is ½ ln σ², so half of it.",
+        ),
+        "nothing": wrong_answer(
+            lambda rates: 0.0,
+            "the rate costs four times as much now: the machine will save some of it.",
+        ),
+        "what remains": Mistake(
+            lambda answer, rates: isinstance(answer, (int, float)) and abs(answer - rates[-1]) < 0.3,
+            "that is the rate that remains at β = 16: asked is by how much it falls.",
+            example=lambda rates: float(rates[-1]),
+        ),
+    },
+)
+
+# --- 18b --------------------------------------------------------------------------------------------------
+
+
+def _from_counts(counts: np.ndarray) -> float:
+    p = counts / counts.sum()
+    both = p.sum(axis=1, keepdims=True) * p.sum(axis=0)
+    there = p > 0
+    return float((p[there] * np.log(p[there] / both[there])).sum())
+
+
+def _bits(counts: np.ndarray) -> float:
+    return _from_counts(counts) / math.log(2)
+
+
+from_counts = Exercise(
+    name="from_counts",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Shares first: p = counts / counts.sum(). The shares of the rows are p.sum(axis=1), those of the columns "
+        "p.sum(axis=0).",
+        "If nothing told anything, a cell would hold (row share) × (column share): `np.outer(rows, columns)`.",
+        "Leave empty cells out: `there = p > 0`, then add up p[there] · ln(p[there] / product[there]).",
+    ),
+    reference=_from_counts,
+    cases=lambda: [
+        (np.random.default_rng(s).integers(0, 6, shape),) for s, shape in enumerate(((3, 4), (5, 2), (4, 4)))
+    ],
+    mistakes={
+        "bits": Mistake(_bits, "that is in bits: take the natural logarithm, for nats."),
+        "sign": Mistake(
+            lambda c: -_from_counts(c), "the sign is reversed: p over the product, not under it."
+        ),
+        "joint entropy": Mistake(
+            lambda c: float(-(c[c > 0] / c.sum() * np.log(c[c > 0] / c.sum())).sum()),
+            "that is the entropy of the cells: compare each cell with the product of its row and column.",
+        ),
+        "counts for shares": Mistake(
+            lambda c: _from_counts(c) * c.sum(),
+            "you weighed with the counts: weigh with the shares p.",
+        ),
+        "weighted by the product": Mistake(
+            lambda c: float(
+                sum(
+                    q * np.log(a / q)
+                    for a, q in zip(
+                        (c / c.sum()).ravel(),
+                        np.outer(c.sum(axis=1), c.sum(axis=0)).ravel() / c.sum() ** 2,
+                        strict=True,
+                    )
+                    if a > 0
+                )
+            ),
+            "you weighed with the product of the shares: weigh with the cell's own share p.",
+        ),
+    },
+)
+
+
+def _infonce(scores: Tensor) -> Tensor:
+    return scores.log_softmax(dim=1).diagonal().mean() + math.log(len(scores))
+
+
+infonce = Exercise(
+    name="infonce",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Each row is a question with B possible answers: `scores.log_softmax(dim=1)`.",
+        "The right answer of row i stands on the diagonal. Mean over the rows, plus ln B: `math.log(len(scores))`.",
+    ),
+    reference=_infonce,
+    cases=lambda: [(_normal(s, n, n),) for s, n in enumerate((3, 5, 8))],
+    mistakes={
+        "ln B missing": Mistake(
+            lambda s: _infonce(s) - math.log(len(s)),
+            "ln B is missing: without it the value is at most 0, the mean log-probability of the partner.",
+        ),
+        "loss": Mistake(
+            lambda s: math.log(len(s)) - _infonce(s),
+            "that is the cross-entropy, the *loss*: the bound is ln B minus it.",
+        ),
+        "columns": Mistake(
+            lambda s: s.log_softmax(dim=0).diagonal().mean() + math.log(len(s)),
+            "the softmax runs down the columns: each *row* is a question, dim=1.",
+        ),
+        "no log": Mistake(
+            lambda s: s.softmax(dim=1).diagonal().mean() + math.log(len(s)),
+            "the logarithm is missing: take `log_softmax`.",
+        ),
+        "whole table": Mistake(
+            lambda s: s.log_softmax(dim=1).mean() + math.log(len(s)),
+            "you averaged over the whole table: only the diagonal holds true pairs.",
+        ),
+        "sum": Mistake(
+            lambda s: s.log_softmax(dim=1).diagonal().sum() + math.log(len(s)),
+            "you added up the rows: take their mean.",
+        ),
+        "raw scores": Mistake(
+            lambda s: s.diagonal().mean() + math.log(len(s)),
+            "you averaged the scores: they become log-probabilities by `log_softmax`.",
+        ),
+    },
+)
+
+
+def _dv(scores: Tensor, *, with_partners: bool = False, root: bool = False) -> Tensor:
+    n = len(scores)
+    strangers = scores if with_partners else scores[~torch.eye(n, dtype=torch.bool)]
+    if root:
+        return scores.diagonal().mean() - strangers.mean()
+    return scores.diagonal().mean() - (strangers.flatten().logsumexp(0) - math.log(strangers.numel()))
+
+
+strangers_only = Exercise(
+    name="strangers_only",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "The second term is about strangers. Which entries of the table are no strangers?",
+        "Take the diagonal out: `scores[~torch.eye(B, dtype=torch.bool)]` are the B (B − 1) others.",
+        "Then the mean has B (B − 1) terms: subtract ln(B (B − 1)) from the logsumexp.",
+    ),
+    reference=_dv,
+    given=lambda scores: _dv(scores, with_partners=True),
+    cases=lambda: [(3 * _normal(s, n, n),) for s, n in enumerate((3, 5, 8))],
+    mistakes={
+        "count": Mistake(
+            lambda s: _dv(s) + math.log(len(s) ** 2) - math.log(len(s) * (len(s) - 1)),
+            "the strangers are right, their number is not: without the diagonal there are B (B − 1).",
+        ),
+        "sum": Mistake(
+            lambda s: _dv(s) - math.log(len(s) * (len(s) - 1)),
+            "now the logarithm of the *sum* is subtracted: the bound has a mean, so ln(B (B − 1)) must come off.",
+        ),
+        "mean of scores": Mistake(
+            lambda s: _dv(s, root=True),
+            "you subtracted the mean of the scores: the bound has the logarithm of the mean of their exponentials.",
+        ),
+        "zeros": Mistake(
+            lambda s: (
+                s.diagonal().mean()
+                - (
+                    (s * (1 - torch.eye(len(s), dtype=s.dtype))).flatten().logsumexp(0)
+                    - math.log(len(s) * (len(s) - 1))
+                )
+            ),
+            "a score of 0 still counts as e⁰ = 1: take the diagonal out, do not set it to 0.",
+        ),
+    },
+)
+
+
+ceiling = quiz(
+    "Two normal vectors share 5.7 nats. You ask InfoNCE with a batch of 64 pairs, and a critic as good as you like. "
+    "What will it say?",
+    ("5.7 nats, once it is trained.", "At most 4.2 nats.", "It depends on the critic alone."),
+    1,
+    (
+        "It would need a batch of more than e^5.7 = 300 pairs.",
+        "The value is ln B plus a log-probability, which is at most 0: never above ln 64 = 4.16.",
+        "A better critic comes closer to the ceiling, and no critic gets over it.",
+    ),
+)

@@ -1,0 +1,442 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 18b · Mutual information: four ways to measure it, and how each fails
+#
+# **The question.** How much do two quantities tell about each other? There is one definition, and there are many estimates. Which can you trust?
+#
+# **After this companion you can**
+# - compute mutual information from a table of counts, and say by how much it is too large;
+# - use nearest neighbours where a histogram needs too many cells;
+# - train a network to bound it (InfoNCE), and say where its ceiling is;
+# - say why the bound of MINE may lie far above the truth.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [18 · Who ordered these axes?](18_latent_axes.ipynb), section 5.
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from sklearn.feature_selection import mutual_info_regression
+from torch import nn
+
+from course_utils import judge
+from course_utils.exercises import l18_latent_axes as exercises
+from course_utils.lessons import l18_latent_axes as lesson
+from course_utils.methods.information import (
+    donsker_varadhan_bound,
+    gaussian_information,
+    histogram_information,
+    infonce_bound,
+)
+from course_utils.teach import plots, widgets
+
+# %% [markdown]
+# ## 1 · A puzzle: information in pure noise
+#
+# Two columns of 2,000 random numbers, drawn independently of each other. We count them in a table of bins, as in lesson 18, once with 10 bins for each column and once with 100.
+
+# %% tags=["nbval-check-output"]
+noise = np.random.default_rng(0).normal(size=(2, 2000))
+for bins in (10, 100):
+    print(f"{bins:3} × {bins} cells: {histogram_information(*noise, bins):.2f} nats")
+
+# %% [markdown]
+# The truth is 0. With a finer table the two columns of noise "share" more than a nat. A paper about neurons, genes or latents can be wrong by that much, and the number looks like any other. In section 3 you will see how large the error is, and when it is harmless.
+
+# %% [markdown]
+# ## 2 · The definition, from a table of counts
+#
+# Write $p_{ij}$ for the share of the examples in cell $(i, j)$, $p_i$ for the share in row $i$ and $q_j$ for that in column $j$. If the two told nothing about each other, $p_{ij}$ would be $p_i q_j$. The mutual information says how far it is from that:
+#
+# $$I = \sum_{i,j} p_{ij} \ln \frac{p_{ij}}{p_i\, q_j} .$$
+#
+# Its unit, with the natural logarithm, is the nat. It is never negative, the same in both directions, and does not change if one of the two is stretched or put into another order. A correlation only sees straight lines:
+
+# %% tags=["nbval-check-output"]
+rng = np.random.default_rng(1)
+t = rng.uniform(0, 2 * np.pi, 2000)
+shapes = {
+    "a line with noise": (t, t + rng.normal(size=2000)),
+    "a parabola": (t, (t - np.pi) ** 2 + 0.3 * rng.normal(size=2000)),
+    "a circle": (np.cos(t) + 0.1 * rng.normal(size=2000), np.sin(t) + 0.1 * rng.normal(size=2000)),
+    "nothing": (t, rng.normal(size=2000)),
+}
+for name, (a, b) in shapes.items():
+    r, found = np.corrcoef(a, b)[0, 1], histogram_information(a, b, 8)
+    print(f"{name:<20} correlation {abs(r):.2f}   information {found:.2f} nats")
+
+# %% [markdown]
+# ### Exercise: from counts to nats
+
+
+# %% exercise="from_counts"
+def from_counts(counts):
+    """Mutual information in nats, from a table of counts (rows, columns), some of them 0."""
+    # BEGIN SOLUTION
+    p = counts / counts.sum()
+    expected = np.outer(p.sum(axis=1), p.sum(axis=0))
+    there = p > 0
+    return float((p[there] * np.log(p[there] / expected[there])).sum())
+    # END SOLUTION
+
+
+# %%
+exercises.from_counts.check(from_counts)
+
+# %% [markdown]
+# ### A world where the truth is known
+#
+# To judge estimates one needs a case with a known answer. For two normal numbers with correlation $\rho$ it is
+#
+# $$I = -\tfrac12 \ln(1 - \rho^2),$$
+#
+# and for vectors of $d$ independent pairs $d$ times as much. For $\rho = 0.5$ and $d = 1$ that is 0.144 nats.
+
+# %% [markdown]
+# ## 3 · The histogram is too large
+#
+# By chance alone, some cells hold a little more than they should and others a little less. Each such accident counts as information. With $r$ rows, $c$ columns and $n$ examples the sum of these accidents is about
+#
+# $$\text{bias} \approx \frac{(r - 1)(c - 1)}{2n} ,$$
+#
+# as long as there are far more examples than cells (Miller, 1955). With few cells there is another error: within a wide cell, details are lost, and the result is too *small*.
+
+# %%
+n, sizes = 2000, np.array([3, 5, 8, 12, 20, 30, 50, 80])
+counted = {
+    rho: np.array(
+        [
+            [histogram_information(*lesson.normal_pair(n, rho, seed), int(k)) for seed in range(10)]
+            for k in sizes
+        ]
+    )
+    for rho in (0.0, 0.5)
+}
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 3.4))
+for (rho, values), style in zip(counted.items(), ("o-", "s-"), strict=True):
+    ax.plot(sizes, values.mean(axis=1), style, label=f"counted, ρ = {rho:g}")
+    ax.axhline(gaussian_information(rho), color=plots.BASELINE, linewidth=1)
+ax.plot(
+    sizes,
+    (sizes - 1) ** 2 / (2 * n),
+    ":",
+    color=plots.INK,
+    label="predicted bias, (bins − 1)² / 2n",
+    zorder=0,
+)
+ax.set(xlabel="bins for each of the two", ylabel="nats", ylim=(0, 1.2))
+ax.set_title("Grey lines: the truth, 0 and 0.144", loc="left")
+ax.legend(fontsize=9)
+plots.show(
+    f"Information counted with 2,000 pairs, against the bins. For independent numbers it rises from 0 to {counted[0.0][-1].mean():.2f}; "
+    f"for ρ = 0.5 from {counted[0.5][0].mean():.2f} to {counted[0.5][-1].mean():.2f}. The predicted bias follows until about 30 bins."
+)
+
+# %% [markdown]
+# For few bins the prediction fits the noise exactly. Beyond 30 bins there are fewer than two examples a cell, and it is no longer a small correction. **Keep the cells far fewer than the examples, and always count a shuffled copy as well**: the information that is left after shuffling one of the two columns is bias.
+
+# %% tags=["nbval-check-output"]
+a, b = lesson.normal_pair(2000, 0.5, 0)
+shuffled = np.random.default_rng(0).permutation(b)
+for bins in (10, 30):
+    raw, left = histogram_information(a, b, bins), histogram_information(a, shuffled, bins)
+    print(f"{bins} bins: {raw:.3f}, shuffled {left:.3f}, difference {raw - left:.3f}   (truth 0.144)")
+
+# %% [markdown]
+# In lesson 18 the gap uses 20 × 10 bins and 8,000 pictures: its bias is $19 \cdot 9 / 16000 = 0.01$ nats, the same for both latents, and the gap is their difference.
+
+# %% [markdown]
+# ## 4 · Nearest neighbours: cells that fit themselves
+#
+# Instead of fixed cells take, around each example, the distance to its $k$-th nearest neighbour, and count how many values of each column alone lie within it. Where many lie within in both columns, the two tell little about each other (Kraskov and others, 2004). scikit-learn has it as `mutual_info_regression`, with $k$ = `n_neighbors`. Twenty draws of 500 pairs:
+
+# %%
+tries = {}
+for seed in range(20):
+    a, b = lesson.normal_pair(500, 0.5, seed)
+    for bins in (5, 10, 20):
+        tries.setdefault(f"histogram, {bins} bins", []).append(histogram_information(a, b, bins))
+    for k in (1, 3, 10):
+        estimate = mutual_info_regression(a[:, None], b, n_neighbors=k, random_state=0)[0]
+        tries.setdefault(f"neighbours, k = {k}", []).append(estimate)
+tries = {name: np.array(values) for name, values in tries.items()}
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(8, 3))
+for j, values in enumerate(tries.values()):
+    ax.plot(values, np.full(20, j), "o", color=plots.COLOURS[j > 2], alpha=0.4)
+    ax.plot(values.mean(), j, "D", color=plots.INK)
+ax.axvline(gaussian_information(0.5), color=plots.BASELINE)
+ax.set_yticks(range(len(tries)), tries)
+ax.invert_yaxis()
+ax.set(xlabel="nats; the grey line is the truth", xlim=(0, None))
+plots.show(
+    "Twenty estimates each from 500 pairs, with their means: "
+    + ", ".join(f"{name} {v.mean():.2f} ± {v.std():.2f}" for name, v in tries.items())
+    + "; the truth is 0.14."
+)
+
+# %% [markdown]
+# Neighbours have nearly no bias; a larger $k$ makes them steadier. (scikit-learn never returns less than 0, so for independent columns it is a little too large on average.) Both ways need numbers in one or very few dimensions. In many dimensions nobody is near, and no cell holds two examples.
+
+# %% [markdown]
+# ## 5 · Ask a network: InfoNCE
+#
+# Vectors, pictures and texts need another way. Turn the question into a game: here is $a$, and here are $B$ candidates for its partner, one true and $B - 1$ from other pairs. Who can pick the true one must know something of what they share.
+#
+# A *critic* gives a score $s_{ij}$ to each $a_i$ with each $b_j$ of a batch of $B$ pairs. A softmax over each row turns the scores into probabilities. Van den Oord and others (2018) show that
+#
+# $$I \;\ge\; \ln B + \frac1B \sum_{i=1}^{B} \ln \frac{e^{s_{ii}}}{\sum_{j} e^{s_{ij}}}$$
+#
+# on average over batches. The second term is minus the cross-entropy of the game, so training the critic means training a classifier.
+#
+# ### Exercise: the bound
+
+
+# %% exercise="infonce"
+def infonce(scores):
+    """The bound from a table of scores (B, B), true pairs on the diagonal; a number as a tensor."""
+    # BEGIN SOLUTION
+    return scores.log_softmax(dim=1).diagonal().mean() + math.log(len(scores))
+    # END SOLUTION
+
+
+# %%
+exercises.infonce.check(infonce)
+
+# %% tags=["hide-input"]
+exercises.ceiling
+
+# %% [markdown]
+# ### A critic by hand
+#
+# Pairs of vectors with $d = 4$ components each. The critic is a small network that sees $a$ and $b$ side by side. `bound` is what it maximises, on new pairs in each step.
+
+
+# %% tags=["by-hand"]
+def train_critic(bound, rho, batch, seed=0, d=4, n_steps=800):
+    """The bound after training, on 200 new batches, and its course during training."""
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(2 * d, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.002)
+
+    def scores():
+        a, b = lesson.normal_vectors(batch, rho, d)  # from torch's own generator
+        rows = torch.cat([a[:, None].expand(-1, batch, d), b[None].expand(batch, -1, d)], dim=2)
+        return net(rows)[:, :, 0]
+
+    course = []
+    for _ in range(n_steps):
+        value = bound(scores())
+        optimiser.zero_grad()
+        (-value).backward()
+        optimiser.step()
+        course.append(value.item())
+    with torch.no_grad():
+        return np.array([bound(scores()).item() for _ in range(200)]), np.array(course)
+
+
+# %%
+truth = {rho: gaussian_information(rho, 4) for rho in (0.5, 0.9, 0.97)}
+nce = {(rho, b): train_critic(infonce_bound, rho, b) for rho in lesson.progress(truth) for b in (16, 64)}
+
+# %% tags=["hide-input"]
+print("truth   " + "".join(f"B = {b:<3} (ceiling {math.log(b):.2f})   " for b in (16, 64)))
+for rho, nats in truth.items():
+    print(f"{nats:5.2f}" + "".join(f"{nce[rho, b][0].mean():10.2f} ± {nce[rho, b][0].std():.2f}      " for b in (16, 64)))  # fmt: skip
+
+# %% [markdown]
+# (Mean and standard deviation over batches.) Where little is shared, InfoNCE is right. Where the truth comes near $\ln B$, it is too low; above $\ln B$ it cannot say anything: the game is won every time. **A value near $\ln B$ means "at least so much", nothing else.** It is steady all the same, which makes it a good thing to *train* with.
+
+# %% [markdown]
+# ## 6 · No ceiling, no floor: Donsker-Varadhan and MINE
+#
+# Another bound has no ceiling. For each score function,
+#
+# $$I \;\ge\; \mathbb{E}_\text{pairs}[s] - \ln \mathbb{E}_\text{strangers}[e^{s}],$$
+#
+# where $\mathbb{E}$ is the mean over all true pairs, or over all strangers ($a$ and $b$ from different pairs). MINE (Belghazi and others, 2018) trains a network to maximise it.
+#
+# ### Exercise: find the bug
+#
+# The function below never goes far above the truth, so it looks like an improvement. In fact it has got a ceiling again, for a reason that is easy to miss. Mend it.
+
+
+# %% exercise="strangers_only"
+def strangers_only(scores):
+    """Mean score of the pairs − ln of the mean e^score of strangers, from a table (B, B)."""
+    # BEGIN STUB
+    # n = len(scores)
+    # return scores.diagonal().mean() - (scores.flatten().logsumexp(dim=0) - math.log(n * n))
+    # END STUB
+    # BEGIN SOLUTION
+    n = len(scores)
+    strangers = scores[~torch.eye(n, dtype=torch.bool)]
+    return scores.diagonal().mean() - (strangers.logsumexp(dim=0) - math.log(n * (n - 1)))
+    # END SOLUTION
+
+
+# %%
+exercises.strangers_only.check(strangers_only)
+
+# %% [markdown]
+# With the true pairs among the strangers, the second term cannot be smaller than the pairs alone make it, and the value stays below $\ln B$.
+
+# %%
+mine = {
+    (rho, b): train_critic(donsker_varadhan_bound, rho, b) for rho in lesson.progress(truth) for b in (16, 64)
+}
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4))
+for ax, (rho, nats) in zip(axes, truth.items(), strict=True):
+    for k, runs in enumerate((nce, mine)):
+        for j, b in enumerate((16, 64)):
+            values = runs[rho, b][0]
+            x = 2 * k + j
+            ax.errorbar(x, values.mean(), values.std(), fmt="os"[k], color=plots.COLOURS[k], capsize=4)
+    ax.axhline(nats, color=plots.INK, linewidth=1)
+    for j, b in enumerate((16, 64)):
+        ax.plot([j - 0.3, j + 0.3], [math.log(b)] * 2, color=plots.BASELINE, linestyle="--")
+    ax.set_xticks(range(4), ["B = 16", "64", "16", "64"])
+    ax.set(title=f"truth {nats:.2f} nats", xlabel="InfoNCE          MINE")
+axes[0].set_ylabel("nats, mean ± standard deviation")
+plots.show(
+    "InfoNCE and MINE for three truths and two batches. "
+    + " ".join(
+        f"Truth {nats:.2f}: InfoNCE {nce[r, 16][0].mean():.2f} and {nce[r, 64][0].mean():.2f}, MINE {mine[r, 16][0].mean():.1f} ± "
+        f"{mine[r, 16][0].std():.1f} and {mine[r, 64][0].mean():.1f} ± {mine[r, 64][0].std():.1f}."
+        for r, nats in truth.items()
+    )
+)
+
+# %% [markdown]
+# (Line: truth; dashed: the ceilings of InfoNCE. Mind the different scales.) With a large batch MINE comes nearer than InfoNCE. With a small one, and much to find, it says tens of nats, where less than six are true, with a spread as large as the value. **It is a bound only with the true means.** The mean of $e^s$ is made by a few strangers with a large score; in a batch of 16 they are rarely there, the logarithm is then far too small, and the critic learns to use just that.
+#
+# Is it the training, or the estimate itself? For normal vectors we know the best critic: $s = \ln \frac{p(a, b)}{p(a)\, p(b)}$. Give it to both, on 2,000 batches.
+
+# %%
+best = {}
+for rho, b in ((0.5, 16), (0.9, 16), (0.97, 16), (0.97, 64)):
+    torch.manual_seed(1)
+    tables = [lesson.best_scores(*lesson.normal_vectors(b, rho, 4), rho) for _ in range(2000)]
+    for name, bound in (("InfoNCE", infonce_bound), ("MINE", donsker_varadhan_bound)):
+        best[rho, b, name] = np.array([bound(table).item() for table in tables])
+
+# %% tags=["hide-input"]
+print("with the best critic     truth     InfoNCE                MINE")
+for rho, b in ((0.5, 16), (0.9, 16), (0.97, 16), (0.97, 64)):
+    i, m = best[rho, b, "InfoNCE"], best[rho, b, "MINE"]
+    print(f"  ρ = {rho:<5} B = {b:<3}       {truth[rho]:6.2f}   {i.mean():6.2f} ± {i.std():.2f}   {m.mean():10.2f} ± {m.std():.2f}")  # fmt: skip
+
+# %% [markdown]
+# BESTTEXT
+#
+# ### The proof
+#
+# The course's functions (`course_utils.methods.information`) against scikit-learn and PyTorch, and against the known truth:
+
+# %% tags=["nbval-check-output"]
+from sklearn.metrics import mutual_info_score
+from torch.nn import functional as F
+
+from course_utils.methods.information import quantile_bins
+
+a, b = lesson.normal_pair(20_000, 0.5, 3)
+torch.manual_seed(3)
+table = lesson.best_scores(*lesson.normal_vectors(512, 0.5, 4), 0.5)
+judge.agreement_table(
+    [
+        ("histogram, scikit-learn", np.array([histogram_information(a, b, 12)]),
+         np.array([mutual_info_score(quantile_bins(a, 12), quantile_bins(b, 12))]), "the same bins"),
+        ("InfoNCE, cross_entropy", infonce_bound(table)[None],
+         (math.log(512) - F.cross_entropy(table, torch.arange(512)))[None], "ln B minus the loss"),
+        ("MINE's bound, the truth", donsker_varadhan_bound(table)[None],
+         torch.tensor([truth[0.5]]), "best critic, B = 512: only about"),
+    ]
+)  # fmt: skip
+
+# %% [markdown]
+# ## 7 · Your turn
+#
+# Two columns of a real table: the tumours of lesson 17. Change the names; the list is printed below. Which pair shares most, and does the correlation know it?
+
+# %%
+first, second = "mean radius", "mean area"
+
+from sklearn.datasets import load_breast_cancer
+
+table = load_breast_cancer()
+names = [str(name) for name in table.feature_names]
+a, b = (table.data[:, names.index(name)] for name in (first, second))
+near = mutual_info_regression(a[:, None], b, n_neighbors=5, random_state=0)[0]
+shuffled = histogram_information(a, np.random.default_rng(0).permutation(b), 8)
+print(f"correlation {np.corrcoef(a, b)[0, 1]:.2f}; neighbours {near:.2f} nats")
+print(f"histogram, 8 bins: {histogram_information(a, b, 8):.2f} nats, shuffled {shuffled:.2f}")
+print(", ".join(names[:10]))
+
+# %% [markdown]
+# A radius and an area *determine* each other, so the truth is (nearly) infinite. A histogram of 8 bins can say at most $\ln 8 = 2.08$: it has a ceiling, too.
+#
+# ### Play
+#
+# Choose bins, examples and $\rho$. When does the histogram hit the truth for the wrong reason?
+
+
+# %%
+def draw_counts(bins, log_n, rho):
+    a, b = lesson.normal_pair(10**log_n, rho, 0)
+    found = histogram_information(a, b, bins)
+    _, ax = plt.subplots(figsize=(4.6, 3.4))
+    edges = [np.quantile(v, np.linspace(0, 1, bins + 1)) for v in (a, b)]
+    ax.imshow(np.histogram2d(a, b, bins=edges)[0].T, origin="lower", cmap="Blues")
+    ax.set(xlabel="bin of a", ylabel="bin of b")
+    ax.set_title(f"counted {found:.2f}, truth {gaussian_information(rho):.2f} nats", loc="left", fontsize=10)
+
+
+widgets.explore(
+    draw_counts,
+    bins=widgets.slider("bins", 2, 60, 20),
+    log_n=widgets.slider("log10 n", 2, 5, 3),
+    rho=widgets.slider("ρ", 0, 0.95, 0.5, 0.05),
+)
+
+# %% tags=["hide-input"]
+draw_counts(20, 3, 0.5)
+plots.show(
+    "A table of 20 × 20 cells with the counts of 1,000 pairs: mostly scattered, a little denser along the diagonal."
+)
+
+# %% [markdown]
+# ## 8 · Recap
+#
+# | way | for | fails |
+# |---|---|---|
+# | histogram | one dimension each, many examples | too large with many cells: count a shuffled copy |
+# | nearest neighbours | one or few dimensions | many dimensions |
+# | InfoNCE | pictures, texts, vectors; training | never above $\ln B$ |
+# | MINE | the same, with large batches | far above the truth with small ones |
+#
+# A number of nats is worth as much as the control beside it: shuffled pairs, another batch, a case with a known truth. (McAllester and Stratos, 2020, prove that no lower bound from $n$ samples can be trusted far above $\ln n$.)
+#
+# **References**
+# - [Paninski, 2003: Estimation of entropy and mutual information](https://doi.org/10.1162/089976603321780272); there also Miller's correction of 1955
+# - [Kraskov and others, 2004: Estimating mutual information](https://arxiv.org/abs/cond-mat/0305641)
+# - [Van den Oord and others, 2018: Representation learning with contrastive predictive coding](https://arxiv.org/abs/1807.03748)
+# - [Belghazi and others, 2018: MINE](https://arxiv.org/abs/1801.04062)
+# - [McAllester and Stratos, 2020: Formal limitations on the measurement of mutual information](https://arxiv.org/abs/1811.04251)
