@@ -23,6 +23,7 @@ from course_utils.judge.agreement import (
     rows_examples,
     rows_games,
     rows_gradients,
+    rows_information,
     rows_measures,
     rows_text,
 )
@@ -41,6 +42,7 @@ ROWS: tuple[Row, ...] = (
     *rows_attacks.ROWS,
     *rows_dependence.ROWS,
     *rows_examples.ROWS,
+    *rows_information.ROWS,
     *rows_text.ROWS,
     *rows_circuits.ROWS,
     *rows_measures.ROWS,
