@@ -43,9 +43,16 @@ THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {t
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
 SHUT_DOWN = "() => course.panel().sessionContext.shutdown()"
 
-# runs in each kernel before the lesson: notes the smallest text of each figure that plots.show draws
+# runs in each kernel before the lesson: notes the smallest text of each figure that plots.show draws. It waits
+# until the lesson has imported our package, since that import gives the page its style
 NOTE_FIGURES = """
-def _note():
+import sys
+
+
+def _note(*_):
+    if "course_utils.teach.plots" not in sys.modules:
+        return
+    get_ipython().events.unregister("pre_run_cell", _note)
     import json, os
     import matplotlib.pyplot as plt
     from matplotlib.text import Text
@@ -69,8 +76,7 @@ def _note():
     Text.draw, plots.show = noting_draw, noting_show
 
 
-_note()
-del _note
+get_ipython().events.register("pre_run_cell", _note)
 """
 
 
@@ -102,7 +108,7 @@ def page(browser, lab):
     page.on("request", lambda asked: page.faults.extend(_elsewhere(asked.url, lab)))
     page.on("response", lambda got: got.status >= 400 and page.faults.append(f"{got.status} {got.url}"))
     page.on("console", lambda said: said.type == "error" and page.faults.append(said.text))
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("pageerror", lambda error: page.faults.append(str(error) + str(error.stack)))
     yield page
     page.close()
 
@@ -195,7 +201,7 @@ def play(page, kernel: Kernel) -> list[str]:
     )
     for slider in page.evaluate("course.sliders()"):
         values = slider["high"] - slider["low"]  # noUiSlider counts in the slider's own steps
-        if slider["pixels"] < max(200, min(values, 600)):
+        if slider["pixels"] < max(200, values):
             wrong.append(f"slider {slider['label']}: {slider['pixels']:.0f} pixels for {values:.0f} values")
         if not slider["number"]:
             wrong.append(f"slider {slider['label']}: no number beside it")
