@@ -39,7 +39,7 @@ if (!window.courseControls) {
     }
     for (const gone of document.querySelectorAll('.jp-OutputArea-output.jupyter-widgets')) {
       if (gone.textContent.trim() === 'Error displaying widget: model not found') {
-        gone.textContent = 'REOPENED_TEXT';
+        gone.firstChild.nodeValue = 'REOPENED_TEXT';
         gone.classList.remove('jupyter-widgets');
       }
     }
