@@ -405,7 +405,7 @@ def draw_case(
         [names[i] for i in order],
         groups=list(groups[order]),
         bold=bold.tolist(),
-        fontsize=8.5,
+        fontsize=9.5,
     )
     if mark_given:
         given = np.isin(inner, part["given"])

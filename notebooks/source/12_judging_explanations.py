@@ -449,7 +449,7 @@ for n in tqdm(rivals, leave=False):
 print("deletion, Grad-CAM minus centre:", judge.paired(areas["Grad-CAM"], areas["centre"]))
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10.5, 2.6))
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.6))
 plots.score_plot(in_half, sort=False, baselines=knows_nothing, xlabel=f"pairs: energy on the asked-for half ({len(halves)} questions)", ax=axes[0], xlim=(0, 1.1))  # fmt: skip
 plots.score_plot(areas, sort=False, baselines=knows_nothing, xlabel=f"single photographs: deletion, low is good ({len(alone)})", ax=axes[1], xlim=(0, 0.6))  # fmt: skip
 plots.show(

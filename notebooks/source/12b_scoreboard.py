@@ -167,7 +167,7 @@ plots.show(
 # Now two columns with their 95 % intervals over the pictures: one that needs the mask, one that asks the model. In both plots the best is on top. Look at how many bars overlap.
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(11, 6.6))
+figure, axes = plt.subplots(1, 2, figsize=(9.4, 6.6))
 for ax, measure, up, limit in ((axes[0], "pointing", True, 1.15), (axes[1], "deletion", False, 0.55)):
     scores = board.measure(measure)
     best_first = dict(sorted(scores.items(), key=lambda item: float(item[1].mean()) * (-1 if up else 1)))

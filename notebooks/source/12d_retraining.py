@@ -148,7 +148,7 @@ for n, both in (roar | leak).items():
     print(f"{n:>28}: accuracy of the two networks {both[0].mean():.2f} {both[1].mean():.2f}")
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(11, 2.6), width_ratios=(1.3, 1))
+figure, axes = plt.subplots(1, 2, figsize=(9.4, 2.6), width_ratios=(1.3, 1))
 known_nothing = ["nothing removed", "removed by random", "holes of random"]
 for ax, values, label in (
     (axes[0], roar, "accuracy after training again"),
