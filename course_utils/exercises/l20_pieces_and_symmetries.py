@@ -1,0 +1,333 @@
+"""The exercises of lesson 20 and its companion: back through a layer, regions, how far a formula holds, a wrong
+roll, frequencies after a ReLU; dividends, an order of interaction, a similarity that noise has, too."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+from course_utils.teach.quiz import quiz
+
+how_many = quiz(
+    "The network has two inputs, 8 hidden units and one score. From how many straight formulas is its "
+    "landscape put together, in this picture?",
+    ("One: it is one network.", "8, one for each unit.", "A few dozen.", "256: each unit is on or off."),
+    2,
+    (
+        "One straight formula has one slope everywhere. The lines of equal height bend, so there are several.",
+        "Each unit folds the landscape along one line. Eight folds make more than eight parts.",
+        "Eight lines cut the plane into 37 parts at most. Section 3 counts them exactly.",
+        "Most of these 256 combinations occur at no point: eight lines do not make so many parts.",
+    ),
+)
+
+training_removes = quiz(
+    "A random network is trained until it is right for nearly all points. What happens to the number of its pieces?",
+    ("It always falls.", "It always rises.", "It rises or falls, by chance and by the kind of training."),
+    2,
+    (
+        "So a single run may suggest. Five runs say otherwise.",
+        "Often, but not always: look at the figure.",
+        "The loss says nothing about pieces. Something else must, if you want few of them.",
+    ),
+)
+
+six_and_nine = quiz(
+    "The symmetric network was shown upright digits only. Which task can it never learn, however long you train it?",
+    (
+        "To tell a 6 from the same 6 turned by 180°.",
+        "To tell a 1 from a 7.",
+        "To recognise a 4 that lies on its side.",
+    ),
+    0,
+    (
+        "Both give exactly the same scores. If a task depends on the direction, do not build this symmetry in.",
+        "These differ in all four directions, so it can.",
+        "It can, as well as an upright one, without ever having seen one.",
+    ),
+)
+
+
+# --- back through a layer ---------------------------------------------------------------------------------
+
+
+def _layer(seed: int, n: int, inputs: int, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    a = np.maximum(rng.normal(size=(n, inputs)), 0)
+    return rng.normal(size=(n, units)), a, rng.normal(size=(units, inputs))
+
+
+def _back(delta, a, weight):
+    return delta.T @ a, delta.sum(axis=0), (delta @ weight) * (a > 0)
+
+
+back_through = Exercise(
+    name="back_through",
+    difficulty=2,
+    minutes=7,
+    hints=(
+        "Look at the shapes first: the slope at W has the shape of W, (units, inputs). Which product of delta "
+        "(n, units) and a (n, inputs) has it?",
+        "`delta.T @ a` adds over the examples. For b the same without a: `delta.sum(axis=0)`.",
+        "`delta @ weight` is the slope at a, (n, inputs). A unit with a = 0 was off: its slope is zero.",
+    ),
+    reference=_back,
+    cases=lambda: [_layer(0, 5, 3, 4), _layer(1, 7, 4, 4), _layer(2, 2, 5, 1)],
+    mistakes={
+        "no switch": Mistake(
+            lambda d, a, w: (d.T @ a, d.sum(axis=0), d @ w),
+            "the third slope lacks the ReLU: where a unit of the layer below was off (a = 0), nothing goes through.",
+        ),
+        "times a": Mistake(
+            lambda d, a, w: (d.T @ a, d.sum(axis=0), (d @ w) * a),
+            "you multiplied with a itself: the slope of the ReLU is 1 or 0, so multiply with `a > 0`.",
+        ),
+        "mean": Mistake(
+            lambda d, a, w: (d.T @ a / len(d), d.mean(axis=0), (d @ w) * (a > 0)),
+            "you divided by n: delta holds the factor 1/n already, so the examples are only added up.",
+        ),
+        "switch on delta": Mistake(
+            lambda d, a, w: (d.T @ a, d.sum(axis=0), np.maximum(d @ w, 0)),
+            "you cut the slope at zero: that is guided backprop (lesson 02). What counts is whether the *unit* was on.",
+        ),
+        "bias not summed": Mistake(
+            lambda d, a, w: (d.T @ a, d, (d @ w) * (a > 0)),
+            "the slope at b still has one row an example: add them up.",
+        ),
+        "transposed": Mistake(
+            lambda d, a, w: (a.T @ d, d.sum(axis=0), (d @ w) * (a > 0)),
+            "the slope at W is transposed: it must have the shape of W, (units, inputs).",
+        ),
+        "other order": Mistake(
+            lambda d, a, w: ((d @ w) * (a > 0), d.T @ a, d.sum(axis=0)),
+            "the three are right and in another order: at W, at b, then at z below.",
+        ),
+    },
+)
+
+
+# --- regions ----------------------------------------------------------------------------------------------
+
+
+def _lines(seed: int, n: int, size: float = 2.0) -> tuple[np.ndarray, np.ndarray, float]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 2)), rng.normal(size=n), size
+
+
+def _crossing(weight, bias, size):
+    corners = np.array([(x, y) for x in (-size, size) for y in (-size, size)])
+    sides = corners @ weight.T + bias > 0
+    return sides.any(axis=0) & ~sides.all(axis=0)
+
+
+def _meetings(weight, bias, size, inside=True):
+    count = 0
+    for i in range(len(bias)):
+        for j in range(i):
+            point = np.linalg.solve(weight[[i, j]], -bias[[i, j]])
+            count += int(not inside or np.abs(point).max() < size)
+    return count
+
+
+regions = Exercise(
+    name="regions",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "A line crosses the square if not all four corners lie on the same side: look at the signs of "
+        "`corners @ weight.T + bias`.",
+        "Lines i and j meet where `np.linalg.solve(weight[[i, j]], -bias[[i, j]])`. Count the pair if both "
+        "coordinates lie between −size and size.",
+        "1 + the number of lines that cross + the number of pairs that meet inside.",
+    ),
+    reference=lambda w, b, size: int(1 + _crossing(w, b, size).sum() + _meetings(w, b, size)),
+    cases=lambda: [_lines(0, 5), _lines(1, 8, 1.0), _lines(2, 6, 0.5), _lines(3, 1, 1.5), _lines(5, 4, 0.3)],
+    mistakes={
+        "no one": Mistake(
+            lambda w, b, size: int(_crossing(w, b, size).sum() + _meetings(w, b, size)),
+            "the 1 is missing: without any line there is one region already.",
+        ),
+        "all lines": Mistake(
+            lambda w, b, size: 1 + len(b) + _meetings(w, b, size),
+            "you counted every line: some of them pass the square by and cut nothing.",
+        ),
+        "all meetings": Mistake(
+            lambda w, b, size: int(1 + _crossing(w, b, size).sum() + _meetings(w, b, size, inside=False)),
+            "you counted every pair of lines: those that meet outside the square do not count.",
+        ),
+        "whole plane": Mistake(
+            lambda w, b, size: 1 + len(b) + len(b) * (len(b) - 1) // 2,
+            "that is the most that so many lines can make, in the whole plane: look which cross, and where they meet.",
+        ),
+        "pairs twice": Mistake(
+            lambda w, b, size: int(1 + _crossing(w, b, size).sum() + 2 * _meetings(w, b, size)),
+            "you counted each pair twice: (i, j) and (j, i) meet in the same point.",
+        ),
+        "patterns": Mistake(
+            lambda w, b, size: 2 ** len(b),
+            "2ⁿ is the number of ways to be on or off: most of them occur nowhere.",
+        ),
+        "no lines": Mistake(
+            lambda w, b, size: int(1 + _meetings(w, b, size)),
+            "the lines that cross are missing: each adds a region, even if it meets no other.",
+        ),
+    },
+)
+
+
+# --- how far a formula holds ------------------------------------------------------------------------------
+
+
+def _point(seed: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), rng.normal(size=n), rng.normal(size=d)
+
+
+how_far = Exercise(
+    name="how_far",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "The distance of a point x from the line w · x + b = 0 is |w · x + b| / ‖w‖.",
+        "One distance a unit: `np.abs(weight @ x + bias) / np.linalg.norm(weight, axis=1)`. The nearest counts.",
+    ),
+    reference=lambda w, b, x: float(np.min(np.abs(w @ x + b) / np.linalg.norm(w, axis=1))),
+    cases=lambda: [_point(0, 5, 2), _point(1, 8, 3), _point(2, 3, 2)],
+    mistakes={
+        "not divided": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x + b)),
+            "|z| is no distance yet: divide by the length of the unit's weights.",
+        ),
+        "no absolute value": Mistake(
+            lambda w, b, x: np.min((w @ x + b) / np.linalg.norm(w, axis=1)),
+            "a distance has no sign: without `np.abs` a unit that is off looks nearest.",
+        ),
+        "squared": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x + b) / (w**2).sum(axis=1)),
+            "you divided by the squared length: a root is missing.",
+        ),
+        "farthest": Mistake(
+            lambda w, b, x: np.max(np.abs(w @ x + b) / np.linalg.norm(w, axis=1)),
+            "that is the farthest line: the formula changes at the nearest.",
+        ),
+        "all": Mistake(
+            lambda w, b, x: np.abs(w @ x + b) / np.linalg.norm(w, axis=1),
+            "these are the distances of all lines: take the smallest.",
+        ),
+        "only units that are on": Mistake(
+            lambda w, b, x: np.min(
+                (np.abs(w @ x + b) / np.linalg.norm(w, axis=1))[w @ x + b > 0], initial=np.inf
+            ),
+            "you looked at the units that are on only: the formula changes as well where one goes on.",
+        ),
+        "no bias": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x) / np.linalg.norm(w, axis=1)),
+            "the bias is missing: without it all lines pass through the origin.",
+        ),
+    },
+)
+
+
+# --- the wrong roll ---------------------------------------------------------------------------------------
+
+
+def _maps(seed: int, n: int, channels: int, out: int, side: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.randn(n, channels, 4, side, side, generator=generator)
+    return maps, torch.randn(out, channels, 4, 3, 3, generator=generator)
+
+
+def _group(maps: Tensor, weight: Tensor, roll: int = 1, rotate: int = 1, dims: int = 2) -> Tensor:
+    out = []
+    for r in range(4):
+        turned = torch.rot90(weight, rotate * r, (3, 4)).roll(roll * r, dims=dims)
+        out.append(F.conv2d(maps.flatten(1, 2), turned.flatten(1, 2), padding=1))
+    return torch.stack(out, dim=2)
+
+
+turned_layer = Exercise(
+    name="turned_layer",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Turn the picture by 90°, and map r becomes what map r − 1 was. So the filter of map r must read the "
+        "incoming maps r places further on.",
+        "Two things happen to the filter at each step: it turns, and its four parts move on by one, in the direction "
+        "of the turn. Which of the two goes the wrong way here?",
+        "`torch.roll(…, r)` moves part 0 to place r; `-r` moves it back.",
+    ),
+    reference=_group,
+    given=lambda maps, weight: _group(maps, weight, roll=-1),
+    cases=lambda: [_maps(0, 2, 2, 3, 5), _maps(1, 1, 3, 2, 6), _maps(2, 1, 1, 1, 4)],
+    mistakes={
+        "no roll": Mistake(
+            lambda m, w: _group(m, w, roll=0),
+            "without a roll the filter turns, but goes on reading the same incoming maps: the error stays large.",
+        ),
+        "turned back": Mistake(
+            lambda m, w: _group(m, w, roll=-1, rotate=-1),
+            "now both go backwards. That fits together, too, but the four maps then come out in the reverse order, "
+            "and the layers before and after turn forwards. Leave the turn, and change the roll.",
+        ),
+        "no turn": Mistake(
+            lambda m, w: _group(m, w, rotate=0), "the filter must still turn: only the roll was wrong."
+        ),
+        "roll of the filters": Mistake(
+            lambda m, w: _group(m, w, dims=1) if w.shape[1] > 1 else _group(m, w, roll=0),
+            "you rolled the channels: the four directions stand in dimension 2 of the filter.",
+        ),
+        "only half": Mistake(
+            lambda m, w: _group(m, w, roll=2),
+            "two places a step is right for no turn but by 180°: it must be one.",
+        ),
+    },
+)
+
+
+# --- frequencies ------------------------------------------------------------------------------------------
+
+
+def _frequencies(n: int, k: int) -> list[int]:
+    wave = np.maximum(np.cos(2 * np.pi * k * np.arange(n) / n), 0)
+    return [int(i) for i in np.flatnonzero(np.abs(np.fft.rfft(wave)) / n > 1e-9)]
+
+
+frequencies = Question(
+    name="frequencies",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "max(0, x) = (x + |x|) / 2. The first half is the wave itself. How often does |x| repeat, where x repeats 3 times?",
+        "|x| repeats 6 times, so it is made of 0, 6, 12, 18 and 24: only even multiples of 3.",
+    ),
+    expected=_frequencies,
+    examples=lambda: [(48, 3), (48, 4), (60, 5)],
+    mistakes={
+        "the same": wrong_answer(
+            lambda n, k: [k], "then nothing would have been cut off: the ReLU takes the lower half away."
+        ),
+        "all multiples": wrong_answer(
+            lambda n, k: list(range(0, n // 2 + 1, k)),
+            "odd multiples beside the wave itself are not there: |x| repeats twice as often as x.",
+        ),
+        "no zero": wrong_answer(
+            lambda n, k: _frequencies(n, k)[1:],
+            "frequency 0 is missing: what is never negative has a mean above zero.",
+        ),
+        "no wave": wrong_answer(
+            lambda n, k: [i for i in _frequencies(n, k) if i != k],
+            "the wave itself is missing: half of x goes through unchanged.",
+        ),
+        "all": wrong_answer(
+            lambda n, k: list(range(n // 2 + 1)),
+            "the signal repeats as often as the wave did, so only multiples of its frequency can be there.",
+        ),
+        "doubled": wrong_answer(
+            lambda n, k: [0, k, 2 * k],
+            "these are the strongest three. The corners of the ReLU need higher ones, too.",
+        ),
+    },
+)

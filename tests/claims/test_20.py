@@ -1,0 +1,155 @@
+"""Claims of lesson 20 and its companion on other points, weights and digits than the lesson shows."""
+
+import numpy as np
+import torch
+from replication import claim
+
+from course_utils.lessons import l20_pieces_and_symmetries as lesson
+from course_utils.lessons.l20_pieces_and_symmetries import BOX
+from course_utils.methods.pieces import count_regions, layers_of, piece_of, pieces, reach
+
+
+@claim(
+    "§3, §4",
+    "The formula, cutting and linear programs give the same number of regions, the grid no more; on its piece the "
+    "formula is the score.",
+    shown="31 and 31; below 1e-13",
+    holds=lambda v: (
+        (v["formula"] == v["cutting"]).all()
+        and (v["formula"] == v["programs"]).all()
+        and (v["grid"] <= v["formula"]).all()
+        and v["log10 error"].max() < -13
+    ),
+)
+def test_counts_agree(seed):
+    net = lesson.before_and_after((2, 8, 1), seed)[1]
+    points = lesson.moons(seed)[0]
+    found = [piece_of(net, x) for x in points]
+    sums = np.array([p.slope @ x + p.offset for p, x in zip(found, points, strict=True)])
+    return {
+        "formula": count_regions(*net[0], BOX),
+        "cutting": len(pieces(net, BOX)),
+        "programs": lesson.possible_patterns(*net[0]),
+        "grid": lesson.on_a_grid(net),
+        "log10 error": np.log10(np.abs(sums - lesson.scores(net, points)).max() + 1e-20),
+    }
+
+
+@claim(
+    "§4",
+    "Near the point the exact formula predicts the score better than wide fits; at a distance of 0.5 a fit with "
+    "w = 0.5 is better, though its slope is wrong.",
+    shown="see the figure of section 4",
+    holds=lambda v: (
+        (v["exact at 0.02"] < v["wide at 0.02"]).all()
+        and (v["wide at 0.5"] < v["exact at 0.5"]).all()
+        and v["slope error of the wide fit"].min() > 0.05
+    ),
+)
+def test_exact_is_not_best_far_away(seed):
+    net, (points, _) = lesson.before_and_after((2, 8, 1), seed)[1:]
+    errors, slopes = lesson.errors_around(net, points[:60], (0.02, 0.5), (0.5,), seed)
+    return {
+        "exact at 0.02": errors[0, :, 0].mean(),
+        "wide at 0.02": errors[1, :, 0].mean(),
+        "exact at 0.5": errors[0, :, 1].mean(),
+        "wide at 0.5": errors[1, :, 1].mean(),
+        "slope error of the wide fit": slopes[0].mean(),
+    }
+
+
+@claim(
+    "§5",
+    "Three layers of 8 units have a few hundred pieces, before and after training, far below 50,653; a penalty of 0.01 "
+    "leaves fewer than plain training, and the network is right about as often.",
+    shown="see the figure of section 5",
+    holds=lambda v: (
+        max(v["before"].max(), v["plain"].max()) < 1000
+        and (v["penalty"] < v["plain"]).all()
+        and (v["right, penalty"] - v["right, plain"]).mean() > -0.03
+    ),
+)
+def test_a_penalty_removes_pieces(seed):
+    before, plain, _ = lesson.before_and_after((2, 8, 8, 8, 1), seed)
+    kept = lesson.before_and_after((2, 8, 8, 8, 1), seed, 0.01)[1]
+    fresh = lesson.moons(seed + 1000)
+    return {
+        "before": len(pieces(before, BOX)),
+        "plain": len(pieces(plain, BOX)),
+        "penalty": len(pieces(kept, BOX)),
+        "right, plain": lesson.right(plain, *fresh),
+        "right, penalty": lesson.right(kept, *fresh),
+    }
+
+
+@claim(
+    "§5",
+    "Nearly each test digit lies in a piece of its own; its reach is far below the distance to the nearest digit; the "
+    "way from one digit to another crosses many pieces.",
+    shown="see section 5",
+    holds=lambda v: v["share"].min() > 0.9 and v["reach / nearest"].max() < 0.1 and v["ways"].min() > 8,
+)
+def test_digits_have_pieces_of_their_own(seed):
+    train_x, train_y, test_x, _ = lesson.digits(seed)
+    layers = layers_of(lesson.digit_network(train_x, train_y, seed))
+    tests = test_x.flatten(1).double().numpy()
+    nearest = np.linalg.norm(tests[:, None] - tests, axis=2) + 1e9 * np.eye(len(tests))
+    return {
+        "share": len({piece_of(layers, x).on.tobytes() for x in tests}) / len(tests),
+        "reach / nearest": np.median([reach(layers, x) for x in tests]) / np.median(nearest.min(axis=1)),
+        "ways": np.mean([lesson.pieces_between(layers, tests[i], tests[i + 1]) for i in range(0, 60, 2)]),
+    }
+
+
+@claim(
+    "§6",
+    "The symmetric network is equally right in all directions, more often than an ordinary one that is shown turned "
+    "digits; upright the ordinary one is a little better, turned it is lost.",
+    shown="see the figure of section 6",
+    holds=lambda v: (
+        v["spread, symmetric"].max() < 1e-6
+        and (v["symmetric"] > v["shown turned, all"]).all()
+        and (v["ordinary, 90°"] < 0.4).all()
+        and (v["ordinary, upright"] - v["symmetric"]).mean() > 0
+    ),
+)
+def test_symmetric_networks(seed):
+    train_x, train_y, test_x, test_y = lesson.digits(seed)
+    right = {
+        name: lesson.right_when_turned(net, test_x, test_y).mean(axis=1)
+        for name, net in lesson.three_networks(train_x, train_y, seed).items()
+    }
+    return {
+        "symmetric": right["symmetric"].mean(),
+        "spread, symmetric": np.ptp(right["symmetric"]),
+        "shown turned, all": right["ordinary, shown turned digits"].mean(),
+        "ordinary, upright": right["ordinary"][0],
+        "ordinary, 90°": right["ordinary"][1],
+    }
+
+
+@claim(
+    "§6",
+    "The right roll is equivariant for every turn, the wrong one only for 180°.",
+    shown="1e-13, 270",
+    holds=lambda v: v["right"].max() < 1e-11 and v["wrong, 180°"].max() < 1e-11 and v["wrong, 90°"].min() > 1,
+)
+def test_the_wrong_roll(seed):
+    generator = torch.Generator().manual_seed(seed)
+    picture, first, second = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((1, 2, 7, 7), (4, 2, 3, 3), (3, 4, 4, 3, 3))
+    )
+
+    def error(roll, times):
+        def through(p):
+            return lesson.group_conv(lesson.lift(p, first).relu(), second, roll)
+
+        turned = through(torch.rot90(picture, times, (2, 3)))
+        return float((turned - lesson.turn(through(picture), times)).abs().max())
+
+    return {
+        "right": max(error(1, k) for k in (1, 2, 3)),
+        "wrong, 180°": error(-1, 2),
+        "wrong, 90°": error(-1, 1),
+    }
