@@ -507,7 +507,7 @@ honest_twin = Question(
         "the caption": Mistake(
             lambda answer, agreement: answer == "the caption" and agreement <= 0.5,
             "the agreement with the captions is near 0: these two clusters divide the horses in another way.",
-            example=lambda agreement: "the caption" if agreement <= 0.5 else "a caption",
+            example=lambda agreement: "the caption",
         ),
         "not one of them": Mistake(
             lambda answer, agreement: (

@@ -52,7 +52,7 @@ inputs, asked = lab.inputs[scene : scene + 1], torch.tensor([cat])
 # %% [markdown]
 # ## 1 · A puzzle: sixteen times the score
 #
-# LRP promises that its map is the score, handed out to the pixels. So the sum of the map should be the score, if nothing is lost. Here are two maps of one picture and one network, made with one library, [zennit](https://github.com/chr5tphr/zennit), and the same rules. Only one small setting differs.
+# LRP promises that its map is the score, handed out to the pixels. So the sum of the map should be the score, if nothing is lost. Here are two maps of one picture and one network, made with one library, [zennit](https://github.com/chr5tphr/zennit), and the same rules. Only one small setting differs. (`zero_params=["bias"]` tells zennit to give the biases nothing, so that the pixels should get the whole score.)
 
 # %%
 whole = lrp.fold_batch_norms(res.model, inputs)  # section 5 says what this does
@@ -71,7 +71,7 @@ plots.show_maps(
 plots.show("A scene with a cat, and two maps of pixels that look alike: both are red on the cat.")
 
 # %% [markdown]
-# Both maps look right. To see which is wrong, and why its sum is sixteen times the score, you have to follow the payments. Section 10 solves it.
+# Both look right. To see which is wrong, you have to follow the payments. Section 10 solves it.
 
 # %% [markdown]
 # ## 2 · One neuron
@@ -178,7 +178,7 @@ print(f"logit {logit:.3f} = pixels {R.sum():.3f} + biases {kept:.3f} + ε's {abs
 print(f"missing: {abs(missing):.0e}")
 
 # %% [markdown]
-# The account closes. But most of this logit never reaches the pixels: **the biases have the rest**. They are large here, because a batch norm (section 5) was merged into each convolution after training. Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
+# The account closes. But most of this logit never reaches the pixels: **the biases have it**. They are large here, because a batch norm was merged into each convolution after training (section 5 does it and shows how large they become). Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
 
 # %% tags=["hide-input", "thumbnail"]
 names = [name for name, layer in lab.model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
@@ -338,13 +338,19 @@ def my_relevance(model, inputs, target, plus=nn.Conv2d, eps=1e-6):
 # %% [markdown]
 # ReLU, poolings and residual sums need no line: their own gradient already pays in proportion. In a sum $x + r$ with the relevance $R$, for example, $x$ gets $x \cdot \partial S / \partial (x + r) = \frac{x}{x + r} R$.
 #
-# One thing must be done before. Our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$.
+# Before that: our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$. So a convolution that had no bias gets one, and it is as large as what the convolution puts out.
 
 # %%
 res_folded = lrp.fold_batch_norms(res.model, inputs).requires_grad_(False)
 with torch.no_grad():
     change = (res_folded(lab.inputs[:8]) - res.model(lab.inputs[:8])).abs().max()
 print(f"largest change of a logit: {change:.0e}")
+before, after = ([m for m in net.modules() if isinstance(m, nn.Conv2d)] for net in (res.model, res_folded))
+print(f"convolutions with a bias: before {sum(m.bias is not None for m in before)}, after {len(after)}")
+first_layer = after[0](inputs)
+print(
+    f"first layer, mean sizes: bias {after[0].bias.abs().mean():.2f}, output {first_layer.abs().mean():.2f}"
+)
 print(f"sum of the map: {my_relevance(res_folded, inputs, asked).sum():.2f}")
 
 # %% [markdown]
@@ -375,7 +381,7 @@ rows.append(("sum and logit", sums, logits, "biases get nothing"))
 judge.agreement_table(rows)
 
 # %% [markdown]
-# Two libraries, two conventions to know. zennit merges batch norms too, but leaves a factor $1/\sqrt{1 + 10^{-5}}$ in each, so its maps of the unmerged ResNet differ a little; give it the merged network. captum has no rule for `nn.Flatten` and stops there until you set one. Where they do *not* agree, section 10 continues.
+# Two conventions to know. zennit gets the merged network here, so that both explain the same one. captum has no rule for `nn.Flatten` and stops there until you set one. Where they do *not* agree, section 10 continues.
 
 # %% [markdown]
 # ## 7 · The score: does it point at what was asked for?
@@ -452,11 +458,11 @@ plots.show(
 # %% [markdown]
 # ## 8 · Photographs
 #
-# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for. Its ReLU6 stops at 6; `relevance` lets the whole relevance through there, as LRP asks. Conservation is lost here, even without biases: narrow layers without a ReLU, and 3 × 3 filters of a single channel in which nothing helps. The map's *sum* is no longer the score. Its *place* can still be tested.
+# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for. Its ReLU6 stops at 6; `relevance` lets the whole relevance through there, as LRP asks. Some layers have no ReLU behind them, and filters of a single channel often have no input that helps, so z⁺ pays nobody there. The second cell prints what is left of the score. The map's *place* can be tested still.
 
 # %%
 photos = load_lab("photos", pairs=True)
-photo_pictures, photo_questions, halves = (values[:8] for values in photos.questions())
+photo_pictures, photo_questions, halves = (values[:6] for values in photos.questions())
 photo_maps = {
     name: relevance(photos.model, photo_pictures, photo_questions, rules).sum(dim=1).clamp(min=0)
     for name, rules in composites.items()
@@ -465,6 +471,13 @@ coarse_map = grad_cam(photos.model, photo_pictures, photo_questions, photos.laye
 photo_maps["Grad-CAM"] = upsample(coarse_map, halves.shape[-2:])
 for name, values in photo_maps.items():
     print(f"{name:<14} {judge.energy_in_mask(values, halves).mean():.2f} of the map in the half asked for")
+
+# %% tags=["hide-input"]
+two_photos, two_classes = photo_pictures[:2], photo_questions[:2]
+with torch.no_grad():
+    of_classes = photos.model(two_photos).gather(1, two_classes[:, None])[:, 0]
+left_over = relevance(photos.model, two_photos, two_classes, EPSILON_PLUS, biases=False).sum(dim=(1, 2, 3))
+print(f"scores {of_classes.numpy().round(1)}, sums where biases get nothing {left_over.numpy().round(2)}")
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -480,7 +493,7 @@ plots.show(
 )
 
 # %% [markdown]
-# ε and z⁺ and Grad-CAM stay in the half; eight questions cannot rank these two.
+# Conservation is lost: next to nothing of the score arrives, although no bias took any. Its place is still right: ε and z⁺ and Grad-CAM stay in the half; six questions are too few to rank these two.
 #
 # ### Your turn
 #
@@ -517,8 +530,10 @@ methods = {
     "LRP-γ": lambda m: relevance(m, point, 0, lrp.gamma(0.25)),
 }
 results = {n: [f(m)[0] for m in lesson.minimum_twice().values()] for n, f in methods.items()}
-for name, (one_way, other_way) in results.items():
-    print(f"{name:<7} {one_way.numpy().round(2)} and {other_way.numpy().round(2)}")
+for name, pair in results.items():
+    print(name)
+    for network_name, values in zip(lesson.minimum_twice(), pair, strict=True):
+        print(f"    {network_name:<21} pays {values.numpy().round(2) + 0.0}")
 
 # %% exercise="same_function"
 passing = None  # for example ["IG", "LRP-γ"]
