@@ -1,4 +1,4 @@
-"""Influence of training examples and prototypes beside captum and mmd-critic."""
+"""Influence of training examples, prototypes and clusters, beside captum, mmd-critic and scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from course_utils.judge.agreement.row import Row
-from course_utils.methods import influence, prototypes
+from course_utils.methods import influence, prototypes, spray
 
 N, DAMPING, RATE = 24, 0.5, 0.1
 
@@ -77,6 +77,18 @@ def _our_choice(criticisms: bool) -> np.ndarray:
     return _case().table[prototypes.criticisms(k, chosen, 4) if criticisms else chosen]
 
 
+def _together(clusters: np.ndarray) -> np.ndarray:
+    """Which two are in one cluster, `(n, n)`: whatever the clusters are called."""
+    return (clusters[:, None] == clusters).astype(float)
+
+
+def _by_scikit_learn() -> np.ndarray:
+    from sklearn.cluster import SpectralClustering
+
+    program = SpectralClustering(3, affinity="precomputed", random_state=0)
+    return program.fit_predict(spray.neighbour_graph(_case().table, 5))
+
+
 ROWS = (
     Row(
         "influence",
@@ -105,5 +117,12 @@ ROWS = (
         "regularization=None",
         lambda: _our_choice(criticisms=True),
         lambda: _their_choice(criticisms=True),
+    ),
+    Row(
+        "spectral clustering",
+        "scikit-learn SpectralClustering",
+        "which two are together; the same graph",
+        lambda: _together(spray.spectral_clusters(spray.neighbour_graph(_case().table, 5), 3)[0]),
+        lambda: _together(_by_scikit_learn()),
     ),
 )
