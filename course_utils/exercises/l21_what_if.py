@@ -1,0 +1,341 @@
+"""The exercises of lesson 21: seeing and doing, one person's counterfactual, the cheapest change, a scale of 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+from course_utils.teach.quiz import quiz
+
+which_meaning = quiz(
+    "What do so many years of school mean?",
+    (
+        "School does not help anybody to get a loan.",
+        "The model hardly uses the column itself, whatever school does in the world.",
+        "The model is badly fitted.",
+        "The bank treats people with long schooling unfairly.",
+    ),
+    1,
+    (
+        "The number is about the model. In the world more school may change income, and the model does use income.",
+        "The number divides by the weight of one column, with all other columns held fixed. Nobody said that they "
+        "stay fixed when somebody goes to school.",
+        "A model that is nearly perfect would say the same: it needs only the income.",
+        "Its weight is nearly 0, in either direction: the column itself hardly counts.",
+    ),
+)
+
+
+# --- seeing and doing -----------------------------------------------------------------------------------
+
+effect_of_school = Question(
+    name="effect_of_school",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "Follow the arrows from education to income: there are two ways, one of them through experience.",
+        "Directly +2.6 a year. And a year of school is a year less of experience, at 1.1 each.",
+    ),
+    expected=lambda direct, lost, slope: direct - lost,
+    examples=lambda: [(2.6, 1.1, -1.2), (3.0, 0.5, 0.4)],
+    tolerance=0.05,
+    mistakes={
+        "direct only": wrong_answer(
+            lambda direct, lost, slope: direct,
+            "that is the direct arrow alone: whoever stays at school longer also has less experience.",
+        ),
+        "added": wrong_answer(
+            lambda direct, lost, slope: direct + lost,
+            "you added the way through experience: a year of school makes experience *smaller*.",
+        ),
+        "the other way": wrong_answer(
+            lambda direct, lost, slope: -lost,
+            "that is the way through experience alone: the direct arrow, +2.6, is missing.",
+        ),
+        "seen": wrong_answer(
+            lambda direct, lost, slope: round(slope, 1),
+            "that is the slope in the table, so it is what one *sees*: age moves both. Here somebody *does* it.",
+        ),
+    },
+)
+
+
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
+    x = x - x.mean()
+    return float(x @ (y - y.mean()) / (x @ x))
+
+
+def _by_group(x, y, group, weight=None, slope=_slope) -> float:
+    members = [group == g for g in np.unique(group)]
+    slopes = np.array([slope(x[m], y[m]) for m in members])
+    weights = np.array([m.mean() if weight is None else weight(x[m], m) for m in members])
+    return float(slopes @ weights / weights.sum())
+
+
+def _group_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    cases = []
+    for seed, sizes in enumerate(((12, 30), (9, 20, 40), (50, 7, 15, 8))):
+        rng = np.random.default_rng(seed)
+        group = np.repeat(np.arange(len(sizes)), sizes)
+        x = rng.normal(size=len(group)) * (1 + group) - 2.0 * group
+        y = (1.0 + group) * x + 5.0 * group + rng.normal(size=len(group))
+        order = rng.permutation(len(group))
+        cases.append((x[order], y[order], group[order]))
+    return cases
+
+
+adjusted_slope = Exercise(
+    name="adjusted_slope",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "A loop over `np.unique(group)`: `here = group == g` says who is in the group.",
+        "The slope of one group is `np.polyfit(x[here], y[here], 1)[0]`; its weight is `here.mean()`.",
+    ),
+    reference=_by_group,
+    cases=_group_cases,
+    mistakes={
+        "not adjusted": Mistake(
+            lambda x, y, group: _slope(x, y), "that is one slope for everybody: look inside each group first."
+        ),
+        "each group once": Mistake(
+            lambda x, y, group: _by_group(x, y, group, lambda part, m: 1.0),
+            "each group counts the same: a group counts with its share of the people.",
+        ),
+        "pooled": Mistake(
+            lambda x, y, group: _by_group(x, y, group, lambda part, m: part.var() * len(part)),
+            "groups in which x varies more count more now (as in a regression with one column a group): weight "
+            "each slope with the group's share of the people.",
+        ),
+        "x on y": Mistake(
+            lambda x, y, group: _by_group(y, x, group),
+            "x and y are exchanged: the change of y for one step of x is asked.",
+        ),
+        "correlation": Mistake(
+            lambda x, y, group: _by_group(x, y, group, slope=lambda a, b: np.corrcoef(a, b)[0, 1]),
+            "those are correlations: a slope has the units of y for one unit of x.",
+        ),
+        "means of groups": Mistake(
+            lambda x, y, group: _slope(
+                np.array([x[group == g].mean() for g in np.unique(group)]),
+                np.array([y[group == g].mean() for g in np.unique(group)]),
+            ),
+            "that is the slope *between* the groups: it is the slope *within* them that is asked.",
+        ),
+        "sum": Mistake(
+            lambda x, y, group: sum(_slope(x[group == g], y[group == g]) for g in np.unique(group)),
+            "you added the slopes: weight each with its group's share of the people.",
+        ),
+        "counts": Mistake(
+            lambda x, y, group: sum(
+                _slope(x[group == g], y[group == g]) * (group == g).sum() for g in np.unique(group)
+            ),
+            "the weights are numbers of people now: they must be shares, which add up to 1.",
+        ),
+    },
+)
+
+
+# --- one person ---------------------------------------------------------------------------------------------
+
+
+def _had_she(age, education, experience, income, longer, *, moved=True, keep_u=True, keep_luck=True):
+    u_experience = experience - (age - education - 4) if keep_u else 0.0
+    luck = income - (2.6 * education + 1.1 * experience - 28) if keep_luck else 0.0
+    then = age - (education + longer) - 4 + u_experience if moved else experience
+    return 2.6 * (education + longer) + 1.1 * then - 28 + luck
+
+
+def _person_cases() -> list[tuple[float, float, float, float, float]]:
+    return [(40.0, 12.0, 26.0, 30.0, 3.0), (30.0, 16.0, 8.5, 44.0, -2.0), (61.0, 9.0, 47.0, 41.5, 5.0)]
+
+
+had_she = Exercise(
+    name="had_she",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Abduction: `u_experience = experience - (age - education - 4)`, and the same for the income.",
+        "Action and prediction: compute experience with the new education and the same noise, then the income "
+        "from both, again with the same noise.",
+    ),
+    reference=_had_she,
+    cases=_person_cases,
+    mistakes={
+        "everything average": Mistake(
+            lambda *case: _had_she(*case, keep_u=False, keep_luck=False),
+            "that is the average of people like her: her own noise is lost. Abduction finds it, prediction adds it.",
+        ),
+        "luck lost": Mistake(
+            lambda *case: _had_she(*case, keep_luck=False),
+            "the noise of her income is lost: she earns more or less than the equation says, and still would.",
+        ),
+        "noise of experience lost": Mistake(
+            lambda *case: _had_she(*case, keep_u=False),
+            "the noise of her experience is lost: add it to the new experience as well.",
+        ),
+        "experience stayed": Mistake(
+            lambda *case: _had_she(*case, moved=False),
+            "her experience stayed as it was: longer school means later work, and the world follows the arrows.",
+        ),
+        "only the change": Mistake(
+            lambda *case: _had_she(*case) - case[3],
+            "that is the change of the income: the income itself is asked.",
+        ),
+        "length for year": Mistake(
+            lambda age, education, experience, income, longer: _had_she(
+                age, education, experience, income, longer - education
+            ),
+            "`longer` is how many *more* years: her education becomes education + longer.",
+        ),
+        "experience grew": Mistake(
+            lambda age, education, experience, income, longer: income + (2.6 + 1.1) * longer,
+            "experience grew with school: it stands with a minus, age − education − 4.",
+        ),
+    },
+)
+
+
+# --- the cheapest change ------------------------------------------------------------------------------------
+
+
+def _one_column(weights, intercept, row, scales, *, size=None, amount=None):
+    f = weights @ row + intercept
+    j = int(np.argmax(np.abs(weights) * scales if size is None else size(weights, scales)))
+    change = np.zeros(len(row))
+    change[j] = -f / weights[j] if amount is None else amount(f, weights[j], scales[j])
+    return change
+
+
+def _change_cases() -> list[tuple[np.ndarray, float, np.ndarray, np.ndarray]]:
+    cases = [(np.array([2.0, -0.5, 0.1]), 1.0, np.array([1.0, 0.0, 2.0]), np.array([0.1, 1.0, 30.0]))]
+    for seed, d in ((0, 2), (1, 5), (2, 4), (3, 6)):
+        rng = np.random.default_rng(seed)
+        cases.append((rng.normal(size=d), float(rng.normal()), rng.normal(size=d), rng.uniform(0.1, 5, d)))
+    return cases
+
+
+one_column = Exercise(
+    name="one_column",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "First `f = weights @ row + intercept`. Column j alone must change by −f / weights[j].",
+        "That costs |f| / (|weights[j]| · scales[j]): the cheapest j has the largest `np.abs(weights) * scales`.",
+    ),
+    reference=_one_column,
+    cases=_change_cases,
+    mistakes={
+        "largest weight": Mistake(
+            lambda *case: _one_column(*case, size=lambda w, s: np.abs(w)),
+            "you took the column with the largest weight: it may be the dearest. What counts is the weight times "
+            "the scale.",
+        ),
+        "divided": Mistake(
+            lambda *case: _one_column(*case, size=lambda w, s: np.abs(w) / s),
+            "you divided the weight by the scale: a cost of 1 buys a change of one *scale*, so multiply.",
+        ),
+        "without sizes": Mistake(
+            lambda *case: _one_column(*case, size=lambda w, s: w * s),
+            "a negative weight helps as much as a positive one: compare the sizes, `np.abs(weights) * scales`.",
+        ),
+        "sign": Mistake(
+            lambda *case: -_one_column(*case),
+            "the sign is reversed: the change must take weights · row + intercept *to* 0, so −f / weight.",
+        ),
+        "in scales": Mistake(
+            lambda *case: _one_column(*case, amount=lambda f, w, s: -f / w / s),
+            "the change is counted in scales: return it in the column's own unit.",
+        ),
+        "no division": Mistake(
+            lambda *case: _one_column(*case, amount=lambda f, w, s: -f),
+            "you changed the column by −f: a step of 1 moves the sum by the weight, so divide by it.",
+        ),
+        "all columns": Mistake(
+            lambda w, b, x, s: -(w @ x + b) / (w @ w) * w,
+            "that is the shortest straight way (the exercise of 13c): it changes every column. Here absolute "
+            "changes are added up, and one column does it all.",
+        ),
+        "no intercept": Mistake(
+            lambda w, b, x, s: _one_column(w, 0.0, x, s),
+            "the intercept is missing: f = weights · row + intercept.",
+        ),
+        "dearest": Mistake(
+            lambda *case: _one_column(*case, size=lambda w, s: -np.abs(w) * s),
+            "that is the dearest column: the cost divides by |weight| · scale, so it is smallest where that product is "
+            "*largest*.",
+        ),
+        "number of the column": Mistake(
+            lambda w, b, x, s: int(np.argmax(np.abs(w) * s)),
+            "that is the column: return the whole change, (d,), 0 in all other columns.",
+        ),
+    },
+)
+
+
+def _mad(table: np.ndarray) -> np.ndarray:
+    return np.median(np.abs(table - np.median(table, axis=0)), axis=0)
+
+
+def _scales(table: np.ndarray, instead=lambda t: t.std(axis=0)) -> np.ndarray:
+    found = _mad(table)
+    return np.where(found > 0, found, instead(table))
+
+
+def _scale_cases() -> list[tuple[np.ndarray]]:
+    cases = []
+    for seed, share in ((0, 0.1), (1, 0.3), (2, 0.2)):
+        rng = np.random.default_rng(seed)
+        table = rng.normal(size=(40, 3)) * [1.0, 5.0, 0.2]
+        table[:, seed] = np.arange(40) < 40 * share  # a flag that most people do not have
+        cases.append((table,))
+    return cases
+
+
+scales_of = Exercise(
+    name="scales_of",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "Print the cost of giving somebody the flag: it is 1 / 0.00000001.",
+        "`np.where(mad > 0, mad, table.std(axis=0))`.",
+    ),
+    reference=_scales,
+    given=lambda table: _mad(table) + 1e-8,
+    cases=_scale_cases,
+    mistakes={
+        "one": Mistake(
+            lambda table: _scales(table, lambda t: np.ones(t.shape[1])),
+            "1 has no connection with the column: 1 year, 1 euro and a flag would count the same. Use the "
+            "column's standard deviation.",
+        ),
+        "standard deviation everywhere": Mistake(
+            lambda table: table.std(axis=0),
+            "now *all* columns use the standard deviation: keep the MAD where it is above 0.",
+        ),
+        "added": Mistake(
+            lambda table: _mad(table) + table.std(axis=0),
+            "you added the two: take the standard deviation only where the MAD is 0.",
+        ),
+        "larger": Mistake(
+            lambda table: np.maximum(_mad(table), table.std(axis=0)),
+            "the standard deviation is nearly always the larger one: take it only where the MAD is 0.",
+        ),
+        "infinite": Mistake(
+            lambda table: _scales(table, lambda t: np.full(t.shape[1], np.inf)),
+            "an infinite scale makes the change *free*: cost = change / scale.",
+        ),
+        "mean deviation": Mistake(
+            lambda table: _scales(table, lambda t: np.abs(t - t.mean(axis=0)).mean(axis=0)),
+            "that is the mean absolute deviation, which would be a fair choice too: the exercise asks for the standard "
+            "deviation.",
+        ),
+        "left at zero": Mistake(
+            _mad, "now the cost of the flag is a division by 0: use the standard deviation there."
+        ),
+        "variance": Mistake(
+            lambda table: _scales(table, lambda t: t.var(axis=0)),
+            "that is the variance, in squared units: its root is the standard deviation.",
+        ),
+    },
+)
