@@ -1,0 +1,181 @@
+"""Claims of companion 16b, on directions, trainings and texts that no lesson shows."""
+
+from functools import cache
+
+import numpy as np
+from replication import claim
+
+from course_utils.labs import load_lab
+from course_utils.lessons import l16b_superposition as lesson
+from course_utils.methods import sparse_coding
+
+
+@cache
+def _encoder():
+    lab = load_lab("text", model="encoder")
+    lab.model.requires_grad_(False)
+    return lab
+
+
+@cache
+def _score(seed, n_latents=64, n=32, p=0.1, **options):
+    world = lesson.planted(n, p=p, seed=seed)
+    return lesson.score(world, sparse_coding.train_autoencoder(world.states, n_latents, seed=seed, **options))
+
+
+@claim(
+    "16b §1",
+    "A model with two numbers keeps two features that are always on, and all five when they are rare.",
+    shown="2 and 5",
+    holds=lambda v: (v["always on"] == 2).all() and (v["rare"] == 5).all(),
+)
+def test_rare_features_share(seed):
+    return {
+        name: (lesson.train_toy(p, seed)[0].norm(dim=0) > 0.5).sum().item()
+        for name, p in (("always on", 1.0), ("rare", 0.05))
+    }
+
+
+@claim(
+    "16b §2",
+    "The interference is (n − 1) p E[s²] / d, about.",
+    shown="0.21 and 0.21",
+    holds=lambda v: (np.abs(v["measured"] / v["predicted"] - 1) < 0.2).all(),
+)
+def test_interference(seed):
+    world = lesson.planted(seed=seed)
+    other = world.states @ world.directions.T - world.sizes
+    return {"measured": other.pow(2).mean().item(), "predicted": 31 * 0.1 * (1 + 1 / 12) / 16}
+
+
+@claim(
+    "16b §5",
+    "TopK finds most planted directions; an L1 price, sklearn's dictionary learning and ICA find fewer, PCA, the "
+    "numbers themselves and random directions none.",
+    shown="see the figure",
+    holds=lambda v: (
+        v["TopK"].min() > 0.85
+        and all((v["TopK"] > v[name]).all() for name in v if name != "TopK")
+        and max(v["PCA (sklearn)"].max(), v["the d numbers themselves"].max(), v["random directions"].max())
+        < 0.05
+    ),
+)
+def test_who_finds_the_directions(seed):
+    world = lesson.planted(seed=seed)
+    found = {
+        name: (sparse_coding.best_cosines(world.directions, rows) > lesson.FOUND).float().mean().item()
+        for name, rows in lesson.rivals(world, seed).items()
+    }
+    return {"TopK": _score(seed, k=3)["found"], "L1": _score(seed, l1=0.4)["found"]} | found
+
+
+@claim(
+    "16b §6",
+    "With the price 0.2, L1 rebuilds the states better than TopK and finds fewer of the directions, with more latents "
+    "on.",
+    shown="see the table",
+    holds=lambda v: (
+        (v["FVU, L1"] < v["FVU, TopK"]).all()
+        and (v["found, L1"] < v["found, TopK"] - 0.2).all()
+        and (v["L0, L1"] > 2 * v["L0, TopK"]).all()
+    ),
+)
+def test_lower_error_is_not_better(seed):
+    values = {}
+    for name, options in (("TopK", {"k": 3}), ("L1", {"l1": 0.2})):
+        scores = _score(seed, **options)
+        values |= {f"{key}, {name}": scores[key] for key in ("FVU", "found", "L0")}
+    return values
+
+
+@claim(
+    "16b §6",
+    "A price of 0.4 takes about 0.2 off every size; TopK takes nothing.",
+    shown="-0.19, 0.00",
+    holds=lambda v: (np.abs(v["L1"] + 0.2) < 0.08).all() and (np.abs(v["TopK"]) < 0.05).all(),
+)
+def test_a_price_shrinks(seed):
+    world, off = lesson.planted(8, p=0.05, seed=seed), {}
+    for name, options in (("L1", {"l1": 0.4}), ("TopK", {"k": 1})):
+        trained = sparse_coding.train_autoencoder(world.states, 16, seed=seed, **options)
+        off[name] = lesson.shrinkage(world, trained)
+    return off
+
+
+@claim(
+    "16b §7",
+    "With 64 features, one in ten on, few are found, though the states are rebuilt as well as in the world in which "
+    "nearly all are found.",
+    shown="see the tables",
+    holds=lambda v: (
+        v["found, 64"].max() < 0.5
+        and v["found, 32"].min() > 0.8
+        and (v["FVU, 64"] < v["FVU, 32"] + 0.03).all()
+    ),
+)
+def test_too_dense(seed):
+    dense, sparse = _score(seed, 128, n=64, k=6), _score(seed, k=3)
+    return {
+        "found, 64": dense["found"],
+        "found, 32": sparse["found"],
+        "FVU, 64": dense["FVU"],
+        "FVU, 32": sparse["FVU"],
+    }
+
+
+@claim(
+    "16b §7",
+    "As many latents as directions find fewer than twice as many.",
+    shown="see the cell",
+    holds=lambda v: (v["64 latents"] > v["32 latents"]).all(),
+)
+def test_spare_latents_help(seed):
+    return {"64 latents": _score(seed, k=3)["found"], "32 latents": _score(seed, 32, k=3)["found"]}
+
+
+@claim(
+    "16b §8",
+    "With its size frozen, a layer norm is an exact sum; silence a part, and this sum is off: by about a tenth for a "
+    "head, by a third or more for all heads.",
+    shown="heads 0.1, all heads 0.30 to 0.47, stream about one half or more",
+    holds=lambda v: (
+        v["sum off by"].max() < 1e-3
+        and v["median head"].max() < 0.2
+        and v["all heads"].min() > 0.25
+        and v["stream"].min() > 0.4
+    ),
+)
+def test_the_norm_breaks_the_sum(seed):
+    texts = lesson.review_texts(1400)[seed % 100 * 20 :][:20]
+    rows = [lesson.off_by_the_norm(*lesson.before_norm(_encoder(), texts, layer)) for layer in range(6)]
+    return {
+        "sum off by": max(row["sum"] for row in rows),
+        "median head": np.median([row["one head"] for row in rows]),
+        "all heads": min(row["all heads"] for row in rows),
+        "stream": min(row["stream"] for row in rows),
+    }
+
+
+@claim(
+    "16b §9",
+    "Latents of a BERT's states fit to one word about as often when its matrices are random; on shuffled states none "
+    "does; hardly any latent is found again in the other half of the texts.",
+    shown="see the table",
+    holds=lambda v: (
+        (np.abs(v["one word, trained"] - v["one word, random"]) < 0.1).all()
+        and v["one word, shuffled"].max() < 0.02
+        and max(v["found again, trained"].max(), v["found again, random"].max()) < 0.2
+    ),
+)
+def test_one_word_with_random_weights_too(seed):
+    lab, texts, values = _encoder(), lesson.review_texts(1400), {}
+    texts = [texts[i] for i in np.random.default_rng(seed).permutation(1400)[:600]]
+    twin = lesson.random_twin(lab.model, seed)
+    for name, model in (("trained", lab.model), ("random", twin)):
+        states, ids, owner = lesson.states_after(lab, model, texts, 3)
+        found = lesson.judge_without_truth(states, ids, owner % 2 == 0)
+        values |= {f"{key}, {name}": value for key, value in found.items()}
+        if name == "trained":
+            mixed = lesson.shuffle_columns(states, seed)
+            values["one word, shuffled"] = lesson.judge_without_truth(mixed, ids, owner % 2 == 0)["one word"]
+    return values
