@@ -43,8 +43,6 @@ seen = lesson.people(400, seed=2)  # new people: name of the variable → 400 va
 table = lesson.table_of(seen)  # (400, 6): what the bank sees of them
 f = bank.log_odds(table)
 refused = np.flatnonzero(f < 0)
-few = refused[seen["education"][refused] < 12]  # refused, less than 12 years of school
-she = int(few[np.argsort(f[few])[len(few) // 2]])  # the middle one of them
 
 # %% [markdown]
 # ## 1 · A puzzle: more than a century at school
@@ -52,6 +50,8 @@ she = int(few[np.argsort(f[few])[len(few) // 2]])  # the middle one of them
 # Here is a person whom the bank refuses. Money is in thousand euros (k€), income a year. What would she have to change, if she could change one column only? Along one column the log-odds $f$ rise by its weight $w_j$ a step. So they are 0 after $-f / w_j$ steps.
 
 # %%
+few = refused[seen["education"][refused] < 12]  # refused, less than 12 years of school
+she = int(few[np.argsort(f[few])[len(few) // 2]])  # the middle one of them
 print(f"log-odds {f[she]:+.2f}: refused")
 for name, weight, value in zip(COLUMNS, w, table[she], strict=True):
     print(

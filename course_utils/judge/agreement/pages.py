@@ -19,6 +19,7 @@ from course_utils.judge.agreement import (
     rows_black_box,
     rows_cam,
     rows_circuits,
+    rows_counterfactual,
     rows_dependence,
     rows_examples,
     rows_games,
@@ -45,6 +46,7 @@ ROWS: tuple[Row, ...] = (
     *rows_information.ROWS,
     *rows_text.ROWS,
     *rows_circuits.ROWS,
+    *rows_counterfactual.ROWS,
     *rows_measures.ROWS,
 )
 
