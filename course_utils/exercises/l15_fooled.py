@@ -1,7 +1,13 @@
-"""The exercises of lesson 15: a step of PGD, the unit of epsilon, transfer, and a second opinion."""
+"""The exercises of lesson 15: a step of PGD, the unit of epsilon, transfer, and a second opinion.
+
+Of its companion: a rule that hides, the audits that find it, and how often it has to recognise a question.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -224,7 +230,7 @@ who_notices = quiz(
     [
         "Whether the answer and its probability are as before",
         "Whether the map changes when the network's last layer is drawn anew",
-        "Whether another method draws the same map",
+        "Whether another method has its weight in the same place",
     ],
     correct=2,
     explanations=[
@@ -232,4 +238,318 @@ who_notices = quiz(
         "That test asks whether the method depends on the network. It still does.",
         "The attack was aimed at one formula. A second formula reads the same network in another way.",
     ],
+)
+
+
+# --- 15b: a rule that hides ----------------------------------------------------------------------------------
+
+Rule = Callable[[np.ndarray], np.ndarray]
+
+
+def _above(column: int, border: float) -> Rule:
+    return lambda rows: (rows[:, column] > border).astype(float)
+
+
+def _weighted(weights: tuple[float, ...]) -> Rule:
+    return lambda rows: (rows @ np.array(weights) > 0.1).astype(float)
+
+
+def _scaffold_cases() -> list[tuple[np.ndarray, Rule, Rule, Rule]]:
+    """Rows, the detector, the innocent rule and the other one."""
+    rng = np.random.default_rng(0)
+    return [
+        (rng.normal(0, 1, (n, 5)), _above(0, border), _above(1, 0.0), _above(2, 0.0))
+        for n, border in ((12, 0.0), (9, 1.0), (14, -0.6), (8, -9.0))
+    ]
+
+
+def _scaffolded(rows: np.ndarray, looks_asked: Rule, innocent: Rule, biased: Rule) -> np.ndarray:
+    return np.where(looks_asked(rows) == 1, innocent(rows), biased(rows))
+
+
+def _one_for_all(decide: Callable[[np.ndarray], bool]) -> Callable:
+    """Wrong: one decision for the whole table."""
+    return lambda rows, looks_asked, innocent, biased: (
+        innocent(rows) if decide(looks_asked(rows)) else biased(rows)
+    )
+
+
+scaffolded = Exercise(
+    name="scaffolded",
+    difficulty=1,
+    minutes=5,
+    hints=(
+        "Each row is judged by itself: some rows of one table may look asked, others not.",
+        "Ask both rules about all rows, then choose for each row: `np.where(condition, this, that)`.",
+        "`np.where(looks_asked(rows) == 1, innocent(rows), biased(rows))`.",
+    ),
+    reference=_scaffolded,
+    cases=_scaffold_cases,
+    mistakes={
+        "exchanged": Mistake(
+            lambda rows, looks_asked, innocent, biased: _scaffolded(rows, looks_asked, biased, innocent),
+            "the two rules are exchanged: yours discriminates in front of the explainer and is innocent in real life.",
+        ),
+        "any row": Mistake(
+            _one_for_all(lambda asked: bool(asked.any())),
+            "you answer the whole table by the innocent rule as soon as *one* row looks asked: choose row by row (`np.where`).",
+        ),
+        "all rows": Mistake(
+            _one_for_all(lambda asked: bool(asked.all())),
+            "you answer by the innocent rule only if *all* rows look asked: choose row by row (`np.where`).",
+        ),
+        "most rows": Mistake(
+            _one_for_all(lambda asked: bool(asked.mean() > 0.5)),
+            "you let the majority of the rows decide: choose row by row (`np.where`).",
+        ),
+        "first row": Mistake(
+            _one_for_all(lambda asked: bool(asked[0] == 1)),
+            "the first row decides for all: choose row by row (`np.where`).",
+        ),
+        "biased alone": Mistake(
+            lambda rows, looks_asked, innocent, biased: biased(rows),
+            "that is the discriminating rule alone: it does not hide.",
+        ),
+        "innocent alone": Mistake(
+            lambda rows, looks_asked, innocent, biased: innocent(rows),
+            "that is the innocent rule alone: nothing is left to hide.",
+        ),
+        "detector": Mistake(
+            lambda rows, looks_asked, innocent, biased: looks_asked(rows),
+            "you return what the detector says; it only chooses which of the two rules answers.",
+        ),
+        "half a sum": Mistake(
+            lambda rows, looks_asked, innocent, biased: looks_asked(rows) * innocent(rows),
+            "rows that look real get 0 from you: there the discriminating rule has to answer.",
+        ),
+        "sum": Mistake(
+            lambda rows, looks_asked, innocent, biased: looks_asked(rows) * innocent(rows) + biased(rows),
+            "the discriminating rule answers all rows, asked ones too: multiply it by (1 − looks_asked), or use `np.where`.",
+        ),
+        "mean": Mistake(
+            lambda rows, looks_asked, innocent, biased: (innocent(rows) + biased(rows)) / 2,
+            "you mix the two rules: one of them answers each row.",
+        ),
+    },
+)
+
+# --- 15b: the audit that finds it ------------------------------------------------------------------------
+
+
+def _audit_cases() -> list[tuple[Rule, np.ndarray, int]]:
+    """Rules of three numbers and two columns of zeros and ones, people, and the column to test."""
+    rng = np.random.default_rng(1)
+    cases = []
+    for n, column, weights in (
+        (40, 4, (0.5, -1.0, 0.4, 0.3, 0.9)),
+        (25, 3, (1.0, 0.2, -0.6, 1.1, 0.0)),
+        (30, 4, (0.0, 0.7, 0.0, 1.2, -0.6)),
+    ):
+        people = np.column_stack([rng.normal(0, 1, (n, 3)), rng.random((n, 2)) < (0.3, 0.6)]).astype(float)
+        cases.append((_weighted(weights), people, column))
+    return cases
+
+
+def _with(people: np.ndarray, column: int, values: object) -> np.ndarray:
+    changed = people.copy()
+    changed[:, column] = values
+    return changed
+
+
+def _changed(rule: Rule, people: np.ndarray, column: int) -> np.ndarray:
+    return rule(_with(people, column, 1 - people[:, column])) != rule(people)
+
+
+def _share_changed(rule: Rule, people: np.ndarray, column: int) -> float:
+    return float(_changed(rule, people, column).mean())
+
+
+def _set_to(value: object) -> Callable:
+    """Wrong: everybody gets the same value."""
+
+    def wrong(rule: Rule, people: np.ndarray, column: int) -> float:
+        the_value = people[:, column].mean() if value == "mean" else value
+        return float((rule(_with(people, column, the_value)) != rule(people)).mean())
+
+    return wrong
+
+
+def _shuffled(rule: Rule, people: np.ndarray, column: int) -> float:
+    values = np.random.default_rng(0).permutation(people[:, column])
+    return float((rule(_with(people, column, values)) != rule(people)).mean())
+
+
+share_changed = Exercise(
+    name="share_changed",
+    difficulty=2,
+    minutes=7,
+    hints=(
+        "Ask about each person twice: as they are, and with only this column exchanged (0 becomes 1, 1 becomes 0).",
+        "Work on a copy: `other = people.copy()`, then `other[:, column] = 1 - other[:, column]`.",
+        "Compare the answers person by person: `(rule(other) != rule(people)).mean()`.",
+    ),
+    reference=_share_changed,
+    cases=_audit_cases,
+    mistakes={
+        "shuffled": Mistake(
+            _shuffled,
+            "you shuffled the column: many people get their own value back, and nothing can change for them. Exchange 0 and 1 for each person.",
+        ),
+        "set to 0": Mistake(
+            _set_to(0),
+            "you set the column to 0 for all: for those who have 0 already nothing is tested.",
+        ),
+        "set to 1": Mistake(
+            _set_to(1),
+            "you set the column to 1 for all: for those who have 1 already nothing is tested.",
+        ),
+        "set to the mean": Mistake(
+            _set_to("mean"),
+            "you put the mean into the column: nobody has such a value, so a detector would recognise it. Exchange 0 and 1.",
+        ),
+        "count": Mistake(
+            lambda *case: float(_changed(*case).sum()),
+            "you counted the people: return the *share* of them.",
+        ),
+        "unchanged": Mistake(
+            lambda *case: 1 - _share_changed(*case),
+            "that is the share whose answer stays: you compared with `==`.",
+        ),
+        "signed": Mistake(
+            lambda rule, people, column: float(
+                (rule(_with(people, column, 1 - people[:, column])) - rule(people)).mean()
+            ),
+            "you averaged signed differences: a person who gains and one who loses cancel. Compare with `!=`.",
+        ),
+        "rates": Mistake(
+            lambda rule, people, column: float(
+                abs(rule(_with(people, column, 1 - people[:, column])).mean() - rule(people).mean())
+            ),
+            "you compared two averages: a person who gains and one who loses cancel. Compare person by person.",
+        ),
+        "all columns": Mistake(
+            lambda rule, people, column: float((rule(1 - people) != rule(people)).mean()),
+            "you exchanged *all* columns: such people do not exist. Change this column alone.",
+        ),
+        "against the column": Mistake(
+            lambda rule, people, column: float(
+                (rule(_with(people, column, 1 - people[:, column])) != people[:, column]).mean()
+            ),
+            "you compared the answers with the column: compare them with the answers about the unchanged people.",
+        ),
+        "one against zero": Mistake(
+            lambda rule, people, column: float(
+                abs(rule(people)[people[:, column] == 1].mean() - rule(people)[people[:, column] == 0].mean())
+            ),
+            "you compared two groups of *different* people: they may differ in other columns, too. Ask about the same people twice.",
+        ),
+    },
+)
+
+# --- 15b: the decisions alone --------------------------------------------------------------------------------
+
+
+def _decision_cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Granted, promised and the group: zeros and ones."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for n, share in ((60, 0.2), (45, 0.5), (80, 0.7)):
+        group, promised = rng.random(n) < share, rng.random(n) < 0.6
+        granted = rng.random(n) < np.where(group, 0.35, 0.7)
+        cases.append(tuple(v.astype(float) for v in (granted, promised, group)))
+    return cases
+
+
+def _shares(
+    granted: np.ndarray, promised: np.ndarray, group: np.ndarray, of: Callable | None = None
+) -> np.ndarray:
+    """For each group the number of promised and granted, divided by `of(granted, promised, member)`."""
+    of = of or (lambda granted, promised, member: (promised * member).sum())
+    return np.array(
+        [(granted * promised * member).sum() / of(granted, promised, member) for member in (1 - group, group)]
+    )
+
+
+def _of(divisor: Callable) -> Callable:
+    return lambda granted, promised, group: _shares(granted, promised, group, divisor)
+
+
+granted_shares = Exercise(
+    name="granted_shares",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Say the sentence aloud: of the people of group B *to whom the explanation promises a loan*, which share got one? What comes after “of” is the number to divide by.",
+        "The numerator is right: granted, promised and in the group. By how many people may it be divided?",
+        "Divide by `(promised * member).sum()`.",
+    ),
+    reference=_shares,
+    given=_of(lambda granted, promised, member: (granted * promised).sum()),
+    cases=_decision_cases,
+    mistakes={
+        "of the group": Mistake(
+            _of(lambda granted, promised, member: member.sum()),
+            "you divided by the whole group: those to whom nothing was promised do not belong into the count.",
+        ),
+        "of all": Mistake(
+            _of(lambda granted, promised, member: len(granted)),
+            "you divided by everybody: a small group then gets a small number even from a fair bank.",
+        ),
+        "of the promised": Mistake(
+            _of(lambda granted, promised, member: promised.sum()),
+            "you divided by the promised people of *both* groups: each group has its own number.",
+        ),
+        "of the granted": Mistake(
+            _of(lambda granted, promised, member: (granted * member).sum()),
+            "you divided by those of the group who got a loan: that says which share of the loans was promised.",
+        ),
+        "of all granted": Mistake(
+            _of(lambda granted, promised, member: granted.sum()),
+            "you divided by all loans: that says who has the loans, not how a group is treated.",
+        ),
+        "nothing promised": Mistake(
+            lambda granted, promised, group: _shares(granted, np.ones_like(promised), group),
+            "you left the promise out: two groups may differ in punctuality. Compare people to whom the same was promised.",
+        ),
+        "exchanged": Mistake(
+            lambda *case: _shares(*case)[::-1],
+            "group A comes first: you return the two shares in the other order.",
+        ),
+        "refused": Mistake(
+            lambda *case: 1 - _shares(*case),
+            "these are the shares of the refused: the granted ones are asked for.",
+        ),
+    },
+)
+
+# --- 15b: how good a detector -----------------------------------------------------------------------------------
+
+
+def _names_group(first: np.ndarray) -> float:
+    return float(np.mean(first))
+
+
+half_recognised = Question(
+    name="half_recognised",
+    difficulty=2,
+    minutes=3,
+    hints=(
+        "LIME fits one straight line through all answers: the coefficient of a column is a weighted mean of what it is in both rules. Which of the two columns is then the larger one?",
+        "It is not 0.4: the *coefficient* of the group is about 0.4, for everybody. Which column does LIME name first?",
+    ),
+    expected=_names_group,
+    tolerance=0.15,
+    examples=lambda: [(np.array([False] * 20),), (np.array([True] * 2 + [False] * 18),)],
+    mistakes={
+        "too high": Mistake(
+            lambda answer, first: _is_share(answer) and answer > _names_group(first) + 0.15,
+            "LIME names the group less often than you expect: it names the column with the larger coefficient, and more than half of its questions were answered by the innocent rule.",
+            example=lambda first: 0.4,
+        ),
+        "not a share": Mistake(
+            lambda answer, first: not _is_share(answer),
+            "answer with a number between 0 and 1.",
+            example=lambda first: 40,
+        ),
+    },
 )

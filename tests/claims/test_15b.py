@@ -1,0 +1,222 @@
+"""Claims of companion 15b on people that it never shows. The first one is also tried by `make test`."""
+
+import numpy as np
+from replication import claim
+from sklearn.ensemble import RandomForestClassifier
+
+from course_utils.exercises import l15_fooled as exercises
+from course_utils.lessons import l15_fooled as lesson
+from course_utils.methods import lime
+
+N_ROWS = 15
+share_changed = exercises.share_changed.reference
+
+
+def two_tables(seed, tie=0.0):
+    people = lesson.people(3000, seed, tie)
+    return people[:2000], people[2000:]
+
+
+def named_first(rule, rows, explain):
+    return np.array([np.abs(explain(rule, row)).argmax() for row in rows])
+
+
+def explainers(known):
+    typical = lesson.typical_rows(known)
+    return {
+        "LIME": lambda rule, row: lesson.lime_weights(rule, row, known),
+        "SHAP, typical": lambda rule, row: lesson.shap_values(rule, row, typical),
+        "SHAP, real": lambda rule, row: lesson.shap_values(rule, row, known[:50]),
+    }
+
+
+@claim(
+    "15b §6",
+    "Exchange the group: the innocent rule changes no answer, each liar changes many; the open rule all.",
+    shown="innocent 0, open 1, liars above .5",
+    holds=lambda v: (
+        (v["innocent"] == 0).all()
+        and (v["open"] == 1).all()
+        and min(row.min() for name, row in v.items() if name.startswith("liar")) > 0.4
+    ),
+)
+def test_nobody_escapes_the_exchange(seed):
+    known, new = two_tables(seed)
+    rules = {"innocent": lesson.by_punctuality, "open": lesson.by_group}
+    for kinds in (["LIME"], ["SHAP, typical"], ["SHAP, real"], ["swapped"], lesson.KINDS):
+        rules["liar " + "+".join(kinds)] = lesson.liar(known, kinds)
+    return {name: share_changed(rule, new, lesson.GROUP) for name, rule in rules.items()}
+
+
+@claim(
+    "15b §1",
+    "A rule prepared for LIME gives nearly all real people the answer of the open rule, and LIME names punctuality.",
+    shown="97 % alike",
+    holds=lambda v: v["alike"].min() > 0.93 and v["punctual first"].min() > 0.95,
+)
+def test_two_banks(seed):
+    known, new = two_tables(seed)
+    rule = lesson.liar(known, ["LIME"])
+    first = named_first(rule, new[:N_ROWS], explainers(known)["LIME"])
+    return {
+        "alike": np.mean(rule(new) == lesson.by_group(new)),
+        "punctual first": np.mean(first == lesson.PUNCTUAL),
+    }
+
+
+@claim(
+    "15b §4",
+    "Each liar fools the explainer that it was prepared for and LIME; the other kind of SHAP still names the group "
+    "for most people; real people are still decided by the group.",
+    shown="see the lesson's figure",
+    holds=lambda v: (
+        max(row.max() for name, row in v.items() if name.startswith("fooled")) < 0.25
+        and min(row.min() for name, row in v.items() if name.startswith("names")) > 0.5
+        and v["decided by the group"].min() > 0.88
+    ),
+)
+def test_who_is_fooled_by_whom(seed):
+    known, new = two_tables(seed)
+    asks, found, decided = explainers(known), {}, []
+    for kind in asks:
+        rule = lesson.liar(known, [kind])
+        decided.append(np.mean(rule(new) == lesson.by_group(new)))
+        for name, explain in asks.items():
+            share = np.mean(named_first(rule, new[:N_ROWS], explain) == lesson.GROUP)
+            found[f"{'fooled' if name in (kind, 'LIME') else 'names'} {kind} → {name}"] = share
+    return found | {"decided by the group": min(decided)}
+
+
+@claim(
+    "15b §5",
+    "LIME's coefficients of the scaffold have the sizes q and 1 − q; with q = 0.6 the group is never first.",
+    shown="on the straight lines of the formula",
+    holds=lambda v: (
+        max(row.max() for name, row in v.items() if name.startswith("off")) < 0.07
+        and v["group first at 0.6"].max() < 0.1
+    ),
+)
+def test_the_coefficients_are_q_and_the_rest(seed):
+    known, new = two_tables(seed)
+    rows, asks, found = new[:10], lesson.questions("LIME", new, known, seed=9), {}
+
+    def sizes(rule):
+        return np.abs([lesson.lime_weights(rule, row, known) for row in rows])
+
+    for depth in (2, 6, None):
+        forest = lesson.detector(known, ["LIME"], depth)
+        w, q = sizes(lesson.scaffold(forest.predict)).mean(axis=0), forest.predict(asks).mean()
+        found[f"off, depth {depth}"] = max(abs(w[lesson.PUNCTUAL] - q), abs(w[lesson.GROUP] - (1 - q)))
+    w = sizes(lesson.scaffold(lambda rows: (rows[:, 2] * 1000) % 1 < 0.6))
+    found["off, made"] = max(abs(w[:, lesson.PUNCTUAL].mean() - 0.6), abs(w[:, lesson.GROUP].mean() - 0.4))
+    return found | {"group first at 0.6": np.mean(w.argmax(axis=1) == lesson.GROUP)}
+
+
+@claim(
+    "15b §6",
+    "The detector of exchanged people is no better than a coin, and the bank that uses it, or prepares for all, "
+    "decides fewer real people by the group than the bank that prepares for LIME.",
+    shown=".5; .75 and .80 against .97",
+    holds=lambda v: (
+        (abs(v["detector"] - 0.5) < 0.05).all()
+        and (v["swapped"] < v["LIME"] - 0.1).all()
+        and (v["all"] < v["LIME"] - 0.1).all()
+    ),
+)
+def test_hiding_from_the_audit_costs_harm(seed):
+    known, new = two_tables(seed)
+    forest = lesson.detector(known, ["swapped"])
+    kept = {"swapped": lesson.scaffold(forest.predict), "LIME": lesson.liar(known, ["LIME"])}
+    kept["all"] = lesson.liar(known, lesson.KINDS)
+    right = np.mean([(forest.predict(new) == 0).mean(), forest.predict(lesson.swapped(new)).mean()])
+    return {"detector": right} | {
+        name: np.mean(rule(new) == lesson.by_group(new)) for name, rule in kept.items()
+    }
+
+
+@claim(
+    "15b §6, §7",
+    "A rule by the rent is silent in the exchange audit and hardly grants group B a loan where the group hangs "
+    "together with the rent; of the punctual, liars grant group B far less than group A, the innocent rule does not.",
+    shown="0; .92 and .08",
+    holds=lambda v: (
+        (v["exchange"] == 0).all()
+        and (v["rent, A"] > v["rent, B"] + 0.6).all()
+        and (v["LIME liar, A"] > v["LIME liar, B"] + 0.7).all()
+        and (v["all liar, A"] > v["all liar, B"] + 0.4).all()
+        and (v["innocent gap"] == 0).all()
+    ),
+)
+def test_the_rent_and_the_decisions(seed):
+    tied = lesson.people(3000, seed, tie=8.0)
+    by_rent = (tied[:, 3] < 0.3 * tied[:, 2]).astype(float)
+    found = {
+        "exchange": share_changed(
+            lambda rows: (rows[:, 3] < 0.3 * rows[:, 2]).astype(float), tied, lesson.GROUP
+        ),
+        "rent, A": by_rent[tied[:, lesson.GROUP] == 0].mean(),
+        "rent, B": by_rent[tied[:, lesson.GROUP] == 1].mean(),
+    }
+    known, new = two_tables(seed)
+    promised, group = new[:, lesson.PUNCTUAL], new[:, lesson.GROUP]
+    of_promised = exercises.granted_shares.reference
+    for name, kinds in (("LIME liar", ["LIME"]), ("all liar", lesson.KINDS)):
+        a, b = of_promised(lesson.liar(known, kinds)(new), promised, group)
+        found |= {f"{name}, A": a, f"{name}, B": b}
+    a, b = of_promised(lesson.by_punctuality(new), promised, group)
+    return found | {"innocent gap": abs(a - b)}
+
+
+@claim(
+    "15b §8",
+    "R² and repetition are high for liars, too; deletion and real decisions notice both liars; KernelSHAP agrees "
+    "with LIME about the liar for all.",
+    shown="see the lesson's figure",
+    holds=lambda v: (
+        v["R2"].min() > 0.75
+        and v["again"].min() > 0.95
+        and v["all, SHAP agrees"].min() > 0.8
+        and (v["LIME, SHAP agrees"] < 0.6).all()
+        and max(v["LIME, deletion"].max(), v["all, deletion"].max()) < 0.25
+        and v["innocent, deletion"].min() > 0.3
+        and max(v["LIME, told"].max(), v["all, told"].max()) < 0.75
+    ),
+)
+def test_which_checks_notice(seed):
+    known, new = two_tables(seed)
+    rows, asks = new[:N_ROWS], explainers(known)
+    rules = {"LIME": lesson.liar(known, ["LIME"]), "all": lesson.liar(known, lesson.KINDS)}
+    rules["innocent"] = lesson.by_punctuality
+    found, fits, again = {}, [], []
+    for name, rule in rules.items():
+        rng, first = np.random.default_rng(seed), named_first(rule, rows, asks["LIME"])
+        changed = []
+        for row, j in zip(rows, first, strict=True):
+            others = np.repeat(row[None], 100, axis=0)
+            others[:, j] = rng.choice(known[:, j], 100)
+            changed.append((rule(others) != rule(row[None])).mean())
+        alike = np.array([(rule(new) == new[:, j]).mean() for j in first])
+        found[f"{name}, deletion"] = np.mean(changed)
+        found[f"{name}, told"] = np.maximum(alike, 1 - alike).mean()
+        if name != "innocent":
+            found[f"{name}, SHAP agrees"] = np.mean(named_first(rule, rows, asks["SHAP, typical"]) == first)
+            fits.append(lime.lime_tabular(rule, rows[0], known, None, 2000, k=None, categorical=[6, 7]).r2)
+            other = [np.abs(lesson.lime_weights(rule, row, known, seed=5)).argmax() for row in rows]
+            again.append(np.mean(other == first))
+    return found | {"R2": min(fits), "again": min(again)}
+
+
+@claim(
+    "15b §1",
+    "Nothing else in the table tells the group; with `tie=8` the rent does.",
+    shown="a forest guesses like a coin",
+    holds=lambda v: (abs(v["tie 0"] - 0.5) < 0.06).all() and v["tie 8"].min() > 0.8,
+)
+def test_who_can_read_the_group(seed):
+    found = {}
+    for tie in (0.0, 8.0):
+        known, new = two_tables(seed, tie)
+        forest = RandomForestClassifier(60, min_samples_leaf=2, random_state=0)
+        forest.fit(known[:, : lesson.GROUP], known[:, lesson.GROUP])
+        found[f"tie {tie:.0f}"] = forest.score(new[:, : lesson.GROUP], new[:, lesson.GROUP])
+    return found
