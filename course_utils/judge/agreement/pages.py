@@ -26,6 +26,7 @@ from course_utils.judge.agreement import (
     rows_gradients,
     rows_information,
     rows_measures,
+    rows_sparse,
     rows_text,
 )
 from course_utils.judge.agreement.defects import DEFECTS
@@ -46,6 +47,7 @@ ROWS: tuple[Row, ...] = (
     *rows_information.ROWS,
     *rows_text.ROWS,
     *rows_circuits.ROWS,
+    *rows_sparse.ROWS,
     *rows_counterfactual.ROWS,
     *rows_measures.ROWS,
 )
