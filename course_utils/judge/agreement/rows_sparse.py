@@ -43,14 +43,14 @@ def _sklearn(**options) -> np.ndarray:
 ROWS = (
     Row(
         "TopK code",
-        "sklearn",
+        "scikit-learn",
         "orthogonal matching pursuit, directions at right angles, sizes ≥ 0",
         _our_code,
         lambda: _sklearn(algorithm="omp", n_nonzero_coefs=K),
     ),
     Row(
         "L1 code",
-        "sklearn",
+        "scikit-learn",
         "Lasso, positive, alpha = λ/2, directions at right angles",
         _our_priced_code,
         lambda: _sklearn(algorithm="lasso_cd", alpha=PRICE / 2, positive=True),
