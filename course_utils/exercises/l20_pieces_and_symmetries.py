@@ -331,3 +331,270 @@ frequencies = Question(
         ),
     },
 )
+
+
+# --- 20b: together ----------------------------------------------------------------------------------------
+
+who_works_together = quiz(
+    "The bars are the Shapley values of a game with eight players. Who works together with whom?",
+    (
+        "0 and 1, since they have equal shares.",
+        "2, 3 and 4, since they are negative.",
+        "The bars cannot say.",
+    ),
+    2,
+    (
+        "They do; but two players who work alone and bring 1 each have the same bars.",
+        "They do; but three players who each cost 1 on their own have the same bars.",
+        "Each bar is an average over all companies a player can be in. Many games have the same eight averages.",
+    ),
+)
+
+
+def _table(seed: int, n: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=2**n)
+
+
+def _mobius(table, n, sign=-1, swapped=False):
+    table = np.array(table, float)
+    for i in range(n):
+        for c in range(2**n):
+            if bool(c >> i & 1) != swapped:
+                table[c] += sign * table[c ^ (1 << i)]
+    return table
+
+
+mobius = Exercise(
+    name="mobius",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "One player after the other. For player i: each coalition *with* i loses what the same coalition without i has.",
+        "`c >> i & 1` says whether i is in c; without i it is `c ^ (1 << i)`.",
+        "Work on a copy: `table = np.array(worths, float)`; then two loops and one line.",
+    ),
+    reference=_mobius,
+    cases=lambda: [(_table(0, 2), 2), (_table(1, 3), 3), (_table(2, 5), 5)],
+    mistakes={
+        "plus": Mistake(
+            lambda t, n: _mobius(t, n, sign=1),
+            "you added: that goes from dividends to worths, the way back. Subtract.",
+        ),
+        "other side": Mistake(
+            lambda t, n: _mobius(t, n, swapped=True),
+            "you changed the coalitions *without* the player: those with it must lose what is there already.",
+        ),
+        "from the old table": Mistake(
+            lambda t, n: np.array(
+                [t[c] - sum(t[c ^ (1 << i)] for i in range(n) if c >> i & 1) for c in range(2**n)]
+            ),
+            "you subtracted from the old worths each time: the second player must work on what the first one left.",
+        ),
+        "only one player": Mistake(
+            lambda t, n: _mobius(t, 1), "you did this for player 0 only: repeat it for each player."
+        ),
+    },
+)
+
+
+def _pair_case(seed: int, n: int, i: int, j: int) -> tuple[np.ndarray, int, int, int]:
+    return _table(seed, n), n, i, j
+
+
+def _pair(table, n, i, j, share):
+    both = 1 << i | 1 << j
+    return float(sum(table[c] * share(c.bit_count()) for c in range(2**n) if c & both == both))
+
+
+together = Exercise(
+    name="together",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Which coalitions hold both? Those with `c & both == both`, where `both = 1 << i | 1 << j`.",
+        "Divide each of their dividends by `c.bit_count() - 1`, and add them up.",
+    ),
+    reference=lambda d, n, i, j: _pair(d, n, i, j, lambda size: 1 / (size - 1)),
+    cases=lambda: [_pair_case(0, 3, 0, 1), _pair_case(1, 4, 1, 3), _pair_case(2, 5, 4, 2)],
+    mistakes={
+        "only the pair": Mistake(
+            lambda d, n, i, j: float(d[1 << i | 1 << j]),
+            "that is the dividend of the two alone: larger coalitions that hold both count as well.",
+        ),
+        "not shared": Mistake(
+            lambda d, n, i, j: _pair(d, n, i, j, lambda size: 1),
+            "you counted each dividend in full: divide by |T| − 1.",
+        ),
+        "shared like a value": Mistake(
+            lambda d, n, i, j: _pair(d, n, i, j, lambda size: 1 / size),
+            "you divided by |T|: that is how one player's share is made. For a pair it is |T| − 1.",
+        ),
+        "among the pairs": Mistake(
+            lambda d, n, i, j: _pair(d, n, i, j, lambda size: 2 / (size * (size - 1))),
+            "you divided by the number of pairs in T: that is Taylor's version. Here it is |T| − 1.",
+        ),
+        "Banzhaf": Mistake(
+            lambda d, n, i, j: _pair(d, n, i, j, lambda size: 0.5 ** (size - 2)),
+            "you halved for each further member: that is Banzhaf's version. Here it is 1 / (|T| − 1).",
+        ),
+        "one or both": Mistake(
+            lambda d, n, i, j: float(
+                sum(d[c] / max(c.bit_count() - 1, 1) for c in range(2**n) if c & (1 << i | 1 << j))
+            ),
+            "you took coalitions with one of the two as well: `c & both` must *equal* `both`.",
+        ),
+    },
+)
+
+of_the_triple = Question(
+    name="of_the_triple",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "The pair 2, 3 does something only if 4 is there, too: then −3.",
+        "Of the six others m are there. Player 4 is among them in m of 6 cases.",
+    ),
+    expected=lambda orders: [float(orders[m, 2, 3]) for m in (0, 3, 6)],
+    examples=lambda: [(_orders_example(),)],
+    tolerance=0.05,
+    mistakes={
+        "constant": wrong_answer(
+            lambda orders: [float(orders[6, 2, 3])] * 3,
+            "so it would be if the two needed nobody else: they do nothing without player 4.",
+        ),
+        "average": wrong_answer(
+            lambda orders: [float(orders[:, 2, 3].mean())] * 3,
+            "that is the mean over all orders, the Shapley interaction: it hides that the orders differ.",
+        ),
+        "all or nothing": wrong_answer(
+            lambda orders: [0.0, 0.0, float(orders[6, 2, 3])],
+            "with three others player 4 is already there in half of the cases.",
+        ),
+        "reversed": wrong_answer(
+            lambda orders: [float(orders[m, 2, 3]) for m in (6, 3, 0)],
+            "the other way round: order 0 means that nobody else is there.",
+        ),
+        "sign": wrong_answer(
+            lambda orders: [-float(orders[m, 2, 3]) for m in (0, 3, 6)],
+            "the sign is reversed: together the three cost something.",
+        ),
+    },
+)
+
+
+def _orders_example() -> np.ndarray:
+    orders = np.zeros((7, 8, 8))
+    orders[:, 2, 3] = -np.arange(7) / 2
+    return orders
+
+
+# --- 20b: alike -------------------------------------------------------------------------------------------
+
+
+def _features(seed: int, n: int, p: int, q: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p)) + 1
+    return x, np.column_stack([x[:, :1], rng.normal(size=(n, q - 1))]) + 2
+
+
+def _gram(x, y, *, zero=True, ones=True, mixed=True):
+    n, k, m = len(x), x @ x.T, y @ y.T
+    if zero:
+        k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    found = (k * m).sum()
+    if ones:
+        found += k.sum() * m.sum() / ((n - 1) * (n - 2))
+    if mixed:
+        found -= 2 * k.sum(axis=0) @ m.sum(axis=0) / (n - 2)
+    return found
+
+
+def _plain(x, y, centre=True):
+    if centre:
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    sizes = ((x.T @ x) ** 2).sum() * ((y.T @ y) ** 2).sum()
+    return float(((x.T @ y) ** 2).sum() / np.sqrt(sizes))
+
+
+cka = Exercise(
+    name="cka",
+    difficulty=1,
+    minutes=6,
+    hints=(
+        "First subtract from each column its mean, in x and in y.",
+        "‖M‖² is the sum of the squares of all entries: `(M**2).sum()`, with M = x.T @ y above the line.",
+        "Below the line stand ‖xᵀx‖ and ‖yᵀy‖, not squared: `np.sqrt(((x.T @ x)**2).sum())`.",
+    ),
+    reference=_plain,
+    cases=lambda: [_features(0, 12, 3, 2), _features(1, 9, 2, 4), _features(2, 20, 5, 3)],
+    mistakes={
+        "not centred": Mistake(
+            lambda x, y: _plain(x, y, centre=False),
+            "the columns are not centred: a common mean alone then makes any two layers look alike.",
+        ),
+        "squared below": Mistake(
+            lambda x, y: float(
+                (((x - x.mean(0)).T @ (y - y.mean(0))) ** 2).sum()
+                / (
+                    (((x - x.mean(0)).T @ (x - x.mean(0))) ** 2).sum()
+                    * (((y - y.mean(0)).T @ (y - y.mean(0))) ** 2).sum()
+                )
+            ),
+            "below the line a root is missing: the norms there are not squared.",
+        ),
+        "root above": Mistake(
+            lambda x, y: float(np.sqrt(_plain(x, y))),
+            "you took the root of the whole: above the line the norm stays squared.",
+        ),
+        "centred by rows": Mistake(
+            lambda x, y: _plain(x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True), centre=False),
+            "you centred the rows: the mean of each *column*, over the inputs, must go (`axis=0`).",
+        ),
+        "a correlation": Mistake(
+            lambda x, y: float(np.mean(np.abs(np.corrcoef(x.T, y.T)[: x.shape[1], x.shape[1] :]))),
+            "that is the mean correlation of single units: CKA compares the layers as a whole.",
+        ),
+    },
+)
+
+debiased = Exercise(
+    name="debiased",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Each input is perfectly like itself. Where do these similarities stand in the table K = x xᵀ, and what do they "
+        "say about y?",
+        "On the diagonal, and nothing. `np.fill_diagonal(k, 0)` takes them out, in both tables.",
+    ),
+    reference=_gram,
+    given=lambda x, y: _gram(x, y, zero=False),
+    cases=lambda: [_features(0, 8, 3, 2), _features(1, 6, 2, 4), _features(2, 12, 5, 3)],
+    mistakes={
+        "only one table": Mistake(
+            lambda x, y: _gram_with(x, y, None),
+            "one of the two tables still has its diagonal.",
+        ),
+        "no correction": Mistake(
+            lambda x, y: _gram(x, y, ones=False, mixed=False),
+            "the diagonal is gone, but so are the two terms that do the centring: leave them in.",
+        ),
+        "centred as well": Mistake(
+            lambda x, y: _gram(x - x.mean(axis=0), y - y.mean(axis=0), zero=False),
+            "centring the columns does not remove the diagonal; and the last two terms centre already.",
+        ),
+        "ones instead of zeros": Mistake(
+            lambda x, y: _gram_with(x, y, 1.0),
+            "you put ones on the diagonal: it must not count at all, so zeros.",
+        ),
+    },
+)
+
+
+def _gram_with(x, y, diagonal):
+    """The sum with this number on both diagonals; None: only the first table's diagonal is emptied."""
+    n, k, m = len(x), x @ x.T, y @ y.T
+    np.fill_diagonal(k, diagonal or 0)
+    if diagonal is not None:
+        np.fill_diagonal(m, diagonal)
+    centring = k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * k.sum(axis=0) @ m.sum(axis=0) / (n - 2)
+    return (k * m).sum() + centring

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -249,6 +249,30 @@ def digit_network(pictures: Tensor, labels: Tensor, seed: int = 0, steps: int = 
         F.cross_entropy(model(pictures.flatten(1)), labels).backward()
         optimizer.step()
     return model.double().eval()
+
+
+@torch.no_grad()
+def hidden(model: nn.Sequential, pictures: Tensor) -> list[np.ndarray]:
+    """What each hidden layer of a digit network makes of pictures, one table (N, units) a layer."""
+    values, found = pictures.flatten(1).double(), []
+    for part in model[:-1]:
+        values = part(values)
+        if isinstance(part, nn.ReLU):
+            found.append(values.numpy())
+    return found
+
+
+def own_dividends(game: Callable[[np.ndarray], np.ndarray], n_players: int, most: int = 12) -> list[str]:
+    """The dividends of a game that are not 0, in words, the largest first."""
+    from course_utils.methods.interactions import dividends
+
+    table = dividends(game, n_players)
+    order = [c for c in np.argsort(-np.abs(table), kind="stable") if abs(table[c]) > 1e-9]
+    lines = [
+        f"{table[c]:+.3f}  " + (", ".join(str(i) for i in range(n_players) if c >> i & 1) or "nobody")
+        for c in order[:most]
+    ]
+    return lines + ([f"… and {len(order) - most} smaller ones"] if len(order) > most else [])
 
 
 # --- symmetry ---------------------------------------------------------------------------------------------

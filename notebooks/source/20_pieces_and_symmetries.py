@@ -260,7 +260,7 @@ formulas = [my_piece(deep_888, x) for x in points]
 # %% tags=["hide-input", "nbval-check-output"]
 sums = np.array([(A @ x + c)[0] for (A, c), x in zip(formulas, points, strict=True)])
 slopes_888 = np.array([A[0] for A, _ in formulas])
-theirs = Saliency(lesson.as_torch(deep_888)).attribute(torch.from_numpy(points), abs=False)
+theirs = Saliency(lesson.as_torch(deep_888)).attribute(torch.from_numpy(points).requires_grad_(), abs=False)
 judge.agreement_table(
     [
         ("the score", sums, lesson.scores(deep_888, points)[:, 0], "A x + c"),

@@ -30,9 +30,9 @@ def test_the_formula_at_a_point_is_the_network_and_its_gradient(widths):
         piece = methods.piece_of(layers, x)
         np.testing.assert_allclose(piece.slope @ x + piece.offset, answers(layers, x[None])[0], atol=1e-12)
         for target, slope in enumerate(piece.slope):
-            row = torch.from_numpy(x)[None]
+            row = torch.from_numpy(x)[None].requires_grad_()
             theirs = Saliency(model).attribute(row, target=target, abs=False)
-            np.testing.assert_allclose(slope, theirs[0].numpy(), atol=1e-12)
+            np.testing.assert_allclose(slope, theirs[0].detach().numpy(), atol=1e-12)
 
 
 @pytest.mark.parametrize(("units", "seed"), [(1, 0), (5, 1), (6, 2)])

@@ -1,0 +1,504 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 20b · What inputs do together, and how alike two networks are
+#
+# **The question.** Inputs act together, and single shares cannot show it. What can? And if two networks answer alike, are they alike inside?
+#
+# This companion of [20](20_pieces_and_symmetries.ipynb) takes a game apart into all that its players do together, and compares whole layers with each other.
+#
+# **After this lesson you can**
+# - compute all dividends of a game with the Möbius transform, and read planted terms from them;
+# - say what an *interaction* of two inputs is, in three versions that disagree, and why;
+# - show whether two inputs work together alone or only in company;
+# - compare two layers by a number that is zero for noise, and say what it does not tell.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: Shapley values ([07](07_shap.ipynb), sections 2 and 3), dividends ([07c](07c_shap_trees.ipynb), section 1); of [20](20_pieces_and_symmetries.ipynb) the perceptron.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from course_utils import judge
+from course_utils.exercises import l20_pieces_and_symmetries as exercises
+from course_utils.lessons import l20_pieces_and_symmetries as lesson
+from course_utils.methods.interactions import dividends, interaction_orders, pair_interactions
+from course_utils.methods.shapley import all_worths, shapley_interactions, shapley_values
+from course_utils.methods.similarity import explained_share, linear_cka
+from course_utils.teach import plots, widgets
+
+# %% [markdown]
+# ## 1 · A puzzle: who works with whom?
+#
+# A game with eight players pays each group of players, the *coalition*, a number. This is how we built it; $x_i$ is 1 if player $i$ is there, else 0:
+#
+# $$v = 2\,x_0 x_1 \;-\; 3\,x_2 x_3 x_4 \;+\; 1.5\,x_5\,(1 - x_6).$$
+#
+# Forget the formula for a moment and look at the Shapley values only, the fair share of each player.
+
+
+# %%
+def planted(masks):
+    x = np.asarray(masks, float).T
+    return 2 * x[0] * x[1] - 3 * x[2] * x[3] * x[4] + 1.5 * x[5] * (1 - x[6])
+
+
+phi = shapley_values(planted, 8)
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.5, 2.5))
+ax.bar(range(8), phi, color=[plots.COLOURS[1] if value < 0 else plots.ACCENT for value in phi])
+ax.axhline(0, color=plots.INK, linewidth=0.8)
+ax.set(xlabel="player", ylabel="Shapley value")
+ax.set_title("Eight fair shares", loc="left")
+plots.show("Shapley values of eight players: " + ", ".join(f"{value:+.2f}" for value in phi) + ".")
+
+# %% tags=["hide-input"]
+exercises.who_works_together
+
+# %% [markdown]
+# Eight numbers cannot hold what 256 coalitions do. What is missing are the *dividends* that [07c](07c_shap_trees.ipynb) used to prove that Shapley's rule is the only one. There, each was found from all smaller ones. Now we get all at once.
+
+# %% [markdown]
+# ## 2 · All dividends at once
+#
+# The **dividend** $d(T)$ of a coalition $T$ (Harsanyi, 1963) is what it earns on top of everything that its parts earn already. So $v(S) = \sum_{T \subseteq S} d(T)$, and, solved for $d$,
+#
+# $$d(T) = \sum_{S \subseteq T} (-1)^{|T| - |S|}\, v(S).$$
+#
+# For all $2^n$ coalitions these are $3^n$ terms. The *Möbius transform* needs $n \cdot 2^{n-1}$ subtractions. Take one player $i$ after the other: each coalition with $i$ loses what the same coalition without $i$ has at that moment. After player 0 the table says what player 0 adds; after player 1, what both add together; and so on.
+#
+# ### Exercise: the transform
+#
+# Coalitions are numbers: bit $i$ of `c` says whether player $i$ is in it. `c >> i & 1` reads the bit, `c ^ (1 << i)` is `c` with that bit turned round.
+
+
+# %% exercise="mobius"
+def mobius(worths, n):
+    """The dividends (2**n,) of a game, from the worths (2**n,) of its coalitions."""
+    # BEGIN SOLUTION
+    table = np.array(worths, float)
+    for i in range(n):
+        for c in range(2**n):
+            if c >> i & 1:
+                table[c] -= table[c ^ (1 << i)]
+    return table
+    # END SOLUTION
+
+
+# %%
+exercises.mobius.check(mobius)
+
+# %% [markdown]
+# With NumPy, a whole half of the table at once, in place:
+
+
+# %% tags=["by-hand"]
+def my_dividends(worths, n):
+    table = np.array(worths, float)
+    for i in range(n):
+        halves = table.reshape(-1, 2, 2**i)  # [:, 0] without player i, [:, 1] with
+        halves[:, 1] -= halves[:, 0]
+    return table
+
+
+d = my_dividends(all_worths(planted, 8), 8)
+for c in np.flatnonzero(np.abs(d) > 1e-12):
+    members = [i for i in range(8) if c >> i & 1]
+    print(f"{d[c]:+.1f}  players {members}")
+
+# %% [markdown]
+# Four dividends of 256 are not zero, and they are the formula: $1.5\,x_5(1 - x_6) = 1.5\,x_5 - 1.5\,x_5 x_6$. References: the definition above; Shapley values, which are the dividends shared equally; and the way back.
+
+# %% tags=["hide-input", "nbval-check-output"]
+random_game = np.random.default_rng(0).normal(size=2**7)
+
+
+def play(masks):
+    return random_game[np.asarray(masks) @ (1 << np.arange(7))]
+
+
+ours = my_dividends(random_game, 7)
+defined = np.array([sum((-1) ** (t.bit_count() - s.bit_count()) * random_game[s] for s in range(128) if s & t == s) for t in range(128)])  # fmt: skip
+shared = [sum(ours[c] / c.bit_count() for c in range(1, 128) if c >> i & 1) for i in range(7)]
+back = np.array([sum(ours[t] for t in range(128) if t & s == t) for s in range(128)])
+judge.agreement_table(
+    [
+        ("the definition", ours, defined, "3ⁿ terms"),
+        ("course_utils dividends", ours, dividends(play, 7), "the same"),
+        ("Shapley values", np.array(shared), shapley_values(play, 7), "each dividend shared equally"),
+        ("the worths", back, random_game, "sums of dividends"),
+    ]
+)  # fmt: skip
+
+# %% [markdown]
+# ## 3 · The interaction of a pair, in three versions
+#
+# One wants one number for two players. The dividend of the pair alone forgets all larger coalitions that hold both. So hand each dividend $d(T)$ down to the pairs in $T$. In which shares?
+#
+# - **Shapley interaction** (Grabisch and Roubens, 1999): $\displaystyle I(i,j) = \sum_{T \ni i,j} \frac{d(T)}{|T| - 1}$. It is the average of $v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)$, first over all $S$ of one size, then over the sizes.
+# - **Shapley-Taylor** (Sundararajan and others, 2020): $d(T)$ is divided by the number of pairs in $T$. So pairs and single dividends add up to $v(\text{all}) - v(\text{nobody})$.
+# - **Banzhaf**: $d(T)/2^{|T|-2}$; the average over all $S$ alike.
+#
+# ### Exercise: the Shapley interaction
+
+
+# %% exercise="together"
+def together(dividends, n, i, j):
+    """The Shapley interaction of players i and j, from the dividends (2**n,)."""
+    # BEGIN SOLUTION
+    both = 1 << i | 1 << j
+    return sum(dividends[c] / (c.bit_count() - 1) for c in range(2**n) if c & both == both)
+    # END SOLUTION
+
+
+# %%
+exercises.together.check(together)
+
+# %%
+versions = {kind: pair_interactions(planted, 8, kind) for kind in ("shapley", "taylor", "banzhaf")}
+
+# %% tags=["hide-input"]
+axes = lesson.new_figure(3, 3.5)
+for ax, (kind, values) in zip(axes, versions.items(), strict=True):
+    plots.matrix_plot(
+        values, [str(i) for i in range(8)], [str(i) for i in range(8)], signed=True, ax=ax, decimals=1
+    )
+    ax.set_title(f"{kind}: players 2, 3 {values[2, 3]:+.1f}", loc="left", fontsize=10)
+plots.show(
+    "Interactions of all pairs in three versions. All find the pair 0, 1 with +2 and the pair 5, 6 with −1.5; for the "
+    "pairs of the triple 2, 3, 4 they say "
+    + ", ".join(f"{kind} {values[2, 3]:+.1f}" for kind, values in versions.items())
+    + "."
+)
+
+# %% [markdown]
+# A pair that works alone gets the same number in all three. The triple does not: −3 is to be told in three pairs, and each version has its own rule. **No number for pairs is right about a triple.** State the version, or show dividends.
+#
+# The proof: shap's `Exact` explainer gives Shapley interactions of any model; its table holds *half* of each pair twice, as `shapley_interactions` of lesson 07b does.
+
+# %% tags=["hide-input", "nbval-check-output"]
+from course_utils.judge.agreement.libraries import import_shap
+
+shap = import_shap()
+masker = shap.maskers.Independent(np.zeros((1, 8)))
+explainer = shap.explainers.Exact(planted, masker)
+theirs = explainer(np.ones((1, 8)), interactions=2).values[0]
+off = ~np.eye(8, dtype=bool)
+alone = d[1 << np.arange(8)].sum()
+judge.agreement_table(
+    [
+        ("shap Exact, interactions=2", versions["shapley"][off], 2 * theirs[off], "it stores half of each pair"),
+        ("shapley_interactions", versions["shapley"][off], 2 * shapley_interactions(planted, 8)[off], "half of each pair"),
+        ("your formula", versions["shapley"][2, 3], sum(d[c] / (c.bit_count() - 1) for c in range(256) if c & 12 == 12), "Σ d / (|T| − 1)"),
+        ("Taylor adds up", alone + versions["taylor"].sum() / 2, planted(np.ones((1, 8)))[0] - planted(np.zeros((1, 8)))[0], "v(all) − v(nobody)"),
+    ]
+)  # fmt: skip
+
+# %% [markdown]
+# ## 4 · Alone, or only in company? The orders
+#
+# Do two players work together by themselves, or only when others are there? Average not over all companies, but over those of one size $m$ (Zhang and others, 2021):
+#
+# $$I^{(m)}(i,j) = \text{mean of } v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S) \text{ over all } S \not\ni i, j \text{ with } |S| = m.$$
+#
+# The mean of $I^{(m)}$ over $m = 0, \ldots, n-2$ is the Shapley interaction.
+#
+# ### Exercise: predict, then run
+#
+# For the pair 2, 3 of the planted game: $I^{(0)}$, $I^{(3)}$ and $I^{(6)}$?
+
+# %% exercise="of_the_triple"
+my_orders = None  # three numbers, for m = 0, 3 and 6
+# BEGIN SOLUTION
+my_orders = [0.0, -1.5, -3.0]
+# END SOLUTION
+
+# %%
+orders = interaction_orders(planted, 8)
+
+# %%
+exercises.of_the_triple.check(my_orders, orders)
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.5, 2.9))
+for k, (i, j) in enumerate(((0, 1), (2, 3), (5, 6), (0, 2))):
+    ax.plot(range(7), orders[:, i, j], "osD^"[k] + "-", color=plots.COLOURS[k], label=f"players {i}, {j}")
+ax.set(xlabel="m: how many others are there", ylabel="interaction")
+ax.set_title("A pair is flat, a triple grows with its company", loc="left")
+ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+plots.show("Interaction by order for four pairs: 0, 1 constant at 2; 5, 6 constant at −1.5; 0, 2 zero; 2, 3 falls in a straight line from 0 to −3.")  # fmt: skip
+
+# %% [markdown]
+# A flat line: these two are enough. A slanted line: they wait for somebody. That is what one average hides.
+
+# %% [markdown]
+# ## 5 · The real thing: how much do models let inputs interact?
+#
+# Four models foretell the course of diabetes from ten measurements. For twenty patients we play the usual game: an absent measurement is replaced by those of thirty other patients, and the answers are averaged. All 1,024 dividends, their sizes added up by the number of measurements that work together. A linear model is the control: it cannot have anything above one.
+
+# %%
+from tqdm.auto import tqdm
+
+from course_utils.lessons.l13_glass_boxes import own_table
+from course_utils.methods.shapley import masking_game
+
+sizes = np.bitwise_count(np.arange(1024))
+mass = {}
+for kind in tqdm(("linear", "tree", "forest", "network"), leave=False):
+    fitted = own_table("diabetes", kind)
+    others = fitted.table[~fitted.unseen][:30]
+    for row in fitted.table[fitted.unseen][:20]:
+        found = np.abs(dividends(masking_game(fitted.model.predict, row, others), 10))
+        by_size = np.bincount(sizes, found, 11)[1:]
+        mass.setdefault(kind, []).append(by_size / by_size.sum())
+mass = {kind: np.array(values) for kind, values in mass.items()}
+
+# %% tags=["hide-input"]
+axes = lesson.new_figure(2, 3)
+for k, (kind, values) in enumerate(mass.items()):
+    axes[0].plot(range(1, 11), values.mean(axis=0), "os^D"[k] + "-", color=plots.COLOURS[k], label=kind)
+axes[0].set(xlabel="measurements in the coalition", ylabel="share of all |dividends|", ylim=0)
+axes[0].legend(fontsize=9)
+axes[0].set_title("By size", loc="left", fontsize=11)
+plots.score_plot({kind: 1 - values[:, 0] for kind, values in mass.items()}, xlabel="share that is not of single measurements", ax=axes[1], xlim=(0, 1.12))  # fmt: skip
+axes[1].set_title("All that is interaction", loc="left", fontsize=11)
+plots.show(
+    "Left: sizes of dividends by the number of measurements. Right: the share of interactions: "
+    + ", ".join(f"{kind} {1 - values[:, 0].mean():.2f}" for kind, values in mass.items())
+    + "."
+)
+
+# %% [markdown]
+# Two warnings. *Sizes* do not cancel, so many small dividends of a rough model count much; the single answers of a forest jump at each split. And the mass says nothing about quality: the linear model is as good here as the others. But it tells before you explain: where nearly all is single, single shares tell nearly everything; where it is not, a list of single shares leaves most of the model out.
+
+# %% [markdown]
+# ## 6 · How alike are two layers?
+#
+# Now from inputs to networks. Two layers, of two networks perhaps, turn the same $n$ inputs into tables $X$ ($n \times p$) and $Y$ ($n \times q$), one column a unit. Unit 3 of one need not be unit 3 of the other, so compare the tables as a whole. Centre all columns. The **CKA** (*centred kernel alignment*; Kornblith and others, 2019) is
+#
+# $$\text{CKA} = \frac{\lVert X^\top Y \rVert^2}{\lVert X^\top X \rVert\; \lVert Y^\top Y \rVert}, \qquad \lVert M \rVert^2 = \text{the sum of all squared entries}.$$
+#
+# It is 1 if $Y$ is $X$ turned in its space, shifted or scaled as a whole, and was made to be near 0 for layers that have nothing to do with each other.
+#
+# ### Exercise: CKA
+
+
+# %% exercise="cka"
+def cka(x, y):
+    """The linear CKA of x (n, p) and y (n, q)."""
+    # BEGIN SOLUTION
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    above = ((x.T @ y) ** 2).sum()
+    return above / np.sqrt(((x.T @ x) ** 2).sum() * ((y.T @ y) ** 2).sum())
+    # END SOLUTION
+
+
+# %%
+exercises.cka.check(cka)
+
+# %% [markdown]
+# ### Is it zero for noise?
+#
+# Two tables of random numbers, drawn one without the other. They have nothing in common.
+
+# %%
+rng = np.random.default_rng(0)
+n_inputs = (10, 20, 50, 100, 200, 500, 1000)
+noise = {
+    (n, which): [
+        linear_cka(rng.normal(size=(n, 96)), rng.normal(size=(n, 96)), debiased=which) for _ in range(10)
+    ]
+    for n in n_inputs
+    for which in (False, True)
+}
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.5, 2.9))
+for which, name, mark in ((False, "CKA", "o"), (True, "debiased", "s")):
+    ax.plot(n_inputs, [np.mean(noise[n, which]) for n in n_inputs], mark + "-", color=plots.COLOURS[1 - which], label=name)  # fmt: skip
+ax.axhline(0, color=plots.BASELINE, linestyle="--")
+ax.set(xscale="log", xlabel="inputs n", ylabel="similarity of noise, 96 units")
+ax.set_title(f"Noise is alike: {np.mean(noise[100, False]):.2f} with 100 inputs", loc="left")
+ax.legend(fontsize=9)
+plots.show(
+    "CKA of two independent random tables with 96 columns falls from nearly 1 with ten inputs to "
+    f"{np.mean(noise[1000, False]):.2f} with a thousand; the debiased value stays near 0."
+)
+
+# %% [markdown]
+# With 96 units and 100 inputs two noises "agree" by one half. The reason: write $K = XX^\top$ and $L = YY^\top$, the tables of how alike the inputs are to each other. Then $\lVert X^\top Y\rVert^2 = \sum_{ij} K_{ij} L_{ij}$, and on the diagonal stands how alike each input is *to itself*: always large, in both. Empty both diagonals and correct the centring for it (Song and others, 2012):
+#
+# $$\sum_{i \ne j} K_{ij} L_{ij} \;+\; \frac{\sum K \cdot \sum L}{(n-1)(n-2)} \;-\; \frac{2}{n-2} \sum_i k_i\, l_i ,$$
+#
+# where $k_i$ and $l_i$ are the sums of row $i$. Used three times in place of the squares, it gives the *debiased* CKA.
+#
+# ### Exercise: find the bug
+#
+# This function should compute the line above. It still finds noise alike.
+
+
+# %% exercise="debiased"
+def similarity(x, y):
+    """The sum of the formula above for x (n, p) and y (n, q)."""
+    # BEGIN STUB
+    # n, k, l = len(x), x @ x.T, y @ y.T
+    # total = (k * l).sum()
+    # total += k.sum() * l.sum() / ((n - 1) * (n - 2))
+    # return total - 2 * k.sum(axis=0) @ l.sum(axis=0) / (n - 2)
+    # END STUB
+    # BEGIN SOLUTION
+    n, k, m = len(x), x @ x.T, y @ y.T
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(m, 0)
+    total = (k * m).sum()
+    total += k.sum() * m.sum() / ((n - 1) * (n - 2))
+    return total - 2 * k.sum(axis=0) @ m.sum(axis=0) / (n - 2)
+    # END SOLUTION
+
+
+# %%
+exercises.debiased.check(similarity)
+
+# %% [markdown]
+# ## 7 · Twins: the same answers, the same inside?
+#
+# Three kinds of perceptron (64, 32, 16, 10 units) for handwritten digits: trained; not trained; trained on labels that were shuffled. Of each kind two with other first weights, the *twins*. We compare the first and the second hidden layer on 400 test digits, by the debiased CKA and by a second measure. **Explained share**: how well can a straight formula foretell the units of one twin from those of the other, on digits that it was not fitted to ($R^2$: 1 perfectly, 0 no better than a constant)? Liang and others (2020) call what can be foretold *consistent knowledge*.
+
+# %%
+train_x, train_y, test_x, test_y = lesson.digits()
+generator = torch.Generator().manual_seed(0)
+shuffled = train_y[torch.randperm(len(train_y), generator=generator)]
+family = {
+    "trained": [lesson.digit_network(train_x, train_y, seed) for seed in (0, 1)],
+    "not trained": [lesson.digit_network(train_x, train_y, seed, steps=0) for seed in (2, 3)],
+    "shuffled labels": [lesson.digit_network(train_x, shuffled, seed) for seed in (4, 5)],
+}
+inside = {kind: [lesson.hidden(net, test_x) for net in twins] for kind, twins in family.items()}
+pairs = {
+    "trained twins": (inside["trained"][0], inside["trained"][1]),
+    "trained and not trained": (inside["trained"][0], inside["not trained"][0]),
+    "trained and shuffled labels": (inside["trained"][0], inside["shuffled labels"][0]),
+    "not trained twins": inside["not trained"],
+    "shuffled twins": inside["shuffled labels"],
+}
+
+# %%
+alike = {}
+for name, (a, b) in pairs.items():
+    for layer in (0, 1):
+        x, y = a[layer], b[layer]
+        share = explained_share(x[:200], y[:200], x[200:], y[200:])
+        alike[name, layer] = linear_cka(x, y, debiased=False), linear_cka(x, y), share
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(10, 2.7), sharey=True)
+for ax, which, title in zip(axes, range(3), ("CKA", "CKA, debiased", "explained share"), strict=True):
+    for layer in (0, 1):
+        values = [alike[name, layer][which] for name in pairs]
+        ax.plot(values, np.arange(5) + 0.15 * (2 * layer - 1), "os"[layer], color=plots.COLOURS[layer], label=f"hidden layer {layer + 1}")  # fmt: skip
+    ax.set(xlim=(min(0, min(a[which] for a in alike.values()) - 0.05), 1.05))
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.grid(axis="x", color="#d9dde0")
+axes[0].set_yticks(range(5), list(pairs))
+axes[0].invert_yaxis()
+axes[2].legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1))
+plots.show(
+    "Similarity of two networks' layers. In the second layer: "
+    + "; ".join(
+        f"{name}, debiased CKA {alike[name, 1][1]:.2f}, explained share {alike[name, 1][2]:.2f}"
+        for name in pairs
+    )
+    + "."
+)
+
+# %% tags=["hide-input"]
+answers = {
+    kind: [net(test_x.flatten(1).double()).argmax(1) for net in twins] for kind, twins in family.items()
+}
+for kind, (a, b) in answers.items():
+    print(f"{kind:16} right {(a == test_y).double().mean():.2f}, twins give the same answer {(a == b).double().mean():.2f}")  # fmt: skip
+
+# %% [markdown]
+# Read it from the bottom. Two networks that were *never trained* are much alike in their first layer, and still in their second: both pass on what the pictures themselves have in common. So a high similarity of trained twins is no proof of common knowledge. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). The two measures do not agree about everything: CKA looks at the few directions in which the units vary most, the explained share at all of them.
+
+# %% [markdown]
+# ## 8 · Your turn
+#
+# Your own game: write any function of the columns of `x`, with 0 or 1 in them, for up to ten players. You get its dividends, largest first.
+
+
+# %%
+def my_game(masks):
+    x = np.asarray(masks, float).T
+    return np.maximum(x[0] + x[1] - x[2], 0) + 0.5 * x[3]
+
+
+n_players = 4
+print("\n".join(lesson.own_dividends(my_game, n_players)))
+
+# %% [markdown]
+# ## 9 · Where it breaks
+#
+# **Card 1: many players.** All of this asks every coalition: 25 players are 33 million questions. For a picture of 16 × 16 patches nothing here can be computed, only estimated. **Card 2: an absent player must mean something.** All dividends depend on what replaces it, as in [07](07_shap.ipynb), section 10. **Card 3: a maximum has all orders.** One ReLU of three inputs (the game above) has dividends that cancel each other. A network is made of ReLUs, so its dividends are many and of both signs, and most say little about how it works.
+#
+# ### Play
+#
+# How does the noise of CKA depend on the number of units?
+
+
+# %%
+def draw_noise(units, in_common):
+    """Two tables of noise, with a share of units that are the same in both."""
+    rng = np.random.default_rng(0)
+    values = {False: [], True: []}
+    for n in (20, 50, 100, 200, 400):
+        x, y = rng.normal(size=(n, units)), rng.normal(size=(n, units))
+        y[:, : round(in_common * units)] = x[:, : round(in_common * units)]
+        for which in values:
+            values[which].append(linear_cka(x, y, debiased=which))
+    figure, ax = plt.subplots(figsize=(5.5, 2.8))
+    for which, name in ((False, "CKA"), (True, "debiased")):
+        ax.plot((20, 50, 100, 200, 400), values[which], "o-", color=plots.COLOURS[1 - which], label=name)
+    ax.set(xlabel="inputs n", ylabel="similarity", ylim=(-0.1, 1.05))
+    ax.set_title(f"{units} units, {in_common:.0%} of them the same", loc="left", fontsize=10)
+    ax.legend(fontsize=9)
+
+
+widgets.explore(
+    draw_noise,
+    units=widgets.slider("units", 4, 256, 96, 4),
+    in_common=widgets.slider("share in common", 0, 1, 0.25, 0.05),
+)
+
+# %% tags=["hide-input"]
+draw_noise(96, 0.25)
+plots.show("CKA and its debiased version against the number of inputs, for two layers of 96 units of which a quarter is the same.")  # fmt: skip
+
+# %% [markdown]
+# ## 10 · Recap
+#
+# - Dividends are a game taken apart completely; the Möbius transform finds all of them with few subtractions.
+# - A number for a pair is a choice: Shapley, Taylor and Banzhaf agree about pairs and differ about triples.
+# - Orders show who works alone and who waits for company.
+# - CKA finds noise alike; the debiased version does not. Put the untrained pair beside it.
+#
+# **References**
+# - Harsanyi, 1963: *A simplified bargaining model for the n-person cooperative game*, International Economic Review 4
+# - [Grabisch and Roubens, 1999: An axiomatic approach to the concept of interaction among players](https://doi.org/10.1007/s001820050125)
+# - [Sundararajan and others, 2020: The Shapley Taylor interaction index](https://arxiv.org/abs/1902.05622)
+# - [Zhang and others, 2021: Interpreting and boosting dropout from a game-theoretic view](https://arxiv.org/abs/2009.11729)
+# - [Kornblith and others, 2019: Similarity of neural network representations revisited](https://arxiv.org/abs/1905.00414)
+# - [Song and others, 2012: Feature selection via dependence maximization](https://www.jmlr.org/papers/v13/song12a.html)
+# - [Liang and others, 2020: Knowledge consistency between neural networks and beyond](https://arxiv.org/abs/1908.01581)
