@@ -96,7 +96,7 @@ def train(
     betas: float | Sequence[float] = 4.0,
     n_latents: int = 2,
     labels: tuple[Tensor, Tensor] | None = None,
-    n_steps: int = 2000,
+    n_steps: int = 1700,
     data_seed: int = 0,
 ) -> list[Machine]:
     """Train autoencoders side by side on the same pictures: mean distortion + β · rate, 128 new ones a step.

@@ -583,7 +583,7 @@ for world in ("square", "round"):
 #
 # ### Exercise: find the bug
 #
-# The loss below trains without an error. Its $\beta$ does not mean what section 3 says: with $\beta = 1$ the pictures become a grey mean, and all codes become 0. Mend it.
+# The loss below trains without an error. Its $\beta$ does not mean what section 3 says, and the pictures come out far too blurred. Mend it.
 
 
 # %% exercise="fair_loss"
@@ -605,7 +605,7 @@ def fair_loss(pictures, seen, mean, log_variance, beta):
 exercises.fair_loss.check(fair_loss)
 
 # %% [markdown]
-# A mean over pixels divides the distortion by 256, one over latents divides the rate by 2. Together $\beta$ became 128 times as large. Two papers with "β = 4" need not mean the same.
+# A mean over pixels divides the distortion by 256, one over latents divides the rate by 2. Together $\beta$ became 128 times as large: the curve of section 4, far to the left. Two papers with "β = 4" need not mean the same. (Try $\beta = 128$ in section 10.)
 
 # %% [markdown]
 # ## 9 · Where it breaks
