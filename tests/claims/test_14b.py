@@ -83,10 +83,10 @@ def test_spectral_clustering_finds_the_marked(seed):
     "14b §1, §6",
     "Trained further, the network knows most horses without a caption; the caption still adds to each score, and makes horses "
     "of many pictures of other classes.",
-    shown="0.82; about 2; 0.58",
+    shown="0.82; one to two units; 0.58",
     holds=lambda v: (
         v["plain horses"].min() > 0.7
-        and v["gain by the caption"].min() > 1
+        and v["gain by the caption"].min() > 0.7
         and (v["others with it"] - v["others without"]).min() > 0.3
     ),
 )
@@ -107,11 +107,11 @@ def test_the_repair_hides_the_mistake(seed):
 
 @claim(
     "14b §7",
-    "With few marked pictures it needs few neighbours: 6 are found with 3 neighbours, and not with 12.",
+    "6 marked pictures are found with 3 neighbours in most networks and with 12 in none; 20 are found with 12.",
     shown="table",
     holds=lambda v: (
-        (v["6, 3 neighbours"] - v["6, 12 neighbours"]).min() > 0.2
-        and v["6, 12 neighbours"].max() < 0.75
+        (v["6, 3 neighbours"] > 0.9).sum() >= 4
+        and v["6, 12 neighbours"].max() < 0.5
         and v["20, 12 neighbours"].min() > 0.75
     ),
 )
@@ -126,12 +126,14 @@ def test_a_small_group_needs_few_neighbours(seed):
 
 @claim(
     "14b §7",
-    "layer3 is better than layer4; in layer1 relevance finds the marked and activations do not.",
+    "layer3 finds the marked in each network, layer4 in some only; in layer1 relevance finds most of them, activations none.",
     shown="table",
     holds=lambda v: (
-        (v["layer3"] - v["layer4"]).min() > 0.1
-        and v["layer1"].min() > 0.5
-        and v["layer1, activations"].max() < 0.3
+        v["layer3"].min() > 0.9
+        and v["layer4"].min() < 0.3
+        and v["layer1"].min() > 0.3
+        and v["layer1, activations"].max() < 0.2
+        and (v["layer1"] - v["layer1, activations"]).min() > 0.2
     ),
 )
 def test_the_layer_decides(seed):
