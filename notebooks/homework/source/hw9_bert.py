@@ -7,7 +7,7 @@
 #
 # | | |
 # |---|---|
-# | time | about 80 minutes |
+# | time | about 70 minutes |
 # | points | 36 |
 # | lessons | 10, 11 |
 # | help | the lessons, the functions of `course_utils`, and the documentation; not each other's answers |
@@ -396,7 +396,7 @@ def similarities(x):
 
 
 # %% [markdown]
-# **Question 12** (3 points). The *gap* at a depth: the mean similarity of two sentences of the same kind (not of a sentence with itself) minus that of two of different kinds. At which depth is it largest?
+# **Question 12** (3 points). The *gap* at a depth: the mean cosine similarity of two sentences of the same kind (not of a sentence with itself) minus that of two of different kinds. At which depth is it largest?
 
 # %% question="best_depth" points=3 minutes=7 trains="11 §4"
 # BEGIN SOLUTION

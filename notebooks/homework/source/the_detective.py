@@ -7,7 +7,7 @@
 #
 # | | |
 # |---|---|
-# | time | about 75 minutes |
+# | time | about 70 minutes |
 # | points | 29 by the computer, 8 by hand |
 # | lessons | 12, and 04 for the maps |
 # | help | the lessons, the functions of `course_utils` (not those that tell the truth about a case), and the documentation; not each other's answers |
