@@ -26,6 +26,7 @@ from course_utils.judge.agreement import (
     rows_gradients,
     rows_information,
     rows_measures,
+    rows_pieces,
     rows_sparse,
     rows_text,
 )
@@ -50,6 +51,7 @@ ROWS: tuple[Row, ...] = (
     *rows_sparse.ROWS,
     *rows_counterfactual.ROWS,
     *rows_measures.ROWS,
+    *rows_pieces.ROWS,
 )
 
 
