@@ -119,7 +119,7 @@ plots.show(
 #
 # ### A graph of neighbours
 #
-# Bring each vector to length 1, so that only its direction counts, not how high the score is. The *likeness* of two pictures is then the product of their vectors. Join each picture to the $m$ most similar others. The graph is a matrix $A$: $A_{ij}$ is 1 if each of $i$ and $j$ chose the other, ½ if only one did, else 0.
+# Bring each vector to length 1, so that only its direction counts, not how high the score is. The *likeness* of two pictures is then the inner product of their vectors. Join each picture to the $m$ most similar others. The graph is a matrix $A$: $A_{ij}$ is 1 if each of $i$ and $j$ chose the other, ½ if only one did, else 0.
 #
 # ### Exercise: find the bug
 #
@@ -182,10 +182,13 @@ for edge in (0.0, 0.5):
     values, columns = np.linalg.eigh(exercises.laplacian.reference(triangles))
     g = columns[:, 1] / np.sqrt(triangles.sum(axis=1))
     print(f"edge {edge}: eigenvalues {values.round(2) + 0.0}")
+f, L = np.arange(6.0), exercises.laplacian.reference(triangles)
+g_f = f / np.sqrt(triangles.sum(axis=1))
+print(f"f L f: {f @ L @ f:.3f}, half the sum: {(triangles * (g_f[:, None] - g_f) ** 2).sum() / 2:.3f}")
 print("with the edge, the second eigenvector divided by √d:", (g / g.max() * np.sign(g[0])).round(2))
 
 # %% [markdown]
-# The last line has one sign in the first triangle and the other sign in the second. That is the whole method: **take the first eigenvectors as coordinates, and let a simple clustering, k-means, divide the points there.** (*k-means* puts $k$ centres so that the squared distances of the points to their nearest centre are small.)
+# (The line before the last tries the formula with $f$ = 0, 1, …, 5.) The last line has one sign in the first triangle and the other sign in the second. That is the whole method: **take the first eigenvectors as coordinates, and let a simple clustering, k-means, divide the points there.** (*k-means* puts $k$ centres so that the squared distances of the points to their nearest centre are small.)
 #
 # ### How many clusters?
 #
@@ -361,7 +364,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Spectral clustering of the channels' relevance finds the twelve in each pile (or all but one). k-means on the same vectors does not: it looks for groups of similar size and shape, and the marked horses are few. In a graph a small group counts as soon as it is cut off. Maps of pixels fail in both ways: the caption moves from picture to picture, as the horse does, so two maps with the same reason hardly share a pixel. The activations do about as well as the relevance *here*: in `layer3` this network's caption is loud. Section 7 shows where they do not.
+# Spectral clustering of the channels' relevance finds the twelve in each pile (or all but one). k-means on the same vectors is less sure: it looks for groups of similar size and shape, and the marked horses are few. In a graph a small group counts as soon as it is cut off. Maps of pixels do badly in both ways: the caption moves from picture to picture, as the horse does, so two maps with the same reason hardly share a pixel. The activations do about as well as the relevance *here*: in `layer3` this network's caption is loud. Section 7 shows where they do not.
 #
 # ## 6 · A cluster is a question, not an answer
 #
@@ -500,7 +503,7 @@ plots.show(
 # %% [markdown]
 # The left table: **a group that is smaller than the number of neighbours cannot be cut off**, since each of its members has to choose strangers as well. So the number of neighbours is a guess about the smallest group that you want to find. Four marked pictures are too few for any setting here.
 #
-# The right table: the layer matters as much. `layer3` finds the twelve; `layer4` does not here, and does in other networks that were trained in the same way with another seed. In `layer1` relevance finds most of them and activations find none. A likely reason: so early, activations differ most where grounds and light differ, and relevance leaves out what does not count for the score.
+# The right table: the layer matters as much. `layer3` finds the twelve; `layer4` does not here, and does in other networks that were trained in the same way with another seed. In `layer1` relevance finds many of them and activations find none. A likely reason: so early, activations differ most where grounds and light differ, and relevance leaves out what does not count for the score.
 #
 # The printed gaps are no safe guide either: they change with the neighbours, and for some networks they point at seven or ten. Firmer is the second eigenvalue itself, near 0 for the repaired network and not for the honest one.
 #

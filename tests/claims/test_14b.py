@@ -58,7 +58,7 @@ def share(model, images, classes) -> float:
 
 
 @claim(
-    "14b §5",
+    "§5",
     "12 marked horses among 72 are found by spectral clustering of the channels' relevance, better than by k-means and far better "
     "than from maps of pixels.",
     shown="figure",
@@ -80,7 +80,7 @@ def test_spectral_clustering_finds_the_marked(seed):
 
 
 @claim(
-    "14b §1, §6",
+    "§1, §6",
     "Trained further, the network knows most horses without a caption; the caption still adds to each score, and makes horses "
     "of many pictures of other classes.",
     shown="0.82; one to two units; 0.58",
@@ -106,7 +106,7 @@ def test_the_repair_hides_the_mistake(seed):
 
 
 @claim(
-    "14b §7",
+    "§7",
     "6 marked pictures are found with 3 neighbours in most networks and with 12 in none; 20 are found with 12.",
     shown="table",
     holds=lambda v: (
@@ -125,8 +125,8 @@ def test_a_small_group_needs_few_neighbours(seed):
 
 
 @claim(
-    "14b §7",
-    "layer3 finds the marked in each network, layer4 in some only; in layer1 relevance finds most of them, activations none.",
+    "§7",
+    "layer3 finds the marked in each network, layer4 in some only; in layer1 relevance finds many of them, activations none.",
     shown="table",
     holds=lambda v: (
         v["layer3"].min() > 0.9
@@ -147,7 +147,7 @@ def test_the_layer_decides(seed):
 
 
 @claim(
-    "14b §7",
+    "§7",
     "The clusters of the honest twin have nothing to do with the caption, and its second eigenvalue is much further from 0.",
     shown="Rand index near 0; 0.16 beside 0.01",
     holds=lambda v: v["honest"].max() < 0.3 and (v["λ₂, honest"] > 2 * v["λ₂, repaired"]).all(),
@@ -163,7 +163,7 @@ def test_the_honest_twin(seed):
 
 
 @claim(
-    "14b §6",
+    "§6",
     "Without the eight channels that differ most between the clusters fewer captioned pictures are called horse than without "
     "eight random ones; many still are.",
     shown="figure",
