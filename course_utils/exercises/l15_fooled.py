@@ -259,7 +259,7 @@ def _scaffold_cases() -> list[tuple[np.ndarray, Rule, Rule, Rule]]:
     rng = np.random.default_rng(0)
     return [
         (rng.normal(0, 1, (n, 5)), _above(0, border), _above(1, 0.0), _above(2, 0.0))
-        for n, border in ((12, 0.0), (9, 1.0), (14, -0.6), (8, -9.0))
+        for n, border in ((12, 0.0), (9, 1.0), (14, -0.6), (8, -9.0), (7, 9.0))
     ]
 
 
@@ -342,7 +342,7 @@ def _audit_cases() -> list[tuple[Rule, np.ndarray, int]]:
     cases = []
     for n, column, weights in (
         (40, 4, (0.5, -1.0, 0.4, 0.3, 0.9)),
-        (25, 3, (1.0, 0.2, -0.6, 1.1, 0.0)),
+        (25, 3, (1.0, 0.2, -0.6, -1.1, 0.0)),
         (30, 4, (0.0, 0.7, 0.0, 1.2, -0.6)),
     ):
         people = np.column_stack([rng.normal(0, 1, (n, 3)), rng.random((n, 2)) < (0.3, 0.6)]).astype(float)
