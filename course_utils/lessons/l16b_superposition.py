@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -109,7 +111,10 @@ def rivals(world: World, seed: int = 0) -> dict[str, Tensor]:
     rows, (n, d) = world.states.numpy(), world.directions.shape
     learner = MiniBatchDictionaryLearning(
         2 * n, alpha=0.5, batch_size=256, max_iter=2, fit_algorithm="cd", random_state=seed
-    ).fit(rows[:5000])
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of single codes, by less than a millionth
+        learner.fit(rows[:5000])
     ica = FastICA(d, random_state=seed, whiten="unit-variance").fit(rows)
     generator = torch.Generator().manual_seed(10_000 + seed)
     return {
@@ -204,7 +209,7 @@ def shuffle_columns(states: Tensor, seed: int = 0) -> Tensor:
 
 
 def judge_without_truth(
-    states: Tensor, ids: Tensor, half: Tensor, n_latents: int = 256, k: int = 8, n_steps: int = 500
+    states: Tensor, ids: Tensor, half: Tensor, n_latents: int = 256, k: int = 8, n_steps: int = 400
 ) -> dict[str, float]:
     """Train on each half of the texts; what can be said where no direction is known.
 
@@ -249,16 +254,11 @@ def draw_off(off: Mapping[str, Sequence[float]], title: str) -> Figure:
 
 
 def shrinkage(world: World, autoencoder: sparse_coding.Autoencoder) -> float:
-    """Mean of (code − true size) where a feature is on alone, over the features that were found."""
-    cosines = world.directions @ autoencoder.decoder.T
-    best = cosines.argmax(dim=1)
-    codes = sparse_coding.encode(autoencoder, world.states)
-    alone, gaps = (world.sizes > 0).sum(dim=1) == 1, []
-    for i, j in enumerate(best.tolist()):
-        if cosines[i, j] > FOUND:
-            rows = alone & (world.sizes[:, i] > 0)
-            gaps.append(codes[rows, j] - world.sizes[rows, i])
-    return torch.cat(gaps).mean().item() if gaps else float("nan")
+    """Where one feature is on alone: its size in the rebuilt state minus its true size, on average."""
+    rebuilt = sparse_coding.decode(autoencoder, sparse_coding.encode(autoencoder, world.states))
+    row, feature = ((world.sizes > 0) & ((world.sizes > 0).sum(dim=1, keepdim=True) == 1)).nonzero().T
+    sizes = (rebuilt[row] * world.directions[feature]).sum(dim=1)
+    return (sizes - world.sizes[row, feature]).mean().item()
 
 
 def frozen(part: Tensor, state: Tensor, norm: nn.LayerNorm) -> Tensor:

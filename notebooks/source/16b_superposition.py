@@ -344,16 +344,16 @@ plots.show(
 #
 # ### Shrinkage
 #
-# The price has a second effect. Let one feature of size $s$ be on, and its latent have the right direction. Then the loss is $(s - f)^2 + \lambda f$, and its minimum is at $f = s - \lambda/2$: every size comes out too small. Measured in an easy world (8 directions in 16 numbers), where one feature is on alone:
+# The price has a second effect. Let one feature of size $s$ be on, and its latent have the right direction. Then the loss is $(s - f)^2 + \lambda f$, and its minimum is at $f = s - \lambda/2$: every size comes out too small. Measured in an easy world (8 directions in 16 numbers), in states with one feature on: how large is it in the rebuilt state?
 
 # %%
 easy = lesson.planted(n=8, p=0.05)
 for name, options in (("TopK, k = 1", {"k": 1}), ("L1, λ = 0.4", {"l1": 0.4})):
     trained = sparse_coding.train_autoencoder(easy.states, 16, **options)
-    print(f"{name}: code minus true size {lesson.shrinkage(easy, trained):+.3f} on average")
+    print(f"{name}: rebuilt minus true size {lesson.shrinkage(easy, trained):+.2f} on average")
 
 # %% [markdown]
-# About $-\lambda/2$ for L1, nothing for TopK, which pays no price.
+# About $-\lambda/2$ for L1, nothing for TopK, which pays no price. (Two latents that share a feature both pay; together they shrink by as much.)
 
 # %% [markdown]
 # ## 7 · Where it breaks
@@ -389,7 +389,7 @@ plots.show(
 # %% [markdown]
 # The left table falls to the lower right: where many features are on at once, the directions are not found. The right table does *not* show it: there the states are rebuilt at least as well as elsewhere. In a real network you see only the right one.
 #
-# **Card 2: dead latents.** A latent that is never on learns nothing any more: its gradient is 0. Spare latents hide that. Train faster, and with fewer:
+# **Card 2: dead latents.** A latent that is never on learns nothing any more: its gradient is 0. What does that cost? Train with a larger rate, and with fewer latents:
 
 # %%
 for m, rate in ((64, 0.01), (64, 0.03), (32, 0.01), (32, 0.03)):
@@ -398,7 +398,7 @@ for m, rate in ((64, 0.01), (64, 0.03), (32, 0.01), (32, 0.03)):
     print(f"{m} latents, learning rate {rate}: {scores['dead']:2} dead, {scores['found']:.2f} found")
 
 # %% [markdown]
-# With 64 latents even many dead ones cost nothing here. With 32, just as many as there are features, fewer directions are found: a latent that settles between two features, or dies, has no substitute. (Large trainings start dead latents again as they go. We tried it in this world: it changed nothing.)
+# The larger rate leaves many dead, and the share found stays: here the dead ones were spare. What costs directions is to have *no* spare latents: with 32, as many as there are features, a latent that settles between two features cannot be replaced. (Large trainings start dead latents again as they go. We tried it in this world: it changed nothing.)
 #
 # **Card 3: which latents are the true ones?** More latents find more directions, and give you more that are none.
 
@@ -451,10 +451,16 @@ plots.show(
 # %% [markdown]
 # ## 9 · A sparse autoencoder on a BERT
 #
-# States of 600 short reviews after the third layer, 256 latents, $k = 8$. No planted direction is known here. What is usually shown instead: the words on which a latent is strongest. We count how many latents have *one word* (18 of their 20 strongest tokens are the same). Two controls get the same treatment: a **twin with random weights**, and states whose 384 columns are shuffled each alone. One more question: half of the texts trains one autoencoder, half another; how many latents are *found again*?
+# States of 400 short reviews after the third layer, 256 latents, $k = 8$. No planted direction is known here. What is usually shown instead: the words on which a latent is strongest. We count how many latents have *one word* (18 of their 20 strongest tokens are the same). Two controls get the same treatment: a **twin with random weights**, and states whose 384 columns are shuffled each alone. One more question: half of the texts trains one autoencoder, half another; how many latents are *found again* (|cos| above 0.9)? In the planted world, where there is something to find:
 
 # %%
-texts = lesson.review_texts(600)
+halves = world.states[:10_000], world.states[10_000:]
+one, two = (sparse_coding.train_autoencoder(half, 64, k=3, seed=i) for i, half in enumerate(halves))
+again = sparse_coding.best_cosines(one.decoder, two.decoder) > 0.9
+print(f"planted world: {again.float().mean():.2f} of the latents are found again")
+
+# %%
+texts = lesson.review_texts(400)
 table, twin = {}, lesson.random_twin(encoder.model)
 for name, model in tqdm((("trained", encoder.model), ("random weights", twin)), leave=False):
     states, ids, owner = lesson.states_after(encoder, model, texts, layer=3)
@@ -468,7 +474,7 @@ for name, row in table.items():
     print(f"{name:<26}" + ",  ".join(f"{key} {value:.2f}" for key, value in row.items()))
 
 # %% [markdown]
-# With its real weights, the encoder's latents look meaningful: many have a word of their own. **The twin, which has learnt nothing, has as many.** A random network keeps apart which word stands where, and an autoencoder finds the frequent words again. (Heap and others, 2025, report the same for large models.) And of the latents hardly one is found again in the other half of the texts. So this small run, ten thousand tokens and seconds of training, shows no feature that the *training* made. Published autoencoders see billions of tokens. The controls cost the same there, and are worth asking for.
+# With its real weights, the encoder's latents look meaningful: many have a word of their own. **The twin, which has learnt nothing, has as many.** A random network keeps apart which word stands where, and an autoencoder finds the frequent words again. (Heap and others, 2025, report the same for large models.) And of the latents hardly one is found again in the other half of the texts; in the planted world more than half of them are. So this small run, seven thousand tokens and seconds of training, shows no feature that the *training of the encoder* made. Published autoencoders see billions of tokens. The controls cost the same there, and are worth asking for.
 
 # %% [markdown]
 # ## 10 · Play

@@ -91,7 +91,7 @@ def test_lower_error_is_not_better(seed):
 @claim(
     "16b §6",
     "A price of 0.4 takes about 0.2 off every size; TopK takes nothing.",
-    shown="-0.19, 0.00",
+    shown="-0.2 and 0.0",
     holds=lambda v: (np.abs(v["L1"] + 0.2) < 0.08).all() and (np.abs(v["TopK"]) < 0.05).all(),
 )
 def test_a_price_shrinks(seed):
@@ -169,7 +169,7 @@ def test_the_norm_breaks_the_sum(seed):
 )
 def test_one_word_with_random_weights_too(seed):
     lab, texts, values = _encoder(), lesson.review_texts(1400), {}
-    texts = [texts[i] for i in np.random.default_rng(seed).permutation(1400)[:600]]
+    texts = [texts[i] for i in np.random.default_rng(seed).permutation(1400)[:400]]
     twin = lesson.random_twin(lab.model, seed)
     for name, model in (("trained", lab.model), ("random", twin)):
         states, ids, owner = lesson.states_after(lab, model, texts, 3)
