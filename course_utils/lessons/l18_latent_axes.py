@@ -209,6 +209,20 @@ def best_turn(codes: Tensor, targets: Tensor) -> Tensor:
     return u @ vt
 
 
+def same_information(machine: Machine, other: Machine, pictures: Tensor) -> tuple[float, float]:
+    """How well the other machine's latents can be told from this one's: mean r² by the best one, and by all.
+
+    Only latents that are in use count (rate above 0.1 nats).
+    """
+    mean = encode(machine, pictures)[0].double()
+    target, log_variance = (part.double() for part in encode(other, pictures))
+    target = target[:, kl_to_standard_normal(target, log_variance).mean(dim=0) > 0.1]
+    one = torch.corrcoef(torch.cat([mean, target], dim=1).T)[: mean.shape[1], mean.shape[1] :]
+    rows = torch.cat([mean, torch.ones(len(mean), 1, dtype=torch.float64)], dim=1)
+    left = (target - rows @ torch.linalg.lstsq(rows, target).solution).var(dim=0)
+    return one.square().amax(dim=0).mean().item(), (1 - left / target.var(dim=0)).mean().item()
+
+
 def nearest(pictures: Tensor, others: Tensor) -> Tensor:
     """The distance of each picture to the nearest of the others, (n,)."""
     return torch.cdist(pictures, others).amin(dim=1)
