@@ -178,7 +178,7 @@ print(f"logit {logit:.3f} = pixels {R.sum():.3f} + biases {kept:.3f} + ε's {abs
 print(f"missing: {abs(missing):.0e}")
 
 # %% [markdown]
-# The account closes. But most of this logit never reaches the pixels: **the biases have it**. They are large here, because a batch norm was merged into each convolution after training (section 5 does it and shows how large they become). Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
+# The account closes. But most of this logit never reaches the pixels: **the biases have it**. They are large here, because a batch norm was merged into each convolution after training (section 5 does it and prints the size of such a bias). Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
 
 # %% tags=["hide-input", "thumbnail"]
 names = [name for name, layer in lab.model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
@@ -338,7 +338,7 @@ def my_relevance(model, inputs, target, plus=nn.Conv2d, eps=1e-6):
 # %% [markdown]
 # ReLU, poolings and residual sums need no line: their own gradient already pays in proportion. In a sum $x + r$ with the relevance $R$, for example, $x$ gets $x \cdot \partial S / \partial (x + r) = \frac{x}{x + r} R$.
 #
-# Before that: our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$. So a convolution that had no bias gets one, and it is as large as what the convolution puts out.
+# Before that: our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$. So each convolution gets a bias that it did not have.
 
 # %%
 res_folded = lrp.fold_batch_norms(res.model, inputs).requires_grad_(False)
@@ -386,7 +386,7 @@ judge.agreement_table(rows)
 # %% [markdown]
 # ## 7 · The score: does it point at what was asked for?
 #
-# 24 scenes with two objects make 48 questions. Where the map is negative, a pixel speaks against the class, so only the positive part is scored. Two numbers from [lesson 04](04_grad_cam.ipynb): the **pointing game** (does the maximum lie on the object, with a tolerance of 5 pixels?) and **energy** (how much of the map's sum lies on it?).
+# 20 scenes with two objects make 40 questions. Where the map is negative, a pixel speaks against the class, so only the positive part is scored. Two numbers from [lesson 04](04_grad_cam.ipynb): the **pointing game** (does the maximum lie on the object, with a tolerance of 5 pixels?) and **energy** (how much of the map's sum lies on it?).
 #
 # ### Exercise: predict, then run
 #
@@ -400,7 +400,7 @@ answer = "z⁺ everywhere"
 
 # %%
 composites = {"ε everywhere": EPSILON, "ε and z⁺": EPSILON_PLUS, "z⁺ everywhere": z_plus()}
-pictures, questions, truth = lab.questions(24)
+pictures, questions, truth = lab.questions(20)
 maps = {
     name: relevance(lab.model, pictures, questions, rules).sum(dim=1) for name, rules in composites.items()
 }
@@ -462,11 +462,12 @@ plots.show(
 
 # %%
 photos = load_lab("photos", pairs=True)
-photo_pictures, photo_questions, halves = (values[:6] for values in photos.questions())
-photo_maps = {
-    name: relevance(photos.model, photo_pictures, photo_questions, rules).sum(dim=1).clamp(min=0)
-    for name, rules in composites.items()
-}
+photo_pictures, photo_questions, halves = (values[:4] for values in photos.questions())
+in_pairs = list(zip(photo_pictures.split(2), photo_questions.split(2), strict=True))  # less memory
+photo_maps = {}
+for name, rules in composites.items():
+    parts = [relevance(photos.model, some, classes, rules).sum(dim=1) for some, classes in in_pairs]
+    photo_maps[name] = torch.cat(parts).clamp(min=0)
 coarse_map = grad_cam(photos.model, photo_pictures, photo_questions, photos.layer)
 photo_maps["Grad-CAM"] = upsample(coarse_map, halves.shape[-2:])
 for name, values in photo_maps.items():
@@ -493,7 +494,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Conservation is lost: next to nothing of the score arrives, although no bias took any. Its place is still right: ε and z⁺ and Grad-CAM stay in the half; six questions are too few to rank these two.
+# Conservation is lost: next to nothing of the score arrives, although no bias took any. Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
 #
 # ### Your turn
 #
