@@ -59,8 +59,8 @@ def draw_plane(ax: Axes, W: Tensor, title: str) -> None:
     """The columns of W `(2, n)` as arrows in the plane."""
     for i, (x, y) in enumerate(W.T.tolist()):
         colour = plots.COLOURS[i % len(plots.COLOURS)]
-        ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.2})
-        if np.hypot(x, y) > 0.3:
+        if np.hypot(x, y) > 0.3:  # the others are given up: no arrow
+            ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.2})
             ax.text(1.22 * x, 1.22 * y, f"{i}", ha="center", va="center", color=colour, fontsize=11)
     ax.axhline(0, color=plots.BASELINE, linewidth=0.6)
     ax.axvline(0, color=plots.BASELINE, linewidth=0.6)

@@ -49,7 +49,7 @@ world = lesson.planted(n=32, d=16, p=0.1)  # 32 directions in 16 numbers, and 20
 #
 # $$h = W x \quad (W: 2 \times 5), \qquad \hat x = \text{ReLU}(W^\top h + b) .$$
 #
-# Column $i$ of $W$ is the arrow in the plane that stands for feature $i$. The error of feature $i$ counts $0.9^i$, so that the model has a reason to prefer some.
+# Column $i$ of $W$ is the arrow in the plane that stands for feature $i$. The error of feature $i$ counts $0.9^i$: they are not equally important.
 #
 # ### Exercise: predict, then run
 #
@@ -62,7 +62,7 @@ kept = 5
 # END SOLUTION
 
 # %%
-toys = {p: lesson.train_toy(p) for p in (1.0, 0.2, 0.05)}
+toys = {p: lesson.train_toy(p) for p in (1.0, 0.3, 0.05)}
 lengths = toys[0.05][0].norm(dim=0).numpy()
 
 # %%
@@ -73,7 +73,7 @@ figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 3.6))
 for ax, (p, (W, _)) in zip(axes, toys.items(), strict=True):
     lesson.draw_plane(ax, W, f"p = {p}: {(W.norm(dim=0) > 0.5).sum()} of 5 features kept")
 plots.show(
-    "Three planes with arrows. Always on: two arrows at right angles. On in one row of five: four arrows, two pairs of "
+    "Three planes with arrows. Always on: two arrows at right angles. On in three rows of ten: four arrows, two pairs of "
     "opposite direction. On in one row of twenty: five arrows, a regular star."
 )
 

@@ -25,14 +25,14 @@ def _score(seed, n_latents=64, n=32, p=0.1, **options):
 
 @claim(
     "16b §1",
-    "A model with two numbers keeps two features that are always on, and all five when they are rare.",
-    shown="2 and 5",
-    holds=lambda v: (v["always on"] == 2).all() and (v["rare"] == 5).all(),
+    "A model with two numbers keeps two features that are always on, four at p = 0.3, and all five when they are rare.",
+    shown="2, 4 and 5",
+    holds=lambda v: (v["always on"] == 2).all() and (v["p = 0.3"] == 4).all() and (v["rare"] == 5).all(),
 )
 def test_rare_features_share(seed):
     return {
         name: (lesson.train_toy(p, seed)[0].norm(dim=0) > 0.5).sum().item()
-        for name, p in (("always on", 1.0), ("rare", 0.05))
+        for name, p in (("always on", 1.0), ("p = 0.3", 0.3), ("rare", 0.05))
     }
 
 
