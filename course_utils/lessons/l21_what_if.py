@@ -198,23 +198,23 @@ _PLACES = {
 }  # fmt: skip
 
 
-def draw_causes(forced: str | None = None) -> plt.Figure:
-    """The world as a graph. With `forced`, the arrows into that variable are cut."""
+def draw_causes() -> plt.Figure:
+    """The world as a graph: an arrow from each cause to its effect."""
     figure, ax = plt.subplots(figsize=(8.5, 2.7))
     ax.set(xlim=(-0.6, 5.8), ylim=(-0.5, 2.5))
     plots.bare(ax)
     into_loan = (("income", "loan"), ("savings", "loan"), ("debt", "loan"))
-    for cause, effect in ARROWS + into_loan:
-        style = {"color": plots.INK, "linewidth": 1.4, "linestyle": "-"}
-        if effect == forced:
-            style = {"color": plots.BASELINE, "linewidth": 1.2, "linestyle": ":"}
-        arrow = {"arrowstyle": "-|>", "shrinkA": 30, "shrinkB": 30, **style}
-        ax.annotate("", _PLACES[effect], _PLACES[cause], arrowprops=arrow)
+    boxes = {}
     for name, (x, y) in _PLACES.items():
-        colour = plots.COLOURS[1] if name == forced else ("white" if name != "loan" else "#d9dde0")
-        box = {"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": plots.INK}
-        ink = plots.ink_on(colour) if name == forced else plots.INK
-        ax.text(x, y, name, ha="center", va="center", fontsize=11, bbox=box, color=ink)
+        style = {"facecolor": "#d9dde0" if name == "loan" else "white", "edgecolor": plots.INK}
+        label = ax.text(
+            x, y, name, ha="center", va="center", fontsize=11, bbox={"boxstyle": "round,pad=0.45", **style}
+        )
+        boxes[name] = label.get_bbox_patch()
+    for cause, effect in ARROWS + into_loan:
+        arrow = {"arrowstyle": "-|>", "color": plots.INK, "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2}
+        ends = {"patchA": boxes[cause], "patchB": boxes[effect]}
+        ax.annotate("", _PLACES[effect], _PLACES[cause], arrowprops=arrow | ends)
     return figure
 
 
@@ -230,5 +230,5 @@ def draw_changes(ax: Axes, change: np.ndarray, scales: np.ndarray, title: str) -
             )  # fmt: skip
     ax.axvline(0, color=plots.INK, linewidth=0.8)
     ax.set_yticks(range(len(change)), COLUMNS)
-    ax.invert_yaxis()
+    ax.set_ylim(len(change) - 0.4, -0.6)  # the first column on top
     ax.set_title(title, loc="left", fontsize=10)

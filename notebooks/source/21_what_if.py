@@ -295,7 +295,7 @@ mad = counterfactual.deviations(lesson.table_of(many))
 free = my_change(w, b, table[she], mad, np.full(6, -np.inf), np.full(6, np.inf))
 low, high = table[she].copy(), table[she].copy()  # age, education, experience: as they are
 high[3] += 5  # income: at most 5 k€ more
-high[4] += 8  # savings: at most 8 k€ more
+high[4] += 4  # savings: at most 4 k€ more
 low[5] = 0  # debt: can be paid back, and no more than that
 limited = my_change(w, b, table[she], mad, low, high)
 
@@ -305,8 +305,8 @@ for ax, change, title in ((axes[0], free, "No limits"), (axes[1], limited, "With
     lesson.draw_changes(ax, change, mad, f"{title}: cost {(np.abs(change) / mad).sum():.2f}")
     ax.set(xlabel="change, in MADs", xlim=(-2.2, 3.2))
 plots.show(
-    "Two changes for one person. Without limits: only income rises. Within limits: debt falls, and income or savings "
-    "rise up to their limits, at a higher cost."
+    "Two changes for one person. Without limits only income rises. Within limits income and savings rise up to "
+    "their limits and debt falls, at a higher cost."
 )
 
 # %% [markdown]
@@ -566,10 +566,12 @@ print("contrast minus plain map:", judge.paired(flips["contrast"], flips["plain 
 
 # %% tags=["hide-input"]
 plots.show_images(
-    [image for i in shown for image in (lab.images[i], counterfactuals[i])],
-    [t for i in shown for t in (lab.class_names[int(a[i])], f"now {lab.class_names[int(c[i])]}: {flips['contrast'][i]:.0f} cells blurred")],
-    columns=6, width=10,
-)  # fmt: skip
+    [lab.images[i] for i in shown] + [counterfactuals[i] for i in shown],
+    [f"{lab.class_names[int(a[i])]} before {lab.class_names[int(c[i])]}" for i in shown]
+    + [f"{lab.class_names[int(c[i])]} first: {flips['contrast'][i]:.0f} cells" for i in shown],
+    columns=3,
+    width=7,
+)
 plots.show(
     "Three scenes before and after one to a few cells are blurred: the network then prefers the other object."
 )
