@@ -387,7 +387,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The left table falls to the lower right: where many features are on at once, the directions are not found. The right table does *not* show it: there the states are rebuilt at least as well as elsewhere. In a real network you see only the right one.
+# The left table falls to the lower right: where many features are on at once, the directions are not found. The right table does *not* show it: there the states are rebuilt as well as elsewhere, and best of all in the corner where nothing is found. In a real network you see only the right one.
 #
 # **Card 2: dead latents.** A latent that is never on learns nothing any more: its gradient is 0. What does that cost? Train with a larger rate, and with fewer latents:
 
@@ -398,7 +398,7 @@ for m, rate in ((64, 0.01), (64, 0.03), (32, 0.01), (32, 0.03)):
     print(f"{m} latents, learning rate {rate}: {scores['dead']:2} dead, {scores['found']:.2f} found")
 
 # %% [markdown]
-# The larger rate leaves many dead, and the share found stays: here the dead ones were spare. What costs directions is to have *no* spare latents: with 32, as many as there are features, a latent that settles between two features cannot be replaced. (Large trainings start dead latents again as they go. We tried it in this world: it changed nothing.)
+# The larger rate leaves many dead, and the share found stays: here the dead ones were spare. What costs directions is to have *no* spare latents: of 32, as many as there are features, a latent that settles between two features cannot be replaced, and on average fewer are found. (Large trainings start dead latents again as they go. We tried it in this world: it changed nothing.)
 #
 # **Card 3: which latents are the true ones?** More latents find more directions, and give you more that are none.
 

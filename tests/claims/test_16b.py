@@ -24,7 +24,7 @@ def _score(seed, n_latents=64, n=32, p=0.1, **options):
 
 
 @claim(
-    "16b §1",
+    "§1",
     "A model with two numbers keeps two features that are always on, four at p = 0.3, and all five when they are rare.",
     shown="2, 4 and 5",
     holds=lambda v: (v["always on"] == 2).all() and (v["p = 0.3"] == 4).all() and (v["rare"] == 5).all(),
@@ -37,7 +37,7 @@ def test_rare_features_share(seed):
 
 
 @claim(
-    "16b §2",
+    "§2",
     "The interference is (n − 1) p E[s²] / d, about.",
     shown="0.21 and 0.21",
     holds=lambda v: (np.abs(v["measured"] / v["predicted"] - 1) < 0.2).all(),
@@ -49,7 +49,7 @@ def test_interference(seed):
 
 
 @claim(
-    "16b §5",
+    "§5",
     "TopK finds most planted directions; an L1 price, sklearn's dictionary learning and ICA find fewer, PCA, the "
     "numbers themselves and random directions none.",
     shown="see the figure",
@@ -70,7 +70,7 @@ def test_who_finds_the_directions(seed):
 
 
 @claim(
-    "16b §6",
+    "§6",
     "With the price 0.2, L1 rebuilds the states better than TopK and finds fewer of the directions, with more latents "
     "on.",
     shown="see the table",
@@ -89,7 +89,7 @@ def test_lower_error_is_not_better(seed):
 
 
 @claim(
-    "16b §6",
+    "§6",
     "A price of 0.4 takes about 0.2 off every size; TopK takes nothing.",
     shown="-0.2 and 0.0",
     holds=lambda v: (np.abs(v["L1"] + 0.2) < 0.08).all() and (np.abs(v["TopK"]) < 0.05).all(),
@@ -103,7 +103,7 @@ def test_a_price_shrinks(seed):
 
 
 @claim(
-    "16b §7",
+    "§7",
     "With 64 features, one in ten on, few are found, though the states are rebuilt as well as in the world in which "
     "nearly all are found.",
     shown="see the tables",
@@ -124,17 +124,19 @@ def test_too_dense(seed):
 
 
 @claim(
-    "16b §7",
-    "As many latents as directions find fewer than twice as many.",
+    "§7",
+    "As many latents as directions find on average fewer than twice as many, and never more.",
     shown="see the cell",
-    holds=lambda v: (v["64 latents"] > v["32 latents"]).all(),
+    holds=lambda v: (
+        (v["64 latents"] >= v["32 latents"]).all() and v["64 latents"].mean() > v["32 latents"].mean() + 0.05
+    ),
 )
 def test_spare_latents_help(seed):
     return {"64 latents": _score(seed, k=3)["found"], "32 latents": _score(seed, 32, k=3)["found"]}
 
 
 @claim(
-    "16b §8",
+    "§8",
     "With its size frozen, a layer norm is an exact sum; silence a part, and this sum is off: by about a tenth for a "
     "head, by a third or more for all heads.",
     shown="heads 0.1, all heads 0.30 to 0.47, stream about one half or more",
@@ -157,7 +159,7 @@ def test_the_norm_breaks_the_sum(seed):
 
 
 @claim(
-    "16b §9",
+    "§9",
     "Latents of a BERT's states fit to one word about as often when its matrices are random; on shuffled states none "
     "does; hardly any latent is found again in the other half of the texts.",
     shown="see the table",
