@@ -90,7 +90,7 @@ def gaussian_information(rho: float, dimensions: int = 1) -> float:
 def infonce_bound(scores: Tensor) -> Tensor:
     """A lower bound of the mutual information from a batch, never above ln B: `()`, in nats.
 
-    Van den Oord and others 2018, "Representation learning with contrastive predictive coding", equation 4:
+    Van den Oord and others 2018, "Representation learning with contrastive predictive coding", section 2.3:
     the mean log-probability, under a softmax over each row, that the true partner gets, plus ln B. A bound
     on average over batches, not in each.
 
@@ -108,7 +108,7 @@ def infonce_bound(scores: Tensor) -> Tensor:
 def donsker_varadhan_bound(scores: Tensor) -> Tensor:
     """The bound that MINE maximises, from a batch: mean score of pairs − ln mean e^score of strangers, `()`.
 
-    Belghazi and others 2018, "Mutual information neural estimation", equation 5. A lower bound with the true
+    Belghazi and others 2018, "Mutual information neural estimation", theorem 1. A lower bound with the true
     expectations; from a batch the logarithm of a mean is too small on average, and a few large scores decide
     it, so it may lie far above the truth.
 

@@ -69,7 +69,7 @@ def information_table(latents: np.ndarray, factors: np.ndarray) -> np.ndarray:
 def mutual_information_gap(latents: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """MIG of each factor, `(f,)`: what the best latent tells about it, minus what the second best tells.
 
-    Chen and others 2018, "Isolating sources of disentanglement in variational autoencoders", equation 6,
+    Chen and others 2018, "Isolating sources of disentanglement in variational autoencoders", section 4.1,
     before the mean over factors. From 0 (two latents tell as much) to nearly 1 (one tells all, the others
     nothing). It does not ask whether one latent serves two factors.
 

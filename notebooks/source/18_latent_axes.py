@@ -54,7 +54,7 @@ lesson.show_pictures(pictures[:6], [f"x = {x:.1f}, y = {y:.1f}" for x, y in plac
 plots.show("Six small pictures of one soft blob, each at another place.")
 
 # %% [markdown]
-# We train eight machines that squeeze each picture into two numbers, $z_1$ and $z_2$, and draw it again from them. They see the same pictures, and differ only in their first random weights. What the grade (*loss*) consists of, sections 3 and 4 say; smaller is better.
+# We train eight machines that squeeze each picture into two numbers, $z_1$ and $z_2$, and draw it again from them. They see the same pictures; only the random numbers differ, above all those that the weights start from. What the grade (*loss*) consists of, sections 3 and 4 say; smaller is better.
 
 # %%
 machines = lesson.eight("square")  # a few seconds; other sections use the same eight
@@ -477,10 +477,10 @@ plots.show(
 )
 
 # %% [markdown]
-# All losses of a world lie within about two per cent, and still:
+# $r$ is the correlation of loss and gap. All losses of a world lie within about two per cent, and still:
 #
-# - **square**: the lower the loss, the better the axes;
-# - **round**: the loss is blind (Locatello and others, 2019, prove that it must be: there are always turned machines that are as good);
+# - **square**: the lower the loss, the better the axes.
+# - **round**: the loss is blind. (Locatello and others, 2019, prove that without assumptions about data and model it must be.)
 # - **diamond**: the lower the loss, the *worse* the axes. They are $x + y$ and $x - y$.
 #
 # **The axes are those of the data's shape, not those that you have a name for.** In the square the two happen to be the same.
@@ -585,7 +585,7 @@ for world in ("square", "round"):
         print(f"{world}, {way} − without: {judge.paired(results[f'{world}, 8 labels {way}'], results[f'{world}, no labels'])}")  # fmt: skip
 
 # %% [markdown]
-# Eight pictures out of the hundreds of thousands that a machine saw. The cheaper way, turning afterwards, is as good here, because the machines differ by a turn and nothing else. A bent or mixed code would need the labels in training.
+# Eight pictures out of the hundreds of thousands that a machine saw. The cheaper way, turning afterwards, is as good here, because the machines differ by a turn and nothing else. Where a code is bent as well, a turn is not enough.
 
 # %% [markdown]
 # ## 8 · A bug that everybody makes once
@@ -673,7 +673,7 @@ plots.show(
 # %% [markdown]
 # ## 10 · Your turn
 #
-# Change the first line: a world (`"square"`, `"round"`, `"diamond"`), a seed, β. Predict the axes before you run.
+# Change the first line: a world (`"square"`, `"round"`, `"diamond"`), a seed, β. Predict the axes before you run. Does a larger β order them? Try 16 with several seeds, in the square world and in the round one.
 
 # %%
 world, seed, beta = "diamond", 11, 4.0
@@ -714,7 +714,7 @@ plots.show("What machine 0 draws for the code 1, 0: a blob away from the centre.
 #
 # - The linear autoencoder finds the plane of a PCA exactly, and any axes in it.
 # - A VAE makes the code a cloud with a price. β chooses how many nats a picture may cost.
-# - Eight seeds, one loss, gaps from near 0 to almost 1: the difference is a turn.
+# - Eight seeds, nearly one loss, gaps from near 0 to 0.8: the difference is a turn.
 # - The loss prefers axes only through its upright clouds, and then those of the data's shape. A round heap has none.
 # - Your axes come from you: eight labels are enough, here even after the training.
 # - So do not say "latent 7 is the smile" before a second seed, and a measure with the truth, have agreed.
