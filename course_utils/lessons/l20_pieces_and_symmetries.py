@@ -188,22 +188,22 @@ def errors_around(
 
     Returns:
         Mean absolute errors (1 + widths, points, distances), first of the exact formula, then of fits
-        of these widths; and the fits' relative errors of the slope (widths, points).
+        of these widths; and the fits' errors of the slope (widths, points), as shares of the mean slope.
     """
     rng = np.random.default_rng(seed)
     directions = np.column_stack([f(np.arange(32) * np.pi / 16) for f in (np.cos, np.sin)])
     errors = np.empty((1 + len(widths), len(points), len(distances)))
-    slopes = np.empty((len(widths), len(points)))
+    slopes, sizes = np.empty((len(widths), len(points))), []
     for i, x in enumerate(points):
         piece = piece_of(layers, x)
         formulas = [(piece.slope[0], piece.offset[0]), *(local_fit(layers, x, w, rng) for w in widths)]
-        size = np.linalg.norm(piece.slope[0])
-        slopes[:, i] = [np.linalg.norm(slope - piece.slope[0]) / size for slope, _ in formulas[1:]]
+        sizes.append(np.linalg.norm(piece.slope[0]))
+        slopes[:, i] = [np.linalg.norm(slope - piece.slope[0]) for slope, _ in formulas[1:]]
         for j, distance in enumerate(distances):
             around = x + distance * directions
             true = scores(layers, around)[:, 0]
             errors[:, i, j] = [np.abs(around @ slope + offset - true).mean() for slope, offset in formulas]
-    return errors, slopes
+    return errors, slopes / np.mean(sizes)
 
 
 def pieces_between(layers: Layers, a: np.ndarray, b: np.ndarray) -> int:

@@ -303,7 +303,7 @@ reaches = np.array([reach(small, x) for x in points])
 # %% tags=["hide-input"]
 axes = lesson.new_figure(2, 3.3)
 axes[0].boxplot(slope_errors.T, tick_labels=[f"{w:g}" for w in radii], showfliers=False)
-axes[0].set(xlabel="radius w of the fit", ylabel="error of the slope, ‖slope − A‖ / ‖A‖")
+axes[0].set(xlabel="radius w of the fit", ylabel="‖slope − A‖, mean ‖A‖ = 1")
 axes[0].set_title("A fit is exact only inside the piece", loc="left", fontsize=11)
 for k, name in enumerate(("exact formula", *(f"fit, w = {w:g}" for w in radii))):
     axes[1].plot(
@@ -638,7 +638,7 @@ value = soft(x)
 (slope,) = torch.autograd.grad(value.sum(), x)
 for name, net, gradient, start_value in (
     ("ReLU", lesson.as_torch(small), torch.from_numpy(my_piece(small, doubtful)[0]), float(lesson.scores(small, doubtful[None])[0, 0])),
-    ("softplus", soft, slope, float(value)),
+    ("softplus", soft, slope, value.item()),
 ):  # fmt: skip
     step = 0.5 * reach(small, doubtful) * torch.tensor([[0.6, 0.8]]).double()
     with torch.no_grad():

@@ -145,11 +145,11 @@ judge.agreement_table(
 # %% [markdown]
 # ## 3 · The interaction of a pair, in three versions
 #
-# One wants one number for two players. The dividend of the pair alone forgets all larger coalitions that hold both. So hand each dividend $d(T)$ down to the pairs in $T$. In which shares?
+# One wants one number for two players. The dividend of the pair alone forgets all larger coalitions that hold both. So hand each dividend $d(T)$ down to the pairs in $T$. In which shares? [07c](07c_shap_trees.ipynb), section 4, has the first two as long sums over coalitions; in dividends they are short, and you see where they differ.
 #
-# - **Shapley interaction** (Grabisch and Roubens, 1999): $\displaystyle I(i,j) = \sum_{T \ni i,j} \frac{d(T)}{|T| - 1}$. It is the average of $v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)$, first over all $S$ of one size, then over the sizes.
-# - **Shapley-Taylor** (Sundararajan and others, 2020): $d(T)$ is divided by the number of pairs in $T$. So pairs and single dividends add up to $v(\text{all}) - v(\text{nobody})$.
-# - **Banzhaf**: $d(T)/2^{|T|-2}$; the average over all $S$ alike.
+# - **Shapley interaction** (Grabisch and Roubens, 1999): $\displaystyle I(i,j) = \sum_{T \ni i,j} \frac{d(T)}{|T| - 1}$, twice the $\Phi_{ij}$ of 07c.
+# - **Shapley-Taylor** (Sundararajan and others, 2020): $d(T)$ is divided by the number of pairs in $T$. So pairs and the dividends of single players add up to $v(\text{all}) - v(\text{nobody})$.
+# - **Banzhaf**: $d(T)/2^{|T|-2}$, the plain average of $v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)$ over all $S$.
 #
 # ### Exercise: the Shapley interaction
 
@@ -186,23 +186,22 @@ plots.show(
 # %% [markdown]
 # A pair that works alone gets the same number in all three. The triple does not: −3 is to be told in three pairs, and each version has its own rule. **No number for pairs is right about a triple.** State the version, or show dividends.
 #
-# The proof: shap's `Exact` explainer gives Shapley interactions of any model; its table holds *half* of each pair twice, as `shapley_interactions` of lesson 07b does.
+# The proof: the course's `shapley_interactions` holds half of each pair twice, so that its rows add up; shap's `Exact` explainer does the same for Taylor's version.
 
 # %% tags=["hide-input", "nbval-check-output"]
 from course_utils.judge.agreement.libraries import import_shap
 
 shap = import_shap()
-masker = shap.maskers.Independent(np.zeros((1, 8)))
-explainer = shap.explainers.Exact(planted, masker)
+explainer = shap.explainers.Exact(planted, shap.maskers.Independent(np.zeros((1, 8))))
 theirs = explainer(np.ones((1, 8)), interactions=2).values[0]
 off = ~np.eye(8, dtype=bool)
-alone = d[1 << np.arange(8)].sum()
+added = d[1 << np.arange(8)].sum() + versions["taylor"].sum() / 2
+ends = planted(np.array([[0] * 8, [1] * 8]))
 judge.agreement_table(
     [
-        ("shap Exact, interactions=2", versions["shapley"][off], 2 * theirs[off], "it stores half of each pair"),
         ("shapley_interactions", versions["shapley"][off], 2 * shapley_interactions(planted, 8)[off], "half of each pair"),
-        ("your formula", versions["shapley"][2, 3], sum(d[c] / (c.bit_count() - 1) for c in range(256) if c & 12 == 12), "Σ d / (|T| − 1)"),
-        ("Taylor adds up", alone + versions["taylor"].sum() / 2, planted(np.ones((1, 8)))[0] - planted(np.zeros((1, 8)))[0], "v(all) − v(nobody)"),
+        ("shap Exact, interactions=2", versions["taylor"][off], 2 * theirs[off], "Taylor, half of each pair"),
+        ("Taylor adds up", added, ends[1] - ends[0], "v(all) − v(nobody)"),
     ]
 )  # fmt: skip
 

@@ -6,7 +6,10 @@ from replication import claim
 
 from course_utils.lessons import l20_pieces_and_symmetries as lesson
 from course_utils.lessons.l20_pieces_and_symmetries import BOX
+from course_utils.methods.interactions import dividends, interaction_orders, pair_interactions
 from course_utils.methods.pieces import count_regions, layers_of, piece_of, pieces, reach
+from course_utils.methods.shapley import masking_game
+from course_utils.methods.similarity import explained_share, linear_cka
 
 
 @claim(
@@ -152,4 +155,91 @@ def test_the_wrong_roll(seed):
         "right": max(error(1, k) for k in (1, 2, 3)),
         "wrong, 180°": error(-1, 2),
         "wrong, 90°": error(-1, 1),
+    }
+
+
+@claim(
+    "20b §3, §4",
+    "A pair that works alone has one number in all versions and orders; the pairs of a triple have different numbers, "
+    "and their orders grow in a straight line.",
+    shown="2.0; −1.5, −1.0, −1.5",
+    holds=lambda v: (
+        v["pair, largest difference"].max() < 1e-9
+        and v["triple, difference of versions"].min() > 1e-3
+        and v["triple, distance from the line"].max() < 1e-9
+    ),
+)
+def test_versions_of_an_interaction(seed):
+    a, b = np.random.default_rng(seed).uniform(0.5, 3, 2)
+
+    def game(masks):
+        x = np.asarray(masks, float).T
+        return a * x[0] * x[1] - b * x[2] * x[3] * x[4]
+
+    found = [pair_interactions(game, 6, kind) for kind in ("shapley", "taylor", "banzhaf")]
+    orders = interaction_orders(game, 6)
+    return {
+        "pair, largest difference": np.ptp([f[0, 1] for f in found]) + np.ptp(orders[:, 0, 1]),
+        "triple, difference of versions": np.ptp([f[2, 3] for f in found]),
+        "triple, distance from the line": np.abs(orders[:, 2, 3] + b * np.arange(5) / 4).max(),
+    }
+
+
+@claim(
+    "20b §5",
+    "A linear model has no interactions; of the others a share of all dividends is interaction.",
+    shown="0.00; see the figure of section 5",
+    holds=lambda v: v["linear"].max() < 1e-9 and min(v[k].min() for k in ("tree", "forest", "network")) > 0.1,
+)
+def test_models_let_measurements_interact(seed):
+    from course_utils.lessons.l13_glass_boxes import own_table
+
+    sizes, values = np.bitwise_count(np.arange(1024)), {}
+    for kind in ("linear", "tree", "forest", "network"):
+        fitted = own_table("diabetes", kind, seed=seed)
+        others = fitted.table[~fitted.unseen][:10]
+        shares = []
+        for row in fitted.table[fitted.unseen][:5]:
+            found = np.abs(dividends(masking_game(fitted.model.predict, row, others), 10))
+            shares.append(found[sizes > 1].sum() / found[sizes > 0].sum())
+        values[kind] = np.mean(shares)
+    return values
+
+
+@claim(
+    "20b §6",
+    "With 96 units and 100 inputs the CKA of independent noise is one half; the debiased value is near 0.",
+    shown="0.50 and 0.01",
+    holds=lambda v: np.abs(v["plain"] - 0.5).max() < 0.03 and np.abs(v["debiased"]).max() < 0.05,
+)
+def test_noise_is_alike(seed):
+    rng = np.random.default_rng(seed)
+    tables = [(rng.normal(size=(100, 96)), rng.normal(size=(100, 96))) for _ in range(10)]
+    return {
+        "plain": np.mean([linear_cka(x, y, debiased=False) for x, y in tables]),
+        "debiased": np.mean([linear_cka(x, y) for x, y in tables]),
+    }
+
+
+@claim(
+    "20b §7",
+    "Two networks that were never trained are much alike in both hidden layers, though their answers are not right.",
+    shown="see the figure of section 7",
+    holds=lambda v: v["layer 1"].min() > 0.5 and v["layer 2"].min() > 0.3 and v["right"].max() < 0.3,
+)
+def test_untrained_twins_are_alike(seed):
+    train_x, train_y, test_x, test_y = lesson.digits(seed)
+    twins = [lesson.digit_network(train_x, train_y, 10 * seed + k, steps=0) for k in (0, 1)]
+    a, b = (lesson.hidden(net, test_x) for net in twins)
+    right = (twins[0](test_x.flatten(1).double()).argmax(1) == test_y).double().mean()
+    trained = [lesson.digit_network(train_x, train_y, 10 * seed + k) for k in (2, 3)]
+    c, d = (lesson.hidden(net, test_x) for net in trained)
+    return {
+        "layer 1": linear_cka(a[0], b[0]),
+        "layer 2": linear_cka(a[1], b[1]),
+        "right": float(right),
+        "trained, layer 1": linear_cka(c[0], d[0]),
+        "trained, layer 2": linear_cka(c[1], d[1]),
+        "explained, untrained": explained_share(a[1][:200], b[1][:200], a[1][200:], b[1][200:]),
+        "explained, trained": explained_share(c[1][:200], d[1][:200], c[1][200:], d[1][200:]),
     }

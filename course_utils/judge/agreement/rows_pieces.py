@@ -61,10 +61,10 @@ ROWS = (
         _saliency,
     ),
     Row(
-        "Shapley interactions",
+        "Shapley-Taylor interactions",
         "shap Exact",
-        "interactions=2, which stores half of each pair",
-        lambda: interactions.pair_interactions(_game, PLAYERS),
+        "interactions=2 is this index, and stores half of each pair",
+        lambda: interactions.pair_interactions(_game, PLAYERS, "taylor"),
         _shap_pairs,
     ),
     Row(
