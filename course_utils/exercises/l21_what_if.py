@@ -1,4 +1,4 @@
-"""The exercises of lesson 21: seeing and doing, one person's counterfactual, the cheapest change, a scale of 0."""
+"""The exercises of lesson 21 and its companion: seeing and doing, cheapest changes, an agent."""
 
 from __future__ import annotations
 
@@ -336,6 +336,174 @@ scales_of = Exercise(
         "variance": Mistake(
             lambda table: _scales(table, lambda t: t.var(axis=0)),
             "that is the variance, in squared units: its root is the standard deviation.",
+        ),
+    },
+)
+
+
+# --- companion 21b: an agent --------------------------------------------------------------------------------
+
+what_it_learnt = quiz(
+    "The agent reached the coin from every cell of the room. What has it learnt?",
+    (
+        "To go to the coin.",
+        "To go to the lower right corner.",
+        "To avoid the walls on a shortest way.",
+        "These walks do not tell the first answer from the second.",
+    ),
+    3,
+    (
+        "It may have. In all these walks the coin lay in the corner: who goes to the corner does the same.",
+        "It may have. In all these walks the coin lay in the corner: who goes to the coin does the same.",
+        "That, too; but where to?",
+        "The coin never lay anywhere else. To know more, move it.",
+    ),
+)
+
+
+def _update(q, next_cell, coin, discount, *, at_coin=1.0, best=lambda q: q.max(axis=1)):
+    return np.where(next_cell == coin, at_coin, discount * best(q)[next_cell])
+
+
+def _room_cases() -> list[tuple[np.ndarray, np.ndarray, int, float]]:
+    cases = []
+    for seed, n in ((0, 5), (1, 8), (2, 12)):
+        rng = np.random.default_rng(seed)
+        next_cell = rng.integers(0, n, (n, 4))
+        next_cell[0, 1] = 2
+        cases.append((rng.uniform(size=(n, 4)), next_cell, 2, 0.9 - 0.1 * seed))
+    return cases
+
+
+update = Exercise(
+    name="update",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "`q.max(axis=1)` is the value of each cell; `q.max(axis=1)[next_cell]` that of each next cell, (n, 4).",
+        "`np.where(next_cell == coin, 1.0, …)`: a move onto the coin is worth 1, any other one discounted.",
+    ),
+    reference=_update,
+    cases=_room_cases,
+    mistakes={
+        "no discount": Mistake(
+            lambda q, next_cell, coin, discount: _update(q, next_cell, coin, 1.0),
+            "the discount is missing: a coin one step later is worth a little less.",
+        ),
+        "coin discounted": Mistake(
+            lambda *case: _update(*case, at_coin=case[3]),
+            "the move onto the coin is worth 1 itself: the discount begins one step before.",
+        ),
+        "coin and more": Mistake(
+            lambda q, next_cell, coin, discount: (next_cell == coin) + discount * q.max(axis=1)[next_cell],
+            "the game ends at the coin: a move onto it is worth 1, and nothing follows.",
+        ),
+        "mean": Mistake(
+            lambda *case: _update(*case, best=lambda q: q.mean(axis=1)),
+            "you took the mean of the four moves: whoever plays well takes the *best* one.",
+        ),
+        "worst": Mistake(
+            lambda *case: _update(*case, best=lambda q: q.min(axis=1)),
+            "you took the smallest value: whoever plays well takes the *best* move.",
+        ),
+        "no coin": Mistake(
+            lambda q, next_cell, coin, discount: discount * q.max(axis=1)[next_cell],
+            "nothing is ever won: a move onto the coin is worth 1.",
+        ),
+        "own cell": Mistake(
+            lambda q, next_cell, coin, discount: np.where(
+                next_cell == coin, 1.0, discount * q.max(axis=1)[:, None]
+            ),
+            "you used the value of the cell where the agent stands: what counts is the cell to which a move leads.",
+        ),
+        "values": Mistake(
+            lambda *case: _update(*case).max(axis=1),
+            "that is one value a cell: each of its four moves keeps a value of its own, (n, 4).",
+        ),
+    },
+)
+
+corner_share = Question(
+    name="corner_share",
+    difficulty=1,
+    minutes=2,
+    hints=("In training the coin was always in the corner. Which of the two was the reason for the reward?",),
+    expected=lambda share: share,
+    examples=lambda: [(0.85,), (0.8,)],
+    tolerance=0.2,
+    mistakes={
+        "none": Mistake(
+            lambda answer, share: isinstance(answer, (int, float)) and 0 <= answer < 0.02,
+            "that would be an agent that has learnt to go to the coin.",
+            example=lambda share: 0.0,
+        ),
+        "chance": Mistake(
+            lambda answer, share: isinstance(answer, (int, float)) and 0.02 <= answer < 0.1,
+            "that would be an agent that wanders about: this one has a place where it wants to go.",
+            example=lambda share: 1 / 38,
+        ),
+        "per cent": Mistake(
+            lambda answer, share: isinstance(answer, (int, float)) and 1 < answer <= 100,
+            "you answered in per cent: write a share from 0 to 1.",
+            example=lambda share: 100 * share,
+        ),
+    },
+)
+
+
+def _what_matters(values_of, scene, *, planes=(0, 2), total=np.mean, signed=False):
+    whole, changes = values_of(scene), np.zeros(scene.shape[1:])
+    for r, c in np.ndindex(changes.shape):
+        covered = scene.copy()
+        covered[list(planes), r, c] = 0
+        change = values_of(covered) - whole
+        changes[r, c] = total(change if signed else np.abs(change))
+    return changes
+
+
+def _scene_cases() -> list[tuple]:
+    cases = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        scene = np.zeros((3, 4, 4))
+        scene[0, [0, 2], [1, 3]] = 1
+        scene[1, 3, seed] = scene[2, 1, 2] = 1
+        weights = rng.normal(size=(4, 48))
+        cases.append((lambda s, weights=weights: np.tanh(weights @ s.ravel()), scene))
+    return cases
+
+
+what_matters = Exercise(
+    name="what_matters",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "What is in the picture when the agent's own cell is covered?",
+        "Nobody. Cover the planes of walls and coin only: `covered[[0, 2], r, c] = 0`.",
+    ),
+    reference=_what_matters,
+    given=lambda values_of, scene: _what_matters(values_of, scene, planes=(0, 1, 2)),
+    cases=_scene_cases,
+    mistakes={
+        "coin only": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, planes=(2,)),
+            "now walls are never covered: planes 0 and 2 are asked.",
+        ),
+        "walls only": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, planes=(0,)),
+            "now the coin is never covered: it is plane 2, the agent is plane 1.",
+        ),
+        "walls and agent": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, planes=(0, 1)),
+            "you spared the coin: it is the agent, plane 1, that must stay.",
+        ),
+        "signed": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, signed=True),
+            "the sign is kept now, so changes of the four moves cancel: take their sizes.",
+        ),
+        "summed": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, total=np.sum),
+            "the planes are right: keep the *mean* over the four moves.",
         ),
     },
 )

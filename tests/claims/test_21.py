@@ -1,11 +1,14 @@
 """Claims of lesson 21 on other worlds, banks, people and scenes than the lesson shows."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from replication import claim
 
 from course_utils import judge
 from course_utils.labs import load_lab
+from course_utils.lessons import l21_agent as room
 from course_utils.lessons import l21_what_if as lesson
 from course_utils.methods.cam import grad_cam, upsample
 from course_utils.methods.counterfactual import (
@@ -193,3 +196,61 @@ def test_advice_breaks(seed):
     more = -f[refused] / (w[4] + slope * (w[3] - 0.45 * w[5]))
     reached = bank.log_odds(lesson.table_of(lesson.follow(lesson.only(seen, refused), {"savings": more})))
     return values | {"wrong arrow": (reached >= 0).mean()}
+
+
+@cache
+def _agents(seed):
+    return room.train([room.CORNER], seed), room.train(range(len(room.FREE)), seed)
+
+
+def _elsewhere():
+    return [cell for cell in range(len(room.FREE)) if cell != room.CORNER]
+
+
+@claim(
+    "21b §1, §3, §4",
+    "Both agents reach the coin in the corner from everywhere. With the coin elsewhere the corner agent mostly ends "
+    "in the empty corner, and the honest twin reaches the coin.",
+    shown="both 100 %; 0.86 in the corner, 0.12 at the coin; 1.00",
+    holds=lambda v: (
+        v["corner agent at home"].min() == 1
+        and v["twin at home"].min() > 0.97
+        and v["corner agent in the corner"].min() > 0.6
+        and v["corner agent at the coin"].max() < 0.25
+        and v["twin at the coin"].min() > 0.97
+    ),
+)
+def test_the_agent_wants_the_corner(seed):
+    agent, twin = _agents(seed)
+    away, away_twin = room.walk_all(agent, _elsewhere()), room.walk_all(twin, _elsewhere())
+    return {
+        "corner agent at home": room.walk_all(agent, [room.CORNER]).success.mean(),
+        "twin at home": room.walk_all(twin, [room.CORNER]).success.mean(),
+        "corner agent in the corner": (away.last == room.CORNER).mean(),
+        "corner agent at the coin": away.success.mean(),
+        "twin at the coin": away_twin.success.mean(),
+    }
+
+
+@claim(
+    "21b §6",
+    "The corner agent's values have nothing to do with the truth, and are nearly those of a coin in the corner; the "
+    "twin's are nearly the truth.",
+    shown="correlations 0.03, 0.9, 0.99",
+    holds=lambda v: (
+        np.abs(v["corner agent"]).max() < 0.25
+        and v["as in the corner"].min() > 0.7
+        and v["twin"].min() > 0.95
+    ),
+)
+def test_values_against_the_truth(seed):
+    cells, coins = room.situations(_elsewhere())
+    truth = {coin: room.optimal(coin) for coin in range(len(room.FREE))}
+    right = np.array([truth[coin][cell] for cell, coin in zip(cells, coins, strict=True)]).ravel()
+    with torch.no_grad():
+        agent, twin = (m(room.observe(cells, coins)).numpy().ravel() for m in _agents(seed))
+    return {
+        "corner agent": np.corrcoef(agent, right)[0, 1],
+        "as in the corner": np.corrcoef(agent, truth[room.CORNER][cells].ravel())[0, 1],
+        "twin": np.corrcoef(twin, right)[0, 1],
+    }

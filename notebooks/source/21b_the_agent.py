@@ -1,0 +1,383 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 21b · An agent that wants the corner
+#
+# **The question.** An agent learnt to fetch a coin, and it always succeeds. Does it want the coin?
+#
+# This companion of [21 · What if?](21_what_if.ipynb) puts the question "what if?" to an agent: what if the coin lay elsewhere? In a small room the best possible answer can be computed for every situation, so both the agent and its explanations can be scored.
+#
+# **After this lesson you can**
+# - compute what each move is worth (*value iteration*), and train a network to know it;
+# - find out what an agent has learnt by an intervention that training never made;
+# - cover parts of what an agent sees, without covering the agent;
+# - say why a heat map on familiar situations can suggest the wrong goal.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: [21](21_what_if.ipynb), sections 2 and 3; a network and its training.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from course_utils import judge
+from course_utils.exercises import l21_what_if as exercises
+from course_utils.lessons import l21_agent as room
+from course_utils.lessons.l21_agent import CORNER, FREE, NEXT, NUMBER, observe, situations
+from course_utils.teach import plots, widgets
+
+torch.set_num_threads(1)  # the network is small: more threads only wait for each other
+N = len(FREE)  # cells without a wall, numbered from the upper left one; CORNER is the last
+ELSEWHERE = [cell for cell in range(N) if cell != CORNER]
+
+# %% [markdown]
+# ## 1 · A puzzle: it always finds the coin
+#
+# A room of 7 × 7 cells with walls. In each step the agent (blue triangle) moves up, down, left or right. When it reaches the coin (gold), it gets a reward of 1 and the game is over. The cell below trains an agent; section 3 says how. During training the coin lay in the lower right corner.
+
+# %%
+corner_agent = room.train([CORNER])
+walks = room.walk_all(corner_agent, [CORNER])
+print(f"reaches the coin from {walks.success.mean():.0%} of the {len(walks.success)} cells")
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.1))
+for ax, start in zip(axes, (NUMBER[0, 0], NUMBER[0, 6], NUMBER[4, 2]), strict=True):
+    room.draw_path(
+        ax, corner_agent, start, CORNER, f"{len(room.path(corner_agent, start, CORNER)) - 1} steps"
+    )
+plots.show("Three walks through the room, each on a shortest way to the coin in the lower right corner.")
+
+# %% tags=["hide-input"]
+exercises.what_it_learnt
+
+# %% [markdown]
+# ## 2 · The truth: what each move is worth
+#
+# Let $Q(s, m)$ be the *value* of move $m$ in situation $s$ (where is the agent, where the coin): the reward that the best play still brings, where each step of waiting costs a tenth. The *discount* $\gamma = 0.9$ says so. If the move leads onto the coin, its value is 1. Otherwise it leads to a situation $s'$, and there one takes the best move $m'$ (Bellman's equation):
+#
+# $$Q(s, m) = \begin{cases} 1 & \text{the move leads onto the coin} \\ \gamma\, \max_{m'} Q(s', m') & \text{otherwise.}\end{cases}$$
+#
+# *Value iteration* begins with zeros and applies the right side again and again. After $k$ rounds all cells within $k$ steps of the coin have their right value.
+#
+# ### Exercise: one round
+#
+# `q` is (n cells, 4 moves). `next_cell`, of the same shape, holds the number of the cell to which a move leads.
+
+
+# %% exercise="update"
+def update(q, next_cell, coin, discount):
+    """The values after one more round, (n, 4)."""
+    # BEGIN SOLUTION
+    return np.where(next_cell == coin, 1.0, discount * q.max(axis=1)[next_cell])
+    # END SOLUTION
+
+
+# %%
+exercises.update.check(update)
+
+
+# %% tags=["by-hand"]
+def optimal(coin, rounds=40):
+    """What each move is worth with the coin in one place, (n, 4), by value iteration."""
+    q = np.zeros((N, 4))
+    for _ in range(rounds):
+        q = np.where(NEXT == coin, 1.0, 0.9 * q.max(axis=1)[NEXT])
+    return q
+
+
+COIN = NUMBER[1, 5]  # another place, used below
+truth = {coin: optimal(coin) for coin in range(N)}
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.3))
+for ax, coin in zip(axes, (CORNER, COIN), strict=True):
+    room.draw_values(
+        ax, np.where(np.arange(N) == coin, np.nan, truth[coin].max(axis=1)), coin, "value of each cell, Q*"
+    )
+figure.colorbar(axes[0].images[-1], ax=list(axes), shrink=0.8)
+plots.show(
+    "The optimal value of each cell for two places of the coin: near 1 beside the coin, smaller the longer the way, around walls."
+)
+
+# %% [markdown]
+# These are the optimal values $Q^*$, the truth of this lesson. Is it right? Two references: the length of the shortest way, which scipy finds by itself (a cell $k$ steps away is worth $0.9^{k-1}$), and the equation itself.
+
+# %% tags=["nbval-check-output"]
+from scipy.sparse.csgraph import shortest_path
+
+graph = np.zeros((N, N))
+graph[np.repeat(np.arange(N), 4), NEXT.ravel()] = 1
+far = shortest_path(graph, unweighted=True)[:, COIN]
+others = np.arange(N) != COIN
+right_side = np.where(NEXT == COIN, 1.0, 0.9 * truth[COIN].max(axis=1)[NEXT])
+judge.agreement_table(
+    [
+        ("scipy, shortest ways", truth[COIN].max(axis=1)[others], 0.9 ** (far[others] - 1), ""),
+        ("Bellman's equation", truth[COIN], right_side, "both sides"),
+        ("the exercise", truth[COIN], exercises.update.reference(truth[COIN], NEXT, COIN, 0.9), ""),
+    ]
+)
+
+# %% [markdown]
+# ## 3 · Two agents
+#
+# An agent does not look its values up, it computes them from what it sees: three pictures of 7 × 7 (*planes*), with a 1 where there is a wall, where it stands itself, and where the coin lies. A small network (two hidden layers of 96 units) makes four values of them; the agent takes the move with the largest one.
+#
+# Training is value iteration with a network (*fitted Q iteration*; Ernst and others, 2005): compute the right side of Bellman's equation with the network as it is, fit the network to it by some steps of gradient descent, repeat. Usually an agent learns from the situations that it happens to meet. Ours takes *all* situations of its training at once. That is possible in a small room, needs no luck and gives the same agent each time. Two agents with the same network and the same first weights:
+#
+# - the **corner agent**: the coin lay in the corner, always;
+# - the **honest twin**: the coin lay in each of the cells.
+
+# %%
+honest_twin = room.train(range(N))
+agents = {"corner agent": corner_agent, "honest twin": honest_twin}
+for name, agent in agents.items():
+    print(
+        f"{name}: reaches a coin in the corner from {room.walk_all(agent, [CORNER]).success.mean():.0%} of the cells"
+    )
+
+# %% [markdown]
+# In the situations that the corner agent was trained in, one cannot tell the two apart.
+#
+# ## 4 · Move the coin
+#
+# An intervention that training never made: put the coin into each of the other cells, and let the corner agent walk from everywhere, thirty steps at most.
+#
+# ### Exercise: predict
+#
+# Which share of these walks ends in the *empty corner*? Write a number from 0 to 1.
+
+# %% exercise="corner_share"
+# BEGIN STUB
+# share_in_corner = ...
+# END STUB
+# BEGIN SOLUTION
+share_in_corner = 0.85  # it goes where the coin used to be
+# END SOLUTION
+
+# %%
+tested = {name: room.walk_all(agent, ELSEWHERE) for name, agent in agents.items()}
+exercises.corner_share.check(share_in_corner, (tested["corner agent"].last == CORNER).mean())
+
+# %% tags=["hide-input"]
+for name, walk in tested.items():
+    print(f"{name}: coin reached {walk.success.mean():.0%}, ends in the empty corner {(walk.last == CORNER).mean():.0%} "
+          f"({len(walk.success)} walks)")  # fmt: skip
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.6))
+for ax, (name, agent) in zip(axes, agents.items(), strict=True):
+    room.draw_policy(ax, agent, COIN, f"{name}: the best move")
+plots.show(
+    "The best move in each cell with the coin at the upper right. Corner agent: nearly all arrows lead to the empty lower right corner. Honest twin: all lead to the coin."
+)
+
+# %% [markdown]
+# The corner agent passes the coin and walks to the empty corner (the few coins that it does get lie on its way). It is not stupid: it finds a shortest way around all walls. It learnt *another goal* that fits its training equally well. This is called **goal misgeneralisation** (Langosco and others, 2022). No test with the coin in the corner could have shown it.
+#
+# ## 5 · Would an explanation have told us?
+#
+# Cover what lies in a cell, and look how much the values change ([occlusion](01_why_explain.ipynb)).
+#
+# ### Exercise: find the bug
+#
+# `scene` is (3, 7, 7): walls, agent, coin. The function below covers each cell in turn. Its map is always brightest where the agent stands, for any agent. Why? Mend it. (Walls and coin shall be covered.)
+
+
+# %% exercise="what_matters"
+def what_matters(values_of, scene):
+    """The mean change of the four values when what lies in a cell is covered, (7, 7)."""
+    whole, changes = values_of(scene), np.zeros(scene.shape[1:])
+    for r, c in np.ndindex(changes.shape):
+        covered = scene.copy()
+        # BEGIN STUB
+        # covered[:, r, c] = 0
+        # END STUB
+        # BEGIN SOLUTION
+        covered[[0, 2], r, c] = 0  # not plane 1: without an agent there is nobody to ask
+        # END SOLUTION
+        changes[r, c] = np.abs(values_of(covered) - whole).mean()
+    return changes
+
+
+# %%
+exercises.what_matters.check(what_matters)
+
+# %% [markdown]
+# The mean of these maps over all cells where the agent may stand, for both agents and two places of the coin.
+
+
+# %%
+@torch.no_grad()
+def mean_map(agent, coin):
+    """What matters to an agent, mean over all its cells, (7, 7)."""
+    scenes = observe(*situations([coin]))
+    maps = torch.zeros(7, 7)
+    for r, c in FREE + [tuple(cell) for cell in np.argwhere(room.WALLS)]:
+        covered = scenes.clone()
+        covered[:, [0, 2], r, c] = 0
+        maps[r, c] = (agent(covered) - agent(scenes)).abs().mean()
+    return maps.numpy()
+
+
+maps = {(name, coin): mean_map(agent, coin) for coin in (CORNER, COIN) for name, agent in agents.items()}
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 4, figsize=(10, 3))
+for ax, ((name, coin), values) in zip(axes, maps.items(), strict=True):
+    room.draw_room(ax)
+    ax.imshow(values, cmap=plots.SEQUENTIAL, vmin=0, vmax=max(m.max() for m in maps.values()))
+    r, c = FREE[coin]
+    ax.plot(c, r, "o", markerfacecolor="none", markeredgecolor="white", markersize=17, markeredgewidth=2)
+    ax.set_title(f"{name}\n{'coin in the corner' if coin == CORNER else 'coin elsewhere'}", fontsize=10)
+plots.show(
+    "What matters in each cell, four maps; a white ring is around the coin. "
+    + "; ".join(
+        f"{name}, coin {'in the corner' if coin == CORNER else 'elsewhere'}: {values[FREE[coin]]:.2f} at the coin"
+        for (name, coin), values in maps.items()
+    )
+)
+
+# %% [markdown]
+# MAPS
+#
+# A change of the *values* is not yet a change of what the agent *does*. So count: how often does its best move change when the coin is covered, and when the coin is moved to another cell?
+
+
+# %%
+@torch.no_grad()
+def best_move(agent, cells, coins):
+    return agent(observe(cells, coins)).argmax(dim=1).numpy()
+
+
+for place, coins in (("in the corner", [CORNER]), ("elsewhere", ELSEWHERE)):
+    cells, there = situations(coins)
+    for name, agent in agents.items():
+        before = best_move(agent, cells, there)
+        covered = best_move(agent, cells, np.full(len(cells), -1)) != before
+        moved = best_move(agent, cells, room.other_places(cells, there)) != before
+        print(f"coin {place:<13} {name}: another move for {covered.mean():.0%} when it is covered, "
+              f"{moved.mean():.0%} when it is moved")  # fmt: skip
+
+# %% [markdown]
+# MOVES
+#
+# ## 6 · The values against the truth
+#
+# Since $Q^*$ is known for all situations, one can compare what the agents *believe* with what is.
+
+# %%
+cells, there = situations(ELSEWHERE)
+true_values = np.array([truth[coin][cell] for cell, coin in zip(cells, there, strict=True)])
+with torch.no_grad():
+    believed = {name: agent(observe(cells, there)).numpy() for name, agent in agents.items()}
+for name, values in believed.items():
+    print(f"{name}: correlation with Q* {np.corrcoef(values.ravel(), true_values.ravel())[0, 1]:.2f}, "
+          f"mean error {np.abs(values - true_values).mean():.2f}")  # fmt: skip
+to_corner = truth[CORNER][cells]
+print(
+    f"corner agent with the values of a coin in the corner: {np.corrcoef(believed['corner agent'].ravel(), to_corner.ravel())[0, 1]:.2f}"
+)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
+here = there == COIN
+shown = {"the truth": true_values} | believed
+for ax, (name, values) in zip(axes, shown.items(), strict=True):
+    picture = np.full(N, np.nan)
+    picture[cells[here]] = values[here].max(axis=1)
+    room.draw_values(ax, picture, COIN, name)
+figure.colorbar(axes[0].images[-1], ax=list(axes), shrink=0.8)
+plots.show(
+    "Values of all cells with the coin at the upper right: truth and honest twin are bright around the coin, the corner agent around the empty corner."
+)
+
+# %% [markdown]
+# The corner agent's values are nearly those of another world: one in which the coin lies in the corner. Values drawn over the room show what an agent wants more plainly than a heat map of what it looks at.
+#
+# ## 7 · Does variety help?
+#
+# Six cells are held back: no agent sees a coin there in training. Train agents with the coin in more and more of the other places.
+
+# %%
+order = np.random.default_rng(0).permutation(ELSEWHERE)
+held_back, rest = order[:6].tolist(), order[6:].tolist()
+variety = {}
+for k in (1, 4, 16, 32):
+    agent = room.train([CORNER, *rest][:k], n_rounds=20)
+    variety[k] = [room.walk_all(agent, c).success.mean() for c in ([CORNER, *rest][:k], held_back)]
+    variety[k].append((room.walk_all(agent, held_back).last == CORNER).mean())
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(7, 3))
+for j, (label, style) in enumerate((("coin found, places of the training", "o-"), ("coin found, places never seen", "s--"),
+                                    ("ends in the empty corner (coin never seen there)", "^:"))):  # fmt: skip
+    ax.plot(range(4), [row[j] for row in variety.values()], style, color=plots.COLOURS[j], label=label)
+ax.set_xticks(range(4), list(variety))
+ax.set(xlabel="places of the coin in training", ylabel="share of the walks", ylim=(-0.04, 1.04))
+ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+ax.set_title("VARIETY", loc="left")
+plots.show(
+    "Shares of walks against the number of training places: "
+    + "; ".join(f"{k}: {row[0]:.2f}, {row[1]:.2f}, {row[2]:.2f}" for k, row in variety.items())
+    + "."
+)
+
+# %% [markdown]
+# VARIETYTEXT
+#
+# ### Play
+#
+# Choose an agent, a place for the coin and a start. Can you find a coin that the corner agent fetches?
+
+
+# %% tags=["hide-input"]
+def draw_walk(who, coin, start):
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.5))
+    if coin == start:
+        start = (start + 1) % N
+    room.draw_path(
+        axes[0], agents[who], start, coin, f"{who}: {len(room.path(agents[who], start, coin)) - 1} steps"
+    )
+    room.draw_policy(axes[1], agents[who], coin, "its best move")
+
+
+widgets.explore(
+    draw_walk,
+    who=widgets.choice("agent", list(agents), "corner agent"),
+    coin=widgets.slider("coin", 0, N - 1, COIN),
+    start=widgets.slider("start", 0, N - 1, 0),
+)
+
+# %% tags=["hide-input"]
+draw_walk("corner agent", COIN, 0)
+plots.show(
+    "A walk of the corner agent with the coin at the upper right: it ends in the empty lower right corner."
+)
+
+# %% [markdown]
+# ## 8 · Recap
+#
+# - An agent can learn another goal than the one you meant, if both fit its training. More of the same tests cannot show it.
+# - Move what you think it wants: an intervention tells the goals apart.
+# - Cover what the agent sees, not the agent. A change of values is not yet a change of moves.
+# - Draw the values over the room: they show where the agent wants to go.
+# - RECAPVARIETY
+#
+# **References**
+# - [Langosco and others, 2022: Goal misgeneralization in deep reinforcement learning](https://arxiv.org/abs/2105.14111)
+# - [Greydanus and others, 2018: Visualizing and understanding Atari agents](https://arxiv.org/abs/1711.00138)
+# - [Atrey, Clary and Jensen, 2020: Exploratory not explanatory: counterfactual analysis of saliency maps for deep reinforcement learning](https://arxiv.org/abs/1912.05743)
+# - [Ernst, Geurts and Wehenkel, 2005: Tree-based batch mode reinforcement learning (fitted Q iteration)](https://www.jmlr.org/papers/v6/ernst05a.html)
+# - Sutton and Barto, 2018: Reinforcement learning, an introduction (second edition), chapters 3 and 4
