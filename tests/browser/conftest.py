@@ -1,4 +1,4 @@
-"""One browser for all tests; `--every-lesson`: all notebooks in it, not only the three short ones of `make test`."""
+"""One browser for all tests; `--every-lesson`: all notebooks in it, not only the three of `make test`."""
 
 import pytest
 from lab_server import CHROMIUM

@@ -43,8 +43,8 @@ THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {t
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
 SHUT_DOWN = "() => course.panel().sessionContext.shutdown()"
 
-# runs in each kernel before the lesson: notes the smallest text of each figure that plots.show draws. It waits
-# until the lesson has imported our package, since that import gives the page its style
+# runs in each kernel before the lesson: notes the smallest text of each figure that plots.show draws.
+# It waits until the lesson has imported our package, since that import gives the page its style
 NOTE_FIGURES = """
 import sys
 
