@@ -458,7 +458,7 @@ plots.show(
 # %% [markdown]
 # ## 8 · Photographs
 #
-# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for. Its ReLU6 stops at 6; `relevance` lets the whole relevance through there, as LRP asks. Some layers have no ReLU behind them, and filters of a single channel often have no input that helps, so z⁺ pays nobody there. The second cell prints what is left of the score. The map's *place* can be tested still.
+# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for. Its ReLU6 stops at 6; `relevance` lets the whole relevance through there, as LRP asks. The second cell prints what is left of the score. The map's *place* can be tested in any case.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -494,7 +494,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Conservation is lost: next to nothing of the score arrives, although no bias took any. Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
+# Conservation is lost: next to nothing of the score arrives, although no bias took any. (A likely reason: filters of a single channel often have no input that helps, and z⁺ pays nobody there.) Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
 #
 # ### Your turn
 #
