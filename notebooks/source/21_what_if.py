@@ -544,6 +544,9 @@ plots.show(
 # %% tags=["hide-input"]
 for what, part in (("positive on a", on_a), ("negative on c", on_c)):
     print(f"{what}: contrast minus plain map {judge.paired(part['contrast'], part['plain map of a'])}")
+for name, m in up.items():
+    share = judge.pointing_game((-m).clamp(min=0), mask_c).float().mean()
+    print(f"lowest place of the map on object c: {name} {share:.0%}")
 
 # %% [markdown]
 # ### The picture that would have been called c
