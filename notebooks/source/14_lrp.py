@@ -494,7 +494,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Conservation is lost: next to nothing of the score arrives, although no bias took any. (A likely reason: filters of a single channel often have no input that helps, and z⁺ pays nobody there.) Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
+# Conservation is lost: about a twentieth of the score arrives, although no bias took any. (A likely reason: filters of a single channel often have no input that helps, and z⁺ pays nobody there.) Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
 #
 # ### Your turn
 #

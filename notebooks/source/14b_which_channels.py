@@ -296,7 +296,7 @@ plots.show(
 )
 
 # %% [markdown]
-# That is the moment for which the method was made: you look at eight pictures instead of seventy-two, and the caption stares at you. Now the score, with the truth. Beside it the simpler ways: k-means on the same vectors; the *activations* of the layer's channels (their sums, no relevance); and maps of pixels, made small to 16 × 16.
+# That is the moment for which the method was made: you look at eight pictures instead of seventy-two, and the caption is hard to miss. Now the score, with the truth. Beside it the simpler ways: k-means on the same vectors; the *activations* of the layer's channels (their sums, no relevance); and maps of pixels, made small to 16 × 16.
 
 
 # %%
