@@ -1,0 +1,329 @@
+"""The exercises of lesson 19: correct concepts, hidden beaks, derivatives along a concept, a test, prototypes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
+from course_utils.teach.quiz import quiz
+
+why_beak = quiz(
+    "No beak can be seen in these pictures. What can a model that says “beak” have used?",
+    (
+        "The beak: it must be visible somewhere, or the model could not know.",
+        "Other parts of the bird: whatever goes together with beaks in its training pictures.",
+        "Nothing: the answer is noise.",
+    ),
+    1,
+    (
+        "The renderer knows each pixel: no pixel of these pictures shows a beak.",
+        "Wings and feathers tell that it is a bird, and birds have beaks. Nothing in the training rewards looking "
+        "at the beak itself.",
+        "Noise would say “beak” of fish and cars as well. It does so hardly ever.",
+    ),
+)
+
+random_words = quiz(
+    "Now the 22 words are replaced by words without meaning: each stands for some classes drawn at random. How well "
+    "will the bottleneck name the classes?",
+    (
+        "No better than chance: the words mean nothing.",
+        "Clearly worse than with real words, better than chance.",
+        "About as well as with real words.",
+    ),
+    2,
+    (
+        "The words mean nothing to you. For the second step it is enough that they tell the classes apart.",
+        "It loses next to nothing: look at the output.",
+        "A random word is a code for classes, and codes can be learnt. So the accuracy of the class does not show that "
+        "the words mean something.",
+    ),
+)
+
+
+# --- intervention -----------------------------------------------------------------------------------------
+
+
+def _correction_cases() -> list[tuple[np.ndarray, np.ndarray, int]]:
+    cases = []
+    for seed, (n, k, many) in enumerate(((4, 5, 2), (3, 7, 3), (6, 4, 1))):
+        rng = np.random.default_rng(seed)
+        cases.append((rng.random((n, k)), (rng.random((n, k)) < 0.5).astype(float), many))
+    return cases
+
+
+def _corrected(said, truth, n, *, order=None, value=None):
+    order = np.argsort(np.abs(said - 0.5), axis=1) if order is None else order(said)
+    result, rows = said.copy(), np.arange(len(said))[:, None]
+    new = truth if value is None else value(said, truth)
+    result[rows, order[:, :n]] = new[rows, order[:, :n]]
+    return result
+
+
+corrected = Exercise(
+    name="corrected",
+    difficulty=2,
+    minutes=7,
+    hints=(
+        "Least sure means nearest to 0.5: `np.argsort(np.abs(said - 0.5), axis=1)[:, :n]` gives n columns for each row.",
+        "Work on a copy. `rows = np.arange(len(said))[:, None]`; then `copy[rows, columns]` is those n numbers of each row.",
+        "`copy[rows, columns] = truth[rows, columns]`, and return the copy.",
+    ),
+    reference=_corrected,
+    cases=_correction_cases,
+    mistakes={
+        "surest": Mistake(
+            lambda said, truth, n: _corrected(
+                said, truth, n, order=lambda s: np.argsort(-np.abs(s - 0.5), axis=1)
+            ),
+            "you corrected the concepts of which the model is *most* sure: those are right already. Sort from near 0.5 on.",
+        ),
+        "smallest": Mistake(
+            lambda said, truth, n: _corrected(said, truth, n, order=lambda s: np.argsort(s, axis=1)),
+            "you took the smallest probabilities. A probability near 0 is a sure “no”: least sure is nearest to 0.5.",
+        ),
+        "first columns": Mistake(
+            lambda said, truth, n: _corrected(
+                said, truth, n, order=lambda s: np.tile(np.arange(s.shape[1]), (len(s), 1))
+            ),
+            "you corrected the first n concepts: each picture has its own n least sure ones.",
+        ),
+        "the same for all": Mistake(
+            lambda said, truth, n: _corrected(
+                said,
+                truth,
+                n,
+                order=lambda s: np.tile(np.argsort(np.abs(s - 0.5).mean(axis=0)), (len(s), 1)),
+            ),
+            "you corrected the same concepts in all pictures: sort along axis 1, for each picture by itself.",
+        ),
+        "all": Mistake(
+            lambda said, truth, n: truth.copy(),
+            "you corrected all concepts: only n of each picture are asked for.",
+        ),
+        "rounded": Mistake(
+            lambda said, truth, n: _corrected(said, truth, n, value=lambda s, t: s.round()),
+            "you rounded the model's own answers: a person puts in the *truth*.",
+        ),
+        "others": Mistake(
+            lambda said, truth, n: _corrected(said, truth, said.shape[1] - n, order=_from_sure),
+            "you corrected all but the n least sure ones: it is the other way round.",
+        ),
+    },
+)
+
+
+def _from_sure(said: np.ndarray) -> np.ndarray:
+    return np.argsort(-np.abs(said - 0.5), axis=1)
+
+
+# --- hidden parts -----------------------------------------------------------------------------------------
+
+
+def _claimed(said: np.ndarray, hidden: np.ndarray) -> float:
+    return float((said[hidden] > 0.5).mean())
+
+
+def _claim_examples() -> list[tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    hidden = rng.random((200, 5)) < 0.3
+    return [(np.clip(rng.normal(0.55, 0.2, (200, 5)), 0, 1), hidden)]
+
+
+share_claimed = Question(
+    name="share_claimed",
+    difficulty=1,
+    minutes=2,
+    hints=(
+        "If the detector looked at the part, it could not know of it: the share would be near 0. If it only knew the "
+        "class, the share would be near 1.",
+        "It is something between: about half.",
+    ),
+    expected=_claimed,
+    examples=_claim_examples,
+    tolerance=0.15,
+    mistakes={
+        "none": Mistake(
+            lambda answer, said, hidden: isinstance(answer, int | float) and 0 <= answer <= 0.1,
+            "none or hardly any would be right if each detector looked at its part. They learnt whatever goes "
+            "together with it.",
+            example=lambda said, hidden: 0.0,
+        ),
+        "all": Mistake(
+            lambda answer, said, hidden: isinstance(answer, int | float) and 0.9 <= answer <= 1,
+            "nearly all would be right if the detectors knew the class and nothing else. They do see something of "
+            "the parts.",
+            example=lambda said, hidden: 1.0,
+        ),
+        "per cent": Mistake(
+            lambda answer, said, hidden: isinstance(answer, int | float) and 1 < answer <= 100,
+            "you answered in per cent: write a share from 0 to 1.",
+            example=lambda said, hidden: 100 * _claimed(said, hidden),
+        ),
+    },
+)
+
+
+# --- concept activation vectors ---------------------------------------------------------------------------
+
+
+def _derivative_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    cases = []
+    for seed, (n, d, h, w) in enumerate(((3, 4, 2, 2), (2, 5, 3, 1), (5, 3, 2, 4))):
+        rng = np.random.default_rng(seed)
+        cases.append((rng.normal(size=(n, d, h, w)), 2 * rng.normal(size=d)))
+    return cases
+
+
+def _along(gradients, direction, *, space=np.sum, unit=True):
+    vector = direction / np.linalg.norm(direction) if unit else direction
+    return space(gradients, axis=(2, 3)) @ vector
+
+
+along = Exercise(
+    name="along",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Make the direction a unit vector first: divide it by `np.linalg.norm(direction)`.",
+        "The layer is pushed at all places alike, so add the gradients up over space: `gradients.sum(axis=(2, 3))`, (N, d).",
+        "`(N, d) @ (d,)` gives one number a picture.",
+    ),
+    reference=_along,
+    cases=_derivative_cases,
+    mistakes={
+        "not a unit vector": Mistake(
+            lambda g, v: _along(g, v, unit=False),
+            "the direction keeps its length: then the number depends on how long the classifier's weights happen to "
+            "be. Divide by the norm.",
+        ),
+        "mean over space": Mistake(
+            lambda g, v: _along(g, v, space=np.mean),
+            "you averaged over the places: the push is at every place, so their effects add up.",
+        ),
+        "sign": Mistake(
+            lambda g, v: (_along(g, v) > 0).astype(float),
+            "you returned the sign: the size is asked for here, one number a picture.",
+        ),
+        "count": Mistake(
+            lambda g, v: float((_along(g, v) > 0).mean()),
+            "you returned the share of positive derivatives, one number in all: one number a *picture* is asked for.",
+        ),
+        "mean over pictures": Mistake(
+            lambda g, v: float(_along(g, v).mean()),
+            "you averaged over the pictures: one number a picture is asked for.",
+        ),
+        "absolute": Mistake(
+            lambda g, v: np.abs(_along(g, v)),
+            "you took the absolute value: the sign says whether the concept speaks for the class or against it.",
+        ),
+        "cosine": Mistake(
+            lambda g, v: _along(g, v) / np.linalg.norm(g.sum(axis=(2, 3)), axis=1),
+            "you divided by the length of the gradient too: that is a cosine. The size of the effect is lost with it.",
+        ),
+        "turned round": Mistake(
+            lambda g, v: -_along(g, v),
+            "the sign is reversed: positive means that the score rises along the direction.",
+        ),
+        "squared norm": Mistake(
+            lambda g, v: g.sum(axis=(2, 3)) @ v / (v @ v),
+            "you divided by the squared norm: a unit vector is the direction divided by its norm.",
+        ),
+    },
+)
+
+
+def _special_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    cases = []
+    for seed, (n, r, size) in enumerate(((20, 30, 0.6), (12, 50, -1.6), (30, 16, 0.2))):
+        rng = np.random.default_rng(seed)
+        randoms = rng.normal(size=r) + 0.1 * rng.normal(size=(n, r))
+        cases.append((size + 0.1 * rng.normal(size=n), randoms))
+    return cases
+
+
+def _sizes(derivatives, randoms):
+    return float((np.abs(randoms.mean(axis=0)) >= abs(derivatives.mean())).mean())
+
+
+how_special = Exercise(
+    name="how_special",
+    difficulty=2,
+    minutes=5,
+    hints=(
+        "Two things are wrong: only one random concept is looked at, and of each only the count.",
+        "Size of a concept: the absolute value of the mean over the pictures, `abs(derivatives.mean())`; of the random "
+        "ones `np.abs(randoms.mean(axis=0))`, (R,).",
+        "Return the share of random sizes that are at least as large.",
+    ),
+    reference=_sizes,
+    given=lambda d, r: float((r[:, 0] > 0).mean() >= (d > 0).mean()),
+    cases=_special_cases,
+    mistakes={
+        "counts of all": Mistake(
+            lambda d, r: float(((r > 0).mean(axis=0) >= (d > 0).mean()).mean()),
+            "all random concepts now, but still the counts. They are 0 or 1 for random concepts too: compare sizes.",
+        ),
+        "size of one": Mistake(
+            lambda d, r: float(abs(r[:, 0].mean()) >= abs(d.mean())),
+            "sizes now, but still of one random concept. One draw proves nothing: take all R.",
+        ),
+        "reversed": Mistake(
+            lambda d, r: float((np.abs(r.mean(axis=0)) < abs(d.mean())).mean()),
+            "that is the share of random concepts with a *smaller* effect: the share that is at least as large is asked for.",
+        ),
+        "with sign": Mistake(
+            lambda d, r: float((r.mean(axis=0) >= d.mean()).mean()),
+            "you kept the sign: a random direction is as good with its sign reversed, so compare absolute values.",
+        ),
+        "mean of random": Mistake(
+            lambda d, r: float(np.abs(r.mean()) >= abs(d.mean())),
+            "you averaged the random concepts first: positive and negative ones cancel. Take the size of each.",
+        ),
+        "each picture": Mistake(
+            lambda d, r: float((np.abs(r) >= np.abs(d)[:, None]).mean()),
+            "you compared picture by picture: average each concept over the pictures first.",
+        ),
+    },
+)
+
+
+# --- prototypes -------------------------------------------------------------------------------------------
+
+
+def _background(on_object: np.ndarray) -> int:
+    return int((on_object == 0).sum())
+
+
+def _background_examples() -> list[tuple[np.ndarray]]:
+    return [(np.r_[np.zeros(18), np.full(22, 0.6)],)]
+
+
+n_background = Question(
+    name="n_background",
+    difficulty=1,
+    minutes=2,
+    hints=(
+        "Nothing in the loss knows what belongs to the object. A cell needs only to be like cells of its own class.",
+        "A cell of the 8 × 8 map sees far more of the picture than its own 16 × 16 pixels. About half.",
+    ),
+    expected=_background,
+    examples=_background_examples,
+    tolerance=7,
+    mistakes={
+        "none": Mistake(
+            lambda answer, on: isinstance(answer, int) and answer <= 3,
+            "hardly any would be nice. But the loss only asks for similarity within a class, not for the object.",
+            example=lambda on: 0,
+        ),
+        "area": wrong_answer(
+            lambda on: 32,
+            "about 80 % is the share of the picture that is background. The choice is better than blind, not good.",
+        ),
+        "a share": Mistake(
+            lambda answer, on: isinstance(answer, float) and 0 < answer < 1,
+            "that is a share: how many of the 40 is asked for.",
+            example=lambda on: float((on == 0).mean()),
+        ),
+    },
+)

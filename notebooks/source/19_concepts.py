@@ -1,0 +1,672 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 19 · Models that explain themselves, and whether they do
+#
+# **The question.** A model gives its reasons in words ("it has a beak"), or shows an example ("it looks like that"). Is that how it decides?
+#
+# **After this lesson you can**
+# - build a model that first names concepts and then the class, and correct it by hand (*intervention*);
+# - compare a concept's accuracy with two baselines, and say which of them counts;
+# - test whether the word "beak" has anything to do with beaks;
+# - find the direction of a concept inside any network, and say how far its effect is from that of a random one;
+# - look at what the prototypes of a "this looks like that" network show.
+#
+# **Time**: about <!-- minutes --> minutes. **Before**: logistic regression ([13](13_glass_boxes.ipynb)), feature maps and CAM ([03](03_cam.ipynb)). [09b](09b_filter_names.ipynb) gives names to single filters; here the names come first, and the network has to fit them.
+#
+# The scenes are drawn by a program, so that we know for each pixel which part it shows. A **concept** is one of 22 parts (beak, wheel, sail …); it is *present* if at least 12 pixels show it. 800 scenes are for learning, 400 for tests. One trained network (the `scenes` ResNet) sees them once and stays as it is.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from course_utils import judge
+from course_utils.exercises import l19_concepts as exercises
+from course_utils.lessons import l19_concepts as lesson
+from course_utils.lessons.l19_concepts import sigmoid
+from course_utils.methods.concepts import concept_vector, directional_derivatives, positive_share
+from course_utils.methods.hooks import activations_and_gradients
+from course_utils.teach import plots, widgets
+
+world = lesson.scenes()  # rendering and features: some seconds, used by all sections
+words, concepts, classes = world.words, world.concepts, world.classes
+learn, test = slice(0, 800), slice(800, 1200)
+weights, biases = lesson.fit_words(world.features[learn], concepts[learn])  # section 2
+said = sigmoid(world.features @ weights.T + biases)  # (1200, 22): what the model says of each concept
+beak = words.index("beak")
+
+# %% [markdown]
+# ## 1 · A puzzle: it has a beak
+#
+# A model that we build in section 2 says in words what it sees. Here are birds, and how sure it is of "beak".
+
+# %% tags=["hide-input", "thumbnail"]
+hidden_beaks = world.named("bird") & (world.pixels[:, beak] == 0) & (said[:, beak] > 0.5)
+shown = np.flatnonzero(hidden_beaks)[:4]
+plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=4, width=9)  # fmt: skip
+plots.show("Drawn birds whose beak is cut off or covered. The model says beak of each of them.")
+
+# %% [markdown]
+# Search for the beaks. There are none: the head is behind something, or outside the picture.
+
+# %% tags=["hide-input"]
+exercises.why_beak
+
+# %% [markdown]
+# ## 2 · The idea: concepts first, then the class
+#
+# A **concept bottleneck** (Koh and others, 2020) answers in two steps. Step 1: from the picture $x$ to one number for each concept, $\hat c_k$, the probability that concept $k$ is present. Step 2: from these numbers, *and nothing else*, to the class. So each answer comes with its reasons, and you can correct them.
+#
+# Step 1 here: let $f(x)$ be the 128 channels of the network's last maps, averaged over space. Each concept has weights $w_k$ and a number $b_k$, learnt by a logistic regression, and $\sigma$ turns log-odds into a probability:
+#
+# $$\hat c_k = \sigma\bigl(w_k^\top f(x) + b_k\bigr), \qquad \text{class} = \arg\max_y\; \bigl(v_y^\top \hat c + a_y\bigr).$$
+#
+# Step 2 is a softmax regression with weights $v_y$, $a_y$. We fit it to the *true* concepts, so that it reads them as a person would.
+
+
+# %% tags=["by-hand"]
+def fit_bottleneck(features, concepts, classes):
+    """Step 1: weights (22, 128) and biases (22,). Step 2: a classifier that reads the 22 concepts."""
+    detectors = [LogisticRegression(max_iter=300).fit(features, column) for column in concepts.T]
+    step_1 = np.stack([d.coef_[0] for d in detectors]), np.array([d.intercept_[0] for d in detectors])
+    step_2 = LogisticRegression(C=10, max_iter=500).fit(concepts, classes)
+    return step_1, step_2
+
+
+(w, b), head = fit_bottleneck(world.features[learn], concepts[learn], classes[learn])
+said = sigmoid(world.features @ w.T + b)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.9), width_ratios=[1, 1, 1, 1], layout="constrained")
+for ax_picture, ax_bars, i in ((axes[0], axes[1], shown[0]), (axes[2], axes[3], 800 + int(np.argmax(classes[test] == 6)))):  # fmt: skip
+    ax_picture.imshow(world.images[i])
+    plots.bare(ax_picture)
+    ax_picture.set_title(f"answer: {world.class_names[head.predict(said[[i]])[0]]}", fontsize=10)
+    lesson.draw_bars(ax_bars, words, said[i], concepts[i])
+    ax_bars.set_title("said; right: truth", fontsize=10)
+plots.show(
+    "Two scenes with the eight concepts that the model is surest of, as bars, and the truth beside each bar. For the bird "
+    "without a visible beak, the bar of beak is long and the truth says no."
+)
+
+# %% [markdown]
+# Each answer can be read: on the right you see wheels, windows and lights, so it is a car. On the left, one of the reasons is not true.
+#
+# Does the detour cost accuracy?
+
+# %%
+direct = lesson.second_step(world.features[learn], classes[learn])
+for name, reader, given in (
+    ("features → class, no concepts", direct, world.features),
+    ("features → concepts → class", head, said),
+    ("true concepts → class", head, concepts),
+):
+    print(f"{name:<32}{reader.score(given[test], classes[test]):.3f} of 400 test scenes right")
+
+# %% [markdown]
+# It costs next to nothing. So far, all is well: that is where many reports stop.
+
+# %% [markdown]
+# ## 3 · Are the concepts right? Compared with whom?
+#
+# Two baselines. **Majority**: for each concept, always say what is more frequent. **Class only**: a reader who never sees the picture; somebody tells it the model's class (without concepts), and it looks up what most pictures of that class have.
+
+# %%
+frequent = (concepts[learn].mean(axis=0) > 0.5).astype(float)
+table = lesson.class_table(concepts[learn], classes[learn])  # (10, 22)
+told = direct.predict(world.features[test])
+answers = {
+    "the bottleneck": said[test] > 0.5,
+    "class only": table[told],
+    "majority": np.tile(frequent, (400, 1)),
+}
+right = {name: (answer == concepts[test]).mean(axis=1) for name, answer in answers.items()}
+
+# %% tags=["hide-input"]
+plots.score_plot(right, xlabel="share of the 22 concepts that are right (95 % intervals)", xlim=(0.75, 1.01),
+                 baselines=("class only", "majority"), title="A reader who only knows the class does as well")  # fmt: skip
+plots.show("Concept accuracy: " + ", ".join(f"{name} {v.mean():.3f}" for name, v in right.items()) + ".")
+print(f"bottleneck minus class only: {judge.paired(right['the bottleneck'], right['class only']).mean:+.3f}")
+
+# %% [markdown]
+# Against the majority the concepts look excellent. Against the reader who is told the class, nothing is left. **High concept accuracy does not show that concepts are seen: nearly all of it follows from the class.** To see more, look where the class does not tell: at parts that some pictures of a class have and others not.
+
+# %%
+share = np.stack([concepts[learn][classes[learn] == c].mean(axis=0) for c in range(10)])
+open_pairs = np.argwhere((share > 0.2) & (share < 0.8))
+within = {}
+for c, k in open_pairs:
+    of_class = np.flatnonzero(classes[test] == c) + 800
+    hit = (said[of_class, k] > 0.5) == concepts[of_class, k]
+    within[f"{words[k]} ({world.class_names[c]})"] = (hit, concepts[of_class, k])
+
+# %% tags=["hide-input"]
+print(f"{'part (class)':<24}{'accuracy':>9}{'more frequent answer':>22}")
+for name, (hit, there) in within.items():
+    print(f"{name:<24}{hit.mean():9.2f}{max(there.mean(), 1 - there.mean()):22.2f}")
+hits = np.concatenate([hit for hit, _ in within.values()])
+plain = np.concatenate([there == (there.mean() > 0.5) for _, there in within.values()])
+print(f"\nall together: {hits.mean():.2f} against {plain.mean():.2f}; difference {judge.paired(hits, plain)}")
+
+# %% [markdown]
+# Here the detectors have to look. The right column is what blind guessing within the class reaches; compare the two before you trust a word.
+
+# %% [markdown]
+# ## 4 · A bottleneck can be corrected
+#
+# What a bottleneck gives that a plain network does not: a person who looks at the picture can correct a concept, and the class follows. To see it work we take a poorer network that makes mistakes: the same steps on features of a layer in the middle, learnt from 150 scenes.
+#
+# ### Exercise: correct the least sure concepts
+
+
+# %% exercise="corrected"
+def correct(said, truth, n):
+    """A copy of `said` (N, K) in which the n least sure concepts of each row are the truth. (0.5: unsure)"""
+    # BEGIN SOLUTION
+    columns = np.argsort(np.abs(said - 0.5), axis=1)[:, :n]
+    rows = np.arange(len(said))[:, None]
+    result = said.copy()
+    result[rows, columns] = truth[rows, columns]
+    return result
+    # END SOLUTION
+
+
+# %%
+exercises.corrected.check(correct)
+
+# %%
+poor, poor_head = lesson.poor_bottleneck(world)  # poor: what it says, (1200, 22)
+rng = np.random.default_rng(0)
+numbers, curves = (0, 1, 2, 4, 6, 8, 12, 16, 22), {"least sure first": [], "in random order": []}
+for n in numbers:
+    least_sure = lesson.corrected(poor[test], concepts[test], np.abs(poor[test] - 0.5), n)
+    at_random = lesson.corrected(poor[test], concepts[test], rng.random((400, 22)), n)
+    curves["least sure first"].append(poor_head.score(least_sure, classes[test]))
+    curves["in random order"].append(poor_head.score(at_random, classes[test]))
+
+# %% tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.5, 2.9))
+for (name, values), style in zip(curves.items(), ("o-", "s--"), strict=True):
+    ax.plot(numbers, values, style, label=name)
+ax.set(xlabel="concepts that a person corrects in each picture", ylabel="share of classes right")
+ax.set_title("A few corrections are enough, if they are the right ones", loc="left")
+ax.legend(fontsize=9)
+plots.show(
+    f"Accuracy against the number of corrected concepts. Least sure first: from {curves['least sure first'][0]:.2f} to "
+    f"{curves['least sure first'][3]:.2f} with four. In random order it rises more slowly."
+)
+
+# %% [markdown]
+# That is real: the class does depend on these numbers, and asking about the least sure ones saves the person's time. But it says nothing of *where the numbers come from*.
+
+# %% [markdown]
+# ## 5 · Does "beak" look at the beak?
+#
+# Step 1 averages over space and then takes a weighted sum. The order can be exchanged, as in CAM ([03](03_cam.ipynb)): with $f_{ij}$, the 128 channels at place $(i, j)$ of the 8 × 8 map, the log-odds are the mean of a map,
+#
+# $$w_k^\top f(x) + b_k = \frac{1}{64} \sum_{i,j} \bigl(w_k^\top f_{ij}(x) + b_k\bigr) .$$
+#
+# So this map is the exact answer to the question where the word comes from.
+
+# %%
+maps_of_beak = np.einsum("nchw,c->nhw", world.maps, w[beak]) + b[beak]
+log_odds = world.features @ w[beak] + b[beak]
+print(
+    f"largest difference, mean of the map and log-odds: {np.abs(maps_of_beak.mean(axis=(1, 2)) - log_odds).max():.0e}"
+)
+
+# %% tags=["hide-input"]
+seen = np.flatnonzero(world.named("bird") & (concepts[:, beak] > 0) & (np.arange(1200) >= 800))[:5]
+figure, axes = plots.grid(2, 5, width=9)
+for column, i in enumerate(seen):
+    axes[0, column].imshow(world.images[i])
+    axes[0, column].set_title(f"“beak”, {said[i, beak]:.2f}", fontsize=10)
+    axes[1, column].imshow(plots.overlay(world.images[i], np.maximum(maps_of_beak[i], 0)))
+    for row in (0, 1):
+        plots.outline(axes[row, column], world.parts[i] == beak + 1)
+plots.show(
+    "Five birds, the beak outlined in white, above; below, where the word beak comes from. The warm regions lie on the "
+    "bird's body and wings, mostly beside the beak."
+)
+
+# %% [markdown]
+# The white outline is the beak. The word comes from the bird: from its body, its wings. Is that so for all words? For each, take the test scenes in which the part is there and the model says so, and ask whether the map's strongest pixel lies on the part. Two things to compare with: the part's share of the object (a blind point on the object), and a **ceiling**: a detector on the same 8 × 8 maps that was *told the places* (a linear regression from each cell to the share that the part covers).
+
+# %%
+looks = {}
+for k, word in enumerate(words):
+    part, thing, area = lesson.pointing(world, w, said, k)
+    if len(part) >= 20:
+        told_places = np.tile(lesson.taught_places(world, k), (22, 1))
+        looks[word] = (part.mean(), area.mean(), lesson.pointing(world, told_places, said, k)[0].mean(), thing.mean())  # fmt: skip
+
+# %% tags=["hide-input"]
+order = sorted(looks, key=lambda word: looks[word][2])
+figure, ax = plt.subplots(figsize=(8, 5.2))
+for y, word in enumerate(order):
+    part, area, ceiling, _ = looks[word]
+    ax.plot([part, ceiling], [y, y], color=plots.BASELINE, linewidth=1)
+    ax.plot(area, y, "|", color=plots.INK, markersize=11, label="blind, on the object" if y == 0 else None)
+    ax.plot(
+        ceiling, y, "^", color=plots.COLOURS[1], label="the same maps, told the places" if y == 0 else None
+    )
+    ax.plot(part, y, "o", color=plots.COLOURS[0], label="the concept's detector" if y == 0 else None)
+ax.set_yticks(range(len(order)), order)
+ax.set(xlabel="share of scenes in which the strongest pixel lies on the part", xlim=(-0.02, 1.02))
+ax.set_title("Small parts: the word comes from elsewhere", loc="left")
+ax.legend(fontsize=9, loc="lower right")
+plots.show(
+    "For each concept the share of hits on the part: detector, blind choice, ceiling. "
+    + ", ".join(f"{word} {looks[word][0]:.2f} of {looks[word][2]:.2f}" for word in order[:8])
+    + "."
+)
+print(f"strongest pixel on the object, mean of all words: {np.mean([v[3] for v in looks.values()]):.2f}")
+
+# %% [markdown]
+# For large parts (shell, sail, wing) the word and the place fit. For small ones the detector points at the object, but seldom at the part, although the *same maps* hold more about its place than the detector uses. (No detector on so coarse maps could find the smallest parts always: that is why the ceiling stands there.) Nothing in the training asked for the place. Whatever goes together with beaks was good enough.
+#
+# ### Exercise: predict, then run
+#
+# Take all test scenes with a part that the class normally has (in more than half of its pictures) but of which *not one pixel* is visible. In which share of these cases does the model claim the part all the same (more than 0.5)? Write a number from 0 to 1; within 0.15 counts as right.
+
+# %% exercise="share_claimed"
+claimed_share = None  # from 0 to 1
+# BEGIN SOLUTION
+claimed_share = 0.55
+# END SOLUTION
+
+# %%
+normal = table[classes] > 0  # (1200, 22)
+hidden = normal & (world.pixels == 0)
+exercises.share_claimed.check(claimed_share, said[test], hidden[test])
+
+# %% tags=["hide-input"]
+present = normal & (concepts > 0)
+print(f"{'':<26}{'cases':>6}{'claimed':>9}")
+for name, cases in (("part hidden", hidden[test]), ("part visible", present[test]), ("not a part of the class", ~normal[test])):  # fmt: skip
+    print(f"{name:<26}{cases.sum():6}{(said[test][cases] > 0.5).mean():9.2f}")
+
+# %% [markdown]
+# So an explanation in words can be fluent, accurate on average, and untrue in just the case in front of you. Train it to look (masks, attention) or test it with pictures in which the part is missing.
+
+# %% [markdown]
+# ## 6 · Numbers say more than their words: leakage
+#
+# A concept's probability is a number with many digits. Step 2, if it is *learnt from these numbers*, may read more from them than the word says (*leakage*; Mahinpei and others, 2021). Test: keep only three concepts, wheel, window and light. They tell of cars, and of some sailboats, and nothing of the other eight classes. How many of the ten classes can be told?
+
+# %%
+three = [words.index(word) for word in ("wheel", "window", "light")]
+soft = world.features @ w[three].T + b[three]  # log-odds
+given = {"true yes or no": concepts[:, three], "said yes or no": (said[:, three] > 0.5).astype(float),
+         "said, as log-odds": soft / soft[learn].std(axis=0)}  # fmt: skip
+leaked = {name: lesson.flexible_score(v, classes, seed=0) for name, v in given.items()}
+
+# %% tags=["hide-input"]
+plots.score_plot(leaked, xlabel="share of test scenes whose class is right (95 % intervals)", sort=False, width=7.5,
+                 title="Three words about cars tell other classes apart")  # fmt: skip
+plots.show(
+    "Class accuracy from three concepts: " + ", ".join(f"{n} {v.mean():.2f}" for n, v in leaked.items()) + "."
+)
+
+# %% [markdown]
+# The second step (a small network) was given three numbers with the names of car parts, and it tells snails from butterflies by their digits. Then the words are no longer the reasons. **Read hard answers, or fit step 2 to the truth, as we did.**
+#
+# ### Words without meaning
+
+# %% tags=["hide-input"]
+exercises.random_words
+
+# %%
+for draw in range(3):
+    codes = lesson.random_codes(draw)  # (10, 22): which classes each word stands for
+    nonsense = codes[classes]
+    step_1 = lesson.fit_words(world.features[learn], nonsense[learn])
+    saying = sigmoid(world.features @ step_1[0].T + step_1[1])
+    score = lesson.second_step(nonsense[learn], classes[learn]).score(saying[test], classes[test])
+    print(
+        f"random words {draw}: concepts {((saying[test] > 0.5) == nonsense[test]).mean():.3f}, class {score:.3f}"
+    )
+
+# %% [markdown]
+# Both accuracies are as high as with real words. Neither of them shows that the words mean anything.
+
+# %% [markdown]
+# ## 7 · A concept inside any network: the direction
+#
+# A bottleneck must be built. **Concept activation vectors** (CAV; Kim and others, 2018) ask a network that is there already. We know a case with a truth ([01](01_why_explain.ipynb), [12](12_judging_explanations.ipynb)): two networks tell huskies from wolves. In the training pictures of one, every wolf stood on snow, so it learnt snow; its clean twin saw both animals on all grounds. Does *snow* speak for *wolf*?
+
+# %%
+twins = {name: lesson.wolves(name) for name in ("shortcut", "clean")}
+snow, others = lesson.ground_pictures("snow", 100), lesson.ground_pictures("others", 200)
+for name, lab in twins.items():
+    correct_, swapped = ((lab.predict(p).argmax(axis=1) == lab.targets.numpy()).mean() for p in (lab.images, lab.counterfactuals))  # fmt: skip
+    print(f"{name:<9} right: {correct_:.2f}; the same animals, grounds exchanged: {swapped:.2f}")
+
+# %% tags=["hide-input"]
+wolf = twins["shortcut"].images[twins["shortcut"].targets.numpy() == 1]
+plots.show_images([*snow[:3], *others[:3], *wolf[:2]], ["snow"] * 3 + ["other ground"] * 3 + ["wolf"] * 2, columns=8, width=10)  # fmt: skip
+plots.show("Three pictures of snow, three of other grounds, all without an animal, and two wolves on snow.")
+
+# %% [markdown]
+# Three steps. (1) Send pictures *of the concept* and *others* through the network up to a layer, and average each channel over space. (2) A logistic regression separates the two sets; its weights, made one long, are the concept's direction $v$. (3) For a picture of a wolf, ask by how much the score $s_\text{wolf}$ rises if the layer's output $h$ is pushed a little along $v$, at all places:
+#
+# $$S(x) = \frac{\partial}{\partial \varepsilon}\, s_\text{wolf}\bigl(h(x) + \varepsilon v\bigr)\Big|_{\varepsilon = 0} = \sum_{i,j} \nabla_{h_{ij}} s_\text{wolf}(x)^\top v .$$
+#
+# The **TCAV score** is the share of wolf pictures with $S(x) > 0$.
+#
+# ### Exercise: the derivative along a direction
+
+
+# %% exercise="along"
+def along(gradients, direction):
+    """S of each picture, (N,), from gradients (N, d, h, w) and a direction (d,) that may not be 1 long."""
+    # BEGIN SOLUTION
+    unit = direction / np.linalg.norm(direction)
+    return gradients.sum(axis=(2, 3)) @ unit
+    # END SOLUTION
+
+
+# %%
+exercises.along.check(along)
+
+
+# %% tags=["by-hand"]
+def my_tcav(lab, layer, concept, others):
+    """Derivatives S, (N,), of the wolf score along the direction from `others` to `concept` (pictures)."""
+    sets = [lesson.layer_maps(lab, pictures, (layer,))[0].mean(dim=(2, 3)) for pictures in (concept, others)]
+    rows = torch.cat(sets).double().numpy()
+    fitted = LogisticRegression(tol=1e-8, max_iter=2000).fit(rows, [1] * len(concept) + [0] * len(others))
+    v = fitted.coef_[0] / np.linalg.norm(fitted.coef_)
+    _, gradients = activations_and_gradients(lab.model, lab.inputs[lab.targets == 1], 1, layer)
+    return gradients.sum(dim=(2, 3)).double().numpy() @ v, v
+
+
+layers = ("layer2", "layer3", "layer4")
+for name, lab in twins.items():
+    for layer in layers:
+        s, _ = my_tcav(lab, layer, snow[:50], others[:50])
+        print(f"{name:<9}{layer}: TCAV score {(s > 0).mean():.2f}, mean derivative {s.mean():+.3f}")
+
+# %% [markdown]
+# In the last layers the score is 1 for the network with the shortcut and 0 for its twin. It seems to find the truth.
+#
+# ### The proof
+#
+# The course's functions beside the one above, finite steps, and captum's `TCAV`, to which we give the same direction. (captum flattens a layer, so we ask it at `flatten`, after the averaging. There a push of 1 is a push of 1 at all 64 places of `layer4`.)
+
+# %% tags=["hide-input", "nbval-check-output"]
+import tempfile
+
+from captum.concept import TCAV, Classifier, Concept
+from torch.utils.data import DataLoader
+
+lab = twins["shortcut"]
+wolves = lab.inputs[lab.targets == 1]
+sets = [lesson.layer_maps(lab, p[:50], ("layer4",))[0].mean(dim=(2, 3)) for p in (snow, others)]
+vector = concept_vector(*sets)
+ours = directional_derivatives(lab.model, wolves, 1, "layer4", vector)
+by_hand, v_by_hand = my_tcav(lab, "layer4", snow[:50], others[:50])
+
+
+class Given(Classifier):
+    """Hands captum a direction instead of fitting one."""
+
+    def __init__(self):
+        pass
+
+    def train_and_eval(self, dataloader, **kwargs):
+        return {}
+
+    def weights(self):
+        return torch.stack([vector, -vector])
+
+    def classes(self):
+        return [0, 1]
+
+
+banks = [DataLoader(lab.preprocess(p[:50]), batch_size=50) for p in (snow, others)]
+pair = [Concept(i, name, bank) for i, (name, bank) in enumerate(zip(("snow", "others"), banks, strict=True))]
+with tempfile.TemporaryDirectory() as folder:
+    theirs = TCAV(lab.model, "flatten", classifier=Given(), save_path=folder).interpret(wolves, [pair], target=1)["0-1"]["flatten"]  # fmt: skip
+steps = []
+for step in (0.01, -0.01):
+    handle = lab.model.layer4.register_forward_hook(lambda m, i, out, s=step: out + s * vector[:, None, None])
+    with torch.no_grad():
+        steps.append(lab.model(wolves)[:, 1])
+    handle.remove()
+judge.agreement_table(
+    [
+        ("direction, scikit-learn by hand", vector.double(), v_by_hand, "the same regression, another solver"),
+        ("derivatives, by hand", ours[:, 0].double(), by_hand, "the same"),
+        ("derivatives, finite steps", ours[:, 0], (steps[0] - steps[1]) / 0.02, "a push of ± 0.01"),
+        ("captum, sign_count", positive_share(ours), theirs["sign_count"][:1], "the TCAV score"),
+        ("captum, magnitude", ours.mean(dim=0), theirs["magnitude"][:1], "the mean derivative, for a unit direction"),
+    ]
+)  # fmt: skip
+
+# %% [markdown]
+# ## 8 · The control: random concepts
+#
+# Would *any* direction give 1? Make concepts without meaning: 50 pictures of other grounds against 50 further ones. Twenty draws of snow, twenty of such **random concepts**.
+
+# %%
+runs = {}
+for name, lab in twins.items():
+    for layer in layers:
+        runs[name, layer] = lesson.concept_runs(lab, layer, snow, others)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), layout="constrained")
+rng = np.random.default_rng(0)
+for j, ((name, layer), (meant, random)) in enumerate(runs.items()):
+    for values, colour, marker, label in ((random, plots.BASELINE, "s", "random concept"), (meant, plots.COLOURS[1], "o", "snow")):  # fmt: skip
+        x = j + (0.15 if label == "snow" else -0.15) + 0.08 * rng.standard_normal(20)
+        axes[0].plot(x, positive_share(values), marker, color=colour, alpha=0.6, markersize=4)
+        axes[1].plot(x, values.mean(dim=0), marker, color=colour, alpha=0.6, markersize=4, label=label if j == 0 else None)  # fmt: skip
+for ax, title, label in ((axes[0], "The count: 0 or 1, for random ones too", "TCAV score"), (axes[1], "The size tells them apart", "mean derivative")):  # fmt: skip
+    ax.set_xticks(range(6), [layer for _ in twins for layer in layers], fontsize=9)
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.set_ylabel(label)
+    ax.axvline(2.5, color=plots.BASELINE, linewidth=1)
+    ax.set_xlabel("left: the shortcut's network; right: its clean twin")
+axes[1].axhline(0, color=plots.BASELINE, linewidth=1)
+axes[1].legend(fontsize=9)
+plots.show(
+    "Twenty draws of snow and of random concepts for three layers of two networks. Left, the count: in layer4 random "
+    "concepts lie at 0 and at 1. Right, the mean derivative: random concepts around zero, snow far above for the shortcut."
+)
+
+# %% [markdown]
+# In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is **the same for every picture**: all derivatives have one sign. The count has no middle there, and a score of 1 is what half of all random directions get. The mean derivative, the size, keeps what the count throws away.
+
+# %% tags=["hide-input"]
+from scipy.stats import ttest_ind
+
+meant, random = runs["shortcut", "layer4"]
+print(f"count, random concepts: {int((positive_share(random) == 1).sum())} of 20 at 1, {int((positive_share(random) == 0).sum())} of 20 at 0")  # fmt: skip
+print(f"t-test of the counts, snow against random: p = {ttest_ind(positive_share(meant), positive_share(random)).pvalue:.4f}")  # fmt: skip
+print(f"mean size: snow {meant.mean(dim=0).abs().mean():.3f}, random {random.mean(dim=0).abs().mean():.3f}")
+
+# %% [markdown]
+# ### Exercise: find the bug
+#
+# The function should say how special a concept is: the share of random concepts with an effect *at least as large*. (Near 0: special.) `derivatives` are those of the concept, (N,), `randoms` those of R random concepts, (N, R). Two things are wrong with it.
+
+
+# %% exercise="how_special"
+def how_special(derivatives, randoms):
+    """The share of the random concepts whose effect is at least as large."""
+    # BEGIN STUB
+    # score = (derivatives > 0).mean()
+    # random_score = (randoms[:, 0] > 0).mean()
+    # return float(random_score >= score)
+    # END STUB
+    # BEGIN SOLUTION
+    size = abs(derivatives.mean())
+    random_sizes = np.abs(randoms.mean(axis=0))
+    return float((random_sizes >= size).mean())
+    # END SOLUTION
+
+
+# %%
+exercises.how_special.check(how_special)
+
+# %% [markdown]
+# ## 9 · This looks like that
+#
+# Another model that explains itself: a **prototype network** (Chen and others, 2019). It learns, for each class, a few *prototypes*, and each is equal to one place of one training picture. A new picture's class follows from how much its best place resembles each of them. With the squared distance $d^2$ of two places' features,
+#
+# $$\text{similarity} = \log\frac{d^2 + 1}{d^2 + 0.0001} .$$
+#
+# So it can show its reason: *this* place of your picture looks like *that* place of a training picture. We learn four prototypes for each of the ten classes on the maps of `layer3`, 8 × 8 places.
+#
+# ### Exercise: predict, then run
+#
+# How many of the 40 prototypes lie on a cell (16 × 16 pixels) in which there is not one pixel of the object? Within 7 counts as right.
+
+# %% exercise="n_background"
+background = None  # from 0 to 40
+# BEGIN SOLUTION
+background = 20
+# END SOLUTION
+
+# %%
+network = lesson.train_prototypes(world.earlier, classes)
+likeness = network.similarities()  # (1200, 40, 8, 8)
+votes = likeness.flatten(2).amax(dim=2) @ network.votes.T
+covered = lesson.on_object(world)
+of_prototypes = covered[tuple(network.source.T)]  # the object's share of each prototype's cell
+print(f"classes right: {(votes[test].argmax(dim=1).numpy() == classes[test]).mean():.3f}")
+
+# %%
+exercises.n_background.check(background, of_prototypes)
+
+# %% tags=["hide-input"]
+figure, axes = plots.grid(4, 10, width=10)
+for p, (picture, row, column) in enumerate(network.source):
+    ax = axes[p % 4, p // 4]
+    ax.imshow(world.images[picture])
+    plots.draw_box(ax, lesson.crop_box(row, column), color="white" if of_prototypes[p] > 0 else "#ff66cc")
+    if p % 4 == 0:
+        ax.set_title(world.class_names[network.owner[p]], fontsize=9)
+plots.show(
+    f"The forty prototypes, four under each class, each a box in a training picture. {int((of_prototypes == 0).sum())} "
+    "boxes, drawn in pink, hold no pixel of the object."
+)
+
+# %% [markdown]
+# Pink boxes hold not one pixel of the object. The accuracy is high all the same, and it is no contradiction. A cell of `layer3` is computed from a region much larger than its 16 × 16 pixels: **what is drawn is not what it saw.** And does the found place show the same part as the prototype?
+
+# %%
+best, rows, columns = lesson.found_places(world, network)  # for each test scene, prototypes of its class
+here = [lesson.main_part(world, 800 + n, r, c) for n, (r, c) in enumerate(zip(rows, columns, strict=True))]
+there = [lesson.main_part(world, *network.source[p]) for p in best]
+on_it = covered[np.arange(800, 1200), rows, columns] > 0
+same = np.array(here) == np.array(there)
+print(
+    f"the found place touches the object: {on_it.mean():.2f} (a blind cell: {(covered[test] > 0).mean():.2f})"
+)
+print(f"it shows the same part as the prototype (or both none): {same.mean():.2f}")
+
+# %% [markdown]
+# "It looks like that" is true in the space of the features. Whether it is true for your eye must be measured, as here, with places whose truth is known.
+
+# %% [markdown]
+# ## 10 · Your turn
+#
+# Choose a concept for the two wolf networks: a ground (`"water"`, `"grass"`, `"sand"`, `"night"` …) or the path of a folder with at least 20 pictures of your own. Does it speak for *wolf*?
+
+# %%
+concept = "water"
+
+mine = lesson.own_concept(concept)
+for name, lab in twins.items():
+    meant, random = lesson.concept_runs(lab, "layer3", mine, others, n_runs=10)
+    as_large = (random.mean(dim=0).abs() >= meant.mean().abs()).float().mean()
+    print(f"{name:<9} mean derivative {meant.mean():+.3f}; random concepts at least as large: {as_large:.0%}")
+
+# %% [markdown]
+# ### Play
+#
+# Choose a word and a test scene. The outline is the part, if it is there. Which words look where they should?
+
+
+# %%
+def draw_word(word, scene):
+    k, i = words.index(word), 800 + scene
+    figure, axes = plots.grid(1, 2, width=6)
+    heat = np.einsum("chw,c->hw", world.maps[i], w[k]) + b[k]
+    axes[0, 0].imshow(world.images[i])
+    axes[0, 1].imshow(plots.overlay(world.images[i], np.maximum(heat, 0)))
+    axes[0, 0].set_title(
+        f"“{word}”: {said[i, k]:.2f}, truth: {'yes' if concepts[i, k] else 'no'}", fontsize=10
+    )
+    for ax in axes[0]:
+        plots.outline(ax, world.parts[i] == k + 1)
+
+
+widgets.explore(
+    draw_word, word=widgets.choice("word", list(words), "wheel"), scene=widgets.slider("scene", 0, 399, 10)
+)
+
+# %% tags=["hide-input"]
+car = int(np.flatnonzero(world.named("car")[test])[0])
+draw_word("wheel", car)
+plots.show("A car with its wheels outlined, and the map of the word wheel over it.")
+
+# %% [markdown]
+# ## 11 · Where it breaks
+#
+# | failure | how you notice | remedy |
+# |---|---|---|
+# | concept accuracy that follows from the class | compare with *class only* (section 3) | score within a class |
+# | the word comes from another place | map of the detector, hidden parts (5) | teach the place; test with the part removed |
+# | leakage | three words tell ten classes (6) | hard answers; fit step 2 to the truth |
+# | count of 1 for a random direction | random concepts (8) | sizes, many random concepts |
+# | prototypes of background | boxes beside the truth (9) | draw the region it saw; measure the parts |
+#
+# ## 12 · Recap
+#
+# - A bottleneck names concepts first. You can correct it, and the class follows.
+# - Its accuracy, of concepts and of classes, does not show that words mean what they say: random words do as well.
+# - Ask where a word comes from, and what it says when the part is hidden.
+# - A concept's direction needs a control. Compare the size of its effect with that of many random directions.
+# - "This looks like that" holds between features. What is drawn is smaller than what was seen.
+#
+# <details>
+# <summary>The paper in ten questions</summary>
+#
+# P. W. Koh, T. Nguyen, Y. S. Tang and others: *Concept bottleneck models* (ICML 2020).
+#
+# 1. **Which problem?** A person wants to ask a model "what if you had seen no bone spur?", and plain networks have no such handle.
+# 2. **Is it new?** To predict attributes first is older (Lampert and others, 2009). New are the study of interventions and of three ways to train.
+# 3. **Which hypothesis?** A bottleneck can be as accurate as a plain network, and corrections make it better.
+# 4. **Related work, and who?** Attributes, TCAV, prototypes. The authors work at Stanford and Google.
+# 5. **The key idea?** Put concepts with labels into the middle of the network, and let nothing pass beside them.
+# 6. **Which experiments?** Grading of knees on X-rays, 200 kinds of birds with 112 attributes; corrections in order; changed backgrounds.
+# 7. **Data and code?** The birds and the code are public; the X-rays on request.
+# 8. **Do the results support it?** For accuracy and corrections, yes. Margeloiu and others (2021) and Mahinpei and others (2021) show what sections 5 and 6 show.
+# 9. **What did it contribute?** A plain model that many later ones start from.
+# 10. **What next?** Concepts without labels, concepts from language models, and tests that the words mean what they say.
+#
+# </details>
+#
+# **References**
+# - [Koh and others, 2020: Concept bottleneck models](https://arxiv.org/abs/2007.04612)
+# - [Mahinpei and others, 2021: Promises and pitfalls of black-box concept learning models](https://arxiv.org/abs/2106.13314)
+# - [Margeloiu and others, 2021: Do concept bottleneck models learn as intended?](https://arxiv.org/abs/2105.04289)
+# - [Kim and others, 2018: Interpretability beyond feature attribution (TCAV)](https://arxiv.org/abs/1711.11279)
+# - [Chen and others, 2019: This looks like that](https://arxiv.org/abs/1806.10574)
+# - [Hoffmann and others, 2021: This looks like that … does it?](https://arxiv.org/abs/2105.02968)
