@@ -39,14 +39,15 @@ from course_utils.teach import plots, widgets
 torch.set_num_threads(1)  # the network is small: more threads only wait for each other
 N = len(FREE)  # cells without a wall, numbered from the upper left one; CORNER is the last
 ELSEWHERE = [cell for cell in range(N) if cell != CORNER]
+COIN = NUMBER[1, 5]  # one of them
+corner_agent = room.train([CORNER])
 
 # %% [markdown]
 # ## 1 · A puzzle: it always finds the coin
 #
-# A room of 7 × 7 cells with walls. In each step the agent (blue triangle) moves up, down, left or right. When it reaches the coin (gold), it gets a reward of 1 and the game is over. The cell below trains an agent; section 3 says how. During training the coin lay in the lower right corner.
+# A room of 7 × 7 cells with walls. In each step the agent (blue triangle) moves up, down, left or right. When it reaches the coin (gold), it gets a reward of 1 and the game is over. The cell above has trained an agent; section 3 says how. During training the coin lay in the lower right corner.
 
 # %%
-corner_agent = room.train([CORNER])
 walks = room.walk_all(corner_agent, [CORNER])
 print(f"reaches the coin from {walks.success.mean():.0%} of the {len(walks.success)} cells")
 
@@ -96,7 +97,6 @@ def optimal(coin, rounds=40):
     return q
 
 
-COIN = NUMBER[1, 5]  # another place, used below
 truth = {coin: optimal(coin) for coin in range(N)}
 
 # %% tags=["hide-input"]
@@ -150,11 +150,11 @@ for name, agent in agents.items():
 # %% [markdown]
 # In the situations that the corner agent was trained in, one cannot tell the two apart.
 #
-# ## 4 · Move the coin
+# ### Move the coin
 #
 # An intervention that training never made: put the coin into each of the other cells, and let the corner agent walk from everywhere, thirty steps at most.
 #
-# ### Exercise: predict
+# ### Exercise: predict the walks
 #
 # Which share of these walks ends in the *empty corner*? Write a number from 0 to 1.
 
@@ -186,7 +186,7 @@ plots.show(
 # %% [markdown]
 # The corner agent passes the coin and walks to the empty corner (the few coins that it does get lie on its way). It is not stupid: it finds a shortest way around all walls. It learnt *another goal* that fits its training equally well. This is called **goal misgeneralisation** (Langosco and others, 2022). No test with the coin in the corner could have shown it.
 #
-# ## 5 · Would an explanation have told us?
+# ## 4 · Would an explanation have told us?
 #
 # Cover what lies in a cell, and look how much the values change ([occlusion](01_why_explain.ipynb)).
 #
@@ -215,7 +215,9 @@ def what_matters(values_of, scene):
 exercises.what_matters.check(what_matters)
 
 # %% [markdown]
-# The mean of these maps over all cells where the agent may stand, for both agents and two places of the coin.
+# ## 5 · What matters to the two agents
+#
+# The mean of such maps over all cells where the agent may stand, for both agents and two places of the coin.
 
 
 # %%
