@@ -252,7 +252,7 @@ plots.show(
 )
 
 # %% [markdown]
-# MAPS
+# Look at the ring. Where the coin lies, the twin's values move about four times as much as those of the corner agent, also in the situations that the corner agent knows. But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
 #
 # A change of the *values* is not yet a change of what the agent *does*. So count: how often does its best move change when the coin is covered, and when the coin is moved to another cell?
 
@@ -273,7 +273,7 @@ for place, coins in (("in the corner", [CORNER]), ("elsewhere", ELSEWHERE)):
               f"{moved.mean():.0%} when it is moved")  # fmt: skip
 
 # %% [markdown]
-# MOVES
+# This is clearer than the map: the twin changes its move in more than half of the situations, the corner agent in few. And to *move* the coin is the better question than to *cover* it: a room without a coin is a situation that neither agent has ever seen.
 #
 # ## 6 · The values against the truth
 #
@@ -329,7 +329,7 @@ for j, (label, style) in enumerate((("coin found, places of the training", "o-")
 ax.set_xticks(range(4), list(variety))
 ax.set(xlabel="places of the coin in training", ylabel="share of the walks", ylim=(-0.04, 1.04))
 ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-ax.set_title("VARIETY", loc="left")
+ax.set_title("A new place for the coin stays a new place", loc="left")
 plots.show(
     "Shares of walks against the number of training places: "
     + "; ".join(f"{k}: {row[0]:.2f}, {row[1]:.2f}, {row[2]:.2f}" for k, row in variety.items())
@@ -337,7 +337,7 @@ plots.show(
 )
 
 # %% [markdown]
-# VARIETYTEXT
+# More places cure the walk to the corner, and only for the places that were trained. On places that it never saw, the agent does not go to the corner any more; it does not find the coin either. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
 #
 # ### Play
 #
@@ -375,7 +375,7 @@ plots.show(
 # - Move what you think it wants: an intervention tells the goals apart.
 # - Cover what the agent sees, not the agent. A change of values is not yet a change of moves.
 # - Draw the values over the room: they show where the agent wants to go.
-# - RECAPVARIETY
+# - Variety in training cures what it covers. Test on what you held back.
 #
 # **References**
 # - [Langosco and others, 2022: Goal misgeneralization in deep reinforcement learning](https://arxiv.org/abs/2105.14111)

@@ -1,0 +1,89 @@
+"""Set-ups of lesson 21: the world, cells of pictures, the reader's own table, the room of the agent."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse.csgraph import shortest_path
+from torch import nn
+
+from course_utils.lessons import l21_agent as room
+from course_utils.lessons import l21_what_if as lesson
+
+
+def test_bank_uses_only_what_decides():
+    bank = lesson.bank(0, 5_000)
+    used = np.abs(bank.weights)
+    assert used[3:].min() > 0.03 > used[:3].max()
+
+
+def test_who_changes_nothing_stays_and_effects_follow():
+    seen = lesson.people(9, 3)
+    same = lesson.follow(seen, {"income": np.zeros(9)})
+    richer = lesson.follow(seen, {"income": np.ones(9)})
+    for name, values in seen.items():
+        np.testing.assert_allclose(same[name], values)
+    np.testing.assert_allclose(richer["savings"] - seen["savings"], 0.8)
+    np.testing.assert_allclose(richer["education"], seen["education"])
+
+
+def test_noise_beyond_three_is_rare_and_a_changed_column_needs_it():
+    seen = lesson.people(2_000, 0)
+    assert (lesson.strangeness(seen) > 3).mean() < 0.03
+    assert lesson.strangeness(seen | {"savings": seen["savings"] + 80}).min() > 3
+
+
+def test_cells_are_blurred_until_the_second_class_leads():
+    class Left(nn.Module):  # class 0: contrast in the left half, class 1: in the right half
+        def forward(self, x):
+            return torch.stack([x[..., :16].var(dim=(1, 2, 3)), x[..., 16:].var(dim=(1, 2, 3)) * 0.6], dim=1)
+
+    pictures = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    cells = torch.zeros(2, 4, 4)
+    cells[:, :, :2] = torch.arange(8.0).view(4, 2) + 1
+    first, second = torch.zeros(2, dtype=torch.long), torch.ones(2, dtype=torch.long)
+    needed, changed = lesson.cells_until_flip(Left(), pictures, first, second, cells)
+    assert (needed >= 2).all() and (needed <= 8).all()
+    assert torch.equal(changed[..., 16:], pictures[..., 16:])
+    never, _ = lesson.cells_until_flip(Left(), pictures, first, second, -cells, at_most=3)
+    assert never.tolist() == [4, 4]
+
+
+def test_own_table():
+    lines = lesson.own_change("wine", 60, ("alcohol",))
+    assert "row 60" in lines[0] and not any("alcohol:" in line for line in lines)
+    with pytest.raises(ValueError, match="no column 'sugar'"):
+        lesson.own_change("wine", 60, ("sugar",))
+    with pytest.raises(ValueError, match="row 999"):
+        lesson.own_change("wine", 999)
+    with pytest.raises(ValueError, match="classes"):
+        lesson.own_change("diabetes", 0)
+
+
+def test_optimal_values_are_the_shortest_ways():
+    n = len(room.FREE)
+    graph = np.zeros((n, n))
+    graph[np.repeat(np.arange(n), 4), room.NEXT.ravel()] = 1
+    far = shortest_path(graph, unweighted=True)
+    assert np.isfinite(far).all()  # no cell is shut in
+    for coin in (0, 17, room.CORNER):
+        best = room.optimal(coin).max(axis=1)
+        others = np.arange(n) != coin
+        np.testing.assert_allclose(best[others], room.DISCOUNT ** (far[others, coin] - 1))
+
+
+def test_what_an_agent_sees():
+    agents, coins = room.situations([3, room.CORNER])
+    seen = room.observe(agents, coins)
+    assert seen.shape == (2 * (len(room.FREE) - 1), 3, 7, 7)
+    assert (seen[:, 1:].sum(dim=(2, 3)) == 1).all() and not (seen[:, 1] * seen[:, 2]).any()
+    assert room.observe([0], [-1])[0, 2].sum() == 0
+    moved = room.other_places(agents, coins)
+    assert not ((moved == agents) | (moved == coins)).any()
+    assert moved.min() >= 0 and moved.max() < len(room.FREE)
+
+
+def test_an_agent_learns_one_place():
+    agent = room.train([5], n_rounds=20, n_steps=40)
+    walks = room.walk_all(agent, [5])
+    assert walks.success.mean() > 0.9
+    assert room.path(agent, room.CORNER, 5)[0] == room.CORNER
