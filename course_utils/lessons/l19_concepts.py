@@ -1,4 +1,4 @@
-"""What lesson 19 uses: scenes with the truth about their parts, wolves and grounds, a network of prototypes."""
+"""What lesson 19 uses: scenes with the truth about parts, wolves and grounds, a network of prototypes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROUNDS_PER_SET = 50
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
-    """1,200 rendered scenes and what a frozen network makes of them; the first 800 are to learn from."""
+    """1,200 rendered scenes, and what a frozen network makes of them; the first 800 are to learn from."""
 
     images: np.ndarray  # (1200, 128, 128, 3)
     classes: np.ndarray  # (1200,)
@@ -78,7 +78,7 @@ def scenes(seed: int = 19, n: int = 1200) -> Scenes:
 
 
 def layer_maps(lab: Lab, images: np.ndarray, layers: tuple[str, ...]) -> list[Tensor]:
-    """What some layers of the lab's network put out for the pictures, (N, K, h, w) each, without gradients."""
+    """What some layers of the lab's network put out for the pictures, (N, K, h, w) each."""
     with torch.no_grad(), ExitStack() as stack:
         outputs = [stack.enter_context(layer_outputs(lab.model, name)) for name in layers]
         for some in np.array_split(images, max(1, len(images) // 50)):
@@ -131,7 +131,7 @@ def flexible_score(given: np.ndarray, classes: np.ndarray, seed: int = 0) -> np.
 
 
 def class_table(concepts: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """For each class, what most of its pictures have, (n_classes, k): a reader that knows nothing but the class."""
+    """For each class, what most of its pictures have, (n_classes, k): a reader who knows only the class."""
     return np.stack(
         [(concepts[classes == c].mean(axis=0) > 0.5).astype(float) for c in range(classes.max() + 1)]
     )
@@ -164,7 +164,7 @@ def pointing(world: Scenes, weights: np.ndarray, said: np.ndarray, word: int, n_
 
 
 def taught_places(world: Scenes, word: int, strength: float = 100.0) -> np.ndarray:
-    """The most that the same maps allow: a ridge regression from each cell's features to the part's share of it.
+    """What the same maps allow: a ridge regression from each cell's features to the part's share of it.
 
     Returns:
         Weights (128,), to be used like those of a detector.
@@ -203,29 +203,62 @@ def wolves(model: str, seed: int | None = None) -> Lab:
     return load_lab("wolves", model=model, seed=seed)
 
 
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Some directions that lead from one set of pictures to another, and the wolf score along them."""
+
+    derivatives: Tensor  # (N, R): score of N wolves, per unit, along R directions
+    reach: Tensor  # (R,): how far apart the means of the two sets lie along the direction, in units
+
+    @property
+    def effects(self) -> Tensor:
+        """Mean derivative × reach, (R,), in units of the score."""
+        return self.derivatives.mean(dim=0) * self.reach
+
+
 def concept_runs(
     lab: Lab, layer: str, concept: np.ndarray, others: np.ndarray, n_runs: int = 20, seed: int = 0
-) -> tuple[Tensor, Tensor]:
-    """Derivatives of the wolf score along a concept and along random concepts, (N, n_runs) each.
+) -> tuple[Runs, Runs]:
+    """The directions of a concept and of random concepts, `n_runs` of each.
 
     Each run draws 50 pictures of the concept and 50 others. A *random concept* is 50 of the others against 50
     further ones: a direction without meaning.
 
     Args:
-        concept, others: pictures, at least 50 and at least 100.
+        lab: wolves and huskies.
+        layer: its name.
+        concept, others: pictures, at least 20 and at least 100.
+        n_runs: draws.
+        seed: of the draws.
     """
     features, rest = (layer_maps(lab, p, (layer,))[0].mean(dim=(2, 3)) for p in (concept, others))
     generator = torch.Generator().manual_seed(seed)
-    meant, random = [], []
+    pairs = {"meant": [], "random": []}
     for _ in range(n_runs):
         some = features[torch.randperm(len(features), generator=generator)[:GROUNDS_PER_SET]]
         mixed = rest[torch.randperm(len(rest), generator=generator)]
         half, other_half = mixed[:GROUNDS_PER_SET], mixed[GROUNDS_PER_SET : 2 * GROUNDS_PER_SET]
-        meant.append(concept_vector(some, half))
-        random.append(concept_vector(half, other_half))
-    pictures = lab.inputs[lab.targets == 1]
-    along = directional_derivatives(lab.model, pictures, 1, layer, torch.stack(meant + random))
-    return along[:, :n_runs], along[:, n_runs:]
+        pairs["meant"].append((some, half))
+        pairs["random"].append((half, other_half))
+    wolves_only = lab.inputs[lab.targets == 1]
+    runs = []
+    for sets in pairs.values():
+        vectors = torch.stack([concept_vector(*pair) for pair in sets])
+        reach = torch.stack(
+            [v @ (a.mean(dim=0) - b.mean(dim=0)) for v, (a, b) in zip(vectors, sets, strict=True)]
+        )
+        runs.append(Runs(directional_derivatives(lab.model, wolves_only, 1, layer, vectors), reach))
+    return runs[0], runs[1]
+
+
+def ground_matters(lab: Lab) -> float:
+    """By how much the wolf score falls, on average, if the wolves stand on other ground than snow."""
+    is_wolf = lab.targets == 1
+    with torch.no_grad():
+        before, after = (
+            lab.model(lab.preprocess(p[is_wolf.numpy()]))[:, 1] for p in (lab.images, lab.counterfactuals)
+        )
+    return float((before - after).mean())
 
 
 def own_concept(concept: str, n: int = 60) -> np.ndarray:
@@ -306,6 +339,13 @@ def train_prototypes(
     return Prototypes(places, pushed, owner.numpy(), source, votes)
 
 
+def prototype_score(network: Prototypes, classes: np.ndarray) -> float:
+    """Share of the test scenes whose class a linear map reads from the similarities to the prototypes."""
+    given = network.similarities().flatten(2).amax(dim=2).numpy()
+    reader = LogisticRegression(max_iter=1000).fit(given[:N_LEARN], classes[:N_LEARN])
+    return float(reader.score(given[N_LEARN:], classes[N_LEARN:]))
+
+
 def on_object(world: Scenes) -> np.ndarray:
     """The share of each of the 8 × 8 cells that the object covers, (N, 8, 8)."""
     return F.avg_pool2d(torch.from_numpy(world.masks).float()[:, None], 16)[:, 0].numpy()
@@ -319,7 +359,7 @@ def main_part(world: Scenes, picture: int, row: int, column: int) -> int:
 
 
 def found_places(world: Scenes, network: Prototypes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each test picture its most similar prototype of the true class, (n,), and the place, rows, columns."""
+    """For each test picture the most similar prototype of its class, (n,); row and column of the place."""
     likeness = network.similarities()[N_LEARN:]
     foreign = torch.from_numpy(world.classes[N_LEARN:, None] != network.owner)
     best = likeness.flatten(2).amax(dim=2).masked_fill(foreign, -1).argmax(dim=1)

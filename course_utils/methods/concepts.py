@@ -1,7 +1,7 @@
 """Concepts inside a network: directions with a name, and prototypes that a place resembles.
 
-A *concept vector* is a unit direction in the space of a layer's channels. The *directional derivative* says by
-how much a class score rises, per unit, when the layer's output is pushed along it, at all places alike.
+A *concept vector* is a unit direction in the space of a layer's channels. The *directional derivative* says
+by how much a class score rises, per unit, when the layer's output is pushed along it, at all places alike.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def concept_vector(examples: Tensor, others: Tensor, *, strength: float = 1.0) -
             )
     if examples.shape[1] != others.shape[1]:
         raise ValueError(
-            f"examples have {examples.shape[1]} features and others {others.shape[1]}: take both from one layer"
+            f"examples have {examples.shape[1]} features and others {others.shape[1]}: "
+            "take both from one layer"
         )
     if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 < strength < float("inf"):
         raise ValueError(f"strength must be a number above 0, not {strength!r}")
@@ -104,7 +105,7 @@ def prototype_similarities(maps: Tensor, prototypes: Tensor, *, floor: float = 1
     """How much each place of each picture resembles each prototype, `(N, P, h, w)`.
 
     Chen and others 2019, "This looks like that", section 2.1: log((d² + 1) / (d² + floor)) of the squared
-    distance d² between the features of a place and the prototype; 0 far away, log(1 + 1/floor) at most, about.
+    distance d² between the features of a place and the prototype; 0 far away, at most log(1 / floor).
 
     Args:
         maps: features `(N, d, h, w)`, float.

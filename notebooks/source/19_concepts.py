@@ -462,42 +462,51 @@ judge.agreement_table(
 # Would *any* direction give 1? Make concepts without meaning: 50 pictures of other grounds against 50 further ones. Twenty draws of snow, twenty of such **random concepts**.
 
 # %%
-runs = {}
-for name, lab in twins.items():
-    for layer in layers:
-        runs[name, layer] = lesson.concept_runs(lab, layer, snow, others)
+runs = {(name, layer): lesson.concept_runs(lab, layer, snow, others) for name, lab in twins.items() for layer in layers}  # fmt: skip
+truth = {name: lesson.ground_matters(lab) for name, lab in twins.items()}  # wolves moved off the snow
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), layout="constrained")
-rng = np.random.default_rng(0)
-for j, ((name, layer), (meant, random)) in enumerate(runs.items()):
-    for values, colour, marker, label in ((random, plots.BASELINE, "s", "random concept"), (meant, plots.COLOURS[1], "o", "snow")):  # fmt: skip
-        x = j + (0.15 if label == "snow" else -0.15) + 0.08 * rng.standard_normal(20)
-        axes[0].plot(x, positive_share(values), marker, color=colour, alpha=0.6, markersize=4)
-        axes[1].plot(x, values.mean(dim=0), marker, color=colour, alpha=0.6, markersize=4, label=label if j == 0 else None)  # fmt: skip
-for ax, title, label in ((axes[0], "The count: 0 or 1, for random ones too", "TCAV score"), (axes[1], "The size tells them apart", "mean derivative")):  # fmt: skip
-    ax.set_xticks(range(6), [layer for _ in twins for layer in layers], fontsize=9)
+figure, axes = plt.subplots(3, 1, figsize=(8, 7), layout="constrained", sharex=True)
+for j, (meant, random) in enumerate(runs.values()):
+    for side, run in ((0.15, meant), (-0.15, random)):
+        at = j + side + 0.004 * (np.arange(20) - 10)
+        for ax, values in zip(axes, (positive_share(run.derivatives), run.derivatives.mean(dim=0), run.effects), strict=True):  # fmt: skip
+            ax.plot(at, values, "o" if side > 0 else "s", color=plots.COLOURS[1] if side > 0 else plots.BASELINE,
+                    alpha=0.6, markersize=4, label=("snow" if side > 0 else "random concept") if j == 0 else None)  # fmt: skip
+for ax, title in zip(axes, ("The count (TCAV score): 0 or 1 in layer4, also for random concepts", "The size: mean derivative, per unit",
+                            "The effect: mean derivative × distance of the two sets"), strict=True):  # fmt: skip
     ax.set_title(title, loc="left", fontsize=11)
-    ax.set_ylabel(label)
     ax.axvline(2.5, color=plots.BASELINE, linewidth=1)
-    ax.set_xlabel("left: the shortcut's network; right: its clean twin")
-axes[1].axhline(0, color=plots.BASELINE, linewidth=1)
+    ax.axhline(0, color=plots.BASELINE, linewidth=0.8)
+axes[2].set_xticks(range(6), [f"{layer}\n{name}" for name in twins for layer in layers], fontsize=9)
 axes[1].legend(fontsize=9)
 plots.show(
-    "Twenty draws of snow and of random concepts for three layers of two networks. Left, the count: in layer4 random "
-    "concepts lie at 0 and at 1. Right, the mean derivative: random concepts around zero, snow far above for the shortcut."
+    "Twenty draws of snow and of random concepts, three layers of two networks. Count: in layer4 all at 0 or 1. Size: in "
+    "the shortcut's layer4 snow stands apart from random, in the clean twin not. Effect: only the shortcut's snow is large."
 )
 
 # %% [markdown]
-# In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is **the same for every picture**: all derivatives have one sign. The count has no middle there, and a score of 1 is what half of all random directions get. The mean derivative, the size, keeps what the count throws away.
+# **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
+#
+# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, snow is far outside the random concepts; in the clean twin it lies among them.
+#
+# **The effect.** A derivative is *per unit*, and nobody says how many units snow is. The *reach* does: how far apart the two sets of pictures lie along the direction. Derivative times reach is in units of the score. Here we know the truth: put the same wolves on other ground, and see how far the score falls.
 
 # %% tags=["hide-input"]
 from scipy.stats import ttest_ind
 
-meant, random = runs["shortcut", "layer4"]
-print(f"count, random concepts: {int((positive_share(random) == 1).sum())} of 20 at 1, {int((positive_share(random) == 0).sum())} of 20 at 0")  # fmt: skip
-print(f"t-test of the counts, snow against random: p = {ttest_ind(positive_share(meant), positive_share(random)).pvalue:.4f}")  # fmt: skip
-print(f"mean size: snow {meant.mean(dim=0).abs().mean():.3f}, random {random.mean(dim=0).abs().mean():.3f}")
+print(
+    f"{'layer4':<10}{'p of the counts':>16}{'size':>8}{'random':>8}{'reach':>8}{'effect':>8}{'random':>8}{'true fall':>11}"
+)
+for name in twins:
+    meant, random = runs[name, "layer4"]
+    p = ttest_ind(positive_share(meant.derivatives), positive_share(random.derivatives)).pvalue
+    sizes = [run.derivatives.mean(dim=0) for run in (meant, random)]
+    print(f"{name:<10}{p:16.4f}{sizes[0].mean():8.3f}{sizes[1].abs().mean():8.3f}{meant.reach.mean():8.1f}"
+          f"{meant.effects.mean():8.2f}{random.effects.abs().mean():8.2f}{truth[name]:11.2f}")  # fmt: skip
+
+# %% [markdown]
+# The two networks differ little in size, and more than ten times in effect: in the clean twin, snow and other grounds hardly differ any more at this depth. The effect has the order of the true fall; it is larger, since the pictures of the concept are *all* snow.
 
 # %% [markdown]
 # ### Exercise: find the bug
@@ -530,7 +539,7 @@ exercises.how_special.check(how_special)
 #
 # $$\text{similarity} = \log\frac{d^2 + 1}{d^2 + 0.0001} .$$
 #
-# So it can show its reason: *this* place of your picture looks like *that* place of a training picture. We learn four prototypes for each of the ten classes on the maps of `layer3`, 8 × 8 places.
+# So it can show its reason: *this* place of your picture looks like *that* place of a training picture. We learn four prototypes for each of the ten classes, on 8 × 8 places of `layer4`. A last linear map reads the 40 similarities.
 #
 # ### Exercise: predict, then run
 #
@@ -539,16 +548,15 @@ exercises.how_special.check(how_special)
 # %% exercise="n_background"
 background = None  # from 0 to 40
 # BEGIN SOLUTION
-background = 20
+background = 26
 # END SOLUTION
 
 # %%
-network = lesson.train_prototypes(world.earlier, classes)
-likeness = network.similarities()  # (1200, 40, 8, 8)
-votes = likeness.flatten(2).amax(dim=2) @ network.votes.T
-covered = lesson.on_object(world)
-of_prototypes = covered[tuple(network.source.T)]  # the object's share of each prototype's cell
-print(f"classes right: {(votes[test].argmax(dim=1).numpy() == classes[test]).mean():.3f}")
+networks = {"layer4": lesson.train_prototypes(torch.from_numpy(world.maps), classes)}
+networks["layer3"] = lesson.train_prototypes(world.earlier, classes)
+network = networks["layer4"]
+covered = lesson.on_object(world)  # (1200, 8, 8), the object's share of each cell
+of_prototypes = covered[tuple(network.source.T)]
 
 # %%
 exercises.n_background.check(background, of_prototypes)
@@ -567,18 +575,26 @@ plots.show(
 )
 
 # %% [markdown]
-# Pink boxes hold not one pixel of the object. The accuracy is high all the same, and it is no contradiction. A cell of `layer3` is computed from a region much larger than its 16 × 16 pixels: **what is drawn is not what it saw.** And does the found place show the same part as the prototype?
+# Pink boxes hold not one pixel of the object. Do such prototypes work? And does the place that is found in a test scene show the same part of an object as the prototype does?
 
-# %%
-best, rows, columns = lesson.found_places(world, network)  # for each test scene, prototypes of its class
-here = [lesson.main_part(world, 800 + n, r, c) for n, (r, c) in enumerate(zip(rows, columns, strict=True))]
-there = [lesson.main_part(world, *network.source[p]) for p in best]
-on_it = covered[np.arange(800, 1200), rows, columns] > 0
-same = np.array(here) == np.array(there)
-print(
-    f"the found place touches the object: {on_it.mean():.2f} (a blind cell: {(covered[test] > 0).mean():.2f})"
-)
-print(f"it shows the same part as the prototype (or both none): {same.mean():.2f}")
+# %% tags=["hide-input"]
+blind = (covered[test] == 0).mean()
+print(f"{'':<8}{'classes right':>14}{'pure background':>17}{'found on object':>17}{'same part':>11}")
+for name, net in networks.items():
+    best, rows, columns = lesson.found_places(world, net)  # for each test scene
+    here = [
+        lesson.main_part(world, 800 + n, r, c) for n, (r, c) in enumerate(zip(rows, columns, strict=True))
+    ]
+    there = [lesson.main_part(world, *net.source[p]) for p in best]
+    touches = (covered[np.arange(800, 1200), rows, columns] > 0).mean()
+    none = int((covered[tuple(net.source.T)] == 0).sum())
+    print(
+        f"{name:<8}{lesson.prototype_score(net, classes):14.3f}{none:11} of 40{touches:17.2f}{np.mean(np.array(here) == there):11.2f}"
+    )
+print(f"blind choice of a cell: {40 * blind:.0f} of 40 pure background, {1 - blind:.2f} on the object")
+
+# %% [markdown]
+# The classes are nearly all right, and it is no contradiction. A cell of `layer4` is computed from nearly the whole picture: **what is drawn is not what it saw.** The boxes of `layer3`, which sees less, are better and still wrong in many cases.
 
 # %% [markdown]
 # "It looks like that" is true in the space of the features. Whether it is true for your eye must be measured, as here, with places whose truth is known.
@@ -593,9 +609,11 @@ concept = "water"
 
 mine = lesson.own_concept(concept)
 for name, lab in twins.items():
-    meant, random = lesson.concept_runs(lab, "layer3", mine, others, n_runs=10)
-    as_large = (random.mean(dim=0).abs() >= meant.mean().abs()).float().mean()
-    print(f"{name:<9} mean derivative {meant.mean():+.3f}; random concepts at least as large: {as_large:.0%}")
+    meant, random = lesson.concept_runs(lab, "layer4", mine, others, n_runs=10)
+    effect, chance = meant.effects.mean(), random.effects.abs()
+    print(
+        f"{name:<9} effect {effect:+.2f}; random concepts: {chance.mean():.2f} on average, {chance.max():.2f} at most"
+    )
 
 # %% [markdown]
 # ### Play

@@ -1,4 +1,4 @@
-"""Concept vectors held against scikit-learn and captum, derivatives against finite steps, prototypes by hand."""
+"""Concept vectors against Newton's method, derivatives against captum and small steps, prototypes by hand."""
 
 import re
 
