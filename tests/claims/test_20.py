@@ -40,23 +40,23 @@ def test_counts_agree(seed):
 
 @claim(
     "§4",
-    "Near the point the exact formula predicts the score better than wide fits; at a distance of 0.5 a fit with "
-    "w = 0.5 is better, though its slope is wrong.",
-    shown="see the figure of section 4",
+    "Near the point the exact formula predicts the score better than a wide fit; at a distance of 1 a fit with w = 1 "
+    "is better, though its slope is wrong.",
+    shown="4.5 against 2.7 at a distance of 1",
     holds=lambda v: (
         (v["exact at 0.02"] < v["wide at 0.02"]).all()
-        and (v["wide at 0.5"] < v["exact at 0.5"]).all()
+        and (v["wide at 1"] < v["exact at 1"]).all()
         and v["slope error of the wide fit"].min() > 0.05
     ),
 )
 def test_exact_is_not_best_far_away(seed):
     net, (points, _) = lesson.before_and_after((2, 8, 1), seed)[1:]
-    errors, slopes = lesson.errors_around(net, points[:60], (0.02, 0.5), (0.5,), seed)
+    errors, slopes = lesson.errors_around(net, points[:60], (0.02, 1.0), (1.0,), seed)
     return {
         "exact at 0.02": errors[0, :, 0].mean(),
         "wide at 0.02": errors[1, :, 0].mean(),
-        "exact at 0.5": errors[0, :, 1].mean(),
-        "wide at 0.5": errors[1, :, 1].mean(),
+        "exact at 1": errors[0, :, 1].mean(),
+        "wide at 1": errors[1, :, 1].mean(),
         "slope error of the wide fit": slopes[0].mean(),
     }
 
@@ -64,25 +64,31 @@ def test_exact_is_not_best_far_away(seed):
 @claim(
     "§5",
     "Three layers of 8 units have a few hundred pieces, before and after training, far below 50,653; a penalty of 0.01 "
-    "leaves fewer than plain training, and the network is right about as often.",
-    shown="see the figure of section 5",
+    "leaves fewer than plain training in most runs, and the network is right about as often; 0.03 leaves still fewer "
+    "on average, and loses the task.",
+    shown="228 pieces, 173 with a penalty of 0.01, 62 with 0.03",
     holds=lambda v: (
         max(v["before"].max(), v["plain"].max()) < 1000
-        and (v["penalty"] < v["plain"]).all()
-        and (v["right, penalty"] - v["right, plain"]).mean() > -0.03
+        and (v["0.01"] < v["plain"]).sum() >= 4
+        and v["0.01"].mean() < 0.9 * v["plain"].mean()
+        and v["0.03"].mean() < v["0.01"].mean()
+        and (v["right, 0.01"] - v["right, plain"]).mean() > -0.03
+        and (v["right, 0.03"] < v["right, plain"]).all()
     ),
 )
 def test_a_penalty_removes_pieces(seed):
-    before, plain, _ = lesson.before_and_after((2, 8, 8, 8, 1), seed)
-    kept = lesson.before_and_after((2, 8, 8, 8, 1), seed, 0.01)[1]
     fresh = lesson.moons(seed + 1000)
-    return {
+    before, plain, _ = lesson.before_and_after((2, 8, 8, 8, 1), seed)
+    values = {
         "before": len(pieces(before, BOX)),
         "plain": len(pieces(plain, BOX)),
-        "penalty": len(pieces(kept, BOX)),
         "right, plain": lesson.right(plain, *fresh),
-        "right, penalty": lesson.right(kept, *fresh),
     }
+    for penalty in (0.01, 0.03):
+        kept = lesson.before_and_after((2, 8, 8, 8, 1), seed, penalty)[1]
+        values[f"{penalty}"] = len(pieces(kept, BOX))
+        values[f"right, {penalty}"] = lesson.right(kept, *fresh)
+    return values
 
 
 @claim(
