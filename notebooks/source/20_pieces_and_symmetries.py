@@ -40,6 +40,8 @@ from course_utils.methods.pieces import count_regions, layers_of, piece_of, piec
 from course_utils.teach import plots, widgets
 
 points, labels = lesson.moons()  # (200, 2) and (200,)
+small = lesson.before_and_after((2, 8, 1), 0)[1]  # a trained network of 8 hidden units
+train_x, train_y, test_x, test_y = lesson.digits()
 
 # %% [markdown]
 # ## 1 · A puzzle: of how many parts?
@@ -47,7 +49,6 @@ points, labels = lesson.moons()  # (200, 2) and (200,)
 # A small network separates two half moons. It has 2 inputs, one hidden layer of 8 units and one score: above zero means "upper moon". The picture shows lines of equal score, as a map shows lines of equal height.
 
 # %% tags=["hide-input"]
-small = lesson.before_and_after((2, 8, 1), 0)[1]
 x, y = np.meshgrid(np.linspace(-2.5, 2.5, 300), np.linspace(-2.5, 2.5, 300))
 height = lesson.scores(small, np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
 figure, ax = plt.subplots(figsize=(5.2, 4.2))
@@ -386,7 +387,6 @@ plots.show(
 # Cutting needs a plane. But the formula at a point works for any size. A network of 64, 32, 16 and 10 units reads handwritten digits of 8 × 8 pixels. The picture shows the row of $A$ for the digit that it says, and that row times the pixels: together with $c$ they *are* the score.
 
 # %%
-train_x, train_y, test_x, test_y = lesson.digits()
 reader = lesson.digit_network(train_x, train_y)
 readable = layers_of(reader)
 tests = test_x.flatten(1).double().numpy()

@@ -38,6 +38,13 @@ from course_utils.methods.shapley import all_worths, shapley_interactions, shapl
 from course_utils.methods.similarity import explained_share, linear_cka
 from course_utils.teach import plots, widgets
 
+
+def planted(masks):
+    """Coalitions (B, 8) of 0 and 1 to worths (B,): the game of sections 1 to 4."""
+    x = np.asarray(masks, float).T
+    return 2 * x[0] * x[1] - 3 * x[2] * x[3] * x[4] + 1.5 * x[5] * (1 - x[6])
+
+
 # %% [markdown]
 # ## 1 · A puzzle: who works with whom?
 #
@@ -47,13 +54,7 @@ from course_utils.teach import plots, widgets
 #
 # Forget the formula for a moment and look at the Shapley values only, the fair share of each player.
 
-
 # %%
-def planted(masks):
-    x = np.asarray(masks, float).T
-    return 2 * x[0] * x[1] - 3 * x[2] * x[3] * x[4] + 1.5 * x[5] * (1 - x[6])
-
-
 phi = shapley_values(planted, 8)
 
 # %% tags=["hide-input"]
@@ -195,7 +196,7 @@ shap = import_shap()
 explainer = shap.explainers.Exact(planted, shap.maskers.Independent(np.zeros((1, 8))))
 theirs = explainer(np.ones((1, 8)), interactions=2).values[0]
 off = ~np.eye(8, dtype=bool)
-added = d[1 << np.arange(8)].sum() + versions["taylor"].sum() / 2
+added = dividends(planted, 8)[1 << np.arange(8)].sum() + versions["taylor"].sum() / 2
 ends = planted(np.array([[0] * 8, [1] * 8]))
 judge.agreement_table(
     [
