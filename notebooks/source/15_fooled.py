@@ -29,6 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.exercises import l15_fooled as exercises
@@ -55,7 +56,8 @@ LEVEL = (white - black) / 255  # one grey level, in units of the inputs
 # %%
 x, t, masks = lab.inputs[:4], lab.targets[:4], lab.masks[:4]
 aims = emptiest_corners(masks)
-moved = move_map(lab.model, x, t, aims, 4 * LEVEL, bounds=(black, white))
+# the first scene, changed so that its map goes into a square, `aims`; section 7 explains how
+moved = move_map(lab.model, x[:1], t[:1], aims[:1], 4 * LEVEL, bounds=(black, white))
 
 # %% tags=["hide-input", "thumbnail"]
 figure, axes = plots.grid(1, 4, ratio=1.1)
@@ -197,7 +199,11 @@ judge.agreement_table(
 # %% [markdown]
 # ## 4 · The score: three networks under two attacks
 #
-# ResNet, ZF-Net, and a *robust twin* of the ZF-Net: it was trained further on pictures that were attacked during the training, each time anew (*adversarial training*; two $L_2$ steps, radius 3). Twelve scenes, three sizes of change, and the control: random signs of eight levels.
+# ResNet, ZF-Net, and a *robust twin* of the ZF-Net. The twin started as the ZF-Net and was trained further on pictures that were attacked during the training, each time anew: *adversarial training* (Madry and others, 2018). With $\theta$ for the weights of the network and $J_\theta$ for its loss, it looks for
+#
+# $$\min_\theta \; \text{mean over } (x, y) \text{ of } \max_{\lVert \delta \rVert_2 \le 3} J_\theta(x + \delta, y).$$
+#
+# The inner maximum was searched for with two $L_2$ steps; the radius 3 is in units of the inputs, which is about 1.7 levels for each number if all move alike. Twelve scenes, three sizes of change, and the control: random signs of eight levels.
 
 # %%
 twelve, classes = lab.inputs[:12], lab.targets[:12]
@@ -274,7 +280,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Attacks made on our ResNet hardly harm the ZF-Net. Those made on the robust twin do fool the ZF-Net, from which the twin was trained. So whether an attack travels is a measurement for a pair of networks. "Nobody knows my weights" is not a defence, and "attacks always transfer" is not a law.
+# Attacks made on our ResNet hardly harm the ZF-Net. The other way, from the ZF-Net to the ResNet, more of them arrive: it is not symmetric. Those made on the robust twin do fool the ZF-Net, from which the twin was trained. So whether an attack travels is a measurement for a pair of networks. "Nobody knows my weights" is not a defence, and "attacks always transfer" is not a law.
 
 # %% [markdown]
 # ## 6 · Robust networks, clearer maps?
@@ -298,7 +304,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The twin's maps lie more on the object. It had to stop using the faint patterns that an attack can flip. This is a by-product of one kind of training, on drawn scenes; it does not say that a network with tidy maps is robust.
+# The twin's maps lie more on the object. A usual reading: it had to stop using the faint patterns that an attack can flip (Tsipras and others, 2019). The cell does not show the reason, only the maps of one twin, on drawn scenes. And it does not say that a network with tidy maps is robust.
 
 # %% [markdown]
 # ## 7 · Moving the map, keeping the answer
@@ -316,7 +322,8 @@ plots.show(
 def curvature(activation, at):
     """The second derivative of an activation function, by differentiating twice."""
     z = torch.tensor(at, requires_grad=True)
-    (slope,) = torch.autograd.grad((activation(z) + 0 * z**2).sum(), z, create_graph=True)
+    (slope,) = torch.autograd.grad(activation(z).sum() + 0 * (z**2).sum(), z, create_graph=True)
+    # 0 · z² changes nothing, but it lets a constant slope be differentiated again
     return torch.autograd.grad(slope.sum(), z)[0].tolist()
 
 
@@ -339,27 +346,27 @@ def maps_of(network, kind, inputs):
 
 
 EIGHT = {"epsilon": 8 * LEVEL, "bounds": (black, white)}
-twin = labs["robust twin"]
-attacked = {
-    ("ZF-Net", "saliency"): move_map(lab.model, x, t, aims, **EIGHT),
-    ("ZF-Net", "Grad-CAM"): move_map(lab.model, x, t, aims, layer=lab.layer, **EIGHT),
-    ("robust twin", "saliency"): move_map(twin.model, x, t, aims, **EIGHT),
-    ("robust twin", "Grad-CAM"): move_map(twin.model, x, t, aims, layer=twin.layer, **EIGHT),
-}
+attacked = {}
+pairs = [(name, kind) for name in ("ZF-Net", "robust twin") for kind in ("saliency", "Grad-CAM")]
+for name, kind in tqdm(pairs, desc="maps moved", leave=False):
+    its = labs[name]
+    layer = its.layer if kind == "Grad-CAM" else None
+    attacked[name, kind] = move_map(its.model, x, t, aims, layer=layer, **EIGHT)
+with_relu = move_map(lab.model, x, t, aims, beta=1e8, **EIGHT)  # so sharp that it is a ReLU
 
 # %% tags=["hide-input"]
 random_x = (x + 8 * LEVEL * signs[:4]).clamp(-1, 1)
-squares, in_square = aims.bool(), {}
+squares = aims.bool()
 print("share of the map in the square,   before   random   after   same answer   on the object")
-for (name, kind), there in attacked.items():
+for (name, kind), there in (attacked | {("ZF-Net", "saliency, ReLU"): with_relu}).items():
     its = labs[name]
+    kind, kind_shown = kind.split(",")[0], kind
     three = [judge.energy_in_mask(maps_of(its, kind, v), squares) for v in (x, random_x, there)]
-    in_square[name, kind] = three
     with torch.no_grad():
         same = (its.model(there).argmax(dim=1) == its.model(x).argmax(dim=1)).sum()
     on = [judge.energy_in_mask(maps_of(its, kind, v), masks).mean() for v in (x, there)]
     print(
-        f"{name:<12} {kind:<17} {three[0].mean():>9.2f} {three[1].mean():>8.2f} {three[2].mean():>7.2f}"
+        f"{name:<12} {kind_shown:<17} {three[0].mean():>9.2f} {three[1].mean():>8.2f} {three[2].mean():>7.2f}"
         f" {same:>10} of 4      {on[0]:.2f} → {on[1]:.2f}"
     )
 
@@ -379,7 +386,7 @@ plots.show(
 )
 
 # %% [markdown]
-# For the ZF-Net the square takes more than half of both maps, where it had about a twentieth before, and all four answers stay. Random signs move nothing. The twin resists much better, above all its Grad-CAM, for which one of the four answers did not stay. So the puzzle's answer: the *reason* hardly changed, what changed is how one formula reads it. A map alone is no proof in a dispute in which the other side has prepared the picture.
+# For the ZF-Net the square takes more than half of both maps, where it had about a twentieth before, and all four answers stay. Random signs move nothing. The twin resists much better, above all its Grad-CAM, for which one of the four answers did not stay. The last line keeps the ReLU while searching: nothing moves at all, the gradient that would have to show the way is zero. So the puzzle's answer: the network answers as before, what changed is how one formula reads it (section 8 tests that). A map alone is no proof in a dispute in which the other side has prepared the picture.
 
 # %% [markdown]
 # ## 8 · Who notices?
@@ -394,6 +401,12 @@ there = attacked["ZF-Net", "saliency"]
 last = next(net for _, net in judge.randomize_cascade(lab.model))  # its last layer drawn anew
 
 
+def chance_of(inputs):
+    """The probability of the right class, (N,)."""
+    with torch.no_grad():
+        return lab.model(inputs).softmax(dim=1).gather(1, t[:, None])[:, 0]
+
+
 def other_readings(inputs):
     """Maps (N, H, W) that one can lay beside the saliency of the ZF-Net."""
     noisy = (inputs + LEVEL * signs[:4]).clamp(-1, 1)
@@ -406,14 +419,20 @@ def other_readings(inputs):
 
 
 # %%
+def alike(heat, other):
+    """The correlation of two maps, (N,), block by block of 16 × 16 pixels."""
+    blocks = [F.avg_pool2d(maps[:, None], 16).flatten(1) for maps in (heat, other)]
+    return torch.stack([torch.corrcoef(torch.stack(two))[0, 1] for two in zip(*blocks, strict=True)])
+
+
 def six_tests(inputs):
     """One value a picture for each test."""
     heat = maps_of(lab, "saliency", inputs)
     less = judge.deletion(lab.model, inputs, t, heat, substrate="blur", fractions=(0.05, 0.2, 0.5))
     found = {"truth: share on the object": judge.energy_in_mask(heat, masks), "deletion, area": less.area}
-    return found | {
-        name: judge.rank_correlation(heat, other) for name, other in other_readings(inputs).items()
-    }
+    for name, other in other_readings(inputs).items():
+        found[name] = alike(heat, other)
+    return found
 
 
 before, after = six_tests(x), six_tests(there)
@@ -445,7 +464,19 @@ plots.show(
 # %% [markdown]
 # The truth notices at once, where somebody knows it. Deletion notices, too: what the moved map calls important matters less to the network. But its fall is small, and nobody has the "before" beside it. The randomised layer does not notice: the map still depends on the network. Nor does noise of one level.
 #
-# The cheapest look is **a second method on the same picture.** Most of the moved saliency lies in the square, little of SmoothGrad and next to nothing of Grad-CAM: their maps tell another story, and you would ask why. (The rank correlation with them is a poor alarm: it was low before the attack as well. Look at the maps.) SmoothGrad averages over noisy copies, and the attack was not made for them. An attacker who thinks of it can aim at it, too.
+# A cheap look is **a second method on the same picture.** The comparison is coarse, a correlation of blocks of 16 × 16 pixels, since two methods hardly agree pixel by pixel. Before, Grad-CAM had its weight where the saliency had it; after, it has not. SmoothGrad is a weaker witness: it has far less in the square, but is still rather like the moved map. It averages over noisy copies, and the attack was not made for them. An attacker who thinks of a second method can aim at it, too.
+#
+# There is one look that asks the network instead of a map: **cover what the map names.** Here the square is blurred, and then, for comparison, the object.
+
+# %%
+hidden = judge.blur(there)
+print("probability of the answer:         ", *(f"{p:.2f}" for p in chance_of(there)))
+for name, region in (("with the square blurred", squares), ("with the object blurred", masks)):
+    covered = torch.where(region[:, None], hidden, there)
+    print(f"{name:<35}", *(f"{p:.2f}" for p in chance_of(covered)))
+
+# %% [markdown]
+# The network does not need the square that "its" map names, and it does need the object. So the *reason* did not move, only the map. Whoever can ask the network again need not trust a map. ([15b](15b_fairwashed.ipynb) shows what happens when the *network* knows that it is being asked.)
 
 # %% [markdown]
 # ## 9 · The real thing: seven photographs become gibbons
@@ -457,8 +488,11 @@ photos = load_lab("photos")
 ends = picture_bounds(photos.preprocess)
 photo_level = (ends[1] - ends[0]) / 255
 wanted = photos.class_names.index("gibbon")
-changed = pgd(photos.model, photos.inputs, wanted, 2 * photo_level, bounds=ends, towards=True,
-              n_steps=20, step_size=0.5 * photo_level)  # fmt: skip
+how = {"bounds": ends, "towards": True, "n_steps": 20, "step_size": 0.5 * photo_level}
+changed = torch.cat([
+    pgd(photos.model, one[None], wanted, 2 * photo_level, **how)
+    for one in tqdm(photos.inputs, desc="photographs", leave=False)
+])  # fmt: skip
 saved = photos.to_images(changed)
 said, then = photos.predict(photos.images), photos.predict(saved)
 largest = np.abs(saved.astype(int) - photos.images).max()
@@ -478,7 +512,7 @@ plots.show(
 # %% [markdown]
 # ### Exercise: find the bug
 #
-# Most networks for photographs see *normalised* pixels: (p − mean) / deviation in each colour, with p from 0 to 1. Somebody attacks such a network with "two grey levels" and hands these numbers to the attack. This error is in published code. Repair it: return ε, black and white **in units of the network's inputs**.
+# Most networks for photographs see *normalised* pixels: (p − mean) / deviation in each colour, with p from 0 to 1. Somebody attacks such a network with "two grey levels" and hands these numbers to the attack. The mistake is common enough to fill threads at two libraries (linked below). Repair it: return ε, black and white **in units of the network's inputs**.
 
 
 # %% exercise="in_units_of_inputs"
@@ -500,7 +534,7 @@ def in_units_of_inputs(levels, mean, deviation):
 exercises.in_units_of_inputs.check(in_units_of_inputs)
 
 # %% [markdown]
-# With a usual deviation of 0.225 the faulty attack moves only 0.45 of a level instead of two: such a network looks four times as robust as it is. The clipping at 0 and 1 then destroys the picture. The course's functions refuse inputs that lie outside the bounds.
+# With a usual deviation of 0.225 the faulty attack moves only 0.45 of a level instead of two: the attack that is called "two levels" is one of less than half a level, so the network looks more robust than it is. The clipping at 0 and 1 then destroys the picture. The course's functions refuse inputs that lie outside the bounds.
 
 # %% [markdown]
 # ## 10 · Your turn
@@ -526,7 +560,7 @@ plots.show_images(
 plots.show(f"The photograph {photo} before and after an attack of {levels} levels towards {goal}.")
 
 # %% [markdown]
-# **Play.** One drawn scene, one network, and the size of a PGD attack. Find a scene that the twin loses before the ZF-Net does. (Below, a still picture.)
+# **Play.** One drawn scene, one network, and the size of a PGD attack. Find a scene that the ZF-Net loses at four levels while the twin holds at eight. (The reverse you will not find easily: among the first hundred, at 2, 4, 6 and 8 levels, there is none.) (Below, a still picture.)
 
 
 # %% tags=["hide-input"]
@@ -564,13 +598,13 @@ draw("robust twin", 3, 4)  # a still picture of the same
 # %% [markdown]
 # ## 11 · Recap
 #
-# - PGD takes small steps and comes back to the ball after each. FGSM is its first step; it overrates a network's safety.
+# - PGD takes small steps and comes back to the ball after each. FGSM takes one large step; it overrates a network's safety.
 # - ε has a unit: grey levels, pixels from 0 to 1, or normalised inputs.
 # - Whether an attack travels to another network, and whether a network is robust, has to be measured.
 # - Training on attacked pictures helps against attacks, and moves the saliency onto the object.
-# - A map can be moved while the answer stays. Keep a second method, the control with random signs, and the truth at hand.
+# - A map can be moved while the answer stays. Use a second method, and cover what the map names.
 #
-# [08c](08c_attacked.ipynb) asks what maps show when the *answer* was attacked. Models that behave well only when an explainer asks are described by Slack and others (below).
+# [08c](08c_attacked.ipynb) asks what maps show when the *answer* was attacked. [15b](15b_fairwashed.ipynb) has the other lie: a model that behaves well only when LIME or SHAP asks, and the audits that find it.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
@@ -595,4 +629,5 @@ draw("robust twin", 3, 4)  # a still picture of the same
 # - [Madry and others, 2018: Towards deep learning models resistant to adversarial attacks](https://arxiv.org/abs/1706.06083)
 # - [Ghorbani and others, 2019: Interpretation of neural networks is fragile](https://arxiv.org/abs/1710.10547)
 # - [Dombrowski and others, 2019: Explanations can be manipulated and geometry is to blame](https://arxiv.org/abs/1906.07983)
-# - [Slack and others, 2020: Fooling LIME and SHAP](https://arxiv.org/abs/1911.02508)
+# - [Tsipras and others, 2019: Robustness may be at odds with accuracy](https://arxiv.org/abs/1805.12152)
+# - [torchattacks, issue 78: strange colours after normalisation](https://github.com/Harry24k/adversarial-attacks-pytorch/issues/78); [foolbox, issue 602: inputs outside the bounds](https://github.com/bethgelab/foolbox/issues/602)
