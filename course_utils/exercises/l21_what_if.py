@@ -208,7 +208,7 @@ def _one_column(weights, intercept, row, scales, *, size=None, amount=None):
 
 
 def _change_cases() -> list[tuple[np.ndarray, float, np.ndarray, np.ndarray]]:
-    cases = [(np.array([2.0, -0.5, 0.1]), 1.0, np.array([1.0, 0.0, 2.0]), np.array([0.1, 1.0, 30.0]))]
+    cases = [(np.array([2.0, -1.5, 0.5]), 1.0, np.array([1.0, 0.0, 2.0]), np.array([1.0, 0.1, 9.0]))]
     for seed, d in ((0, 2), (1, 5), (2, 4), (3, 6)):
         rng = np.random.default_rng(seed)
         cases.append((rng.normal(size=d), float(rng.normal()), rng.normal(size=d), rng.uniform(0.1, 5, d)))
@@ -317,10 +317,6 @@ scales_of = Exercise(
             lambda table: _mad(table) + table.std(axis=0),
             "you added the two: take the standard deviation only where the MAD is 0.",
         ),
-        "larger": Mistake(
-            lambda table: np.maximum(_mad(table), table.std(axis=0)),
-            "the standard deviation is nearly always the larger one: take it only where the MAD is 0.",
-        ),
         "infinite": Mistake(
             lambda table: _scales(table, lambda t: np.full(t.shape[1], np.inf)),
             "an infinite scale makes the change *free*: cost = change / scale.",
@@ -329,9 +325,6 @@ scales_of = Exercise(
             lambda table: _scales(table, lambda t: np.abs(t - t.mean(axis=0)).mean(axis=0)),
             "that is the mean absolute deviation, which would be a fair choice too: the exercise asks for the standard "
             "deviation.",
-        ),
-        "left at zero": Mistake(
-            _mad, "now the cost of the flag is a division by 0: use the standard deviation there."
         ),
         "variance": Mistake(
             lambda table: _scales(table, lambda t: t.var(axis=0)),
@@ -440,7 +433,7 @@ corner_share = Question(
         "chance": Mistake(
             lambda answer, share: isinstance(answer, (int, float)) and 0.02 <= answer < 0.1,
             "that would be an agent that wanders about: this one has a place where it wants to go.",
-            example=lambda share: 1 / 38,
+            example=lambda share: 1 / 41,
         ),
         "per cent": Mistake(
             lambda answer, share: isinstance(answer, (int, float)) and 1 < answer <= 100,

@@ -194,10 +194,11 @@ def path(model: nn.Module, agent: int, coin: int) -> list[int]:
 
 
 def draw_path(ax: Axes, model: nn.Module, agent: int, coin: int, title: str = "") -> None:
-    """One greedy walk as a line."""
+    """One greedy walk as a line; a square where it ends without the coin."""
     cells = path(model, agent, coin)
     draw_room(ax, coin, agent)
     rows, columns = zip(*(FREE[i] for i in cells), strict=True)
     ax.plot(columns, rows, "-", color=plots.ACCENT, linewidth=2.5, alpha=0.7)
-    ax.plot(columns[-1], rows[-1], "s", color=plots.COLOURS[1], markersize=8, zorder=6)
+    if cells[-1] != coin:
+        ax.plot(columns[-1], rows[-1], "s", color=plots.COLOURS[1], markersize=9, zorder=6)
     ax.set_title(title, fontsize=10)

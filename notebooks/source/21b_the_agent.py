@@ -217,7 +217,7 @@ exercises.what_matters.check(what_matters)
 # %% [markdown]
 # ## 5 · What matters to the two agents
 #
-# The mean of such maps over all cells where the agent may stand, for both agents and two places of the coin.
+# The mean of such maps over all cells where the agent may stand, for both agents and two places of the coin. (An empty cell has nothing to cover, so it stays black.)
 
 
 # %%
@@ -337,7 +337,7 @@ plots.show(
 )
 
 # %% [markdown]
-# More places cure the walk to the corner, and only for the places that were trained. On places that it never saw, the agent does not go to the corner any more; it does not find the coin either. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
+# With more places the walk to the corner ends. But the agent finds a coin only where it has seen one: in a place that it never saw, it finds it as seldom as before, however many other places it knows. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
 #
 # ### Play
 #
@@ -359,13 +359,13 @@ widgets.explore(
     draw_walk,
     who=widgets.choice("agent", list(agents), "corner agent"),
     coin=widgets.slider("coin", 0, N - 1, COIN),
-    start=widgets.slider("start", 0, N - 1, 0),
+    start=widgets.slider("start", 0, N - 1, 3),
 )
 
 # %% tags=["hide-input"]
-draw_walk("corner agent", COIN, 0)
+draw_walk("corner agent", COIN, 3)
 plots.show(
-    "A walk of the corner agent with the coin at the upper right: it ends in the empty lower right corner."
+    "A walk of the corner agent with the coin at the upper right: it ends in the empty lower right corner (square)."
 )
 
 # %% [markdown]
