@@ -633,7 +633,7 @@ for beta, machine in zip((1, 1, 4, 4), four, strict=True):
     )
 
 # %% [markdown]
-# At $\beta = 4$ two latents are switched off (a rate of nearly 0): a latent that is not needed is not paid for. At $\beta = 1$ three or four share two factors, and the gap is small. Which two stay on is chance, and how they are turned too.
+# A latent that is not needed is not paid for. At $\beta = 4$ two are in use, in some seeds three; at $\beta = 1$ three or four share the two factors. Which ones stay on is chance, and how they are turned too.
 #
 # ### Real digits: two seeds, two vocabularies
 #
