@@ -474,7 +474,7 @@ for name, row in table.items():
     print(f"{name:<26}" + ",  ".join(f"{key} {value:.2f}" for key, value in row.items()))
 
 # %% [markdown]
-# With its real weights, the encoder's latents look meaningful: many have a word of their own. **The twin, which has learnt nothing, has as many.** A random network keeps apart which word stands where, and an autoencoder finds the frequent words again. (Heap and others, 2025, report the same for large models.) And of the latents hardly one is found again in the other half of the texts; in the planted world more than half of them are. So this small run, seven thousand tokens and seconds of training, shows no feature that the *training of the encoder* made. Published autoencoders see billions of tokens. The controls cost the same there, and are worth asking for.
+# With its real weights, a part of the encoder's latents looks meaningful: each of them has a word of its own. **The twin, which has learnt nothing, has about as many.** A random network keeps apart which word stands where, and an autoencoder finds the frequent words again. (Heap and others, 2025, report the same for large models.) And of the latents hardly one is found again in the other half of the texts; in the planted world more than half of them are. So this small run, seven thousand tokens and seconds of training, shows no feature that the *training of the encoder* made. Published autoencoders see billions of tokens. The controls cost the same there, and are worth asking for.
 
 # %% [markdown]
 # ## 10 · Play
