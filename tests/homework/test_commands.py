@@ -71,7 +71,7 @@ def first(folder):
 def test_all_that_can_be_graded_is_graded_and_the_others_are_named_once(folder, first):
     assert first.splitlines() == [
         "demo: fritz: there is no demo.ipynb in the folder",
-        "demo: gero: no cell of it is a question of demo; is it another assignment's notebook?",
+        "demo: gero: it has 0 of 3 questions; is it another assignment's notebook?",
     ]
     assert grading.students(folder, "demo") == ["Chloé Dubois", *"anna ben dora emil fritz gero".split()]
     assert grading.ungraded(folder, "demo") == ["fritz", "gero"]
@@ -84,7 +84,7 @@ def test_a_second_call_grades_what_came_since(folder, first, capfd):
     shutil.copytree(folder / "submitted" / "anna", folder / "submitted" / "fritz", dirs_exist_ok=True)
     out, end = run(folder, capfd, "--grade", "demo")
     assert "demo: fritz: " in out and "1 graded, 1 could not be graded" in out
-    assert end == "demo: gero: no cell of it is a question of demo; is it another assignment's notebook?"
+    assert end == "demo: gero: it has 0 of 3 questions; is it another assignment's notebook?"
 
 
 def test_marks_and_feedback_under_each_name(folder, first, capfd):
