@@ -247,7 +247,7 @@ def draw_grid(ax: Axes, codes: Tensor, title: str, *, n: int = 7) -> None:
         )
         ax.plot(*grid[k].T, color=plots.COLOURS[1], linewidth=1.3, linestyle="--",
                 label="only y changes" if k == 0 else None)  # fmt: skip
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal", adjustable="box")
     ax.set_title(title, loc="left", fontsize=10)
     ax.locator_params(nbins=4)
 

@@ -352,7 +352,7 @@ plots.show(
 # %% tags=["hide-input", "thumbnail"]
 machines = lesson.eight("square")
 grid_pictures = lesson.blobs(lesson.world_grid("square"))
-figure, axes = plt.subplots(2, 4, figsize=(9.5, 4.8), sharex=True, sharey=True)
+figure, axes = plt.subplots(2, 4, figsize=(9.5, 5.2), sharex=True, sharey=True)
 for seed, (ax, machine) in enumerate(zip(axes.flat, machines, strict=True)):
     degrees = lesson.angle(machine, pictures, places)
     lesson.draw_grid(ax, lesson.encode(machine, grid_pictures)[0], f"machine {seed}: {degrees:.0f}°")
@@ -539,7 +539,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **A trap.** These differences are small: half a nat out of 23. If you judge the machines on one batch of 128 pictures, as a training curve does, the noise of the batch is larger:
+# **A trap.** These differences are small: less than half a nat out of 23. If you judge the machines on one batch of 128 pictures, as a training curve does, the noise of the batch is larger:
 
 # %%
 seen, where = pictures[:128], places[:128]
