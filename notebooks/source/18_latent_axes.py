@@ -145,7 +145,7 @@ for ax, code, name in zip(axes, (grid_rows @ w0.T, grid_rows @ w1.T, pca.transfo
                           ("autoencoder, seed 0", "autoencoder, seed 1", "PCA"), strict=True):  # fmt: skip
     lesson.draw_grid(ax, torch.from_numpy(code), name)
     ax.set(xlabel="latent 1", ylabel="latent 2")
-axes[2].legend(fontsize=8, loc="lower right")
+figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
 plots.show(
     "The codes of a grid of places for two linear autoencoders and for PCA. All three show a bent grid; it is turned "
     "and stretched in another way in each."
@@ -356,7 +356,7 @@ figure, axes = plt.subplots(2, 4, figsize=(9.5, 5.2), sharex=True, sharey=True)
 for seed, (ax, machine) in enumerate(zip(axes.flat, machines, strict=True)):
     degrees = lesson.angle(machine, pictures, places)
     lesson.draw_grid(ax, lesson.encode(machine, grid_pictures)[0], f"machine {seed}: {degrees:.0f}°")
-axes[0, 0].legend(fontsize=7, loc="lower right")
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
 plots.show(
     "The grid of places in the codes of eight machines: each time a regular grid, turned by "
     + ", ".join(f"{lesson.angle(m, pictures, places):.0f}" for m in machines)
