@@ -115,7 +115,7 @@ exercises.from_counts.check(from_counts)
 # as long as there are far more examples than cells (Miller, 1955). With few cells there is another error: within a wide cell, details are lost, and the result is too *small*.
 
 # %%
-n, sizes = 2000, np.array([3, 5, 8, 12, 20, 30, 50, 80])
+n, sizes = 2000, np.array([3, 5, 8, 12, 20, 30, 40, 50])
 counted = {
     rho: np.array(
         [
@@ -139,7 +139,7 @@ ax.plot(
     label="predicted bias, (bins − 1)² / 2n",
     zorder=0,
 )
-ax.set(xlabel="bins for each of the two", ylabel="nats", ylim=(0, 1.2))
+ax.set(xlabel="bins for each of the two", ylabel="nats", ylim=(0, 0.85))
 ax.set_title("Grey lines: the truth, 0 and 0.144", loc="left")
 ax.legend(fontsize=9)
 plots.show(
@@ -313,8 +313,8 @@ for ax, (rho, nats) in zip(axes, truth.items(), strict=True):
     ax.axhline(nats, color=plots.INK, linewidth=1)
     for j, b in enumerate((16, 64)):
         ax.plot([j - 0.3, j + 0.3], [math.log(b)] * 2, color=plots.BASELINE, linestyle="--")
-    ax.set_xticks(range(4), ["B = 16", "64", "16", "64"])
-    ax.set(title=f"truth {nats:.2f} nats", xlabel="InfoNCE          MINE")
+    ax.set_xticks(range(4), ["InfoNCE\n16", "InfoNCE\n64", "MINE\n16", "MINE\n64"], fontsize=8)
+    ax.set(title=f"truth {nats:.2f} nats", xlabel="bound and batch B", xlim=(-0.5, 3.5))
 axes[0].set_ylabel("nats, mean ± standard deviation")
 plots.show(
     "InfoNCE and MINE for three truths and two batches. "
@@ -406,6 +406,7 @@ def draw_counts(bins, log_n, rho):
     edges = [np.quantile(v, np.linspace(0, 1, bins + 1)) for v in (a, b)]
     ax.imshow(np.histogram2d(a, b, bins=edges)[0].T, origin="lower", cmap="Blues")
     ax.set(xlabel="bin of a", ylabel="bin of b")
+    ax.locator_params(integer=True, nbins=5)
     ax.set_title(f"counted {found:.2f}, truth {gaussian_information(rho):.2f} nats", loc="left", fontsize=10)
 
 
