@@ -76,6 +76,17 @@ pgd_step = Exercise(
             lambda *case: _step(*case, signs=False),
             "the sign is missing: for L∞ each number moves by the whole step, whatever the size of its gradient.",
         ),
+        "length one": Mistake(
+            lambda picture, now, gradient, step, epsilon: _step(
+                picture,
+                now,
+                gradient / gradient.flatten(1).norm(dim=1)[:, None, None, None],
+                step,
+                epsilon,
+                signs=False,
+            ),
+            "you divided the gradient by its length: that is the step of the norm L2. For L∞ take its sign.",
+        ),
         "downwards": Mistake(
             lambda *case: _step(*case, direction=-1),
             "the step lowers the loss: that helps the network.",
@@ -175,6 +186,10 @@ in_units_of_inputs = Exercise(
         "not shifted": Mistake(
             _changed_unit(black=lambda *case: 0.0, white=lambda levels, mean, deviation: 1 / deviation),
             "black and white have to be shifted by the mean, too: (p − mean) / deviation.",
+        ),
+        "white first": Mistake(
+            lambda *case: _in_units_of_inputs(*case)[[0, 2, 1]],
+            "black and white are exchanged: black (p = 0) is the second row.",
         ),
         "256": Mistake(
             _changed_unit(epsilon=lambda levels, mean, deviation: levels / 256 / deviation),

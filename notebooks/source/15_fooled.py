@@ -386,7 +386,7 @@ plots.show(
 )
 
 # %% [markdown]
-# For the ZF-Net the square takes more than half of both maps, where it had about a twentieth before, and all four answers stay. Random signs move nothing. The twin resists much better, above all its Grad-CAM, for which one of the four answers did not stay. The last line keeps the ReLU while searching: nothing moves at all, the gradient that would have to show the way is zero. So the puzzle's answer: the network answers as before, what changed is how one formula reads it (section 8 tests that). A map alone is no proof in a dispute in which the other side has prepared the picture.
+# For the ZF-Net the square takes more than half of both maps, where it had about a twentieth before, and all four answers stay (on other scenes the attack on Grad-CAM sometimes costs the answer). Random signs move nothing. The twin resists much better, above all its Grad-CAM, for which one of the four answers did not stay. The last line keeps the ReLU while searching: nothing moves at all, the gradient that would have to show the way is zero. So the puzzle's answer: the network answers as before, what changed is how one formula reads it (section 8 tests that). A map alone is no proof in a dispute in which the other side has prepared the picture.
 
 # %% [markdown]
 # ## 8 · Who notices?

@@ -72,7 +72,8 @@ plots.show(
 
 # %% [markdown]
 # Both banks refuse this punctual person. LIME says of bank 1: because of the group. Of bank 2: punctuality speaks *for* the person, and the group hardly counts. Yet the two banks decide alike. Bank 2 is lying. How?
-#
+
+# %% [markdown]
 # ## 2 · How an explainer's questions look
 #
 # LIME asks about rows in which each column was drawn by itself ([06c](06c_lime_tables.ipynb)). KernelSHAP asks about rows that take some columns from the person and the others from a *background* row ([07](07_shap.ipynb)). Such rows need not look like people:
@@ -142,7 +143,8 @@ exercises.scaffolded.check(scaffolded)
 
 # %% [markdown]
 # Bank 2 is exactly this. From here on `lesson.liar(known, kinds)` trains a detector for the kinds of questions that you name, and returns the scaffold.
-#
+
+# %% [markdown]
 # ## 3 · The proof: the agreement table
 #
 # If our LIME and our SHAP were at fault, the lie would be our own. So here are the packages `lime` and `shap`, asked about bank 2. The background of KernelSHAP: ten typical rows, found by *k-means*, a method that looks for ten centres so that each person is near to one of them; `shap` offers it, and rounds each value to one that occurs. With eight columns there are only $2^8 = 256$ coalitions, so nothing has to be sampled.
@@ -210,7 +212,8 @@ for name, rule in rules.items():
 # Read the figure by rows. Each liar fools the explainer that it was prepared for, and goes on discriminating: more than nine in ten real people are still decided by the group. LIME is the easiest to fool: each of the three liars manages it, since rows with all columns drawn anew look least like people.
 #
 # "Use real rows as the background" helps against a bank that prepared for k-means. Against a bank that prepared for real rows it does not. **A defence has to be tested against somebody who knows it.**
-#
+
+# %% [markdown]
 # ## 5 · How good must the detector be?
 #
 # LIME fits a straight line, and a straight line through a mixture is the mixture of the straight lines. If the detector recognises a share $q$ of LIME's questions, whatever is in them, then $q$ of the answers come from $\psi$ and $1 - q$ from $f$. LIME's coefficient for $\psi$ alone has size 1 at *punctual*, for $f$ alone size 1 at *group*. So for the scaffold one expects the sizes
@@ -279,7 +282,8 @@ for depth, row in zip(depths, learnt, strict=True):
 # The other error matters to the bank as well: each real person who is taken for a question is decided innocently. Both errors belong to the price of lying.
 #
 # The formula does not hold for KernelSHAP, because the detector's eye depends on the coalition: a row in which *only the group* is from elsewhere looks like a real person, and just these rows have a large weight. That brings us to the audit.
-#
+
+# %% [markdown]
 # ## 6 · The audit: exchange the one column
 #
 # Ask about a real person; then about the same person with the group exchanged and *nothing else changed*. Where other columns do not tell the group, the second row is as real as the first one.
@@ -343,7 +347,8 @@ print("LIME's two largest:", *(lesson.COLUMNS[j] for j in np.argsort(-named)[:2]
 
 # %% [markdown]
 # The audit is silent, LIME tells the truth (rent and income), and group B hardly gets a loan. Whether such a rule may be used is not for an explanation to decide. An audit of a column is not yet an audit of fairness.
-#
+
+# %% [markdown]
 # ## 7 · A second audit: the decisions alone
 #
 # There is an audit that cannot be recognised, because it asks nothing. The explanation *promises* something: bank 2 says that the punctual get a loan. Take decisions that were made in daily business, and see whether the promise was kept, for each group.
@@ -387,7 +392,8 @@ for name, rule in cases.items():
 # The colleague's number answers another question: who *has* the loans, not how a group is *treated*. It depends on how large the groups are.
 #
 # In daily business a liar has to do what it wants to do. So **test an explanation on decisions that were made anyway**. What this audit cannot see: why. If the groups differ in something that is not in the table, a gap may have another reason. And it needs decisions of the very rule that is explained.
-#
+
+# %% [markdown]
 # ## 8 · Which tests of lesson 12 notice?
 #
 # Five checks that one can run without knowing the truth. The first two ask the explanation about itself; the third takes a second explainer; the fourth is a deletion test: give the named column the values of other real people, and see whether answers change; the last compares with real decisions: for what share of the real people does the answer equal their value in the named column, or its opposite?
@@ -433,7 +439,8 @@ plots.show(
 # - **Real decisions notice**: a column that is said to decide everything should tell all of them. For the liar for LIME it tells no more than a coin would.
 #
 # So the rule for an auditor: **ask in a way in which the world asks.**
-#
+
+# %% [markdown]
 # ## 9 · What an audit costs
 #
 # Questions to the bank for *one* explanation: LIME 5,000 by default; KernelSHAP 254 coalitions times the background, so 2,540 with ten rows and 12,700 with fifty. The exchange audit needs two questions a person.
@@ -472,7 +479,8 @@ plots.show(
 
 # %% [markdown]
 # An audit is cheap against an explanation, and it says something about the *bank*, not about one person. A bank that sees two applications in a row that differ in one column may still recognise the auditor by *that*: the two questions belong on different days.
-#
+
+# %% [markdown]
 # ## 10 · Your turn
 #
 # Write a rule of your own that takes the group into account where you think that nobody will look, and let both audits at it. How little discrimination stays unseen with 100 people? (Columns: 0 age, 1 years in the job, 2 income, 3 rent, 4 savings, 5 debts, 6 punctual, 7 group B.)
