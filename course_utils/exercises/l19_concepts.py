@@ -235,9 +235,13 @@ along = Exercise(
 
 def _special_cases() -> list[tuple[np.ndarray, np.ndarray]]:
     cases = []
-    for seed, (n, r, size) in enumerate(((20, 30, 0.6), (12, 50, -1.6), (30, 16, 0.2))):
+    for seed, (n, r, size, first) in enumerate(
+        ((20, 30, 0.6, 0.9), (12, 50, -1.6, 0.3), (30, 16, 0.2, -1.0))
+    ):
         rng = np.random.default_rng(seed)
-        randoms = rng.normal(size=r) + 0.1 * rng.normal(size=(n, r))
+        means = rng.normal(size=r)
+        means[0] = first
+        randoms = means + 0.1 * rng.normal(size=(n, r))
         cases.append((size + 0.1 * rng.normal(size=n), randoms))
     return cases
 

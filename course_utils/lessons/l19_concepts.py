@@ -102,6 +102,13 @@ def second_step(concepts: np.ndarray, classes: np.ndarray) -> LogisticRegression
     return LogisticRegression(C=10, max_iter=500).fit(concepts, classes)
 
 
+def bottleneck(world: Scenes) -> tuple[np.ndarray, np.ndarray, LogisticRegression, np.ndarray]:
+    """Step 1, weights (22, 128) and biases (22,); step 2; what step 1 says of all scenes, (N, 22)."""
+    weights, biases = fit_words(world.features[:N_LEARN], world.concepts[:N_LEARN])
+    head = second_step(world.concepts[:N_LEARN], world.classes[:N_LEARN])
+    return weights, biases, head, sigmoid(world.features @ weights.T + biases)
+
+
 def corrected(said: np.ndarray, truth: np.ndarray, order: np.ndarray, n: int) -> np.ndarray:
     """A copy of `said` (N, K) with the truth in the n columns of each row whose `order` is smallest."""
     columns, rows, result = np.argsort(order, axis=1)[:, :n], np.arange(len(said))[:, None], said.copy()
@@ -201,6 +208,13 @@ def ground_pictures(kind: str, n: int, seed: int = 0) -> np.ndarray:
 def wolves(model: str, seed: int | None = None) -> Lab:
     """The lab of huskies and wolves, with the model "shortcut" or "clean"; `seed` draws other pictures."""
     return load_lab("wolves", model=model, seed=seed)
+
+
+@cache
+def wolf_world() -> tuple[dict[str, Lab], np.ndarray, np.ndarray]:
+    """The two networks by name, 100 pictures of snow and 200 of other grounds."""
+    twins = {name: wolves(name) for name in ("shortcut", "clean")}
+    return twins, ground_pictures("snow", 100), ground_pictures("others", 200)
 
 
 @dataclass(frozen=True, eq=False)

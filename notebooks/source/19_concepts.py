@@ -37,14 +37,12 @@ from course_utils.exercises import l19_concepts as exercises
 from course_utils.lessons import l19_concepts as lesson
 from course_utils.lessons.l19_concepts import sigmoid
 from course_utils.methods.concepts import concept_vector, directional_derivatives, positive_share
-from course_utils.methods.hooks import activations_and_gradients
 from course_utils.teach import plots, widgets
 
 world = lesson.scenes()  # rendering and features: some seconds, used by all sections
 words, concepts, classes = world.words, world.concepts, world.classes
 learn, test = slice(0, 800), slice(800, 1200)
-weights, biases = lesson.fit_words(world.features[learn], concepts[learn])  # section 2
-said = sigmoid(world.features @ weights.T + biases)  # (1200, 22): what the model says of each concept
+w, b, head, said = lesson.bottleneck(world)  # built by hand in section 2
 beak = words.index("beak")
 
 # %% [markdown]
@@ -288,7 +286,7 @@ claimed_share = 0.55
 # END SOLUTION
 
 # %%
-normal = table[classes] > 0  # (1200, 22)
+normal = lesson.class_table(concepts[learn], classes[learn])[classes] > 0  # (1200, 22)
 hidden = normal & (world.pixels == 0)
 exercises.share_claimed.check(claimed_share, said[test], hidden[test])
 
@@ -348,8 +346,7 @@ for draw in range(3):
 # A bottleneck must be built. **Concept activation vectors** (CAV; Kim and others, 2018) ask a network that is there already. We know a case with a truth ([01](01_why_explain.ipynb), [12](12_judging_explanations.ipynb)): two networks tell huskies from wolves. In the training pictures of one, every wolf stood on snow, so it learnt snow; its clean twin saw both animals on all grounds. Does *snow* speak for *wolf*?
 
 # %%
-twins = {name: lesson.wolves(name) for name in ("shortcut", "clean")}
-snow, others = lesson.ground_pictures("snow", 100), lesson.ground_pictures("others", 200)
+twins, snow, others = lesson.wolf_world()
 for name, lab in twins.items():
     correct_, swapped = ((lab.predict(p).argmax(axis=1) == lab.targets.numpy()).mean() for p in (lab.images, lab.counterfactuals))  # fmt: skip
     print(f"{name:<9} right: {correct_:.2f}; the same animals, grounds exchanged: {swapped:.2f}")
@@ -383,6 +380,9 @@ exercises.along.check(along)
 
 
 # %% tags=["by-hand"]
+from course_utils.methods.hooks import activations_and_gradients
+
+
 def my_tcav(lab, layer, concept, others):
     """Derivatives S, (N,), of the wolf score along the direction from `others` to `concept` (pictures)."""
     sets = [lesson.layer_maps(lab, pictures, (layer,))[0].mean(dim=(2, 3)) for pictures in (concept, others)]
@@ -462,6 +462,8 @@ judge.agreement_table(
 # Would *any* direction give 1? Make concepts without meaning: 50 pictures of other grounds against 50 further ones. Twenty draws of snow, twenty of such **random concepts**.
 
 # %%
+twins, snow, others = lesson.wolf_world()
+layers = ("layer2", "layer3", "layer4")
 runs = {(name, layer): lesson.concept_runs(lab, layer, snow, others) for name, lab in twins.items() for layer in layers}  # fmt: skip
 truth = {name: lesson.ground_matters(lab) for name, lab in twins.items()}  # wolves moved off the snow
 

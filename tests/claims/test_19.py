@@ -15,9 +15,7 @@ TEST = slice(800, 1200)
 @lru_cache(maxsize=5)  # 180 MB each
 def _world(seed):
     world = lesson.scenes(5000 + seed)
-    weights, biases = lesson.fit_words(world.features[:800], world.concepts[:800])
-    said = lesson.sigmoid(world.features @ weights.T + biases)
-    head = lesson.second_step(world.concepts[:800], world.classes[:800])
+    weights, _, head, said = lesson.bottleneck(world)
     return world, weights, said, head
 
 
