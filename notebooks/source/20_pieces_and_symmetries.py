@@ -413,7 +413,7 @@ plots.show("Four handwritten 3s; for each the row of its formula and that row ti
 nearest = np.linalg.norm(tests[:, None] - tests, axis=2) + 1e9 * np.eye(len(tests))
 of_reach = np.median([reach(readable, x) for x in tests])
 print(
-    f"right for {(says == test_y.numpy()).mean():.2f} of 400 test digits; they lie in {len(patterns)} different pieces"
+    f"right for {(says == test_y.numpy()).mean():.2f} of 400 test digits; they lie in {len(patterns)} pieces"
 )
 print(
     f"median reach of an explanation {of_reach:.3f}; median distance to the nearest digit {np.median(nearest.min(axis=1)):.2f}"
@@ -421,7 +421,7 @@ print(
 print(f"on the straight way from one digit to another: {np.mean(ways):.0f} pieces on average")
 
 # %% [markdown]
-# Each explanation is exact, and (almost) each digit has one of its own. Its reach is far smaller than the way to the next digit. So "read completely" ends here: you can read any page of this book, but there are too many pages. The row times the pixels is *gradient × input* of lesson [08](08_saliency_smoothgrad_ig.ipynb), and now you know what is missing there: the constant $c$, which here is not small.
+# Each explanation is exact, and the 400 digits need almost two hundred of them. Its reach is about forty times shorter than the way to the next digit. So "read completely" ends here: you can read any page of this book, but there are too many pages. The row times the pixels is *gradient × input* of lesson [08](08_saliency_smoothgrad_ig.ipynb), and now you know exactly what is missing there: the constant $c$.
 
 # %% [markdown]
 # ## 6 · A symmetry that you can read in the weights
@@ -526,7 +526,7 @@ print(f"upright, symmetric minus ordinary:                     {upright}")
 print(f"all directions, symmetric minus shown turned digits:   {turned}")
 
 # %% [markdown]
-# The symmetric network never saw a turned digit and is equally right in all directions: not by luck, but because it cannot be otherwise. The price is paid upright, where the ordinary one is a little better: it may use what is up.
+# The symmetric network never saw a turned digit and is equally right in all directions: not by luck, but because it cannot be otherwise. The price is paid upright, where the ordinary one is better: it may use what is up.
 #
 # **Its explanations turn, too.** If you turn the picture and explain again, you should get the turned map.
 

@@ -251,16 +251,16 @@ plots.show("Interaction by order for four pairs: 0, 1 constant at 2; 5, 6 consta
 # %%
 from tqdm.auto import tqdm
 
-from course_utils.lessons.l13_glass_boxes import own_table
+from course_utils.labs import load_lab
 from course_utils.methods.shapley import masking_game
 
 sizes = np.bitwise_count(np.arange(1024))
 mass = {}
 for kind in tqdm(("linear", "tree", "forest", "network"), leave=False):
-    fitted = own_table("diabetes", kind)
-    others = fitted.table[~fitted.unseen][:30]
-    for row in fitted.table[fitted.unseen][:20]:
-        found = np.abs(dividends(masking_game(fitted.model.predict, row, others), 10))
+    lab = load_lab("tabular", table="diabetes", model=kind)
+    others = lab.table[~lab.unseen][:30]
+    for row in lab.table[lab.unseen][:20]:
+        found = np.abs(dividends(masking_game(lab.predict, row, others), 10))
         by_size = np.bincount(sizes, found, 11)[1:]
         mass.setdefault(kind, []).append(by_size / by_size.sum())
 mass = {kind: np.array(values) for kind, values in mass.items()}
