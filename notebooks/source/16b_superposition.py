@@ -376,7 +376,6 @@ figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6))
 columns = [f"p = {p}" for p in shares]
 for ax, name, title in zip(axes, table, ("share found", "variance unexplained"), strict=True):
     plots.matrix_plot(table[name], [f"{n} features" for n in numbers], columns, title=title, ax=ax)
-figure.tight_layout()
 plots.show(
     "Two tables, number of features by probability. Found: "
     + "; ".join(
