@@ -321,15 +321,19 @@ for name, options in tqdm(settings, desc="trainings", leave=False):
     curves[name].append({"setting": max(options.values())} | lesson.score(world, trained))
 
 # %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(8, 3.6))
-for (name, points), mark, colour in zip(curves.items(), "os", plots.COLOURS, strict=False):
+figure, ax = plt.subplots(figsize=(plots.WIDTH, 4.2))
+for (name, points), mark, colour, down in zip(curves.items(), "os", plots.COLOURS, (8, -22), strict=False):
     ax.plot([p["FVU"] for p in points], [p["found"] for p in points], mark + "-", color=colour, label=name)
     for p in points:
-        text = f"{'k' if name == 'TopK' else 'λ'} = {p['setting']:g} (L0 {p['L0']:.0f})"
-        ax.annotate(text, (p["FVU"], p["found"]), xytext=(6, 5), textcoords="offset points", fontsize=8)
-ax.set(xlabel="fraction of variance unexplained", ylabel="share found", ylim=(-0.05, 1.12), xlim=(0, None))
-ax.legend(loc="center right")
-ax.set_title("The smallest error has the fewest features", loc="left")
+        text = f"{'k' if name == 'TopK' else 'λ'} = {p['setting']:g}\nL0 {p['L0']:.0f}"
+        ax.annotate(text, (p["FVU"], p["found"]), xytext=(0, down), textcoords="offset points",
+                    fontsize=8, ha="center", color=colour)  # fmt: skip
+ax.set(xscale="log", xlabel="fraction of variance unexplained (logarithmic axis)", ylabel="share found")
+ax.set(xlim=(0.004, 0.4), ylim=(-0.25, 1.25), xticks=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2])
+ax.xaxis.set_major_formatter("{x:g}")
+ax.minorticks_off()
+ax.legend(loc="upper left")
+ax.set_title("The smallest error has found the fewest directions", loc="left")
 plots.show(
     "Share of planted directions found against the unexplained variance. "
     + "; ".join(
@@ -340,7 +344,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Within each curve the points with the *smallest* error (left) have found the fewest directions. At the left end of L1 about as many latents are on as there are dimensions, and any 16 independent directions can write any state. **The error rewards everything that helps to rebuild. It cannot see whether a direction is real.** The truth can, but only a planted one is known.
+# Within each curve the points with the *smallest* error (left) have found the fewest directions: L1 with a low price, and TopK with a $k$ well above the three features that are on. At the left end of L1 about as many latents are on as there are dimensions, and any 16 independent directions can write any state. **The error rewards everything that helps to rebuild. It cannot see whether a direction is real.** The truth can, but only a planted one is known.
 #
 # ### Shrinkage
 #
@@ -509,7 +513,7 @@ explore_world(64, 0.1, 6, 128)
 # ## 11 · Recap
 #
 # - Rare features can share numbers. The price is interference; single numbers then have many meanings.
-# - Sparsity finds planted directions that PCA and single numbers cannot find. TopK found more than a price (L1), which also shrinks every size.
+# - Sparsity finds planted directions that PCA and single numbers cannot find. With about the right $k$, TopK found more than a price (L1), which also shrinks every size.
 # - A small error proves nothing about the features: with many latents on, wrong directions rebuild as well. Where features are too dense, the error stays small and the directions are lost.
 # - A layer norm leaves sums exact as bookkeeping. Shares of small parts still predict, shares of large ones do not.
 # - On a real encoder, ask for the controls: random weights, other texts, an untrained start.
