@@ -255,9 +255,10 @@ from course_utils.labs import load_lab
 from course_utils.methods.shapley import masking_game
 
 sizes = np.bitwise_count(np.arange(1024))
-mass = {}
+mass, fits = {}, {}
 for kind in tqdm(("linear", "tree", "forest", "network"), leave=False):
     lab = load_lab("tabular", table="diabetes", model=kind)
+    fits[kind] = np.corrcoef(lab.predict(lab.table[lab.unseen]), lab.targets[lab.unseen])[0, 1]
     others = lab.table[~lab.unseen][:30]
     for row in lab.table[lab.unseen][:20]:
         found = np.abs(dividends(masking_game(lab.predict, row, others), 10))
@@ -281,7 +282,10 @@ plots.show(
 )
 
 # %% [markdown]
-# Two warnings. *Sizes* do not cancel, so many small dividends of a rough model count much; the single answers of a forest jump at each split. And the mass says nothing about quality: the linear model is as good here as the others. But it tells before you explain: where nearly all is single, single shares tell nearly everything; where it is not, a list of single shares leaves most of the model out.
+# Two warnings. *Sizes* do not cancel: many small dividends of both signs count much, although their sum is small. And the mass says nothing about quality: on patients that no model was fitted to, the linear one is as good as the others (numbers below). But look at it before you explain. Where nearly all is single, single shares tell nearly everything; where it is not, they are averages over very different companies.
+
+# %% tags=["hide-input"]
+print("correlation of answers and truth:", ", ".join(f"{kind} {r:.2f}" for kind, r in fits.items()))
 
 # %% [markdown]
 # ## 6 · How alike are two layers?
@@ -431,7 +435,7 @@ for kind, (a, b) in answers.items():
     print(f"{kind:16} right {(a == test_y).double().mean():.2f}, twins give the same answer {(a == b).double().mean():.2f}")  # fmt: skip
 
 # %% [markdown]
-# Read it from the bottom. Two networks that were *never trained* are much alike in their first layer, and still in their second: both pass on what the pictures themselves have in common. So a high similarity of trained twins is no proof of common knowledge. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). The two measures do not agree about everything: CKA looks at the few directions in which the units vary most, the explained share at all of them.
+# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
 
 # %% [markdown]
 # ## 8 · Your turn
