@@ -257,7 +257,7 @@ def draw_clouds(ax: Axes, machine: Machine, pictures: Tensor, title: str) -> Non
     mean, log_variance = encode(machine, pictures)
     for centre, spread in zip(mean.tolist(), (4 * (0.5 * log_variance).exp()).tolist(), strict=True):
         ax.add_patch(Ellipse(centre, *spread, facecolor=plots.ACCENT, alpha=0.45, edgecolor=plots.INK))
-    reach = mean.abs().max().item() + 0.4
+    reach = mean.abs().max().item() + 0.7
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="latent 1", ylabel="latent 2")
     ax.set_title(title, loc="left", fontsize=10)
 
