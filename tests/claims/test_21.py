@@ -67,7 +67,7 @@ def test_seeing_is_not_doing(seed):
     "§1, §8",
     "For school the model's answer is more than anybody can study, the world's a few years; for income the model "
     "asks for about twice what the world needs.",
-    shown="173 years against 5; 14 k€ against 7",
+    shown="164 years against 5; 14 k€ against 7",
     holds=lambda v: (
         v["school, model"].min() > 50
         and v["school, world"].min() > 2
@@ -91,7 +91,7 @@ def test_advice_is_an_intervention(seed):
     "About half of the cheapest changes need a noise beyond three standard deviations; hardly any refused person "
     "and hardly any accepted neighbour does. The neighbour costs about twice as much and differs in nearly all "
     "columns.",
-    shown="54 %, 1 %, 2 %; 4.3 against 2.0; 5 of 6 columns",
+    shown="48 %, 1 %, 0 %; 4.3 against 2.0; 5 of 6 columns",
     holds=lambda v: (
         v["cheapest"].min() > 0.35
         and v["refused"].max() < 0.05
@@ -157,7 +157,7 @@ def test_contrast_of_pictures(seed):
 @claim(
     "§10",
     "Born in the other town, some would get another answer: refused people of the South, none of the North.",
-    shown="8 % of all; 19 % of the refused of the South, 0 % of the North",
+    shown="8 % of all; 21 % of the refused of the South, 0 % of the North",
     holds=lambda v: v["all"].min() > 0.03 and v["South"].min() > 0.08 and v["North"].max() == 0,
 )
 def test_the_missing_column_has_effects(seed):
@@ -176,7 +176,7 @@ def test_the_missing_column_has_effects(seed):
     "§12",
     "On the border a newly fitted model accepts by chance; with a margin of 0.3 most are accepted. Advice from an "
     "arrow the wrong way round fails, although both directions fit equally well.",
-    shown="about a half (5 to 96 %), 86 %; 0 %",
+    shown="about a half (3 to 95 %), 87 %; 0 %",
     holds=lambda v: (
         np.abs(v["border"].mean() - 0.5) < 0.2
         and (v["margin"] > v["border"] + 0.15).all()
@@ -236,7 +236,7 @@ def test_the_agent_wants_the_corner(seed):
     "21b §6",
     "The corner agent's values have nothing to do with the truth, and are nearly those of a coin in the corner; the "
     "twin's are nearly the truth.",
-    shown="correlations 0.03, 0.9, 0.99",
+    shown="correlations 0.03, 0.98, 0.99",
     holds=lambda v: (
         np.abs(v["corner agent"]).max() < 0.25
         and v["as in the corner"].min() > 0.7
