@@ -34,3 +34,23 @@ def test_zennit_needs_the_sums_of_a_random_residual_network():
     without = lesson.of_zennit(folded, inputs, target, *lesson.IN_ZENNIT["ε and z⁺"], sums=False)
     assert not torch.allclose(ours, without, atol=1e-3 * float(ours.abs().max()))
     assert not any(hasattr(module, "together") for module in folded.modules())
+
+
+def test_horses_differ_only_where_the_caption_is():
+    horses = lesson.horses(2, 3, seed=4)
+    assert horses.marked.sum() == 2
+    differs = torch.from_numpy((horses.images != horses.others).any(axis=-1))
+    assert differs.flatten(1).any(dim=1).all()
+    assert not (differs & ~horses.marks).any()
+    again = lesson.horses(2, 3, seed=4)
+    assert (again.images == horses.images).all()
+
+
+def test_channels_are_zero_inside_and_come_back():
+    layer, values = torch.nn.Conv2d(2, 3, 1), torch.ones(1, 2, 4, 4)
+    before = layer(values)
+    with lesson.without_channels(layer, [0, 2]):
+        inside = layer(values)
+    assert (inside[:, [0, 2]] == 0).all()
+    assert torch.equal(inside[:, 1], before[:, 1])
+    assert torch.equal(layer(values), before)
