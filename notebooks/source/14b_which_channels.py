@@ -248,6 +248,8 @@ plots.show(
 )
 
 # %% [markdown]
+# No clear step: the eigenvalues rise evenly, and the largest step says *nine*. Real data are like that. But one eigenvalue is small beside the first 0, and its eigenvector, on the right, sets about a dozen pictures far apart. That is what to look at, so we asked for two clusters.
+#
 # ## 4 · The proof
 #
 # Three references that do not know each other's code: SciPy's Laplacian, scikit-learn's spectral clustering, and the course's function `spectral_clusters`. Clusters have no names, so two divisions are compared by the *adjusted Rand index*: of all pairs of pictures, how many are together in both or apart in both? It is scaled so that 1 is the same division and 0 is what chance gives.
@@ -296,6 +298,8 @@ plots.show(
 )
 
 # %% [markdown]
+# (Each picture in the lower row is drawn on its own scale. In the large cluster the three channels hold less, and on the horse.)
+#
 # That is the moment for which the method was made: you look at eight pictures instead of seventy-two, and the caption is hard to miss. Now the score, with the truth. Beside it the simpler ways: k-means on the same vectors; the *activations* of the layer's channels (their sums, no relevance); and maps of pixels, made small to 16 × 16.
 
 
@@ -364,7 +368,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Spectral clustering of the channels' relevance finds the twelve in each pile (or all but one). k-means on the same vectors is less sure: it looks for groups of similar size and shape, and the marked horses are few. In a graph a small group counts as soon as it is cut off. Maps of pixels do badly in both ways: the caption moves from picture to picture, as the horse does, so two maps with the same reason hardly share a pixel. The activations do about as well as the relevance *here*: in `layer3` this network's caption is loud. Section 7 shows where they do not.
+# Spectral clustering of the channels' relevance finds the twelve in each pile, in one of them with a stranger in their cluster. k-means on the same vectors is less sure: it looks for groups of similar size and shape, and the marked horses are few. In a graph a small group counts as soon as it is cut off. Maps of pixels do badly in both ways: the caption moves from picture to picture, as the horse does, so two maps with the same reason hardly share a pixel.
+#
+# And the activations, without any relevance? *Here* they do as well, and with k-means better: in `layer3` the caption of this network is loud. Section 7 shows layers where they do not.
 #
 # ## 6 · A cluster is a question, not an answer
 #
@@ -416,9 +422,8 @@ plots.show(
 )
 
 # %% [markdown]
-# The channels carry a good part of the caption: without them fewer pictures are fooled, and random channels do not do that. But the right panel has a price, and something of the caption is left. It is spread over more channels, and these carry other things, too. To find a reason and to remove it are two tasks.
-
-# %% [markdown]
+# The channels carry a good part of the caption: without them fewer pictures are fooled, and random channels do not do that. But look at the control that is harder to beat. The channels with most relevance for *plain* horses take away nearly as much, at the same price in the right panel. So what sees the caption and what sees the horse is not cleanly divided into channels, and a good part of the caption is left. To find a reason and to remove it are two tasks.
+#
 # ## 7 · Where it breaks
 #
 # ### Card 1: two clusters, always
@@ -448,7 +453,7 @@ for name, values in (("honest", honest_values), ("repaired", eigenvalues)):
 exercises.honest_twin.check(prediction, agreement)
 
 # %% [markdown]
-# You asked for two and got two. The eigenvalues know better: the second one is far from 0, so hardly anything is cut off. **Look at the eigenvalues before you look at the clusters.** And if they show nothing, a strange group may still be there, only too small (card 2).
+# You asked for two and got two. And the gap misleads: it says two for the honest network and nine for the repaired one. The second eigenvalue says more. It is about four times as large for the honest network: there is less to cut off. Only compared with another network does the number mean something.
 #
 # ### Card 2: the settings decide
 #
@@ -501,11 +506,11 @@ plots.show(
 )
 
 # %% [markdown]
-# The left table: **a group that is smaller than the number of neighbours cannot be cut off**, since each of its members has to choose strangers as well. So the number of neighbours is a guess about the smallest group that you want to find. Four marked pictures are too few for any setting here.
+# The left table: **a group that is smaller than the number of neighbours cannot be cut off**, since each of its members has to choose strangers as well. So the number of neighbours is a guess about the smallest group that you want to find. Look along the diagonal of the table: it works as far as there are as many neighbours as marked pictures, and four are found with three.
 #
-# The right table: the layer matters as much. `layer3` finds the twelve; `layer4` does not here, and does in other networks that were trained in the same way with another seed. In `layer1` relevance finds many of them and activations find none. A likely reason: so early, activations differ most where grounds and light differ, and relevance leaves out what does not count for the score.
+# The right table: the layer matters as much. `layer3` finds the twelve, or nearly; `layer4` does not here, and does in other networks that were trained in the same way with another seed. In `layer1` relevance finds many of them and activations find none. A likely reason: so early, activations differ most where grounds and light differ, and relevance leaves out what does not count for the score.
 #
-# The printed gaps are no safe guide either: they change with the neighbours, and for some networks they point at seven or ten. Firmer is the second eigenvalue itself, near 0 for the repaired network and not for the honest one.
+# The printed gaps are no safe guide either: they change with the neighbours, for both networks. And the number of clusters: ask for three, and the large group falls apart (the last printed line).
 #
 # Nothing in the pile tells you which setting is right: we know it from the truth. Without the truth, try several, look at the small clusters of each, and believe a cluster only after the test of section 6. A setting that was chosen because it shows something nice is no evidence.
 #
@@ -550,7 +555,7 @@ draw("layer3", 5, 3)
 #
 # - The relevance of a channel is a layer's relevance, summed over places: what the score came through, wherever it was.
 # - Spectral clustering: neighbours, Laplacian, first eigenvectors, k-means. It finds small groups that k-means alone does not see.
-# - It depends on neighbours, layer and number of clusters. Look at the eigengap; vary the settings.
+# - It depends on neighbours, layer and number of clusters, and the eigengap is a weak guide. Vary the settings.
 # - A cluster is a question. The answer comes from a changed picture and the network.
 #
 # **References**

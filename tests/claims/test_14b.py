@@ -83,7 +83,7 @@ def test_spectral_clustering_finds_the_marked(seed):
     "§1, §6",
     "Trained further, the network knows most horses without a caption; the caption still adds to each score, and makes horses "
     "of many pictures of other classes.",
-    shown="0.82; one to two units; 0.58",
+    shown="0.83; about 2; 0.65",
     holds=lambda v: (
         v["plain horses"].min() > 0.7
         and v["gain by the caption"].min() > 0.7
@@ -149,7 +149,7 @@ def test_the_layer_decides(seed):
 @claim(
     "§7",
     "The clusters of the honest twin have nothing to do with the caption, and its second eigenvalue is much further from 0.",
-    shown="Rand index near 0; 0.16 beside 0.01",
+    shown="−0.01; 0.11 beside 0.03",
     holds=lambda v: v["honest"].max() < 0.3 and (v["λ₂, honest"] > 2 * v["λ₂, repaired"]).all(),
 )
 def test_the_honest_twin(seed):
