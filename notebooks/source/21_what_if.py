@@ -552,7 +552,7 @@ for name, m in up.items():
 # %% [markdown]
 # ### The picture that would have been called c
 #
-# A counterfactual of a picture: blur the cells with the largest contrast, one after the other, until the network prefers $c$. How many of the 64 cells does it take, against cells by the plain map of $a$, and cells at random?
+# A counterfactual of a picture: blur the cells with the largest contrast, one after the other, until the network prefers $c$. How many of the 64 cells does it take, against cells by the plain map of $a$, and cells at random? (24 are tried at most; if they are not enough, it counts as 25.)
 
 # %%
 orders = {
