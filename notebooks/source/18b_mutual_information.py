@@ -297,6 +297,11 @@ exercises.strangers_only.check(strangers_only)
 # %% [markdown]
 # With the true pairs among the strangers, the second term cannot be smaller than the pairs alone make it, and the value stays below $\ln B$.
 
+# %% [markdown]
+# ## 7 · Both side by side
+#
+# The same critics as in section 5, now trained with the bound of MINE.
+
 # %%
 mine = {
     (rho, b): train_critic(donsker_varadhan_bound, rho, b) for rho in lesson.progress(truth) for b in (16, 64)
@@ -372,7 +377,7 @@ judge.agreement_table(
 )  # fmt: skip
 
 # %% [markdown]
-# ## 7 · Your turn
+# ## 8 · Your turn
 #
 # Two columns of a real table: the tumours of lesson 17. Change the names; the list is printed below. Which pair shares most, and does the correlation know it?
 
@@ -424,7 +429,7 @@ plots.show(
 )
 
 # %% [markdown]
-# ## 8 · Recap
+# ## 9 · Recap
 #
 # | way | for | fails |
 # |---|---|---|

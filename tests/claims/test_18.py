@@ -60,7 +60,7 @@ def test_neighbours(seed):
 
 
 @claim(
-    "18b §5, §6",
+    "18b §5, §7",
     "InfoNCE stays below ln B; with B = 16 and 5.7 nats, MINE lies far above the truth with a large spread; with the "
     "best critic and B = 16, too, MINE's value is too large on average and spreads more than InfoNCE's.",
     shown="2.7 (ceiling 2.8); tens of nats",
