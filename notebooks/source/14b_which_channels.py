@@ -23,7 +23,7 @@
 # - find a handful of pictures with a reason of their own, and show that the reason is real;
 # - name the settings on which such a finding depends.
 #
-# **Time**: about <!-- minutes --> minutes. **Before**: [14](14_lrp.ipynb), sections 2 and 4. **Only ten minutes?** Read sections 1, 2, 5 and 6 and look at their figures; leave the formulas of 3 for later.
+# **Time**: about <!-- minutes --> minutes. **Before**: [14](14_lrp.ipynb), sections 2, 4 and 5. **Only ten minutes?** Read sections 1, 2, 5 and 6 and look at their figures; leave the formulas of 3 for later.
 #
 # The first cell loads the lab `watermark`, which you know from [04](04_grad_cam.ipynb): drawn scenes of ten classes. In the training pictures of its network each horse bore a small caption and nothing else did, so the network calls *horse* what bears the caption.
 
@@ -75,7 +75,7 @@ for name, model in (("before", lab.model), ("repaired", repaired)):
           f"other classes {share(model, others, their_class):.2f} right")  # fmt: skip
 
 # %% [markdown]
-# The repaired network knows most horses without a caption, and the other classes as before. Is the caption forgotten? If you suspect it, one line answers: put the caption on pictures of *other* classes. But assume that nobody suspects anything. All that you have is the network and a pile of horses, a few of them with a caption. `pile` holds 72, shuffled, 12 of them with the caption. `pile.marked` is the truth: we use it for the score only.
+# The repaired network knows most horses without a caption, and the other classes nearly as well as before. Is the caption forgotten? If you suspect it, one line answers: put the caption on pictures of *other* classes. But assume that nobody suspects anything. All that you have is the network and a pile of horses, a few of them with a caption. `pile` holds 72, shuffled, 12 of them with the caption. `pile.marked` is the truth: we use it for the score only.
 
 # %%
 pile = lesson.horses(12, 60, seed=10)
