@@ -309,7 +309,7 @@ n_background = Question(
     minutes=2,
     hints=(
         "Nothing in the loss knows what belongs to the object. A cell needs only to be like cells of its own class.",
-        "A cell of the 8 × 8 map sees far more of the picture than its own 16 × 16 pixels. More than half.",
+        "A cell of the 8 × 8 map sees far more of the picture than its own 16 × 16 pixels. Half of them or more.",
     ),
     expected=_background,
     examples=_background_examples,

@@ -144,30 +144,33 @@ def class_table(concepts: np.ndarray, classes: np.ndarray) -> np.ndarray:
     )
 
 
-def strongest_places(maps: np.ndarray, size: int = 128) -> np.ndarray:
-    """Index of the strongest pixel of each map (N, h, w), enlarged to size × size."""
-    large = F.interpolate(
-        torch.from_numpy(maps).float()[:, None], size=(size, size), mode="bilinear", align_corners=False
-    )
-    return large.flatten(1).argmax(dim=1).numpy()
+def cells_touched(masks: np.ndarray) -> np.ndarray:
+    """Which of the 8 × 8 cells hold at least one pixel of each mask (n, 128, 128): (n, 64) bool."""
+    return masks.reshape(len(masks), 8, 16, 8, 16).any(axis=(2, 4)).reshape(len(masks), 64)
 
 
-def pointing(world: Scenes, weights: np.ndarray, said: np.ndarray, word: int, n_learn: int = N_LEARN):
-    """Where the detector of a word looks, in test pictures where the part is there and it says so.
+def pointing(
+    world: Scenes, weights: np.ndarray, said: np.ndarray, word: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the detector of a word points, in test scenes where the part is there and it says so.
+
+    Args:
+        world: scenes.
+        weights: of the detector, (128,); its map is their sum with the channels.
+        said: (N, 22), what the bottleneck says.
+        word: number of the concept.
 
     Returns:
-        Three (n,) arrays: strongest pixel on the part; on the object; the part's share of the object's area.
+        Three (n,) arrays: whether the map's strongest cell touches the part; whether it touches the object;
+        of the cells that touch the object, the share that touches the part (a blind choice on the object).
     """
-    here = np.arange(len(world.classes)) >= n_learn
-    here = np.flatnonzero(here & (world.concepts[:, word] > 0) & (said[:, word] > 0.5))
-    if len(here) == 0:
-        return np.zeros(0), np.zeros(0), np.zeros(0)
-    heat = np.einsum("nchw,c->nhw", world.maps[here], weights[word])
-    at, rows = strongest_places(heat), np.arange(len(here))
-    on_part = (world.parts[here] == word + 1).reshape(len(here), -1)
-    on_object = world.masks[here].reshape(len(here), -1)
-    area = (on_part & on_object).sum(axis=1) / on_object.sum(axis=1)
-    return on_part[rows, at].astype(float), on_object[rows, at].astype(float), area
+    here = (world.concepts[:, word] > 0) & (said[:, word] > 0.5) & (np.arange(len(said)) >= N_LEARN)
+    here = np.flatnonzero(here)
+    heat = np.einsum("nchw,c->nhw", world.maps[here], weights).reshape(len(here), 64)
+    at, rows = heat.argmax(axis=1), np.arange(len(here))
+    part, thing = cells_touched(world.parts[here] == word + 1), cells_touched(world.masks[here])
+    blind = (part & thing).sum(axis=1) / thing.sum(axis=1)
+    return part[rows, at].astype(float), thing[rows, at].astype(float), blind
 
 
 def taught_places(world: Scenes, word: int, strength: float = 100.0) -> np.ndarray:

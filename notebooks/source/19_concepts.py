@@ -53,7 +53,7 @@ beak = words.index("beak")
 # %% tags=["hide-input", "thumbnail"]
 hidden_beaks = world.named("bird") & (world.pixels[:, beak] == 0) & (said[:, beak] > 0.5)
 shown = np.flatnonzero(hidden_beaks)[:4]
-plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=4, width=9)  # fmt: skip
+plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=len(shown), width=8)  # fmt: skip
 plots.show("Drawn birds whose beak is cut off or covered. The model says beak of each of them.")
 
 # %% [markdown]
@@ -159,7 +159,7 @@ plain = np.concatenate([there == (there.mean() > 0.5) for _, there in within.val
 print(f"\nall together: {hits.mean():.2f} against {plain.mean():.2f}; difference {judge.paired(hits, plain)}")
 
 # %% [markdown]
-# The right column is what you reach if you always give the more frequent answer of the class. All together, the detectors are no better than that. (Look at the single rows with care: 40 scenes each.) So 98 % of the concepts are right, and **of what only the picture could tell, these words tell little.**
+# The right column is what you reach if you always give the more frequent answer of the class. All together, the detectors are hardly better than that, here not at all. (Look at the single rows with care: 40 scenes each.) So 98 % of the concepts are right, and **of what only the picture could tell, these words tell little.**
 
 # %% [markdown]
 # ## 4 · A bottleneck can be corrected
@@ -236,44 +236,45 @@ for column, i in enumerate(seen):
         plots.outline(axes[row, column], world.parts[i] == beak + 1)
 plots.show(
     "Five birds, the beak outlined in white, above; below, where the word beak comes from. The warm regions lie on the "
-    "bird's body and wings, mostly beside the beak."
+    "bird's body and legs, beside the beak."
 )
 
 # %% [markdown]
-# The white outline is the beak. The word comes from the bird: from its body, its wings. Is that so for all words? For each, take the test scenes in which the part is there and the model says so, and ask whether the map's strongest pixel lies on the part. Two things to compare with: the part's share of the object (a blind point on the object), and a **ceiling**: a detector on the same 8 × 8 maps that was *told the places* (a linear regression from each cell to the share that the part covers).
+# The white outline is the beak. The word comes from the bird: from its body, its legs. Is that so for all words? For each, take the test scenes in which the part is there and the model says so, and ask whether the strongest of the 64 cells *touches the part* (holds at least one pixel of it). Compare with two things: a **blind choice** among the cells that touch the object, and a **ceiling**, a detector on the same maps that was *told the places* (a linear regression from each cell to the share that the part covers).
 
 # %%
-looks = {}
+looks = {}  # word: hits of its detector, of the ceiling, of a blind choice; detector on the object
 for k, word in enumerate(words):
-    part, thing, area = lesson.pointing(world, w, said, k)
-    if len(part) >= 20:
-        told_places = np.tile(lesson.taught_places(world, k), (22, 1))
-        looks[word] = (part.mean(), area.mean(), lesson.pointing(world, told_places, said, k)[0].mean(), thing.mean())  # fmt: skip
+    hit, thing, blind = lesson.pointing(world, w[k], said, k)
+    if len(hit) >= 20:
+        ceiling = lesson.pointing(world, lesson.taught_places(world, k), said, k)[0]
+        looks[word] = hit.mean(), ceiling.mean(), blind.mean(), thing.mean()
 
 # %% tags=["hide-input"]
 order = sorted(looks, key=lambda word: looks[word][2])
 figure, ax = plt.subplots(figsize=(8, 5.2))
+styles = (("o", plots.COLOURS[0], "the word's detector"), ("^", plots.COLOURS[1], "the same maps, told the places"), ("|", plots.INK, "blind, on the object"))  # fmt: skip
 for y, word in enumerate(order):
-    part, area, ceiling, _ = looks[word]
-    ax.plot([part, ceiling], [y, y], color=plots.BASELINE, linewidth=1)
-    ax.plot(area, y, "|", color=plots.INK, markersize=11, label="blind, on the object" if y == 0 else None)
-    ax.plot(
-        ceiling, y, "^", color=plots.COLOURS[1], label="the same maps, told the places" if y == 0 else None
-    )
-    ax.plot(part, y, "o", color=plots.COLOURS[0], label="the concept's detector" if y == 0 else None)
+    ax.plot(looks[word][:2], [y, y], color=plots.BASELINE, linewidth=1)
+    for value, (marker, colour, label) in zip(looks[word], styles, strict=False):
+        ax.plot(value, y, marker, color=colour, markersize=11 if marker == "|" else 6, label=label if y == 0 else None)  # fmt: skip
 ax.set_yticks(range(len(order)), order)
-ax.set(xlabel="share of scenes in which the strongest pixel lies on the part", xlim=(-0.02, 1.02))
-ax.set_title("Small parts: the word comes from elsewhere", loc="left")
+ax.set(xlabel="share of scenes in which the strongest cell touches the part", xlim=(-0.02, 1.02))
+ax.set_title("Of small parts, the word comes from elsewhere on the object", loc="left")
 ax.legend(fontsize=9, loc="lower right")
 plots.show(
-    "For each concept the share of hits on the part: detector, blind choice, ceiling. "
-    + ", ".join(f"{word} {looks[word][0]:.2f} of {looks[word][2]:.2f}" for word in order[:8])
-    + "."
+    "For each concept the share of hits on the part: detector, ceiling, blind choice. "
+    + ", ".join(
+        f"{word} {looks[word][0]:.2f}, {looks[word][1]:.2f}, {looks[word][2]:.2f}" for word in order[:6]
+    )
+    + " …"
 )
-print(f"strongest pixel on the object, mean of all words: {np.mean([v[3] for v in looks.values()]):.2f}")
+means = np.mean(list(looks.values()), axis=0)
+for name, value in zip(("the word's detector", "told the places", "blind, on the object", "detector on the object"), means, strict=True):  # fmt: skip
+    print(f"{name:<24}{value:.2f}, mean of {len(looks)} words")
 
 # %% [markdown]
-# For large parts (shell, sail, wing) the word and the place fit. For small ones the detector points at the object, but seldom at the part, although the *same maps* hold more about its place than the detector uses. (No detector on so coarse maps could find the smallest parts always: that is why the ceiling stands there.) Nothing in the training asked for the place. Whatever goes together with beaks was good enough.
+# Nearly every strongest cell lies on the object, and large parts (shell, wing, stem) are found. But the words *beak*, *ear*, *antenna*, *light* and *tail* are worse than a blind choice on the object: they come from something else of it. The *same maps* know better: told the places, they find ears and antennae in most scenes. Nothing in the training asked for the place. Whatever goes together with ears was good enough.
 #
 # ### Exercise: predict, then run
 #
@@ -484,13 +485,13 @@ axes[2].set_xticks(range(6), [f"{layer}\n{name}" for name in twins for layer in 
 axes[1].legend(fontsize=9)
 plots.show(
     "Twenty draws of snow and of random concepts, three layers of two networks. Count: in layer4 all at 0 or 1. Size: in "
-    "the shortcut's layer4 snow stands apart from random, in the clean twin not. Effect: only the shortcut's snow is large."
+    "the shortcut's layer4 snow stands at the edge of random, in the clean twin among them. Effect: only the shortcut's snow is large."
 )
 
 # %% [markdown]
 # **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test against the random ones (*p* below) is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
 #
-# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, snow lies outside the random concepts; in the clean twin it lies among them.
+# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow; in the clean twin many do. In the earlier layers size says nothing in either network.
 #
 # **The effect.** A derivative is *per unit*, and nobody says how many units snow is. The *reach* does: how far apart the two sets of pictures lie along the direction. Derivative times reach is in units of the score. Here we know the truth: put the same wolves on other ground, and see how far the score falls.
 

@@ -22,13 +22,13 @@ def _world(seed):
 @claim(
     "§2, §3",
     "The detour over concepts costs next to nothing; concepts are far better than the majority and no better than a "
-    "reader who is told the class; where the class does not tell, they are no better than its more frequent answer.",
+    "reader who is told the class; where the class does not tell, they are hardly better than its frequent answer.",
     shown="class 0.99 and 0.99; concepts 0.98, class only 0.98, majority 0.82",
     holds=lambda v: (
         (v["direct"] - v["bottleneck"]).max() < 0.03
         and (v["concepts"] - v["majority"]).min() > 0.1
         and np.abs(v["concepts"] - v["class only"]).max() < 0.02
-        and abs((v["within a class"] - v["more frequent in the class"]).mean()) < 0.05
+        and abs((v["within a class"] - v["more frequent in the class"]).mean()) < 0.08
     ),
 )
 def test_accuracy_of_concepts(seed):
@@ -76,29 +76,32 @@ def test_corrections(seed):
 
 @claim(
     "§5",
-    "The detectors of small parts (beak, ear, light) point at the object, seldom at the part; the same maps, told the "
-    "places, find them more often; of large parts (shell, sail) word and place fit.",
-    shown="beak 0.04, ceiling 0.25; shell 0.95",
+    "Nearly every strongest cell lies on the object, and large parts (shell, wing, stem) are found. The words beak, "
+    "ear, antenna, light and tail are worse than a blind choice on the object; told the places, the same maps find "
+    "ears and antennae in most scenes.",
+    shown="0.07 against 0.21; ear and antenna, told the places, 0.66 and 0.73",
     holds=lambda v: (
-        v["small"].max() < 0.3
-        and (v["small, told the places"] > v["small"]).all()
+        (v["small"] < v["small, blind"]).all()
+        and v["ear and antenna, told"].min() > 0.5
         and v["large"].min() > 0.7
-        and v["object"].min() > 0.7
+        and v["object"].min() > 0.9
     ),
 )
 def test_where_the_words_come_from(seed):
     world, weights, said, _ = _world(seed)
-    values = {"small": [], "small, told the places": [], "large": [], "object": []}
-    for word in ("beak", "ear", "light", "shell", "sail"):
+    values = {name: [] for name in ("small", "small, blind", "ear and antenna, told", "large", "object")}
+    for word in ("beak", "ear", "antenna", "light", "tail", "shell", "wing", "stem"):
         k = world.words.index(word)
-        part, thing, _ = lesson.pointing(world, weights, said, k)
+        part, thing, blind = lesson.pointing(world, weights[k], said, k)
         values["object"].append(thing.mean())
-        if word in ("shell", "sail"):
+        if word in ("shell", "wing", "stem"):
             values["large"].append(part.mean())
         else:
             values["small"].append(part.mean())
-            told = np.tile(lesson.taught_places(world, k), (22, 1))
-            values["small, told the places"].append(lesson.pointing(world, told, said, k)[0].mean())
+            values["small, blind"].append(blind.mean())
+        if word in ("ear", "antenna"):
+            told = lesson.taught_places(world, k)
+            values["ear and antenna, told"].append(lesson.pointing(world, told, said, k)[0].mean())
     return {name: np.mean(v) for name, v in values.items()}
 
 
@@ -195,7 +198,7 @@ def test_snow_and_random_concepts(seed):
 
 @claim(
     "§9",
-    "More than half of the prototypes of layer4 show pure background, although the classes are nearly all right; "
+    "About half of the prototypes of layer4 show pure background, although the classes are nearly all right; "
     "layer3 has fewer of them. In about half of the cases the place found shows another part.",
     shown="26 of 40, class 0.97",
     holds=lambda v: (
