@@ -185,7 +185,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A pair that works alone gets the same number in all three. The triple does not: −3 is to be told in three pairs, and each version has its own rule. **No number for pairs is right about a triple.** State the version, or show dividends.
+# A pair that works alone gets the same number in all three. The triple does not: −3 is to be told in three pairs, and the rules differ. (Shapley and Banzhaf part company from four players on: $|T| - 1 = 2^{|T|-2}$ for two and for three.) **No number for pairs is right about a triple.** State the version, or show dividends.
 #
 # The proof: the course's `shapley_interactions` holds half of each pair twice, so that its rows add up; shap's `Exact` explainer does the same for Taylor's version.
 
@@ -435,7 +435,7 @@ for kind, (a, b) in answers.items():
     print(f"{kind:16} right {(a == test_y).double().mean():.2f}, twins give the same answer {(a == b).double().mean():.2f}")  # fmt: skip
 
 # %% [markdown]
-# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
+# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. Networks that learnt shuffled labels by heart share no more than that. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
 
 # %% [markdown]
 # ## 8 · Your turn
@@ -494,7 +494,7 @@ plots.show("CKA and its debiased version against the number of inputs, for two l
 # ## 10 · Recap
 #
 # - Dividends are a game taken apart completely; the Möbius transform finds all of them with few subtractions.
-# - A number for a pair is a choice: Shapley, Taylor and Banzhaf agree about pairs and differ about triples.
+# - A number for a pair is a choice: all versions agree about a pair that works alone, and not about larger groups.
 # - Orders show who works alone and who waits for company.
 # - CKA finds noise alike; the debiased version does not. Put the untrained pair beside it.
 #
