@@ -267,7 +267,7 @@ exercises.unexplained.check(unexplained)
 # %% [markdown]
 # ## 5 · The score: who finds the planted directions?
 #
-# Five worlds, each with 32 other directions; 160 directions in all. Beside TopK ($k = 3$) stands the older autoencoder that pays a price for its code (**L1**, section 6), both with 64 latents. The rivals: scikit-learn's dictionary learning (64 rows), independent component analysis (ICA, which can find 16 at most), PCA, the 16 numbers themselves, and 64 random directions.
+# Five worlds, each with 32 other directions; 160 directions in all. Beside TopK ($k = 3$, about as many as are on) stands the older autoencoder that pays a price for its code (**L1**, section 6), both with 64 latents. The rivals: scikit-learn's dictionary learning (64 rows), independent component analysis (ICA, which can find 16 at most), PCA, the 16 numbers themselves, and 64 random directions.
 
 # %%
 best = {}
@@ -297,7 +297,7 @@ for name, values in best.items():
     print(f"mean best |cos| {values.mean():.3f}   {name}")
 
 # %% [markdown]
-# Read both lists. The *border* of 0.95 makes a large difference out of a smaller one in the cosine. Random directions reach a cosine of about a half: in 16 dimensions one of 64 is always near. A cosine of 0.6 is therefore no discovery. PCA finds none: its directions stand at right angles, and 32 directions in 16 dimensions do not.
+# Read both lists. The *border* of 0.95 makes a large difference out of a smaller one in the cosine. Random directions reach a cosine of about 0.6: in 16 dimensions one of 64 is always near. A cosine of 0.6 is therefore no discovery. PCA finds none: its directions stand at right angles, and 32 directions in 16 dimensions do not.
 
 # %% [markdown]
 # ## 6 · A smaller error is not a better feature
