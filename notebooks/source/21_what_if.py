@@ -661,23 +661,32 @@ for margin in (0.0, 0.3):
 #
 # ### Card 2: an arrow the wrong way round
 #
-# Somebody else believes that savings make income ("who saves can invest"), not the other way round. Her equations fit the table exactly as well: for two columns on a line with normal noise, the data cannot tell. She advises: save more, income will follow. In the true world it does not.
+# Somebody else believes that savings make income ("who saves can invest"), not the other way round. Her equations fit these two columns exactly as well: on a line with normal noise, two columns cannot tell which is the cause. She advises: save more, income will follow. In the true world it does not.
+
 
 # %%
+def explained(cause, effect):
+    """Share of the effect's variance that a straight line from the cause explains."""
+    line = np.polyfit(cause, effect, 1)
+    return 1 - (effect - np.polyval(line, cause)).var() / effect.var()
+
+
 slope = np.polyfit(many["savings"], many["income"], 1)[0]  # her arrow: savings → income
-fits = [
-    np.corrcoef(many["savings"], many["income"])[0, 1] ** 2 for _ in ("income → savings", "savings → income")
-]
 gain = w[4] + slope * (w[3] - 0.45 * w[5])  # a step of savings, with income and debt following, in her world
-reached = after({"savings": them["savings"] - their_f / gain})
-print(f"variance explained: {fits[0]:.2f} with the true arrow, {fits[1]:.2f} with hers")
-print(f"accepted in the true world after her advice: {(reached >= 0).mean():.0%}")
+hers = after({"savings": them["savings"] - their_f / gain})
+ours = after({"savings": them["savings"] - their_f / w[4]})
+
+# %% tags=["hide-input"]
+both = explained(many["income"], many["savings"]), explained(many["savings"], many["income"])
+print(f"variance explained: income → savings {both[0]:.2f}, savings → income {both[1]:.2f}")
+print(f"accepted in the true world after her advice:        {(hers >= 0).mean():.0%}")
+print(f"accepted after the advice of the true graph:        {(ours > -1e-9).mean():.0%}")
 print(
-    f"accepted after the advice of the true graph: {(after({'savings': them['savings'] - their_f / w[4]}) > -1e-9).mean():.0%}"
+    f"correlation of savings and age (in her world about 0): {np.corrcoef(many['savings'], many['age'])[0, 1]:.2f}"
 )
 
 # %% [markdown]
-# Nothing in the table warns her. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
+# In these two columns nothing warns her. A third one could: if savings had no cause among the columns, old people would not save more than young ones, and they do. So a table can rule some graphs out; many are left. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
 #
 # ### Play
 #
