@@ -54,10 +54,10 @@ beak = words.index("beak")
 hidden_beaks = world.named("bird") & (world.pixels[:, beak] == 0) & (said[:, beak] > 0.5)
 shown = np.flatnonzero(hidden_beaks)[:4]
 plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=len(shown), width=8)  # fmt: skip
-plots.show("Drawn birds whose beak is cut off or covered. The model says beak of each of them.")
+plots.show("Drawn birds whose beak lies outside the picture. The model says beak of each of them.")
 
 # %% [markdown]
-# Search for the beaks. There are none: the head is behind something, or outside the picture.
+# Search for the beaks. There are none: they lie outside the picture.
 
 # %% tags=["hide-input"]
 exercises.why_beak
@@ -261,7 +261,7 @@ for y, word in enumerate(order):
 ax.set_yticks(range(len(order)), order)
 ax.set(xlabel="share of scenes in which the strongest cell touches the part", xlim=(-0.02, 1.02))
 ax.set_title("Of small parts, the word comes from elsewhere on the object", loc="left")
-ax.legend(fontsize=9, loc="lower right")
+ax.legend(fontsize=9, loc="upper left")
 plots.show(
     "For each concept the share of hits on the part: detector, ceiling, blind choice. "
     + ", ".join(
@@ -320,7 +320,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The second step (a small network) was given three numbers with the names of car parts, and it tells snails from butterflies by their digits. Then the words are no longer the reasons. **Read hard answers, or fit step 2 to the truth, as we did.**
+# The second step (a small network) was given three numbers with the names of car parts, and by their digits it tells apart classes that have none of these parts. Then the words are no longer the reasons. **Read hard answers, or fit step 2 to the truth, as we did.**
 #
 # ### Words without meaning
 
@@ -546,7 +546,7 @@ exercises.how_special.check(how_special)
 #
 # ### Exercise: predict, then run
 #
-# How many of the 40 prototypes lie on a cell (16 × 16 pixels) in which there is not one pixel of the object? Within 7 counts as right.
+# How many of the 40 prototypes lie on a cell (16 × 16 pixels) in which there is not one pixel of the object? Within 8 counts as right.
 
 # %% exercise="n_background"
 background = None  # from 0 to 40
@@ -564,6 +564,20 @@ of_prototypes = covered[tuple(network.source.T)]
 # %%
 exercises.n_background.check(background, of_prototypes)
 
+
+# %% tags=["by-hand"]
+def similarity(place, prototype):
+    """How much one place resembles one prototype; both have 32 numbers."""
+    d2 = ((place - prototype) ** 2).sum()
+    return torch.log((d2 + 1) / (d2 + 0.0001))
+
+
+picture, row, column = network.source[0]  # the first prototype is this place of a training picture
+own = similarity(network.places[picture, :, row, column], network.vectors[0])
+other = similarity(network.places[800, :, 3, 4], network.vectors[0])
+print(f"prototype 0 and its own place: {own:.2f}, the most possible; a place of a test scene: {other:.2f}")
+print(f"the course's function: {network.similarities()[800, 0, 3, 4]:.2f}")
+
 # %% tags=["hide-input"]
 figure, axes = plots.grid(4, 10, width=10)
 for p, (picture, row, column) in enumerate(network.source):
@@ -578,7 +592,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Pink boxes hold not one pixel of the object. Do such prototypes work? And does the place that is found in a test scene show the same part of an object as the prototype does?
+# Pink boxes hold not one pixel of the object. Do such prototypes work? And take, for each test scene, the prototype of its class that it resembles most: does the place that is found show the same part of an object as the prototype does?
 
 # %% tags=["hide-input"]
 blind = (covered[test] == 0).mean()
@@ -656,7 +670,7 @@ plots.show("A car with its wheels outlined, and the map of the word wheel over i
 # |---|---|---|
 # | concept accuracy that follows from the class | compare with *class only* (section 3) | score within a class |
 # | the word comes from another place | map of the detector, hidden parts (5) | teach the place; test with the part removed |
-# | leakage | three words tell ten classes (6) | hard answers; fit step 2 to the truth |
+# | leakage | three words tell many classes (6) | hard answers; fit step 2 to the truth |
 # | count of 1 for a random direction | random concepts (8) | sizes, many random concepts |
 # | prototypes of background | boxes beside the truth (9) | draw the region it saw; measure the parts |
 #
