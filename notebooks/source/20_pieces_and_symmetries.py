@@ -223,7 +223,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The three exact ways agree; the grid sees no more. Thin dark lines: where a unit switches. Thick black line on the right: score zero, the border between the classes. It runs straight through each piece and turns at its edges. That is all that this network is: one formula for each of these parts.
+# The three exact ways agree; the grid sees no more. Thin dark lines: where a unit switches. Thick black line: score zero, the border between the classes. It runs straight through each piece and turns at its edges. That is all that this network is: one formula for each of these parts.
 
 # %% [markdown]
 # ## 4 · The exact explanation of an answer
