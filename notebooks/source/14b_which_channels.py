@@ -55,12 +55,19 @@ plots.show_images(
 plots.show("Three horses with a small caption somewhere near the lower edge, and the same three without it.")
 
 # %% [markdown]
-# ## 1 · A repair that looks complete
-#
-# Somebody notices the mistake, collects 450 pictures in which half of the horses have no caption, and trains the last two blocks of the network further. `lesson.trained_further` does it now, in seconds. Then the usual test, on new pictures:
+# The next cell prepares what all sections use: a network `repaired`, which section 1 explains, and a `pile` of 72 horses, 12 of them with the caption.
 
 # %%
 repaired = lesson.trained_further(lab.model)
+pile = lesson.horses(12, 60, seed=10)
+inputs, asked, truth = lab.preprocess(pile.images), torch.full((72,), HORSE), pile.marked
+
+# %% [markdown]
+# ## 1 · A repair that looks complete
+#
+# Somebody notices the mistake, collects 450 pictures in which half of the horses have no caption, and trains the last two blocks of the network further. `lesson.trained_further` did that above, in seconds. Now the usual test, on new pictures:
+
+# %%
 test = lesson.horses(60, 60, seed=20)
 others, others_marked, their_class = lesson.others_with_caption(120, seed=20)
 
@@ -76,12 +83,6 @@ for name, model in (("before", lab.model), ("repaired", repaired)):
 
 # %% [markdown]
 # The repaired network knows most horses without a caption, and the other classes nearly as well as before. Is the caption forgotten? If you suspect it, one line answers: put the caption on pictures of *other* classes. But assume that nobody suspects anything. All that you have is the network and a pile of horses, a few of them with a caption. `pile` holds 72, shuffled, 12 of them with the caption. `pile.marked` is the truth: we use it for the score only.
-
-# %%
-pile = lesson.horses(12, 60, seed=10)
-inputs = lab.preprocess(pile.images)
-asked = torch.full((72,), HORSE)
-truth = pile.marked
 
 # %% [markdown]
 # ## 2 · Relevance of a channel
@@ -211,6 +212,12 @@ def n_clusters(eigenvalues):
 exercises.n_clusters.check(n_clusters)
 
 
+# %% [markdown]
+# ## 4 · Cluster the pile
+#
+# All three steps together, with five neighbours for each picture:
+
+
 # %% tags=["by-hand"]
 def spectral(rows, n_neighbours, n_clusters):
     """Clusters (n,), the eigenvalues (n,) and the coordinates (n, n_clusters) of the rows (n, d)."""
@@ -250,7 +257,7 @@ plots.show(
 # %% [markdown]
 # No clear step: the eigenvalues rise evenly, and the largest step says *nine*. Real data are like that. But one eigenvalue is small beside the first 0, and its eigenvector, on the right, sets about a dozen pictures far apart. That is what to look at, so we asked for two clusters.
 #
-# ## 4 · The proof
+# ### The proof
 #
 # Three references that do not know each other's code: SciPy's Laplacian, scikit-learn's spectral clustering, and the course's function `spectral_clusters`. Clusters have no names, so two divisions are compared by the *adjusted Rand index*: of all pairs of pictures, how many are together in both or apart in both? It is scaled so that 1 is the same division and 0 is what chance gives.
 
@@ -290,7 +297,7 @@ figure, axes = plots.grid(2, 8, ratio=1.0)
 top = float(where[in_small].max())
 for column, i in enumerate(rows):
     axes[0, column].imshow(pile.images[i])
-    axes[1, column].imshow(plots.overlay(pile.images[i], where[i] / top))
+    axes[1, column].imshow(where[i], vmin=0, vmax=top, cmap="inferno")
     axes[0, column].set_title("small" if column < 4 else "large", fontsize=9)
 figure.suptitle("Four pictures of each cluster; below, where the three channels hold relevance", fontsize=11)
 plots.show(
@@ -298,8 +305,6 @@ plots.show(
 )
 
 # %% [markdown]
-# (Each picture in the lower row is drawn on its own scale. In the large cluster the three channels hold less, and on the horse.)
-#
 # That is the moment for which the method was made: you look at eight pictures instead of seventy-two, and the caption is hard to miss. Now the score, with the truth. Beside it the simpler ways: k-means on the same vectors; the *activations* of the layer's channels (their sums, no relevance); and maps of pixels, made small to 16 × 16.
 
 
@@ -370,8 +375,9 @@ plots.show(
 # %% [markdown]
 # Spectral clustering of the channels' relevance finds the twelve in each pile, in one of them with a stranger in their cluster. k-means on the same vectors is less sure: it looks for groups of similar size and shape, and the marked horses are few. In a graph a small group counts as soon as it is cut off. Maps of pixels do badly in both ways: the caption moves from picture to picture, as the horse does, so two maps with the same reason hardly share a pixel.
 #
-# And the activations, without any relevance? *Here* they do as well, and with k-means better: in `layer3` the caption of this network is loud. Section 7 shows layers where they do not.
-#
+# And the activations, without any relevance? *Here* they do as well, and with k-means better: in `layer3` the caption of this network is loud. Section 8 shows layers where they do not.
+
+# %% [markdown]
 # ## 6 · A cluster is a question, not an answer
 #
 # Pictures may fall into groups for a hundred reasons. That the caption *matters* is not shown by a group of pictures that bear it. Test it: take the caption off the marked horses, put it on the others, and ask the network again. (In your own work you have to edit the pictures.)
@@ -423,10 +429,9 @@ plots.show(
 
 # %% [markdown]
 # The channels carry a good part of the caption: without them fewer pictures are fooled, and random channels do not do that. But look at the control that is harder to beat. The channels with most relevance for *plain* horses take away nearly as much, at the same price in the right panel. So what sees the caption and what sees the horse is not cleanly divided into channels, and a good part of the caption is left. To find a reason and to remove it are two tasks.
-#
-# ## 7 · Where it breaks
-#
-# ### Card 1: two clusters, always
+
+# %% [markdown]
+# ## 7 · Where it breaks: two clusters, always
 #
 # The lab has an honest twin, `model="clean"`: it saw the caption as often with each class. Cluster the same 72 horses by *its* relevance, and ask for two clusters.
 #
@@ -442,20 +447,22 @@ prediction = "something else"
 
 # %%
 honest = load_lab("watermark", model="clean").model
-of_honest = channel_relevance(honest, inputs, asked, "layer3").numpy()
-by_honest, honest_values = spectral_clusters(neighbour_graph(of_honest, NEIGHBOURS), 2)
-agreement = adjusted_rand_score(truth, by_honest)
-print(f"sizes {np.bincount(by_honest)}, Rand index with the caption {agreement:.2f}")
-for name, values in (("honest", honest_values), ("repaired", eigenvalues)):
-    print(f"{name:<9} first eigenvalues {(values[:5] + 0.0).round(3)} → {eigengap(values)}")
+agreements = {}
+for name, network in (("repaired", repaired), ("honest", honest)):
+    of_network = channel_relevance(network, inputs, asked, "layer3").numpy()
+    found, values = spectral_clusters(neighbour_graph(of_network, 5), 2)
+    agreements[name] = adjusted_rand_score(truth, found)
+    print(f"{name:<9} sizes {np.bincount(found)}, Rand index with the caption {agreements[name]:.2f}; "
+          f"eigenvalues {(values[:5] + 0.0).round(3)}, the gap says {eigengap(values)}")  # fmt: skip
 
 # %%
-exercises.honest_twin.check(prediction, agreement)
+exercises.honest_twin.check(prediction, agreements["honest"])
 
 # %% [markdown]
 # You asked for two and got two. And the gap misleads: it says two for the honest network and nine for the repaired one. The second eigenvalue says more. It is about four times as large for the honest network: there is less to cut off. Only compared with another network does the number mean something.
-#
-# ### Card 2: the settings decide
+
+# %% [markdown]
+# ## 8 · Where it breaks: the settings decide
 #
 # Number of neighbours, layer, number of marked pictures. First how few may be marked: the same 60 plain horses, and 4 to 30 with a caption.
 
@@ -486,7 +493,7 @@ for name, values in stored.items():
     plain_sums = activations(repaired, inputs, name)
     layers[f"{name}, relevance"] = [index_of(values, truth, m) for m in neighbours]
     layers[f"{name}, activations"] = [index_of(plain_sums, truth, m) for m in neighbours]
-for name, values in (("repaired", vectors), ("honest", of_honest)):
+for name, values in (("repaired", vectors), ("honest", of_network)):
     gaps = [eigengap(spectral_clusters(neighbour_graph(values, m), 2)[1]) for m in neighbours]
     print(f"{name:<9} clusters that the gap says with {neighbours} neighbours: {gaps}")
 in_more = [index_of(vectors, truth, NEIGHBOURS, k) for k in (2, 3, 4)]
@@ -513,8 +520,9 @@ plots.show(
 # The printed gaps are no safe guide either: they change with the neighbours, for both networks. And the number of clusters: ask for three, and the large group falls apart (the last printed line).
 #
 # Nothing in the pile tells you which setting is right: we know it from the truth. Without the truth, try several, look at the small clusters of each, and believe a cluster only after the test of section 6. A setting that was chosen because it shows something nice is no evidence.
-#
-# ## 8 · Play
+
+# %% [markdown]
+# ## 9 · Play
 #
 # Choose the layer, the neighbours and the number of clusters. Shown are the clusters from large to small, five pictures each.
 
@@ -551,7 +559,7 @@ widgets.explore(
 draw("layer3", 5, 3)
 
 # %% [markdown]
-# ## 9 · Recap
+# ## 10 · Recap
 #
 # - The relevance of a channel is a layer's relevance, summed over places: what the score came through, wherever it was.
 # - Spectral clustering: neighbours, Laplacian, first eigenvectors, k-means. It finds small groups that k-means alone does not see.

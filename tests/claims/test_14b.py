@@ -106,7 +106,7 @@ def test_the_repair_hides_the_mistake(seed):
 
 
 @claim(
-    "§7",
+    "§8",
     "6 marked pictures are found with 3 neighbours in most networks and with 12 in none; 20 are found with 12.",
     shown="table",
     holds=lambda v: (
@@ -125,7 +125,7 @@ def test_a_small_group_needs_few_neighbours(seed):
 
 
 @claim(
-    "§7",
+    "§8",
     "layer3 finds the marked in each network, layer4 in some only; in layer1 relevance finds many of them, activations none.",
     shown="table",
     holds=lambda v: (
