@@ -274,7 +274,7 @@ how_special = Exercise(
         ),
         "reversed": Mistake(
             lambda d, r: float((np.abs(r.mean(axis=0)) < abs(d.mean())).mean()),
-            "that is the share of random concepts with a *smaller* effect: the share that is at least as large is asked for.",
+            "that is the share of random concepts with a *smaller* size: the share that is at least as large is asked for.",
         ),
         "with sign": Mistake(
             lambda d, r: float((r.mean(axis=0) >= d.mean()).mean()),
