@@ -23,7 +23,7 @@
 # - predict when the loss prefers some axes, and whose axes these are;
 # - settle the matter with eight labels.
 #
-# **Time**: about <!-- minutes --> minutes. **Before**: a small network in PyTorch and its loss, a normal distribution, [principal component analysis](glossary.md#principal-component-analysis-pca).
+# **Time**: about <!-- minutes --> minutes. **Before**: a small network in PyTorch and its loss, a normal distribution, [principal component analysis](glossary.md#principal-component-analysis).
 #
 # All machines of this lesson are trained while you read, in seconds.
 

@@ -49,7 +49,7 @@ def test_rows_can_be_asked_for():
     assert names(agreement.rows("Grad-CAM", "captum")) == ["Grad-CAM | captum | no ReLU, the layer's size"]
     assert {row.library for row in agreement.rows("Grad-CAM")} == {"captum", "torchcam", "grad-cam"}
     assert {row.method for row in agreement.rows("LIME")} == {"LIME, pictures", "LIME, texts", "LIME, tables"}
-    assert agreement.rows(library="shap") and len(agreement.rows(library="shap Exact")) == 1
+    assert agreement.rows(library="shap") and len(agreement.rows(library="shap Exact")) == 2
     assert agreement.rows() == pages.ROWS
     with pytest.raises(ValueError, match=r"no row is about 'tea leaves'; there are CAM, Grad-CAM"):
         agreement.rows("tea leaves")
