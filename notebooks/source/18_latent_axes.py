@@ -337,7 +337,7 @@ axes[1].plot(names, only, "o", color=plots.COLOURS[0], label="new to nearest tru
 axes[1].plot(names, all_of_them, "s", color=plots.COLOURS[1], label="true to nearest new: all of them?")
 axes[1].tick_params(axis="x", labelrotation=35)
 axes[1].set(ylabel="distance", ylim=0)
-axes[1].legend(fontsize=8)
+axes[1].legend(fontsize=9)
 axes[1].set_title("New pictures", loc="left")
 plots.show(
     "Left: distortion against rate, falling from β = 16 to β = 0.25. Right, distances of new pictures and of true ones: "
@@ -697,9 +697,9 @@ print(f"gap of x+y and x−y:   {lesson.gap(mine, seen, where @ lesson.turn(45))
 # %%
 def draw_knobs(machine, z1, z2):
     picture = lesson.eight("square")[machine].decoder(torch.tensor([[z1, z2]]).float())
-    lesson.show_pictures(
-        picture, [f"machine {machine}: z = {z1:.1f}, {z2:.1f}"], columns=1, title="", width=2.6
-    )
+    title = f"machine {machine}: z = {z1:.1f}, {z2:.1f}"
+    lesson.show_pictures(picture, [title], columns=1, title="", width=2.6)
+    plots.show(f"What the decoder of {title} draws: one blob.")
 
 
 widgets.explore(
@@ -711,7 +711,6 @@ widgets.explore(
 
 # %% tags=["hide-input"]
 draw_knobs(0, 1.0, 0.0)
-plots.show("What machine 0 draws for the code 1, 0: a blob away from the centre.")
 
 # %% [markdown]
 # ## 11 · Recap

@@ -318,7 +318,7 @@ for ax, (rho, nats) in zip(axes, truth.items(), strict=True):
     ax.axhline(nats, color=plots.INK, linewidth=1)
     for j, b in enumerate((16, 64)):
         ax.plot([j - 0.3, j + 0.3], [math.log(b)] * 2, color=plots.BASELINE, linestyle="--")
-    ax.set_xticks(range(4), ["InfoNCE\n16", "InfoNCE\n64", "MINE\n16", "MINE\n64"], fontsize=8)
+    ax.set_xticks(range(4), ["InfoNCE\n16", "InfoNCE\n64", "MINE\n16", "MINE\n64"], fontsize=9)
     ax.set(title=f"truth {nats:.2f} nats", xlabel="bound and batch B", xlim=(-0.5, 3.5))
 axes[0].set_ylabel("nats, mean ± standard deviation")
 plots.show(
@@ -413,6 +413,7 @@ def draw_counts(bins, log_n, rho):
     ax.set(xlabel="bin of a", ylabel="bin of b")
     ax.locator_params(integer=True, nbins=5)
     ax.set_title(f"counted {found:.2f}, truth {gaussian_information(rho):.2f} nats", loc="left", fontsize=10)
+    plots.show(f"A table of {bins} × {bins} cells with the counts of {10**log_n} pairs with ρ = {rho:.2f}.")
 
 
 widgets.explore(
@@ -424,9 +425,6 @@ widgets.explore(
 
 # %% tags=["hide-input"]
 draw_counts(20, 3, 0.5)
-plots.show(
-    "A table of 20 × 20 cells with the counts of 1,000 pairs: mostly scattered, a little denser along the diagonal."
-)
 
 # %% [markdown]
 # ## 9 · Recap
