@@ -223,9 +223,9 @@ def _table(
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
             text = f"{value:.{decimals}f}".replace("-", "−")
-            ax.text(j, i, text, ha="center", va="center", fontsize=8, color=plots.INK)
+            ax.text(j, i, text, ha="center", va="center", fontsize=9, color=plots.INK)
     ax.set_yticks(range(len(rows)), rows, fontsize=9)
-    ax.set_xticks(range(len(columns)), columns, fontsize=8)
+    ax.set_xticks(range(len(columns)), columns, fontsize=9)
     ax.xaxis.tick_top()
     ax.tick_params(length=0, pad=1)
     ax.spines[:].set_visible(False)
@@ -275,8 +275,8 @@ def draw_attention(ax: Axes, weights: Tensor, names: Sequence[str], title: str, 
     """One map of weights: rows look, columns are looked at."""
     ax.imshow(plots.to_array(weights), cmap="Blues", vmin=0, vmax=1)
     places = range(0, len(names), every)
-    ax.set_xticks(places, [names[p] for p in places], fontsize=8)
-    ax.set_yticks(places, [names[p] for p in places], fontsize=8)
+    ax.set_xticks(places, [names[p] for p in places], fontsize=9)
+    ax.set_yticks(places, [names[p] for p in places], fontsize=9)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.set_xlabel("is looked at")

@@ -327,7 +327,7 @@ for (name, points), mark, colour, down in zip(curves.items(), "os", plots.COLOUR
     for p in points:
         text = f"{'k' if name == 'TopK' else 'λ'} = {p['setting']:g}\nL0 {p['L0']:.0f}"
         ax.annotate(text, (p["FVU"], p["found"]), xytext=(0, down), textcoords="offset points",
-                    fontsize=8, ha="center", color=colour)  # fmt: skip
+                    fontsize=9, ha="center", color=colour)  # fmt: skip
 ax.set(xscale="log", xlabel="fraction of variance unexplained (logarithmic axis)", ylabel="share found")
 ax.set(xlim=(0.004, 0.4), ylim=(-0.25, 1.25), yticks=[0, 0.5, 1], xticks=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2])
 ax.xaxis.set_major_formatter("{x:g}")

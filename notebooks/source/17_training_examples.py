@@ -703,6 +703,10 @@ def draw_one(test, exponent):
     lesson.draw_against(ax, lesson.predicted_changes(*case)[0], lesson.true_changes(*case)[0],
                         f"λ = {strength:g}, test tumour {order[0]}")  # fmt: skip
     ax.set(xlabel="influence", ylabel="true change")
+    plots.show(
+        f"Influence against the true change of test tumour {order[0]}, a dot for each training tumour, λ = {strength:g}; "
+        "on the diagonal both are equal."
+    )
 
 
 widgets.explore(
@@ -713,9 +717,6 @@ widgets.explore(
 
 # %% tags=["hide-input"]
 draw_one(0, -3)
-plots.show(
-    "Influence against the true change for the test tumour with the largest loss and λ = 0.001: steeper than the diagonal."
-)
 
 # %% [markdown]
 # ## 12 · Recap
