@@ -105,9 +105,7 @@ plots.show(
 # %% [markdown]
 # Inside a head, each token makes a *query* (what it looks for), a *key* (what it offers) and a *value* (what it hands over), with $d_h = 12$ numbers each. $P$ is a table with one row for each *place*; it is added for queries and keys only, so that what is handed over knows nothing of places:
 #
-# $$Q = (x + P)\,W_Q, \quad K = (x + P)\,W_K, \quad V = x\,W_V,$$
-#
-# $$S = \frac{Q K^\top}{\sqrt{d_h}}, \qquad A = \text{softmax}_\text{rows}(S), \qquad \text{head}(x) = A V W_O .$$
+# $$\begin{aligned} Q &= (x + P)\,W_Q, & K &= (x + P)\,W_K, & V &= x\,W_V, \\ S &= \frac{Q K^\top}{\sqrt{d_h}}, & A &= \text{softmax}_\text{rows}(S), & \text{head}(x) &= A V W_O . \end{aligned}$$
 #
 # (This $A$ is the table of attention weights, not the model.) One rule more: a token may not look at later ones, or it would see the answer. So $S$ is set to $-\infty$ above the diagonal, where the softmax gives 0 (a *causal* head).
 

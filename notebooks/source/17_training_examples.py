@@ -700,13 +700,9 @@ def draw_one(test, exponent):
     order = np.argsort(-lesson.logistic_loss(t, data.test_rows, data.test_labels))[[test]]
     case = (t, data.rows, data.labels, strength, data.test_rows[order], data.test_labels[order])
     figure, ax = plt.subplots(figsize=(5.5, 3.2))
-    lesson.draw_against(ax, lesson.predicted_changes(*case)[0], lesson.true_changes(*case)[0],
-                        f"λ = {strength:g}, test tumour {order[0]}")  # fmt: skip
-    ax.set(xlabel="influence", ylabel="true change")
-    plots.show(
-        f"Influence against the true change of test tumour {order[0]}, a dot for each training tumour, λ = {strength:g}; "
-        "on the diagonal both are equal."
-    )
+    lesson.draw_against(ax, lesson.predicted_changes(*case)[0], lesson.true_changes(*case)[0], "")
+    ax.set(xlabel="influence", ylabel="true change", title=f"λ = {strength:g}, tumour {order[0]}")
+    plots.show(f"Influence and true change of tumour {order[0]}, λ = {strength:g}; equal on the diagonal.")
 
 
 widgets.explore(
