@@ -117,13 +117,21 @@ def text(label: str, value: str = "") -> widgets.Text:
 
 def explore(draw: Callable[..., None], **controls: widgets.Widget) -> None:
     """Show the controls and, under them, what ``draw(**values)`` draws or prints; drawn again at every
-    change."""
+    change.
+
+    A figure that ``draw`` leaves open is shown with the controls' values as its text, for those who cannot
+    see it; end ``draw`` with ``plots.show("…")`` to say more.
+    """
+    from course_utils.teach import plots
+
     output = widgets.Output()
 
     def redraw(_change: object = None) -> None:
         with output:
             output.clear_output(wait=True)
             draw(**{name: control.value for name, control in controls.items()})
+            if len(plt.get_fignums()) == 1:
+                plots.show("; ".join(_said(name, control) for name, control in controls.items()))
             plt.show()
 
     for control in controls.values():
@@ -133,6 +141,12 @@ def explore(draw: Callable[..., None], **controls: widgets.Widget) -> None:
     view = widgets.VBox([row, output])._repr_mimebundle_()
     attend()
     display({**view, "text/plain": EXPLORER_TEXT}, raw=True)
+
+
+def _said(name: str, control: widgets.Widget) -> str:
+    """What a control is set to: "picture: 3"."""
+    chosen = getattr(control, "label", control.value)  # a list's value may be anything
+    return f"{getattr(control, 'description', '') or name}: {chosen}"
 
 
 def attend() -> None:
