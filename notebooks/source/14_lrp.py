@@ -440,7 +440,7 @@ for label, values in (("pointing", hits), ("energy", energy)):
     print(f"{label}, ε and z⁺ minus Grad-CAM: {judge.paired(values['ε and z⁺'], values['Grad-CAM'])}")
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.4))
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4))
 plots.score_plot(
     hits, baselines="edges (Sobel)", xlabel="maximum on the object", title="Pointing", ax=axes[0]
 )

@@ -452,8 +452,8 @@ for name, network in (("repaired", repaired), ("honest", honest)):
     of_network = channel_relevance(network, inputs, asked, "layer3").numpy()
     found, values = spectral_clusters(neighbour_graph(of_network, 5), 2)
     agreements[name] = adjusted_rand_score(truth, found)
-    print(f"{name:<9} sizes {np.bincount(found)}, Rand index with the caption {agreements[name]:.2f}; "
-          f"eigenvalues {(values[:5] + 0.0).round(3)}, the gap says {eigengap(values)}")  # fmt: skip
+    print(f"{name}: sizes {np.bincount(found)}, Rand index with the caption {agreements[name]:.2f}")
+    print(f"    eigenvalues {(values[:5] + 0.0).round(3)}, the gap says {eigengap(values)}")
 
 # %%
 exercises.honest_twin.check(prediction, agreements["honest"])

@@ -417,7 +417,7 @@ for ax, which, title in zip(axes, range(3), ("CKA", "CKA, debiased", "explained 
     ax.grid(axis="x", color="#d9dde0")
 axes[0].set_yticks(range(5), list(pairs))
 axes[0].invert_yaxis()
-axes[2].legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1))
+axes[2].legend(fontsize=9.5, loc="upper left", bbox_to_anchor=(1, 1))
 plots.show(
     "Similarity of two networks' layers. In the second layer: "
     + "; ".join(
