@@ -52,9 +52,16 @@ effect_of_school = Question(
             lambda direct, lost, slope: -lost,
             "that is the way through experience alone: the direct arrow, +2.6, is missing.",
         ),
-        "seen": wrong_answer(
-            lambda direct, lost, slope: round(slope, 1),
+        "seen": Mistake(
+            lambda answer, direct, lost, slope: abs(answer - slope) < 0.06,
             "that is the slope in the table, so it is what one *sees*: age moves both. Here somebody *does* it.",
+            example=lambda direct, lost, slope: round(slope, 1),
+        ),
+        "inside a third": Mistake(
+            lambda answer, direct, lost, slope: abs(answer - lost) < 0.12,
+            "that is about the slope inside a third of age, which still mixes ages (or the way through experience "
+            "alone, without its sign): read both ways off the equations.",
+            example=lambda direct, lost, slope: lost,
         ),
     },
 )
@@ -122,6 +129,16 @@ adjusted_slope = Exercise(
             ),
             "that is the slope *between* the groups: it is the slope *within* them that is asked.",
         ),
+        "intercepts": Mistake(
+            lambda x, y, group: _by_group(x, y, group, slope=lambda a, b: np.polyfit(a, b, 1)[1]),
+            "those are the intercepts: `np.polyfit(…, 1)` gives the slope first, `[0]`.",
+        ),
+        "not added": Mistake(
+            lambda x, y, group: np.array(
+                [_slope(x[group == g], y[group == g]) * (group == g).mean() for g in np.unique(group)]
+            ),
+            "that is one product a group: add them up.",
+        ),
         "sum": Mistake(
             lambda x, y, group: sum(_slope(x[group == g], y[group == g]) for g in np.unique(group)),
             "you added the slopes: weight each with its group's share of the people.",
@@ -187,6 +204,16 @@ had_she = Exercise(
                 age, education, experience, income, longer - education
             ),
             "`longer` is how many *more* years: her education becomes education + longer.",
+        ),
+        "less school": Mistake(
+            lambda age, education, experience, income, longer: _had_she(
+                age, education, experience, income, -longer
+            ),
+            "her school became shorter: her education is education + longer.",
+        ),
+        "education stayed": Mistake(
+            lambda age, education, experience, income, longer: income - 1.1 * longer,
+            "only her experience changed: the new education stands in the equation of the income, too.",
         ),
         "experience grew": Mistake(
             lambda age, education, experience, income, longer: income + (2.6 + 1.1) * longer,
@@ -256,6 +283,22 @@ one_column = Exercise(
             "that is the shortest straight way (the exercise of 13c): it changes every column. Here absolute "
             "changes are added up, and one column does it all.",
         ),
+        "changed row": Mistake(
+            lambda w, b, x, s: x + _one_column(w, b, x, s),
+            "that is the changed row: return the change alone.",
+        ),
+        "no sign": Mistake(
+            lambda *case: np.abs(_one_column(*case)),
+            "the change has lost its sign: a column may have to fall.",
+        ),
+        "cost": Mistake(
+            lambda w, b, x, s: np.abs(w @ x + b) / np.max(np.abs(w) * s),
+            "that is the cost: return the whole change, (d,).",
+        ),
+        "largest scale": Mistake(
+            lambda *case: _one_column(*case, size=lambda w, s: s),
+            "you took the column with the largest scale: the weight counts as well.",
+        ),
         "no intercept": Mistake(
             lambda w, b, x, s: _one_column(w, 0.0, x, s),
             "the intercept is missing: f = weights · row + intercept.",
@@ -320,6 +363,15 @@ scales_of = Exercise(
         "infinite": Mistake(
             lambda table: _scales(table, lambda t: np.full(t.shape[1], np.inf)),
             "an infinite scale makes the change *free*: cost = change / scale.",
+        ),
+        "whole table": Mistake(
+            lambda table: _scales(table, lambda t: np.full(t.shape[1], t.std())),
+            "that is one standard deviation for the whole table: each column has its own, `axis=0`.",
+        ),
+        "divided by n − 1": Mistake(
+            lambda table: _scales(table, lambda t: t.std(axis=0, ddof=1)),
+            "your standard deviation divides by n − 1, which is a convention too; here it is numpy's, "
+            "`table.std(axis=0)`.",
         ),
         "mean deviation": Mistake(
             lambda table: _scales(table, lambda t: np.abs(t - t.mean(axis=0)).mean(axis=0)),

@@ -183,7 +183,7 @@ def own_change(table: str, row: int, fixed: tuple[str, ...] = ()) -> list[str]:
     scales = np.maximum(own.table.std(axis=0), 1e-12)
     change = cheapest_change(model.weights, model.intercept, here, scales, low, high)
     says = "" if model.log_odds(here[None])[0] > 0 else "not "
-    return [f"row {row}: the model says {says}{last}; the cheapest change to the border:"] + [
+    return [f"row {row}: the model says {says}class {last}; the cheapest change to the border:"] + [
         f"  {names[j]}: {here[j]:.4g} → {here[j] + change[j]:.4g} ({change[j] / scales[j]:+.2f} deviations)"
         for j in np.argsort(-np.abs(change) / scales)
         if change[j]

@@ -24,7 +24,7 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: a logistic regression ([13 · Glass boxes](13_glass_boxes.ipynb), section 3), [Grad-CAM](04_grad_cam.ipynb) for section 9. That importance is not effect, you have seen in [07](07_shap.ipynb) (card 2).
 #
-# The borrowers of this lesson are invented, because we need a world whose causes we know. A *bank* has fitted a logistic regression to 50,000 of them. It gives a loan where the *log-odds* of paying back are above 0. `w` are its weights, `b` is its intercept.
+# The borrowers of this lesson are invented, because we need a world whose causes we know. A *bank* has fitted a logistic regression to 50,000 of them. It gives a loan where the *log-odds* of paying back are above 0. For a row $x$ of its table the log-odds are $f = w \cdot x + b$: `w` are the weights, `b` is the intercept.
 
 # %%
 import matplotlib.pyplot as plt
@@ -78,6 +78,8 @@ exercises.which_meaning
 # A **structural causal model** has an equation for each variable: what its direct causes make of it, plus a *noise* $u$, everything that the equations leave open (talent, luck, health):
 #
 # $$v = f_v(\text{direct causes of } v) + u_v .$$
+#
+# (With an index, $f_v$ is the equation of the variable $v$; the log-odds $f$ have none.)
 #
 # An equation is read from right to left, like an assignment in a program: change a cause, and the effect follows; not the other way round. `do` holds an **intervention**: a variable is forced to a value, and its own equation is switched off.
 
@@ -187,7 +189,7 @@ def adjusted_slope(x, y, group):
 exercises.adjusted_slope.check(adjusted_slope)
 
 # %% [markdown]
-# Three groups by age still mix ages a little, eighteen do so hardly at all. Below also what happens if you adjust for the wrong thing: people of the same *experience*, which lies on the way from education to income.
+# Three groups by age still mix ages a little, eighteen do so hardly at all. (The town need not be held fixed: it reaches income through education alone.) Below also what happens if you adjust for the wrong thing: people of the same *experience*, which lies on the way from education to income.
 
 
 # %%
@@ -200,7 +202,7 @@ for name, n in (("age", 3), ("age", 18), ("experience", 18)):
     print(f"adjusted for {name} in {n:>2} groups: {found:+.2f} k€ a year of school")
 
 # %% [markdown]
-# With age in narrow groups the table tells what doing would tell. With experience held fixed it does not: that cuts one of the two ways. **Which columns to hold fixed is a question to the graph, and the table cannot answer it.**
+# With age in narrow groups the table tells what doing would tell. With experience held fixed it does not: that cuts one of the two ways, and the direct arrow of about 2.6 is left. **Which columns to hold fixed is a question to the graph, and the table cannot answer it.**
 
 # %% [markdown]
 # ## 4 · This one person
@@ -239,15 +241,18 @@ her = lesson.only(seen, she)
 her_u = abduct(EQUATIONS, her)  # 1 abduction
 years = her["education"][0] + 3
 longer = simulate(EQUATIONS, her_u, do={"education": years})  # 2 action, 3 prediction
-alike = np.abs(many["education"] - years) < 0.25
-everybody = simulate(EQUATIONS, noise, do={"education": years})
 print(f"she has {her['education'][0]:.1f} years of school and earns    {her['income'][0]:.1f} k€")
-print(f"seen:     people with {years:.1f} years earn   {many['income'][alike].mean():.1f}")
-print(f"done:     if everybody had {years:.1f} years   {everybody['income'].mean():.1f}")
+for school in (years, 17.0):
+    alike = np.abs(many["education"] - school) < 0.25
+    everybody = simulate(EQUATIONS, noise, do={"education": school})
+    print(f"seen:     people with {school:.1f} years earn   {many['income'][alike].mean():.1f}")
+    print(f"done:     if everybody had {school:.1f} years   {everybody['income'].mean():.1f}")
 print(f"had she:  she, with {years:.1f} years          {longer['income'][0]:.1f}")
 
 # %% [markdown]
-# Three questions, three numbers (Pearl calls them the three steps of a ladder: association, intervention, counterfactual). The third one needs most: the equations *and* the person. In a real world nobody knows the equations so well; then say which graph you believed.
+# Three questions, three numbers (Pearl calls them the three steps of a ladder: association, intervention, counterfactual). At 12.7 years, near the mean of all people, seeing and doing nearly agree; at 17 they do not.
+#
+# She gains three times 1.5 k€, as everybody would: in a world of sums her noise cancels in the *difference*. Where an equation multiplies it does not cancel, and you need her noise even for the gain. So the third question needs most: the equations *and* the person. In a real world nobody knows the equations so well; then say which graph you believed.
 
 # %% [markdown]
 # ## 5 · The other counterfactual: the model's
@@ -256,7 +261,7 @@ print(f"had she:  she, with {years:.1f} years          {longer['income'][0]:.1f}
 #
 # $$\min_\Delta \; \sum_j \frac{|\Delta_j|}{\text{MAD}_j} \quad\text{so that}\quad w \cdot (x + \Delta) + b = 0 .$$
 #
-# [13c](13c_telling.ipynb), section 3, took the shortest straight way, which touches all columns. Absolute values give a different answer: a cost of 1 buys $|w_j|\,\text{MAD}_j$ of log-odds in column $j$. So *everything goes into the column with the largest* $|w_j|\,\text{MAD}_j$, at the cost $|f| \,/\, (|w_j|\,\text{MAD}_j)$.
+# [13c](13c_telling.ipynb), section 3, took the shortest straight way, which touches all columns. Absolute values give a different answer: a cost of 1 buys $|w_j|\,\text{MAD}_j$ of log-odds in column $j$. So *everything goes into the column with the largest* $|w_j|\,\text{MAD}_j$, the same one for every person, at the cost $|f| \,/\, (|w_j|\,\text{MAD}_j)$.
 #
 # ### Exercise: one column
 
@@ -279,7 +284,7 @@ exercises.one_column.check(one_column)
 # %% [markdown]
 # ### With limits
 #
-# Nobody becomes younger, and nobody's income doubles. An **actionable** change keeps each column between a lowest value `low` and a highest value `high`. The closed form stays simple: fill the best column up to its limit, then the next best.
+# Nobody becomes younger, and hardly anybody's income doubles. An **actionable** change keeps each column between a lowest value `low` and a highest value `high`. The closed form stays simple: fill the best column up to its limit, then the next best.
 
 
 # %% tags=["by-hand"]
@@ -337,7 +342,7 @@ exercises.scales_of.check(scales_of)
 # %% [markdown]
 # ## 6 · The proof
 #
-# The problem with limits is a *linear program*; scipy solves those. A second reference needs no mathematics: try all changes of one or two columns on a grid (`search_change`; it works for any model). The nearest accepted person, used in section 7, is compared with scikit-learn. For the world: in a world of sums the answer is a matrix, $(\mathbb{1} - B)^{-1}u$, where $B$ holds the numbers on the arrows. And had she done nothing, all must be as it was.
+# The problem with limits is a *linear program*; scipy solves those. A second reference needs no mathematics: try all changes of one or two columns on a grid (`search_change`; it works for any model). The nearest accepted person, used in section 7, is compared with scikit-learn (its *Manhattan* distance is our cost: sizes, added up). For the world: in a world of sums the answer is a matrix, $(\mathbb{1} - B)^{-1}u$, where $B$ holds the numbers on the arrows and $u$ also takes in the constants. And had she done nothing, all must be as it was.
 
 # %% tags=["hide-input"]
 from scipy.optimize import linprog
@@ -387,7 +392,7 @@ judge.agreement_table(
 # %% [markdown]
 # ## 7 · Can it exist? Plausible changes
 #
-# The free advice raises income alone and leaves savings and debt. Does a person with such numbers exist? Here we can know: compute the noise that the changed person would need. Noise beyond 3 standard deviations is something that one person in 370 has, in one variable. The score below is a person's largest noise. Beside it another kind of advice: become like the *nearest accepted person*, who exists.
+# The free advice raises income alone and leaves savings and debt. Does a person with such numbers exist? Here we can know: compute the noise that the changed person would need. Noise beyond 3 standard deviations is something that one person in 370 has, in one variable. The score below is the size of a person's largest noise. Beside it another kind of advice: become like the *nearest accepted person*, who exists.
 
 # %%
 cheapest = np.array([cheapest_change(w, b, row, mad) for row in table[refused]])
@@ -427,10 +432,11 @@ for name, values in costs.items():
 print("nearest minus cheapest:", judge.paired(costs["the nearest accepted"], costs["the cheapest change"]))
 moved = (np.abs(accepted[nearest] - table[refused]) / mad > 0.1).sum(axis=1)
 print(f"columns that the nearest accepted person changes: {moved.mean():.1f} of 6")
-print(f"she would be younger in {(accepted[nearest][:, 0] < table[refused][:, 0]).mean():.0%} of the cases")
+younger = accepted[nearest][:, 0] < table[refused][:, 0]
+print(f"the accepted person is younger in {younger.mean():.0%} of the cases")
 
 # %% [markdown]
-# A real person is plausible by construction, and as advice often useless: other in nearly all columns, and in some cases younger. (Packages such as DiCE search for several changes at once; unless you name the columns that may change, they too may ask for another age.) *Plausible* and *actionable* are two demands, and neither follows from the other.
+# A real person is plausible by construction, and as advice often useless: different in nearly all columns, and in some cases younger. (Packages such as DiCE search for several changes at once; unless you name the columns that may change, they too may ask for another age.) *Plausible* and *actionable* are two demands, and neither follows from the other.
 
 # %% [markdown]
 # ## 8 · Advice is an intervention
@@ -460,6 +466,10 @@ for name, (model_says, world_says) in needed.items():
         f"{name:<10}the model says {np.median(model_says):+6.1f}, the world {np.median(world_says):+4.1f} (medians); after the "
         f"world's advice all log-odds are 0: {np.allclose(after({name: them[name] + world_says}), 0, atol=1e-9)}"
     )
+for name, (model_says, world_says) in needed.items():
+    i = np.flatnonzero(refused == she)[0]
+    print(f"she, {name:<9}: the model says {model_says[i]:+6.1f}, the world {world_says[i]:+4.1f}")
+print("weight of education, five more banks:", *(f"{lesson.bank(s).weights[1]:+.3f}" for s in range(2, 7)))
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
@@ -484,7 +494,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Here is the answer to the puzzle. The model hardly uses education, so *its* answer is more than a life (and with a weight so close to 0, the sign is chance). In the world education changes income, income changes savings and debt, and a few years would have done. For income the model asks for about twice too much: whoever follows it succeeds, but half of the effort was not needed.
+# Here is the answer to the puzzle. The model hardly uses education, so *its* answer is more than a life (and with a weight so close to 0, the sign is chance: five banks of the same world do not agree on it). In the world education changes income, income changes savings and debt, and a few years would have done. For income the model asks for about twice as much as is needed: whoever follows it succeeds, with half of the effort for nothing.
 #
 # One caution: "had been at school longer" is about the past. Going back to school *now* also costs years of age and of pay; that would be another equation.
 
@@ -520,11 +530,11 @@ plots.show_maps(
 )
 plots.show(
     "Three scenes with two objects and three signed maps each: for a, for c, and for a rather than c, which is "
-    "positive on object a and negative on object c."
+    "positive on object a and negative, more weakly, on object c."
 )
 
 # %% [markdown]
-# The third column answers both halves of the question at once: red speaks for $a$, blue for $c$. Is it right? Score it with the outlines: which share of its positive part lies on object $a$, and of its negative part on $c$? For comparison, the negative part of the plain map of $a$.
+# The third column answers both halves of the question at once: red speaks for $a$, blue for $c$. (The colours of a map are scaled by its largest value. In the first row the map of $c$ is the weaker one, so the blue is pale.) Is it right? Score it with the outlines: which share of its positive part lies on object $a$, and of its negative part on $c$? For comparison, the negative part of the plain map of $a$.
 
 # %%
 up = {"contrast": upsample(contrast, 128), "plain map of a": upsample(map_a, 128)}
@@ -585,7 +595,7 @@ plots.show(
 #
 # ### The real thing
 #
-# Photographs side by side and a network trained on ImageNet (EfficientNet-Lite0). $a$ is the left one, $c$ the right one; the truth is the half.
+# Photographs side by side and a network trained on ImageNet (EfficientNet-Lite0). $a$ is the left one, $c$ the right one; the truth is the half: the contrast should be positive on the left and negative on the right.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -594,9 +604,10 @@ with torch.no_grad():
     photo_maps = [grad_cam(photos.model, photos.inputs, t, photos.layer, relu=False) for t in (left, right)]
 photo_contrast = photo_maps[0] - photo_maps[1]
 width = photo_contrast.shape[2] // 2
-halves = photo_contrast[:, :, :width].sum(dim=(1, 2)), photo_contrast[:, :, -width:].sum(dim=(1, 2))
-print(f"left half speaks for the left photograph:   {int((halves[0] > 0).sum())} of {len(left)}")
-print(f"right half speaks for the right photograph: {int((halves[1] < 0).sum())} of {len(left)}")
+for name, m in (("contrast", photo_contrast), ("plain map of the left one", photo_maps[0])):
+    halves = m[:, :, :width].sum(dim=(1, 2)), m[:, :, -width:].sum(dim=(1, 2))
+    print(f"{name}: left half positive in {int((halves[0] > 0).sum())} of {len(left)} pairs, "
+          f"right half negative in {int((halves[1] < 0).sum())}")  # fmt: skip
 
 # %% tags=["hide-input"]
 some = [0, 5]
@@ -632,7 +643,7 @@ print(f"of the refused people of the North: {(other[~south & (f < 0)] > 0).mean(
 # %% [markdown]
 # ## 11 · Your turn
 #
-# Change the three values in the first line. Tables: `"breast_cancer"`, `"iris"`, `"wine"`, or the path of a CSV file with a line of names, columns of numbers, and the class in the last column. `fixed` names columns that may not change. The others stay inside the range of the table. (It is the model's counterfactual: your table comes without a graph.)
+# Change the three values in the first line. Tables: `"breast_cancer"`, `"iris"`, `"wine"`, or the path of a CSV file with a line of names, columns of numbers, and the class in the last column. `fixed` names columns that may not change. The others stay inside the range of the table, and steps are counted in standard deviations. Of several classes, the last one is held against the rest. (It is the model's counterfactual: your table comes without a graph.)
 
 # %%
 my_table, my_row, fixed = "wine", 60, ("alcohol",)
@@ -644,24 +655,22 @@ print("\n".join(lesson.own_change(my_table, my_row, fixed)))
 #
 # ### Card 1: the bank fits again
 #
-# A counterfactual stops *at* the border. Next year the bank fits its model to other borrowers of the same world. How many of the people who follow the cheapest advice are then accepted? And with a margin of 0.3 log-odds?
+# A counterfactual stops *at* the border. Next year the bank fits its model to other borrowers of the same world, only 2,000 this time. How many of the people who follow the cheapest advice are then accepted? And with a margin of 0.3 log-odds? And if the bank has 50,000 borrowers again?
 
 # %%
-kept = {}
-for margin in (0.0, 0.3):
-    moved = np.array([cheapest_change(w, b - margin, row, mad) for row in table[refused]])
-    kept[margin] = [
-        (lesson.bank(seed, 2_000).log_odds(table[refused] + moved) > 0).mean() for seed in range(10, 20)
-    ]
-    print(f"margin {margin}: still accepted by ten new models {np.mean(kept[margin]):.0%} "
-          f"(from {min(kept[margin]):.0%} to {max(kept[margin]):.0%})")  # fmt: skip
+others = {n: [lesson.bank(seed, n) for seed in range(10, 20)] for n in (2_000, 50_000)}
+for margin, n in ((0.0, 2_000), (0.3, 2_000), (0.0, 50_000), (0.3, 50_000)):
+    moved = table[refused] + [cheapest_change(w, b - margin, row, mad) for row in table[refused]]
+    kept = [(model.log_odds(moved) > 0).mean() for model in others[n]]
+    print(f"margin {margin}, ten new models of {n:>6,} borrowers: still accepted {np.mean(kept):4.0%} "
+          f"(from {min(kept):.0%} to {max(kept):.0%})")  # fmt: skip
 
 # %% [markdown]
-# On the border it is a matter of chance. An advice is a promise: say how long it holds, or leave a margin.
+# On the border it is a matter of chance, however many borrowers there are. A margin helps if it is larger than what a new fit moves: 0.3 is enough, or nearly, for banks with 50,000 borrowers, and not for all with 2,000. Advice is a promise: say how long it holds, or leave a margin.
 #
 # ### Card 2: an arrow the wrong way round
 #
-# Somebody else believes that savings make income ("who saves can invest"), not the other way round. Her equations fit these two columns exactly as well: on a line with normal noise, two columns cannot tell which is the cause. She advises: save more, income will follow. In the true world it does not.
+# An adviser believes that savings make income ("who saves can invest"), not the other way round. His equations fit these two columns exactly as well: on a line with normal noise, two columns cannot tell which is the cause. He advises: save more, income will follow. In the true world it does not.
 
 
 # %%
@@ -671,22 +680,22 @@ def explained(cause, effect):
     return 1 - (effect - np.polyval(line, cause)).var() / effect.var()
 
 
-slope = np.polyfit(many["savings"], many["income"], 1)[0]  # her arrow: savings → income
-gain = w[4] + slope * (w[3] - 0.45 * w[5])  # a step of savings, with income and debt following, in her world
-hers = after({"savings": them["savings"] - their_f / gain})
+slope = np.polyfit(many["savings"], many["income"], 1)[0]  # his arrow: savings → income
+gain = w[4] + slope * (w[3] - 0.45 * w[5])  # a step of savings, with income and debt following, in his world
+his = after({"savings": them["savings"] - their_f / gain})
 ours = after({"savings": them["savings"] - their_f / w[4]})
 
 # %% tags=["hide-input"]
 both = explained(many["income"], many["savings"]), explained(many["savings"], many["income"])
 print(f"variance explained: income → savings {both[0]:.2f}, savings → income {both[1]:.2f}")
-print(f"accepted in the true world after her advice:        {(hers >= 0).mean():.0%}")
+print(f"accepted in the true world after his advice:        {(his >= 0).mean():.0%}")
 print(f"accepted after the advice of the true graph:        {(ours > -1e-9).mean():.0%}")
 print(
-    f"correlation of savings and age (in her world about 0): {np.corrcoef(many['savings'], many['age'])[0, 1]:.2f}"
+    f"correlation of savings and age (in his world about 0): {np.corrcoef(many['savings'], many['age'])[0, 1]:.2f}"
 )
 
 # %% [markdown]
-# In these two columns nothing warns her. A third one could: if savings had no cause among the columns, old people would not save more than young ones, and they do. So a table can rule some graphs out; many are left. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
+# In these two columns nothing warns him. A third one could: if savings had no cause among the columns, old people would not save more than young ones, and they do. So a table can rule some graphs out; many are left. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
 #
 # ### Play
 #

@@ -192,7 +192,7 @@ plots.show(
 #
 # ### Exercise: find the bug
 #
-# `scene` is (3, 7, 7): walls, agent, coin. The function below covers each cell in turn. Its map is always brightest where the agent stands, for any agent. Why? Mend it. (Walls and coin shall be covered.)
+# `scene` is (3, 7, 7): walls, agent, coin. The function below covers each cell in turn. Its maps are often brightest where the agent itself stands, and that says nothing about what it wants. Why? Mend it. (Walls and coin shall be covered.)
 
 
 # %% exercise="what_matters"
@@ -242,7 +242,9 @@ for ax, ((name, coin), values) in zip(axes, maps.items(), strict=True):
     ax.imshow(values, cmap=plots.SEQUENTIAL, vmin=0, vmax=max(m.max() for m in maps.values()))
     r, c = FREE[coin]
     ax.plot(c, r, "o", markerfacecolor="none", markeredgecolor="white", markersize=17, markeredgewidth=2)
-    ax.set_title(f"{name}\n{'coin in the corner' if coin == CORNER else 'coin elsewhere'}", fontsize=10)
+    place = "in the corner" if coin == CORNER else "elsewhere"
+    ax.set_title(f"{name}, coin\n{place}: {values[r, c]:.2f} at the ring", fontsize=10)
+figure.colorbar(axes[0].images[-1], ax=list(axes), shrink=0.75)
 plots.show(
     "What matters in each cell, four maps; a white ring is around the coin. "
     + "; ".join(
@@ -252,7 +254,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at the ring. Where the coin lies, the twin's values move about four times as much as those of the corner agent, also in the situations that the corner agent knows. But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
+# Look at the ring. Where the coin lies, the twin's values move more than those of the corner agent: elsewhere about nine times as much, and about four times in the situations that the corner agent knows (two to four times for other first weights). But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
 #
 # A change of the *values* is not yet a change of what the agent *does*. So count: how often does its best move change when the coin is covered, and when the coin is moved to another cell?
 
@@ -337,7 +339,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With more places the walk to the corner ends. But the agent finds a coin only where it has seen one: in a place that it never saw, it finds it as seldom as before, however many other places it knows. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
+# With more places the walk to the corner (nearly) ends. But the agent finds a coin only where it has seen one: in a place that it never saw, it finds it as seldom as before, however many other places it knows. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
 #
 # ### Play
 #
