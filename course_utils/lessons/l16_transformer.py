@@ -344,8 +344,8 @@ def draw_letters(ax: Axes, matrix: Tensor, lab: InductionLab, title: str, ylabel
     limit = np.abs(values).max()
     ax.imshow(values, cmap=plots.DIVERGING, vmin=-limit, vmax=limit)
     letters = lab.alphabet[1:]
-    ax.set_xticks(range(0, 26, 5), letters[::5], fontsize=9)
-    ax.set_yticks(range(0, 26, 5), letters[::5], fontsize=9)
+    ax.set_xticks(range(0, 26, 5), letters[::5], fontsize=10)
+    ax.set_yticks(range(0, 26, 5), letters[::5], fontsize=10)
     ax.tick_params(length=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_title(title)
