@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ what_is_wrong = quiz(
     ),
     2,
     (
-        "Both had the same number of steps, and their grades are nearly the same.",
-        "Look at the grades: they differ by two in a hundred.",
+        "Both had the same number of steps, and their grades are nearly the same. What more steps would do is another "
+        "question: see the end of section 6.",
+        "Look at the grades: they differ by less than two in a hundred.",
         "From the two numbers of B you can compute those of A, and the other way round. The pictures are as good.",
     ),
 )
@@ -186,6 +188,10 @@ cloud = Exercise(
         "root of the log": Mistake(
             lambda m, v, e: m + v.exp() ** 2 * e, "the root of σ² is needed, not its square."
         ),
+        "noise forgotten": Mistake(
+            lambda m, v, e: m + (0.5 * v).exp(),
+            "you always step one σ to the right: multiply σ with `noise`.",
+        ),
         "noise of fresh draws": Mistake(
             lambda m, v, e: m + (0.5 * v).exp() * _normal(3, *m.shape),
             "you drew noise of your own: use the argument `noise`.",
@@ -228,6 +234,14 @@ gaps = Exercise(
         "best minus mean": Mistake(
             lambda i, h: (i.max(axis=0) - i.mean(axis=0)) / h,
             "you subtracted the mean over the latents; take the second best.",
+        ),
+        "first two rows": Mistake(
+            lambda i, h: (i[0] - i[1]) / h,
+            "you took the first two latents: sort each column first, the best two may stand anywhere.",
+        ),
+        "first two rows, absolute": Mistake(
+            lambda i, h: np.abs(i[0] - i[1]) / h,
+            "that is right for two latents only: with more, the best two may stand anywhere in the column.",
         ),
         "best alone": Mistake(
             lambda i, h: i.max(axis=0) / h,
@@ -317,6 +331,15 @@ def _fall(rates: np.ndarray) -> float:
     return float(rates[-2] - rates[-1])
 
 
+def _about(example: Callable[[np.ndarray], float], diagnosis: str) -> Mistake:
+    """A wrong prediction that is recognised within 0.15 nats."""
+    return Mistake(
+        lambda answer, rates: isinstance(answer, (int, float)) and abs(answer - example(rates)) < 0.15,
+        diagnosis,
+        example=example,
+    )
+
+
 rate_falls = Question(
     name="rate_falls",
     difficulty=2,
@@ -330,27 +353,30 @@ rate_falls = Question(
     examples=lambda: [(np.array([8.3, 6.3, 4.7, 3.25]),), (np.array([9.0, 7.0, 5.2, 3.7]),)],
     tolerance=0.3,
     mistakes={
-        "one latent": wrong_answer(
+        "one latent": _about(
             lambda rates: _fall(rates) / 2,
             "that is about what one latent saves: there are two of them.",
         ),
-        "quarter": wrong_answer(
+        "quarter": _about(
             lambda rates: float(rates[-2]) * 3 / 4,
             "a quarter would remain if a price worked like that. The rate is a logarithm: it falls by an amount, not by a "
             "factor.",
         ),
-        "log of the factor each": wrong_answer(
+        "log of the factor each": _about(
             lambda rates: 2 * _fall(rates),
             "that is ln 4 for each latent: the price of a narrow cloud is ½ ln σ², so half of it.",
+        ),
+        "sign": _about(
+            lambda rates: -_fall(rates),
+            "the size is right. Asked is by how much the rate *falls*: a positive number.",
         ),
         "nothing": wrong_answer(
             lambda rates: 0.0,
             "the rate costs four times as much now: the machine will save some of it.",
         ),
-        "what remains": Mistake(
-            lambda answer, rates: isinstance(answer, (int, float)) and abs(answer - rates[-1]) < 0.3,
+        "what remains": _about(
+            lambda rates: float(rates[-1]),
             "that is the rate that remains at β = 16: asked is by how much it falls.",
-            example=lambda rates: float(rates[-1]),
         ),
     },
 )

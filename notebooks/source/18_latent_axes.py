@@ -64,10 +64,10 @@ for seed, machine in enumerate(machines):
 
 # %% tags=["hide-input"]
 found = [lesson.gap(machine, pictures, places) for machine in machines]
-best, worst = machines[int(np.argmax(found))], machines[int(np.argmin(found))]
-shown = torch.cat([lesson.knobs(best), lesson.knobs(worst)])
+a, b = int(np.argmax(found)), int(np.argmin(found))
+shown = torch.cat([lesson.knobs(machines[a]), lesson.knobs(machines[b])])
 lesson.show_pictures(shown, None, columns=7,
-                     title="Two of the eight: A (rows 1 and 2), B (rows 3 and 4). One number turned, the other at 0")  # fmt: skip
+                     title=f"Rows 1 and 2: machine {a}, call it A. Rows 3 and 4: machine {b}, B. One number turned, the other at 0")  # fmt: skip
 plots.show(
     "Four rows of seven pictures. Machine A: its first row moves the blob along one side of the field, its second along "
     "the other. Machine B: both rows move it along diagonals."
@@ -85,13 +85,13 @@ exercises.what_is_wrong
 # %% [markdown]
 # ## 2 · The idea: squeeze, and draw again
 #
-# An **autoencoder** has two halves. The *encoder* $f$ turns a picture $x$ of $d$ pixels into a *code* $z = f(x)$ of $k$ numbers, the *latents*. The *decoder* $g$ draws a picture $\hat x = g(z)$ from them. Both are trained together, so that what comes out resembles what went in:
+# An **autoencoder** has two halves. The *encoder* $f$ turns a picture $\mathbf{x}$ of $d$ pixels (bold: the plain $x$ is a place) into a *code* $z = f(\mathbf{x})$ of $k$ numbers, the *latents*. The *decoder* $g$ draws a picture $\hat{\mathbf{x}} = g(z)$ from them. Both are trained together, so that what comes out resembles what went in:
 #
-# $$\text{loss} = \lVert x - g(f(x)) \rVert^2, \quad\text{averaged over the pictures.}$$
+# $$\text{loss} = \lVert \mathbf{x} - g(f(\mathbf{x})) \rVert^2, \quad\text{averaged over the pictures.}$$
 #
 # ### The linear case can be solved exactly
 #
-# Let both halves be matrices: $z = Wx$ with $W$ of the shape $(k, d)$, and $\hat x = Vz$ with $V$ of the shape $(d, k)$. (We subtract the mean picture first.)
+# Let both halves be matrices: $z = W\mathbf{x}$ with $W$ of the shape $(k, d)$, and $\hat{\mathbf{x}} = Vz$ with $V$ of the shape $(d, k)$. (We subtract the mean picture first.)
 
 
 # %% tags=["by-hand"]
@@ -133,7 +133,7 @@ judge.agreement_table(
             "pictures of two seeds",
             rows.numpy() @ w0.T @ v0.T,
             rows.numpy() @ w1.T @ v1.T,
-            "the same, once W has settled",
+            "the same, V W is what counts",
         ),
         ("V of two seeds", v0, v1, "other axes"),
     ]
@@ -145,9 +145,11 @@ judge.agreement_table(
 # %% tags=["hide-input"]
 grid_of_places = lesson.world_grid("square")
 grid_rows = (lesson.blobs(grid_of_places) - centre).double().numpy()
+shares = 100 * pca.explained_variance_ratio_
+pca_title = f"PCA: {shares[0]:.0f} % and {shares[1]:.0f} % of the variance"
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
 for ax, code, name in zip(axes, (grid_rows @ w0.T, grid_rows @ w1.T, pca.transform(grid_rows)),
-                          ("autoencoder, seed 0", "autoencoder, seed 1", "PCA"), strict=True):  # fmt: skip
+                          ("autoencoder, seed 0", "autoencoder, seed 1", pca_title), strict=True):  # fmt: skip
     lesson.draw_grid(ax, torch.from_numpy(code), name)
     ax.set(xlabel="latent 1", ylabel="latent 2")
 figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
@@ -176,7 +178,7 @@ def rebase(encoder, decoder, a):
 exercises.rebase.check(rebase)
 
 # %% [markdown]
-# PCA *chooses* axes: at right angles, the largest variance first. Here both variances are nearly equal, so chance decides where its axes point. A network that bends (with hidden layers) has even more freedom than $A$: it can undo any bending of the code.
+# PCA *chooses* axes: at right angles, the largest variance first. Here both variances are nearly equal (the figure's last title), so it depends on the few hundred pictures where its axes point. A network that bends (with hidden layers) has even more freedom than $A$: it can undo any bending of the code.
 
 # %% [markdown]
 # ## 3 · A code with a price: the variational autoencoder
@@ -226,7 +228,7 @@ exercises.price.check(price)
 # %% [markdown]
 # ### All of it by hand
 #
-# The other part of the loss is the **distortion**: how badly the picture is drawn, $D = \lVert x - \hat x\rVert^2 / (2\sigma_x^2)$, where $\sigma_x^2 = 0.02$ says how far off a pixel may be. The price is called the **rate** $R$, and the loss is
+# The other part of the loss is the **distortion**: how badly the picture is drawn, $D = \lVert \mathbf{x} - \hat{\mathbf{x}}\rVert^2 / (2\tau^2)$, where $\tau^2 = 0.02$ says how far off a pixel may be (its variance). The price is called the **rate** $R$, and the loss is
 #
 # $$\text{loss} = D + \beta R .$$
 #
@@ -254,6 +256,8 @@ for _ in lesson.progress(range(1000)):
     loss.backward()
     optimiser.step()
     course.append((distortion.mean().item(), rate.mean().item()))
+for step in (1, 100, 1000):
+    print("step {}: distortion {:.1f}, rate {:.1f}".format(step, *course[step - 1]))
 
 # %% tags=["hide-input"]
 with torch.no_grad():
@@ -268,7 +272,7 @@ plots.show(
 # %% [markdown]
 # ### The proof
 #
-# The price against two references: PyTorch's `kl_divergence`, and the definition itself, the mean of $\ln q(z) - \ln p(z)$ over many draws $z$ from the cloud ($q$: density of the cloud, $p$: of the prior). The last row holds our loop's two terms against those of the helper `lesson.costs`, which judges the machines below.
+# The price against two references: PyTorch's `kl_divergence`, and the definition itself, the mean of $\ln q(z) - \ln p(z)$ over many draws $z$ from the cloud ($q$: density of the cloud, $p$: of the prior). The last row holds our loop's rate against that of the helper `lesson.costs`, which judges the machines below.
 
 # %% tags=["nbval-check-output", "hide-input"]
 from torch.distributions import Normal, kl_divergence
@@ -298,7 +302,7 @@ judge.agreement_table(
 #
 # ### Exercise: predict, then run
 #
-# From $\beta = 4$ to $16$ a nat of rate becomes four times as expensive. The two latents will give way. By how many nats does the rate fall? (Within 0.3 counts as right. Think of the price of a narrow cloud, $-\frac12 \ln\sigma^2$ for each latent.)
+# From $\beta = 4$ to $16$ a nat of rate becomes four times as expensive. The clouds of the two latents will grow wider. A wider cloud blurs the picture, which costs about $c\,\sigma^2$ of distortion with some constant $c$; it saves rate, which for a narrow cloud is about $-\frac12 \ln\sigma^2$. Which $\sigma^2$ makes $c\,\sigma^2 - \frac\beta2 \ln\sigma^2$ smallest? By how many nats does the rate fall, for both latents together? (Within 0.3 counts as right.)
 
 # %% exercise="rate_falls"
 fall_of_the_rate = None  # in nats
@@ -312,11 +316,15 @@ sweep = lesson.train(lesson.draw_from("square"), [0] * 5, betas=betas, n_steps=1
 rates, distortions = np.transpose(
     [lesson.costs(m, pictures, noisy=b > 0) for m, b in zip(sweep, betas, strict=True)]
 )
+for b, rate in list(zip(betas, rates, strict=True))[1:]:
+    print(f"β = {b:g}: rate {rate:.2f} nats")
 
 # %%
 exercises.rate_falls.check(fall_of_the_rate, rates)
 
 # %% [markdown]
+# The best $\sigma^2$ is $\beta / (2c)$: four times as large, so each latent saves $\frac12 \ln 4 = 0.69$ nats.
+#
 # What else does $\beta$ change? A wish for a VAE is to draw *new* pictures: take $z$ from the prior and decode it. We take 1,000 and measure two distances (a picture's length is about 4.5): from each new picture to the nearest true one (does it draw *only* blobs?) and from each true one to the nearest new one (does it draw *all* of them?). As a control, the same for 1,000 true pictures.
 
 # %%
@@ -346,7 +354,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Left: **β chooses a point on a curve**: a shorter code, a worse picture. Right: the code of the plain autoencoder ($\beta = 0$) was never asked to look like the prior; draws from the prior leave some true pictures out, and hit places between them. A price mends most of that. At $\beta = 4$ nearly every true picture has a new one close by (squares; compare with the right end), though the new ones are still not as good as true ones (circles). $\beta = 16$ does no better: its pictures are blurred.
+# Left: **β chooses a point on a curve**: a shorter code, a worse picture. Right: the code of the plain autoencoder ($\beta = 0$) was never asked to look like the prior; draws from the prior leave some true pictures out, and hit places between them. A price mends most of that. At $\beta = 4$ nearly every true picture has a new one close by (squares; compare with the right end), though the new ones are still not as good as true ones (circles). $\beta = 16$ does no better, and on the left you see what it costs.
 
 # %% [markdown]
 # ## 5 · Does each number stand for one thing?
@@ -402,6 +410,8 @@ for seed, name in ((int(np.argmax(tables.max(axis=1).sum(axis=1))), "A"), (int(n
         print(f"  latent {latent}        {row[0]:10.2f}{row[1]:10.2f}")
 
 # %% [markdown]
+# In A each latent tells most of one factor's 2.30 nats and nothing of the other. In B each tells a little of both.
+#
 # ### Exercise: the gap
 #
 # The **mutual information gap** (MIG; Chen and others, 2018) of a factor: what the best latent tells about it, minus what the second best tells, divided by the factor's entropy. Near 1: one latent has it all to itself. 0: two tell as much.
@@ -485,7 +495,7 @@ plots.show(
 #
 # - **square**: the lower the loss, the better the axes.
 # - **round**: the loss is blind. (Locatello and others, 2019, prove that without assumptions about data and model it must be.)
-# - **diamond**: the lower the loss, the *worse* the axes. They are $x + y$ and $x - y$.
+# - **diamond**: the lower the loss, the *worse* the axes. They are $x + y$ and $x - y$ (section 10 measures it).
 #
 # **The axes are those of the data's shape, not those that you have a name for.** In the square the two happen to be the same.
 #
@@ -543,16 +553,23 @@ plots.show(
 )
 
 # %% [markdown]
-# **A trap.** These differences are small: less than half a nat out of 23. If you judge the machines on one batch of 128 pictures, as a training curve does, the noise of the batch is larger:
+# **A trap.** These differences are small: less than half a nat out of 23. A training curve judges on one batch of 128 pictures. Here are 60 such batches, each shown to all eight machines:
 
-# %%
-seen, where = pictures[:128], places[:128]
-small = np.array([lesson.costs(m, seen, n_draws=1) for m in lesson.eight("square")]) @ [4, 1]
-print(f"square world, loss and gap: r = {np.corrcoef(small, gaps_of['square'])[0, 1]:.2f} with 128 pictures, "
+# %% tags=["hide-input"]
+small = np.array(
+    [
+        [lesson.costs(m, batch, n_draws=1) for m in lesson.eight("square")]
+        for batch in pictures.split(128)[:60]
+    ]
+) @ [4, 1]  # (60 batches, 8 machines)
+of_batches = [np.corrcoef(row, gaps_of["square"])[0, 1] for row in small]
+print(f"standard deviation of the loss: {small.std(axis=0).mean():.2f} from batch to batch, "
+      f"{losses['square'].std():.2f} from machine to machine")  # fmt: skip
+print(f"loss and gap: r from {min(of_batches):.2f} to {max(of_batches):.2f} with 128 pictures, "
       f"{np.corrcoef(losses['square'], gaps_of['square'])[0, 1]:.2f} with 8,000")  # fmt: skip
 
 # %% [markdown]
-# Judge all machines on the same, large set.
+# Two training curves seldom show the same batch, and the batch matters more than the machine. Even on one batch for all of them, chance decides what you find. Judge all machines on the same, large set.
 
 # %% [markdown]
 # ## 7 · Eight labels settle it
@@ -567,9 +584,9 @@ results = {}
 for world in ("square", "round"):
     seen, where = lesson.fixed(world)
     told, target = lesson.labelled(world, 8)
-    taught = lesson.train(lesson.draw_from(world), range(3), labels=(told, target))
+    taught = lesson.train(lesson.draw_from(world), range(8), labels=(told, target))
     results[f"{world}, 8 labels in training"] = np.array([lesson.gap(m, seen, where) for m in taught])
-    same_seeds = lesson.eight(world)[:3]
+    same_seeds = lesson.eight(world)
     turned = [
         lesson.encode(m, seen)[0] @ lesson.best_turn(lesson.encode(m, told)[0], target) for m in same_seeds
     ]
@@ -579,7 +596,7 @@ for world in ("square", "round"):
     results[f"{world}, no labels"] = np.array([lesson.gap(m, seen, where) for m in same_seeds])
 
 # %% tags=["hide-input"]
-plots.score_plot(results, xlabel="gap (MIG) of three machines (95 % intervals)", baselines=[n for n in results if "no labels" in n],
+plots.score_plot(results, xlabel="gap (MIG) of eight machines (95 % intervals)", baselines=[n for n in results if "no labels" in n],
                  sort=False, title="Eight labels are enough, even afterwards")  # fmt: skip
 plots.show("The gap: " + ", ".join(f"{name} {values.mean():.2f}" for name, values in results.items()) + ".")
 
@@ -587,9 +604,10 @@ plots.show("The gap: " + ", ".join(f"{name} {values.mean():.2f}" for name, value
 for world in ("square", "round"):
     for way in ("in training", "afterwards"):
         print(f"{world}, {way} − without: {judge.paired(results[f'{world}, 8 labels {way}'], results[f'{world}, no labels'])}")  # fmt: skip
+    print(f"{world}, in training − afterwards: {judge.paired(results[f'{world}, 8 labels in training'], results[f'{world}, 8 labels afterwards'])}")  # fmt: skip
 
 # %% [markdown]
-# Eight pictures out of the hundreds of thousands that a machine saw. The cheaper way, turning afterwards, is as good here, because the machines differ by a turn and nothing else. Where a code is bent as well, a turn is not enough.
+# Eight pictures out of the hundreds of thousands that a machine saw. The cheaper way, turning afterwards, comes within a few hundredths here, because the machines differ by little but a turn. Where a code is bent as well, a turn is not enough.
 
 # %% [markdown]
 # ## 8 · A bug that everybody makes once
@@ -600,15 +618,15 @@ for world in ("square", "round"):
 
 
 # %% exercise="fair_loss"
-def fair_loss(pictures, seen, mean, log_variance, beta):
-    """Distortion + β · rate, a mean over the pictures (N, d); the code is (N, k)."""
+def fair_loss(pictures, drawn, mean, log_variance, beta):
+    """Distortion + β · rate, a mean over the pictures (N, d), drawn as `drawn`; the code is (N, k)."""
     # BEGIN STUB
-    # distortion = ((seen - pictures) ** 2 / (2 * 0.02)).mean()
+    # distortion = ((drawn - pictures) ** 2 / (2 * 0.02)).mean()
     # rate = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
     # return distortion + beta * rate
     # END STUB
     # BEGIN SOLUTION
-    distortion = ((seen - pictures) ** 2 / (2 * 0.02)).sum(dim=1)
+    distortion = ((drawn - pictures) ** 2 / (2 * 0.02)).sum(dim=1)
     rate = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
     return (distortion + beta * rate).mean()
     # END SOLUTION
@@ -639,9 +657,9 @@ for beta, machine in zip((1, 1, 4, 4), four, strict=True):
 # %% [markdown]
 # A latent that is not needed is not paid for. At $\beta = 4$ two are in use, in some seeds three; at $\beta = 1$ three or four share the two factors. Which ones stay on is chance, and how they are turned too.
 #
-# ### Real digits: two seeds, two vocabularies
+# ### Real digits: three seeds, three vocabularies
 #
-# 1,797 handwritten digits of 8 × 8 pixels, three seeds, with two latents (for the figure) and with eight. No factor is known here, so there is no gap to compute. But one can ask whether two seeds agree.
+# 1,797 handwritten digits of 8 × 8 pixels, three seeds, with two latents (for the figure) and with eight. No factor is known here, so there is no gap to compute. But one can ask whether two seeds agree: $r^2$ is the share of a latent's variance that a straight line (or plane) through the other seed's latents explains, from 0 to 1.
 
 # %%
 digit_pictures, labels = lesson.digits()
@@ -677,12 +695,12 @@ plots.show(
 # %% [markdown]
 # ## 10 · Your turn
 #
-# Change the first line: a world (`"square"`, `"round"`, `"diamond"`), a seed, β. Predict the axes before you run. Does a larger β order them? Compare 1 and 16 with several seeds, in the square world and in the round one.
+# Change the first line: a world (`"square"`, `"round"`, `"diamond"`), a seed, β, the steps of training. Predict the axes before you run. Does a larger β order them? Compare 1 and 16 with several seeds, in the square world and in the round one.
 
 # %%
-world, seed, beta = "diamond", 5, 16.0
+world, seed, beta, n_steps = "diamond", 5, 16.0, 1700
 
-mine = lesson.train(lesson.draw_from(world), [seed], betas=beta)[0]
+mine = lesson.train(lesson.draw_from(world), [seed], betas=beta, n_steps=n_steps)[0]
 seen, where = lesson.fixed(world)
 print(f"rate and distortion: {np.round(lesson.costs(mine, seen), 2)}")
 print(f"gap of x and y:       {lesson.gap(mine, seen, where):.2f}")
