@@ -26,11 +26,15 @@ how_many = quiz(
 
 training_removes = quiz(
     "A random network is trained until it is right for nearly all points. What happens to the number of its pieces?",
-    ("It always falls.", "It always rises.", "It rises or falls, by chance and by the kind of training."),
+    (
+        "It falls: the trained network is simpler.",
+        "It rises, however the network is trained.",
+        "That depends on how it is trained.",
+    ),
     2,
     (
-        "So a single run may suggest. Five runs say otherwise.",
-        "Often, but not always: look at the figure.",
+        "So one may hope. In the next figure plain training adds pieces in all five runs.",
+        "With plain training nearly always, as the next figure shows. With a penalty it can fall.",
         "The loss says nothing about pieces. Something else must, if you want few of them.",
     ),
 )
@@ -123,12 +127,13 @@ def _crossing(weight, bias, size):
     return sides.any(axis=0) & ~sides.all(axis=0)
 
 
-def _meetings(weight, bias, size, inside=True):
+def _meetings(weight, bias, size, inside="square"):
     count = 0
     for i in range(len(bias)):
         for j in range(i):
             point = np.linalg.solve(weight[[i, j]], -bias[[i, j]])
-            count += int(not inside or np.abs(point).max() < size)
+            far = {"square": np.abs(point).max(), "disc": np.linalg.norm(point), "one-sided": point.max()}
+            count += int(far.get(inside, 0) < size)
     return count
 
 
@@ -154,8 +159,18 @@ regions = Exercise(
             lambda w, b, size: 1 + len(b) + _meetings(w, b, size),
             "you counted every line: some of them pass the square by and cut nothing.",
         ),
+        "one-sided": Mistake(
+            lambda w, b, size: int(
+                1 + _crossing(w, b, size).sum() + _meetings(w, b, size, inside="one-sided")
+            ),
+            "you compared the coordinates with size only: they must also lie above −size (take `np.abs`).",
+        ),
+        "disc": Mistake(
+            lambda w, b, size: int(1 + _crossing(w, b, size).sum() + _meetings(w, b, size, inside="disc")),
+            "you asked whether the meeting point lies in a disc: in the square each coordinate by itself counts.",
+        ),
         "all meetings": Mistake(
-            lambda w, b, size: int(1 + _crossing(w, b, size).sum() + _meetings(w, b, size, inside=False)),
+            lambda w, b, size: int(1 + _crossing(w, b, size).sum() + _meetings(w, b, size, inside="plane")),
             "you counted every pair of lines: those that meet outside the square do not count.",
         ),
         "whole plane": Mistake(
@@ -208,6 +223,10 @@ how_far = Exercise(
         "squared": Mistake(
             lambda w, b, x: np.min(np.abs(w @ x + b) / (w**2).sum(axis=1)),
             "you divided by the squared length: a root is missing.",
+        ),
+        "one length": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x + b) / np.linalg.norm(w)),
+            "you divided all by the length of the whole table: each unit has its own, `axis=1`.",
         ),
         "farthest": Mistake(
             lambda w, b, x: np.max(np.abs(w @ x + b) / np.linalg.norm(w, axis=1)),
@@ -272,6 +291,10 @@ turned_layer = Exercise(
             "now both go backwards. That fits together, too, but the four maps then come out in the reverse order, "
             "and the layers before and after turn forwards. Leave the turn, and change the roll.",
         ),
+        "other sign": Mistake(
+            lambda m, w: _group(m, w, rotate=-1),
+            "you changed the turn: now the filter turns back while its parts move on. Only the roll was wrong.",
+        ),
         "no turn": Mistake(
             lambda m, w: _group(m, w, rotate=0), "the filter must still turn: only the roll was wrong."
         ),
@@ -324,6 +347,14 @@ frequencies = Question(
         "all": wrong_answer(
             lambda n, k: list(range(n // 2 + 1)),
             "the signal repeats as often as the wave did, so only multiples of its frequency can be there.",
+        ),
+        "two": wrong_answer(
+            lambda n, k: [0, 2 * k],
+            "that begins |x|: it also needs the higher multiples of its own frequency, and x itself is still there.",
+        ),
+        "powers of two": wrong_answer(
+            lambda n, k: [f for f in _frequencies(n, k) if f // k in (0, 1, 2, 4, 8)],
+            "|x| is made of *all* multiples of its own frequency, not of those alone that double.",
         ),
         "doubled": wrong_answer(
             lambda n, k: [0, k, 2 * k],

@@ -136,14 +136,8 @@ def most_regions(units: int) -> int:
 
 
 def draw_pieces(ax: Axes, found: Sequence[Piece], title: str = "", *, edge: float = 0.8) -> None:
-    """Pieces of the plane, coloured by the score in the middle of each; the border score = 0 in white."""
-    middles = np.array([piece.corners.mean(axis=0) for piece in found])
-    values = np.array([(p.slope @ m + p.offset)[0] for p, m in zip(found, middles, strict=True)])
-    limit = np.abs(values).max()
-    ax.add_collection(
-        PolyCollection([p.corners for p in found], array=values, cmap=plots.DIVERGING, clim=(-limit, limit),
-                       edgecolor=plots.INK, linewidth=edge, alpha=0.75)
-    )  # fmt: skip
+    """Pieces of the plane, each side of the border (score 0, black) coloured by the score in its middle."""
+    parts, values, borders = [], [], []
     for piece in found:
         at = piece.corners @ piece.slope[0] + piece.offset[0]
         ends = []
@@ -154,8 +148,25 @@ def draw_pieces(ax: Axes, found: Sequence[Piece], title: str = "", *, edge: floa
                     piece.corners[i] + at[i] / (at[i] - at[j]) * (piece.corners[j] - piece.corners[i])
                 )
         if len(ends) == 2:
-            ax.plot(*np.transpose(ends), color="white", linewidth=3)
-            ax.plot(*np.transpose(ends), color="black", linewidth=1.4)
+            borders.append(ends)
+        for inside in (at > 0, at <= 0):
+            part = np.array([*piece.corners[inside], *ends])
+            if len(part) > 2:
+                middle = part.mean(axis=0)
+                parts.append(part[np.argsort(np.arctan2(*(part - middle).T))])  # in order around it
+                values.append((piece.slope @ middle + piece.offset)[0])
+    limit = np.abs(values).max()
+    ax.add_collection(
+        PolyCollection(
+            parts, array=values, cmap=plots.DIVERGING, clim=(-limit, limit), linewidth=0, alpha=0.75
+        )
+    )
+    ax.add_collection(
+        PolyCollection([p.corners for p in found], facecolor="none", edgecolor=plots.INK, linewidth=edge)
+    )
+    for ends in borders:
+        ax.plot(*np.transpose(ends), color="white", linewidth=3)
+        ax.plot(*np.transpose(ends), color="black", linewidth=1.4)
     corners = np.concatenate([piece.corners for piece in found])
     ax.set(xlim=(corners[:, 0].min(), corners[:, 0].max()), ylim=(corners[:, 1].min(), corners[:, 1].max()))
     ax.set_aspect("equal")
@@ -447,7 +458,7 @@ def own_piece(table: str | Path, row: int, widths: Sequence[int] = (16, 16)) -> 
     patterns = {piece_of(layers, r).on.tobytes() for r in rows.numpy()}
     lines = [
         f"right for {right_:.2f} of the unseen rows; {len(rows)} rows lie in {len(patterns)} pieces",
-        f"row {at}: {classes[first]} before {classes[second]}; the score of one minus that of the other is",
+        f"row {at}: class {classes[first]} wins, class {classes[second]} is second; their scores differ by",
         f"  {slope @ x + offset:+.3f} = {offset:+.3f} (constant)",
     ]
     for j in np.argsort(-np.abs(shares))[:6]:

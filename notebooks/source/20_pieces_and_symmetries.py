@@ -46,7 +46,7 @@ train_x, train_y, test_x, test_y = lesson.digits()
 # %% [markdown]
 # ## 1 · A puzzle: of how many parts?
 #
-# A small network separates two half moons. It has 2 inputs, one hidden layer of 8 units and one score: above zero means "upper moon". The picture shows lines of equal score, as a map shows lines of equal height.
+# A small network separates two half moons. It has 2 inputs, one hidden layer of 8 units and one score: above zero means the lower moon (class 1, triangles), below zero the upper one (class 0, circles). The picture shows lines of equal score, one for each two points, as a map shows lines of equal height.
 
 # %% tags=["hide-input"]
 x, y = np.meshgrid(np.linspace(-2.5, 2.5, 300), np.linspace(-2.5, 2.5, 300))
@@ -55,7 +55,7 @@ figure, ax = plt.subplots(figsize=(5.2, 4.2))
 lines = ax.contour(x, y, height, levels=np.arange(-30, 30, 2), cmap=plots.DIVERGING, linewidths=1)
 ax.contour(x, y, height, levels=[0], colors="black", linewidths=2)
 lesson.draw_points(ax, points, labels)
-ax.set_aspect("equal")
+ax.set(xlabel="x₁", ylabel="x₂", aspect="equal")
 ax.set_title(
     f"right for {lesson.right(small, points, labels):.0%} of the points; black: score 0",
     loc="left",
@@ -76,9 +76,9 @@ exercises.how_many
 #
 # $$z_l = W_l\, a_{l-1} + b_l, \qquad a_l = \max(0, z_l), \qquad a_0 = x.$$
 #
-# The maximum, taken number by number, is the ReLU. The last layer has none: its $z$ is the *score* $f(x)$. With two classes $p = \sigma(f) = 1/(1 + e^{-f})$ is the probability of class 1.
+# The maximum, taken number by number, is the ReLU. The last layer has none: its $z$ is the *score* $f(x)$. With two classes $p = \sigma(f) = 1/(1 + e^{-f})$ is the probability of class 1. In the code each row is one of the $n$ examples, so a layer is `a @ W.T + b`.
 #
-# Training needs the slope of the mean loss $-\frac{1}{n}\sum \log(\text{probability of the true class})$ at each weight. Start at the end and go back. Call $\delta_l$ the slope at $z_l$, one row an example. At the score it is $(p - y)/n$ with the label $y$; then
+# Training needs the slope of the mean loss $-\frac{1}{n}\sum \log(\text{probability of the true class})$ at each weight. Start at the end and go back. Call $\delta_l$ the slope of this loss at $z_l$, again one row an example. At the score it is $(p - y)/n$ with the label $y$, 0 or 1; then
 #
 # $$\frac{\partial}{\partial W_l} = \delta_l^\top a_{l-1}, \qquad \frac{\partial}{\partial b_l} = \sum_{\text{examples}} \delta_l, \qquad \delta_{l-1} = (\delta_l W_l) \odot [a_{l-1} > 0].$$
 #
@@ -128,10 +128,11 @@ layers = lesson.new_network((2, 8, 1), seed=0)  # small random weights
 for _ in range(3000):
     slopes = backward(layers, points, labels)
     layers = [(W - 0.3 * gW, b - 0.3 * gb) for (W, b), (gW, gb) in zip(layers, slopes, strict=True)]
-trained = layers
+same = all(np.array_equal(mine, given) for pair in zip(layers, small, strict=True) for mine, given in zip(*pair, strict=True))  # fmt: skip
+print(f"right for {lesson.right(layers, points, labels):.0%} of the points; equal to `small`: {same}")
 
 # %% [markdown]
-# That is the whole of it: no library but NumPy. Is it right? PyTorch computes slopes by itself (*autograd*). A second reference is the definition of a slope: move one weight by $\pm 10^{-6}$ and look at the loss.
+# That is the whole of it: no library but NumPy. It made the network of the puzzle again, number by number. Are the slopes right? PyTorch computes slopes by itself (*autograd*). A second reference is the definition of a slope: move one weight by $\pm 10^{-6}$ and look at the loss.
 
 # %% tags=["hide-input", "nbval-check-output"]
 deep = lesson.new_network((2, 8, 8, 1), seed=1)
@@ -169,7 +170,7 @@ judge.agreement_table(
 #
 # $$\text{regions} = 1 + (\text{lines that cross the square}) + (\text{points in the square where two lines meet}).$$
 #
-# With $n$ lines that is at most $1 + n + n(n-1)/2$, for 8 lines 37 (Zaslavsky, 1975). The formula holds if no three lines meet in one point, which random weights never do.
+# With $n$ lines that is at most $1 + n + n(n-1)/2$, for 8 lines 37 (Zaslavsky, 1975). The formula holds if no three lines meet in one point, which random weights never do. Parallel lines do no harm: they do not meet.
 #
 # ### Exercise: count
 #
@@ -218,12 +219,12 @@ for ax, (name, parts) in zip(axes, found.items(), strict=True):
     lesson.draw_pieces(ax, parts, f"{name}: {len(parts)} pieces")
     lesson.draw_points(ax, points, labels)
 plots.show(
-    "The square, cut into its pieces by eight lines, before and after training, coloured by the score; the border "
+    "The square, cut into its pieces by eight lines, before and after training, red where the score is above zero; the border "
     "between the classes is made of straight parts."
 )
 
 # %% [markdown]
-# The three exact ways agree; the grid sees no more. Thin dark lines: where a unit switches. Thick black line: score zero, the border between the classes. It runs straight through each piece and turns at its edges. That is all that this network is: one formula for each of these parts.
+# The three exact ways agree; the grid, which can only see fewer, has missed none here. Thin dark lines: where a unit switches. Thick black line: score zero, the border between the classes; red above zero, blue below (one colour for each part: the score in its middle). The border runs straight through a piece and turns at its edges. That is all that this network is: one formula for each of these parts.
 
 # %% [markdown]
 # ## 4 · The exact explanation of an answer
@@ -250,6 +251,8 @@ print(f"at x = ({doubtful[0]:.2f}, {doubtful[1]:.2f}): {(A @ doubtful + c)[0]:+.
 print(f"the network itself says: {lesson.scores(small, doubtful[None])[0, 0]:+.3f}")
 
 # %% [markdown]
+# Read it: near this point $x_1$ counts almost four times as much as $x_2$, and a step of $0.51 / 12.19 = 0.042$ to the right brings the score to zero. So much is certain only inside the piece; you will soon see how far it goes.
+#
 # This is an explanation with nothing estimated. Chu and others (2018) call the method *OpenBox*. References: the gradient, by captum's `Saliency` with its sign kept, must be $A$; and $A x + c$ must be the score, here for all 200 points of a network with three hidden layers.
 
 # %%
@@ -273,7 +276,7 @@ judge.agreement_table(
 # %% [markdown]
 # ### How far does it hold?
 #
-# An explanation should say where it stops to be true. Here it is exact up to the border of the piece and wrong beyond. For one hidden layer the border is the nearest line.
+# An explanation should say where it stops being true. Here it is exact up to the border of the piece and wrong beyond. For one hidden layer the border is the nearest line.
 #
 # ### Exercise: the distance
 
@@ -294,7 +297,7 @@ exercises.how_far.check(how_far)
 #
 # ### The score: exact, or useful?
 #
-# Now compare it with what [LIME](06_lime.ipynb) does: draw random points around $x$, here in a disc of radius $w$, and fit a straight formula to the network's answers. Sixty points are explained. Left: how wrong the fitted *slope* is, against the true $A$. Right: how wrong each *formula* is about the score at some distance from $x$.
+# Now compare it with what [LIME](06_lime.ipynb) does: draw random points around $x$, here in a disc, and fit a straight formula to the network's answers. Sixty points are explained. Left: how wrong the fitted *slope* is, the length of its difference from the true $A$, as a share of the mean length of $A$. Right: how wrong each *formula* is about the score at some distance from $x$, the mean over 32 directions.
 
 # %%
 distances, radii = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), (0.05, 0.2, 0.5, 1.0)
@@ -303,10 +306,10 @@ reaches = np.array([reach(small, x) for x in points])
 
 # %% tags=["hide-input"]
 axes = lesson.new_figure(2, 3.3)
-axes[0].boxplot(slope_errors.T, tick_labels=[f"{w:g}" for w in radii], showfliers=False)
-axes[0].set(xlabel="radius w of the fit", ylabel="‖slope − A‖, mean ‖A‖ = 1")
+axes[0].boxplot(slope_errors.T, tick_labels=[f"{radius:g}" for radius in radii], showfliers=False)
+axes[0].set(xlabel="radius of the disc", ylabel="‖slope − A‖ / mean ‖A‖")
 axes[0].set_title("A fit is exact only inside the piece", loc="left", fontsize=11)
-for k, name in enumerate(("exact formula", *(f"fit, w = {w:g}" for w in radii))):
+for k, name in enumerate(("exact formula", *(f"fit, radius {radius:g}" for radius in radii))):
     axes[1].plot(
         distances, errors[k].mean(axis=0) + 1e-16, "osD^v"[k] + "-", color=plots.COLOURS[k], label=name
     )
@@ -324,7 +327,9 @@ plots.show(
 # %% tags=["hide-input"]
 print(f"reach of the 200 points: median {np.median(reaches):.2f}, smallest {reaches.min():.4f}")
 at = distances.index(1.0)
-print(f"error at distance 1, exact minus fit with w = 1: {judge.paired(errors[0, :, at], errors[4, :, at])}")
+print(
+    f"error at distance 1, exact minus fit with radius 1: {judge.paired(errors[0, :, at], errors[4, :, at])}"
+)
 
 # %% [markdown]
 # **Exact is not the same as best.** Within its reach (dashed: the median) nothing beats the exact formula. At a distance of 1 a wide fit predicts the network better, though it is exact nowhere. They answer two questions: what does the network do *at this point*, and what does it do *around here*? Say which you asked.
@@ -380,11 +385,11 @@ plots.show(
 )
 
 # %% [markdown]
-# Plain training does not remove pieces; here it adds some. A *penalty* does: it adds $\frac{\lambda}{2}\cdot$(sum of all squared weights) to the loss, and units that the task does not need go silent. With $\lambda = 0.01$ the network is right about as often and has a quarter fewer formulas on average, though not in every run. With $\lambda = 0.03$ few are left, and it loses the task. **If you want a network that can be read, ask for it while you train it, and look what it costs.**
+# Plain training (left) does not remove pieces: in these five runs it adds some. A *penalty* $\frac{\lambda}{2}\cdot$(sum of all squared weights and biases), added to the loss, pulls every weight towards zero. With $\lambda = 0.01$ the network is right about as often and has a quarter fewer pieces than the plain one on average, though not in every run. With $\lambda = 0.03$ few are left, and it pays: it is right less often, and one of the five has learnt nothing at all. **If you want a network that can be read, ask for it while you train it, and look what it costs.**
 #
 # ### The real thing: 64 inputs
 #
-# Cutting needs a plane. But the formula at a point works for any size. A network of 64, 32, 16 and 10 units reads handwritten digits of 8 × 8 pixels. The picture shows the row of $A$ for the digit that it says, and that row times the pixels: together with $c$ they *are* the score.
+# Cutting needs a plane. But the formula at a point works for any size. A network of 64, 32, 16 and 10 units reads handwritten digits of 8 × 8 pixels. The picture shows the row of $A$ for the digit that it says, and that row times the pixels: together with $c$ they *are* the score. Red raises it, blue lowers it.
 
 # %%
 reader = lesson.digit_network(train_x, train_y)
@@ -426,7 +431,7 @@ print(f"on the straight way from one digit to another: {np.mean(ways):.0f} piece
 # %% [markdown]
 # ## 6 · A symmetry that you can read in the weights
 #
-# The second way to know a network exactly: know what it *cannot* do. Let $T$ turn a picture by 90°. A layer is **equivariant** if turning its input does nothing but turn its output. A convolution is not: its filter has an up and a down. Mend it (Cohen and Welling, 2016): use each filter in four directions $r = 0, 1, 2, 3$. That gives four maps. If the picture turns by 90°, map $r$ becomes, turned, what map $r - 1$ was: the four maps turn *and* move on by one place, $3$ to $0$.
+# The second way to know a network exactly: know what it *cannot* do. A layer is **equivariant** if turning its input by 90° (anticlockwise, as `torch.rot90` does) only turns its output. A convolution is not: its filter has an up and a down. Mend it (Cohen and Welling, 2016): use each filter in four directions $r = 0, 1, 2, 3$. That gives four maps. If the picture turns by 90°, map $r$ becomes, turned, what map $r - 1$ was: the four maps turn *and* move on by one place, $3$ to $0$.
 #
 # The next layer reads four maps for each channel. Its filter has four parts, one for each incoming direction. When it is used in direction $r$, it must turn, and its parts must move on by $r$ places, too.
 
@@ -497,10 +502,11 @@ for name, (layer, turn) in tests_of.items():
 #
 # ### What it is good for
 #
-# Take the maximum over all places *and* the four directions: the result does not change at all when the picture turns (*invariant*). We train three networks with about as many weights on **upright** digits: an ordinary one, an ordinary one that is shown turned digits as well, and a symmetric one. All are tested on 400 digits in four directions.
+# Take the maximum over all places *and* the four directions: the result does not change at all when the picture turns (*invariant*). We train three networks of nearly the same size on **upright** digits: an ordinary one, an ordinary one that is shown turned digits as well, and a symmetric one. All are tested on 400 digits in four directions.
 
 # %%
 networks = lesson.three_networks(train_x, train_y)
+print({name: sum(w.numel() for w in net.parameters()) for name, net in networks.items()}, "weights")
 hits = {name: lesson.right_when_turned(net, test_x, test_y) for name, net in networks.items()}
 
 # %% tags=["hide-input"]
@@ -524,9 +530,11 @@ upright = judge.paired(hits["symmetric"][0].astype(float), hits["ordinary"][0].a
 turned = judge.paired(hits["symmetric"].mean(axis=0), hits["ordinary, shown turned digits"].mean(axis=0))
 print(f"upright, symmetric minus ordinary:                     {upright}")
 print(f"all directions, symmetric minus shown turned digits:   {turned}")
+known = {k: f"{hits['ordinary'][2][test_y.numpy() == k].mean():.2f}" for k in (0, 8, 3, 7)}
+print(f"the ordinary one, upside down, by digit: {known}")
 
 # %% [markdown]
-# The symmetric network never saw a turned digit and is equally right in all directions: not by luck, but because it cannot be otherwise. The price is paid upright, where the ordinary one is better: it may use what is up.
+# The symmetric network never saw a turned digit and is equally right in all directions: not by luck, but because it cannot be otherwise. The price is paid upright, where the ordinary one is better: it may use what is up. Upside down the ordinary one still knows a 0 and an 8, which look nearly the same, but no 3 and no 7.
 #
 # **Its explanations turn, too.** If you turn the picture and explain again, you should get the turned map.
 
@@ -556,7 +564,16 @@ exercises.six_and_nine
 # %% [markdown]
 # ## 7 · What a ReLU does to a wave
 #
-# The third thing that can be read: which *frequencies* a layer can make. Take a signal that runs in a circle, $x_t = \cos(2\pi k t / n)$ for $t = 0, \ldots, n - 1$: a wave that repeats $k$ times. A layer that treats all places of the circle alike, and is linear, makes every wave stronger or weaker and shifts it; it never makes another frequency. (It is a convolution; waves are its eigenvectors.) All mixing is done by the ReLU.
+# The third thing that can be read: which *frequencies* a layer can make. Take a signal that runs in a circle, $x_t = \cos(2\pi k t / n)$ for $t = 0, \ldots, n - 1$: a wave that repeats $k$ times. A linear layer that treats all places of the circle alike adds up shifted copies of the signal, each with a weight: it is a convolution. It makes a wave stronger or weaker and shifts it, and never makes another frequency. Try it with random weights:
+
+# %%
+wave = np.cos(2 * np.pi * 3 * np.arange(48) / 48)
+weights = np.random.default_rng(0).normal(size=48)
+mixed = sum(weight * np.roll(wave, places) for places, weight in enumerate(weights))
+print("frequencies in the result:", np.flatnonzero(lesson.strengths(mixed) > 1e-9))
+
+# %% [markdown]
+# So all mixing of frequencies is done by the ReLU.
 #
 # ### Exercise: predict, then run
 #
@@ -591,9 +608,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Half of the wave goes through unchanged, so 3 stays. The other half, $|x|$, repeats twice as often: 0 and the even multiples 6, 12, … . A bias (orange) breaks that: then odd multiples come as well. What never comes, is a frequency that is *no* multiple of 3: what repeats three times in a circle goes on doing so, whatever is done to each value.
+# Half of the wave goes through unchanged, so 3 stays. The other half, $|x|$, repeats twice as often: 0 and the even multiples 6, 12, … . A bias (orange) breaks that: then odd multiples come as well. What never comes is a frequency that is *no* multiple of 3: what repeats three times in a circle goes on doing so, whatever is done to each value.
 #
-# Which frequency can make which? On a circle of 12 places the whole answer is one table.
+# Which frequency can make which? On a circle of 12 places the whole answer is one table. Where a wave begins matters a little, so each entry is the largest amplitude over 48 shifts of the wave.
 
 # %%
 table = lesson.out_of(12)
@@ -605,11 +622,11 @@ ax.set(xlabel="frequency after the ReLU", ylabel="frequency before")
 ax.set_title("Who can make whom, on a circle of 12", loc="left", fontsize=11)
 plots.show(
     "A table: row k holds the amplitudes that a ReLU makes of a wave of frequency k. 1 makes 0, 1, 2, 4 and 6; 3 makes "
-    "0, 3 and 6; nothing makes 1 but 1 and 5."
+    "0, 3 and 6; nothing makes 1 but 1 itself."
 )
 
 # %% [markdown]
-# Read a row: 3 makes 0, 3 and 6, and from 6 there is no way back to 3. Read a column: 1 is made by 1 and by 5 only. (A frequency above 6 does not fit on 12 places and appears as another one: $10 = 2 \cdot 5$ looks like $12 - 10 = 2$.) Information flows one way, from waves that repeat seldom to waves that repeat often. Gibson, Tubbenhauer and Williamson (2024) work this out for every finite group: linear maps keep the *simple representations* of a symmetry (here: frequencies) apart, and the ReLU alone connects them, in one direction. So you can say, before any training, what a symmetric network of given input can never compute.
+# Read a row: 3 makes 0, 3 and 6, and from 6 there is no way back to 3. Read a column: 1 is made by 1 only. Why does 5 make 2? A frequency above 6 does not fit on 12 places and appears as another one: $10 = 2 \cdot 5$ looks like $12 - 10 = 2$. (With a bias 5 makes 1, too: $25 = 5 \cdot 5$ looks like $25 - 24 = 1$.) The values of wave 5 are the same again after 12 places only, those of wave 2 after 6, of wave 3 after 4. Call this the *period*. Information flows one way, to the same or a shorter period. Gibson, Tubbenhauer and Williamson (2024) work this out for every finite group: linear maps keep the *simple representations* of a symmetry (here: frequencies) apart, and the ReLU alone connects them, in one direction. So you can say, before any training, what a symmetric network of given input can never compute.
 
 # %% [markdown]
 # ## 8 · Your turn
@@ -686,7 +703,7 @@ plots.show(
 # - A perceptron is a few lines of NumPy, and equals PyTorch to the last digits.
 # - A ReLU network is a set of flat pieces. One hidden layer in the plane: 1 + lines + meetings inside.
 # - On its piece an answer has an exact formula, $A x + c$, and you can say how far it holds. Exact at the point is not best around it.
-# - Plain training need not remove pieces; a penalty removes some, for a price. With 64 inputs there are too many pieces to read all.
+# - Plain training adds pieces here; a penalty keeps them fewer, for a price. With 64 inputs there are too many pieces to read all.
 # - Symmetry built into the weights is known without any test, if it is tested once with every turn. Its explanations turn with the picture.
 # - A ReLU makes of frequency $k$: 0, $k$ and even multiples; with a bias all multiples; never anything else.
 #
