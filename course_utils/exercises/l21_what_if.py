@@ -455,6 +455,14 @@ update = Exercise(
             lambda q, next_cell, coin, discount: discount * q.max(axis=1)[next_cell],
             "nothing is ever won: a move onto the coin is worth 1.",
         ),
+        "own move": Mistake(
+            lambda q, next_cell, coin, discount: np.where(next_cell == coin, 1.0, discount * q),
+            "you discounted the old values of the same moves: what counts is the best move from the *next* cell.",
+        ),
+        "best of cells": Mistake(
+            lambda q, next_cell, coin, discount: np.where(next_cell == coin, 1.0, discount * q.max(axis=0)),
+            "`max(axis=0)` looks for the best cell: the best *move* of each cell is `q.max(axis=1)`.",
+        ),
         "own cell": Mistake(
             lambda q, next_cell, coin, discount: np.where(
                 next_cell == coin, 1.0, discount * q.max(axis=1)[:, None]
@@ -486,6 +494,12 @@ corner_share = Question(
             lambda answer, share: isinstance(answer, (int, float)) and 0.02 <= answer < 0.1,
             "that would be an agent that wanders about: this one has a place where it wants to go.",
             example=lambda share: 1 / 41,
+        ),
+        "both": Mistake(
+            lambda answer, share: isinstance(answer, (int, float)) and 0.1 <= answer <= 0.7,
+            "that would be an agent that wants both or changes its mind: in training each single reward was in the "
+            "corner, and the coin's picture never changed.",
+            example=lambda share: 0.5,
         ),
         "per cent": Mistake(
             lambda answer, share: isinstance(answer, (int, float)) and 1 < answer <= 100,
@@ -545,6 +559,10 @@ what_matters = Exercise(
         "signed": Mistake(
             lambda values_of, scene: _what_matters(values_of, scene, signed=True),
             "the sign is kept now, so changes of the four moves cancel: take their sizes.",
+        ),
+        "largest": Mistake(
+            lambda values_of, scene: _what_matters(values_of, scene, total=np.max),
+            "the planes are right: take the *mean* over the four moves, not the largest change.",
         ),
         "summed": Mistake(
             lambda values_of, scene: _what_matters(values_of, scene, total=np.sum),
