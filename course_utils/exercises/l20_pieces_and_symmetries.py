@@ -421,6 +421,10 @@ mobius = Exercise(
             ),
             "you subtracted from the old worths each time: the second player must work on what the first one left.",
         ),
+        "sign of the part": Mistake(
+            lambda t, n: np.array([(-1) ** c.bit_count() for c in range(2**n)]) * _mobius(t, n),
+            "the sign counts the members of S only: what counts is how many are missing from T, |T| − |S|.",
+        ),
         "only one player": Mistake(
             lambda t, n: _mobius(t, 1), "you did this for player 0 only: repeat it for each player."
         ),
@@ -501,6 +505,10 @@ of_the_triple = Question(
             lambda orders: [0.0, 0.0, float(orders[6, 2, 3])],
             "with three others player 4 is already there in half of the cases.",
         ),
+        "at once": wrong_answer(
+            lambda orders: [0.0] + [float(orders[6, 2, 3])] * 2,
+            "with three others player 4 is there in half of the cases only.",
+        ),
         "reversed": wrong_answer(
             lambda orders: [float(orders[m, 2, 3]) for m in (6, 3, 0)],
             "the other way round: order 0 means that nobody else is there.",
@@ -580,6 +588,14 @@ cka = Exercise(
         "centred by rows": Mistake(
             lambda x, y: _plain(x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True), centre=False),
             "you centred the rows: the mean of each *column*, over the inputs, must go (`axis=0`).",
+        ),
+        "one mean": Mistake(
+            lambda x, y: _plain(x - x.mean(), y - y.mean(), centre=False),
+            "you subtracted one mean of the whole table: each column has its own (`axis=0`).",
+        ),
+        "standardised": Mistake(
+            lambda x, y: _plain(x / x.std(axis=0), y / y.std(axis=0)),
+            "you divided by each column's spread: CKA only centres, and so large units count more.",
         ),
         "a correlation": Mistake(
             lambda x, y: float(np.mean(np.abs(np.corrcoef(x.T, y.T)[: x.shape[1], x.shape[1] :]))),

@@ -150,7 +150,7 @@ judge.agreement_table(
 #
 # - **Shapley interaction** (Grabisch and Roubens, 1999): $\displaystyle I(i,j) = \sum_{T \ni i,j} \frac{d(T)}{|T| - 1}$, twice the $\Phi_{ij}$ of 07c.
 # - **Shapley-Taylor** (Sundararajan and others, 2020): $d(T)$ is divided by the number of pairs in $T$. So pairs and the dividends of single players add up to $v(\text{all}) - v(\text{nobody})$.
-# - **Banzhaf**: $d(T)/2^{|T|-2}$, the plain average of $v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)$ over all $S$.
+# - **Banzhaf**: $d(T)/2^{|T|-2}$, the plain average of $v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)$ over all $S$ without the two ($S \cup ij$ is $S$ with both).
 #
 # ### Exercise: the Shapley interaction
 
@@ -433,9 +433,11 @@ answers = {
 }
 for kind, (a, b) in answers.items():
     print(f"{kind:16} right {(a == test_y).double().mean():.2f}, twins give the same answer {(a == b).double().mean():.2f}")  # fmt: skip
+learnt = family["shuffled labels"][0](train_x.flatten(1).double()).argmax(1) == shuffled
+print(f"shuffled labels that the network has learnt by heart: {learnt.double().mean():.2f}")
 
 # %% [markdown]
-# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. Networks that learnt shuffled labels by heart share no more than that. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
+# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. Networks that learnt shuffled labels by heart (most of them) share about as much in the first layer, and little in the second. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
 
 # %% [markdown]
 # ## 8 · Your turn
