@@ -1,4 +1,4 @@
-"""The exercises of lesson 18 and 18b: axes of a code, its price, the gap, a loss with a bug; information."""
+"""The exercises of lessons 18, 18b and 18c: a code's axes and price, the gap, information, capsules."""
 
 from __future__ import annotations
 
@@ -422,6 +422,12 @@ from_counts = Exercise(
             lambda c: _from_counts(c) * c.sum(),
             "you weighed with the counts: weigh with the shares p.",
         ),
+        "no shares": Mistake(
+            lambda c: float(
+                (c[c > 0] * np.log(c[c > 0] / np.outer(c.sum(axis=1), c.sum(axis=0))[c > 0])).sum()
+            ),
+            "you put the counts into the formula: divide them by their sum first.",
+        ),
         "weighted by the product": Mistake(
             lambda c: float(
                 sum(
@@ -466,6 +472,10 @@ infonce = Exercise(
         "columns": Mistake(
             lambda s: s.log_softmax(dim=0).diagonal().mean() + math.log(len(s)),
             "the softmax runs down the columns: each *row* is a question, dim=1.",
+        ),
+        "mean before the log": Mistake(
+            lambda s: s.softmax(dim=1).diagonal().mean().log() + math.log(len(s)),
+            "you took the mean of the probabilities first: the mean of their *logarithms* is asked.",
         ),
         "no log": Mistake(
             lambda s: s.softmax(dim=1).diagonal().mean() + math.log(len(s)),
@@ -544,4 +554,214 @@ ceiling = quiz(
         "The value is ln B plus a log-probability, which is at most 0: never above ln 64 = 4.16.",
         "A better critic comes closer to the ceiling, and no critic gets over it.",
     ),
+)
+
+# --- 18c --------------------------------------------------------------------------------------------------
+
+best_of_eight = quiz(
+    "A digit is turned step by step. For each of 8 numbers we compute |r| with the angle, and report the largest. How "
+    "large will it be for 8 pixels that we chose by lot?",
+    ("Near 0: a pixel knows no angle.", "About 0.4.", "About 0.8."),
+    2,
+    (
+        "A turn changes the grey of nearly every pixel of the digit, and it changes it smoothly.",
+        "That would be a good guess for one pixel. We take the best of eight, and ask only for *some* change in one "
+        "direction.",
+        "Nearly every number that changes smoothly correlates with what changes it, and we take the best of eight.",
+    ),
+)
+
+
+def _vectors(seed: int, *shape: int) -> Tensor:
+    return _normal(seed, *shape) * 1.5
+
+
+def _squash(s: Tensor) -> Tensor:
+    n2 = s.square().sum(dim=-1, keepdim=True)
+    return s * n2.sqrt() / (1 + n2)
+
+
+squash = Exercise(
+    name="squash",
+    difficulty=1,
+    minutes=5,
+    hints=(
+        "The squared lengths are `s.square().sum(dim=-1, keepdim=True)`; call them n2.",
+        "The new length shall be n2 / (1 + n2). The direction is s divided by its old length, the root of n2.",
+    ),
+    reference=_squash,
+    cases=lambda: [(_vectors(s, *shape),) for s, shape in enumerate(((4, 3), (2, 5, 8)))],
+    mistakes={
+        "not divided by the length": Mistake(
+            lambda s: s * s.square().sum(-1, keepdim=True) / (1 + s.square().sum(-1, keepdim=True)),
+            "you multiplied the vector itself with the new length: first divide it by its old length.",
+        ),
+        "direction alone": Mistake(
+            lambda s: s / s.norm(dim=-1, keepdim=True),
+            "now every length is 1: a capsule could not say that its thing is absent.",
+        ),
+        "length for square": Mistake(
+            lambda s: s / (1 + s.norm(dim=-1, keepdim=True)),
+            "the new length is then n / (1 + n): in the formula both are squares, n² / (1 + n²).",
+        ),
+        "each number alone": Mistake(
+            lambda s: s.sign() * s**2 / (1 + s**2),
+            "you squashed each number for itself: this changes the direction. The length belongs to the vector.",
+        ),
+        "first axis": Mistake(
+            lambda s: s * s.square().sum(0, keepdim=True).sqrt() / (1 + s.square().sum(0, keepdim=True)),
+            "the length runs over the first axis: a vector's numbers stand in the *last* one, dim=-1.",
+        ),
+        "all vectors": Mistake(
+            lambda s: s * s.square().sum().sqrt() / (1 + s.square().sum()),
+            "you took one length for all vectors together: sum over `dim=-1` alone.",
+        ),
+        "lengths alone": Mistake(
+            lambda s: s.square().sum(-1) / (1 + s.square().sum(-1)),
+            "these are the new lengths: give the vectors, which keep their directions.",
+        ),
+        "tanh": Mistake(
+            lambda s: s.tanh(), "tanh works on each number alone and changes the direction of the vector."
+        ),
+    },
+)
+
+
+def _routed(votes: Tensor, n_iterations: int, *, axis: int = 2, last: bool = False, old: bool = False):
+    logits = torch.zeros_like(votes[..., 0])
+    for k in range(n_iterations):
+        coupling = logits.softmax(dim=axis)
+        upper = _squash(torch.einsum("nlu,nlud->nud", coupling, votes))
+        agreement = torch.einsum("nlud,nud->nlu", votes, upper)
+        if last:
+            agreement = -agreement
+        if k < n_iterations - 1:
+            logits = agreement if old else logits + agreement
+    return upper
+
+
+mend_routing = Exercise(
+    name="mend_routing",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "Print `coupling.sum(dim=2)` and `coupling.sum(dim=1)` after one iteration. Which of them is 1?",
+        "A *lower* capsule distributes its vote among the *upper* ones: its coefficients add up to 1.",
+        "The logits have the axes picture, lower, upper. The softmax runs over the upper ones: dim=2.",
+    ),
+    reference=_routed,
+    given=lambda votes, n: _routed(votes, n, axis=1),
+    cases=lambda: [
+        (_vectors(s, 2, *shape), n) for s, (shape, n) in enumerate((((6, 3, 4), 3), ((5, 4, 3), 2)))
+    ],
+    mistakes={
+        "over the pictures": Mistake(
+            lambda v, n: _routed(v, n, axis=0),
+            "the softmax runs over the pictures: one picture must not change another's routing.",
+        ),
+        "over all capsules": Mistake(
+            lambda v, n: _routed_over_all(v, n),
+            "the coefficients of *all* lower capsules together add up to 1 now: each lower capsule has its own 1.",
+        ),
+        "disagreement": Mistake(
+            lambda v, n: _routed(v, n, last=True),
+            "the sign is reversed: who agrees gets *more*.",
+        ),
+        "forgets the logits": Mistake(
+            lambda v, n: _routed(v, n, old=True),
+            "the logits must be added up from iteration to iteration.",
+        ),
+        "always uniform": Mistake(
+            lambda v, n: _routed(v, 1),
+            "the coupling stays uniform: the agreement never reaches it.",
+        ),
+        "one too many": Mistake(
+            lambda v, n: _routed(v, n + 1),
+            "that is one iteration too many: the first has uniform coupling.",
+        ),
+    },
+)
+
+
+def _routed_over_all(votes: Tensor, n_iterations: int) -> Tensor:
+    logits = torch.zeros_like(votes[..., 0])
+    for k in range(n_iterations):
+        coupling = logits.flatten(1).softmax(dim=1).reshape(logits.shape)
+        upper = _squash(torch.einsum("nlu,nlud->nud", coupling, votes))
+        if k < n_iterations - 1:
+            logits = logits + torch.einsum("nlud,nud->nlu", votes, upper)
+    return upper
+
+
+def _nats_read(probabilities: np.ndarray, factor: np.ndarray) -> float:
+    shares = np.bincount(factor) / len(factor)
+    shares = shares[shares > 0]
+    told = np.log(probabilities[np.arange(len(factor)), factor]).mean()
+    return float(-(shares * np.log(shares)).sum() + told)
+
+
+def _readout_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    cases = []
+    for seed, (n, k) in enumerate(((40, 3), (60, 4))):
+        rng = np.random.default_rng(seed)
+        factor = rng.choice(k, size=n, p=np.arange(1, k + 1) / np.arange(1, k + 1).sum())
+        scores = rng.normal(size=(n, k)) + 2 * np.eye(k)[factor]
+        cases.append((np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True), factor))
+    return cases
+
+
+nats_read = Exercise(
+    name="nats_read",
+    difficulty=2,
+    minutes=6,
+    hints=(
+        "The entropy of the factor: its shares are `np.bincount(factor) / len(factor)`, then −Σ p ln p.",
+        "The cross-entropy is the mean of −ln of the probability that the readout gave to the *true* value: "
+        "`probabilities[np.arange(len(factor)), factor]`.",
+        "Entropy minus cross-entropy.",
+    ),
+    reference=_nats_read,
+    cases=_readout_cases,
+    mistakes={
+        "sign": Mistake(lambda p, f: -_nats_read(p, f), "the sign is reversed: entropy minus cross-entropy."),
+        "cross-entropy alone": Mistake(
+            lambda p, f: float(-np.log(p[np.arange(len(f)), f]).mean()),
+            "that is the cross-entropy, what is at most still unknown: subtract it from the factor's entropy.",
+        ),
+        "bits": Mistake(
+            lambda p, f: _nats_read(p, f) / math.log(2), "that is in bits: take the natural logarithm."
+        ),
+        "as if equally frequent": Mistake(
+            lambda p, f: float(math.log(p.shape[1]) + np.log(p[np.arange(len(f)), f]).mean()),
+            "you took ln of the number of values for the entropy: here some values are more frequent than others.",
+        ),
+        "logarithm of the mean": Mistake(
+            lambda p, f: (
+                _nats_read(p, f)
+                - float(np.log(p[np.arange(len(f)), f]).mean())
+                + float(np.log(p[np.arange(len(f)), f].mean()))
+            ),
+            "you took the logarithm of the mean probability: take the mean of the logarithms.",
+        ),
+        "readout's own entropy": Mistake(
+            lambda p, f: (
+                _nats_read(p, f)
+                - float(np.log(p[np.arange(len(f)), f]).mean())
+                + float((p * np.log(p)).sum(1).mean())
+            ),
+            "you took the entropy of the readout's probabilities: that says how sure it is, right or wrong.",
+        ),
+        "most probable": Mistake(
+            lambda p, f: (
+                _nats_read(p, f)
+                - float(np.log(p[np.arange(len(f)), f]).mean())
+                + float(np.log(p.max(1)).mean())
+            ),
+            "you took the largest probability: take the one of the true value.",
+        ),
+        "not averaged": Mistake(
+            lambda p, f: _nats_read(p, f) + (len(f) - 1) * float(np.log(p[np.arange(len(f)), f]).mean()),
+            "you added up the pictures: take their mean.",
+        ),
+    },
 )
