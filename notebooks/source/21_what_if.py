@@ -715,7 +715,9 @@ def draw_advice(person, may_change):
         change, title = np.zeros(6), "no change of these columns is enough"
     figure, ax = plt.subplots(figsize=(6.5, 2.6))
     lesson.draw_changes(ax, change, mad, f"log-odds {f[refused[person]]:+.2f}: {title}")
-    ax.set(xlabel="change, in MADs", xlim=(-6, 6))
+    reach = max(6, 1.4 * np.abs(change / mad).max())  # room for the longest bar and its number
+    ax.set(xlabel="change, in MADs", xlim=(-reach, reach))
+    plots.show(f"The cheapest change of {' and '.join(may_change)} for refused person {person}: {title}.")
 
 
 widgets.explore(
@@ -726,7 +728,6 @@ widgets.explore(
 
 # %% tags=["hide-input"]
 draw_advice(0, ("savings", "debt"))
-plots.show("The cheapest change of savings and debt for the first refused person.")
 
 # %% [markdown]
 # ## 13 · Recap
