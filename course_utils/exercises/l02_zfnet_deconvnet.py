@@ -1,7 +1,7 @@
 """The exercises of lesson 02 and its companions.
 
 The core: three ReLU rules, unpooling that adds, the end of the question. The companions: invariance, occlusion,
-correspondence, a published bug, one number of the first layer and its cost.
+correspondence, a published bug; one number of the first layer, its cost, one of a deeper layer, the softmax.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, wrong_answer
 
 # --- three rules -----------------------------------------------------------------------------------
 
@@ -825,3 +825,169 @@ def _two_convolutions(middle: int, out: int, side: int) -> nn.Sequential:
     network.add_module("conv1", nn.Conv2d(3, middle, 7))
     network.add_module("conv2", nn.Conv2d(middle, out, side))
     return network
+
+
+def small_maps() -> tuple[torch.Tensor, torch.Tensor, int]:
+    """The exercise's two maps (2, 4, 5), the weights (2, 3, 3) of one filter and its bias: whole numbers."""
+    maps = torch.tensor(
+        [
+            [[3, 2, 3, 0, 2], [2, 5, 0, 2, 4], [0, 0, 4, 2, 0], [0, 0, 4, 3, 0]],
+            [[0, 0, 3, 5, 1], [3, 1, 2, 2, 5], [4, 5, 0, 0, 5], [5, 4, 1, 3, 5]],
+        ]
+    )
+    weights = torch.tensor([[[-2, 0, -1], [-2, 0, 0], [-1, 0, 2]], [[0, 0, 0], [0, 1, -2], [0, -1, -2]]])
+    return maps, weights, 3
+
+
+def _small_number(maps, weights, bias, place, channels=slice(None)) -> float:
+    """One number of a 3×3 convolution with a border of one zero, from some of the channels that come in."""
+    (row, column), padded = place, F.pad(maps, (1, 1, 1, 1))
+    window = padded[:, row : row + 3, column : column + 3]
+    products = F.pad(window, (0, 3 - window.shape[2], 0, 3 - window.shape[1])) * weights
+    return float(products[channels].sum() + bias)
+
+
+def _small_layers() -> list[tuple]:
+    """The lesson's two maps, filter, bias and place; and random ones."""
+    generator = torch.Generator().manual_seed(8)
+    other = (
+        torch.randn(3, 5, 6, generator=generator).abs() + 0.1,
+        torch.randn(3, 3, 3, generator=generator),
+        -0.7,
+        (2, 3),
+    )
+    return [(*small_maps(), (1, 2)), other]
+
+
+deeper_value = Question(
+    name="deeper_value",
+    difficulty=2,
+    minutes=4,
+    hints=(
+        "The window of place (1, 2) has the rows 0, 1, 2 and the columns 1, 2, 3, with the place itself in the middle.",
+        "Multiply each map's window with *its* table of weights, number by number. Most weights are 0, so few products are left.",
+        "Add up the products of both maps, then add the bias once. No ReLU yet: `z` may be negative.",
+    ),
+    expected=_small_number,
+    examples=_small_layers,
+    tolerance=1e-3,
+    mistakes={
+        "last channel forgotten": wrong_answer(
+            lambda maps, *rest: _small_number(maps, *rest, channels=slice(0, -1)),
+            "a channel is missing: you left out the last map. One number of a deeper layer adds up over all maps.",
+        ),
+        "first channel forgotten": wrong_answer(
+            lambda maps, *rest: _small_number(maps, *rest, channels=slice(1, None)),
+            "a channel is missing: you left out the first map. One number of a deeper layer adds up over all maps.",
+        ),
+        "bias left out": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(maps, weights, 0, place),
+            "the bias is missing: it is added once to the sum of all products.",
+        ),
+        "bias subtracted": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(maps, weights, -bias, place),
+            "you subtracted the bias: it is added, with its own sign.",
+        ),
+        "bias for each channel": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(maps, weights, len(maps) * bias, place),
+            "you added the bias once for each map: it is added once for all.",
+        ),
+        "rectified": wrong_answer(
+            lambda *case: max(0.0, _small_number(*case)),
+            "you rectified: `z` is the number before the ReLU and may be negative.",
+        ),
+        "each channel rectified": wrong_answer(
+            lambda maps, weights, bias, place: (
+                bias
+                + sum(
+                    max(0.0, _small_number(maps, weights, 0, place, slice(m, m + 1)))
+                    for m in range(len(maps))
+                )
+            ),
+            "you rectified the share of each map: shares may be negative, and the ReLU comes after their sum.",
+        ),
+        "rows and columns exchanged": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(maps, weights, bias, place[::-1]),
+            "that is the wrong place: rows and columns are exchanged. The first number of a place is the row.",
+        ),
+        "window begins at the place": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(
+                maps, weights, bias, (place[0] + 1, place[1] + 1)
+            ),
+            "that is the wrong place: your window begins at the place; it lies in the middle of the window.",
+        ),
+        "counted from one": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(
+                maps, weights, bias, (place[0] - 1, place[1] - 1)
+            ),
+            "that is the wrong place: you counted from 1. The first row and the first column have the number 0.",
+        ),
+        "flipped": wrong_answer(
+            lambda maps, weights, bias, place: _small_number(maps, weights.flip(1, 2), bias, place),
+            "you turned the tables of weights around: the upper left weight belongs to the upper left number of the window.",
+        ),
+        "the place alone": wrong_answer(
+            lambda maps, weights, bias, place: float(
+                (maps[:, place[0], place[1]] * weights[:, 1, 1]).sum() + bias
+            ),
+            "you took the place alone: all nine numbers of each window count.",
+        ),
+    },
+)
+
+
+def _softmax(z: torch.Tensor) -> torch.Tensor:
+    return z.double().softmax(dim=0)
+
+
+softmax_numbers = Question(
+    name="softmax_numbers",
+    difficulty=1,
+    minutes=3,
+    hints=(
+        "First the power of each: e² = 7.389, e⁰ = 1, e⁻¹ = 0.368.",
+        "Then divide each power by the sum of the three powers.",
+        "A check: the three probabilities add up to 1, and none is negative.",
+    ),
+    expected=_softmax,
+    examples=lambda: [(torch.tensor([2.0, 0.0, -1.0]),), (torch.tensor([1.2, -0.4, 0.9, 0.1]),)],
+    tolerance=0.004,
+    mistakes={
+        "not divided": wrong_answer(
+            lambda z: z.exp(), "these are the powers of e: divide each by the sum of all of them."
+        ),
+        "logits divided": wrong_answer(
+            lambda z: z / z.sum(),
+            "you divided the logits by their sum: first take the power of e of each. A probability is never negative.",
+        ),
+        "each by itself": wrong_answer(
+            lambda z: z.sigmoid(),
+            "you made a probability of each logit by itself (the logistic function): they must add up to 1 together.",
+        ),
+        "base 2": wrong_answer(
+            lambda z: (2**z) / (2**z).sum(), "you took powers of 2: the base is e = 2.718…"
+        ),
+        "divided by the largest": wrong_answer(
+            lambda z: (z - z.max()).exp(),
+            "you divided by the largest power: divide by the sum of all powers.",
+        ),
+        "without the sign": wrong_answer(
+            lambda z: z.abs().softmax(dim=0),
+            "you lost a minus sign: e to a negative number is smaller than 1.",
+        ),
+        "minus z": wrong_answer(
+            lambda z: (-z).softmax(dim=0),
+            "the order is turned round: the largest logit gets the largest probability.",
+        ),
+        "logarithm": wrong_answer(
+            lambda z: z.log_softmax(dim=0), "these are the logarithms of the probabilities."
+        ),
+        "all to the winner": wrong_answer(
+            lambda z: (z == z.max()).double(),
+            "you gave everything to the largest logit: the others get a part, too.",
+        ),
+        "in per cent": wrong_answer(
+            lambda z: 100 * z.softmax(dim=0), "these are per cent: give numbers between 0 and 1."
+        ),
+    },
+)
