@@ -254,7 +254,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at the ring. Where the coin lies, the twin's values move more than those of the corner agent: elsewhere about nine times as much, and about four times in the situations that the corner agent knows (two to four times for other first weights). But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
+# Look at the ring. Where the coin lies, the twin's values move more than those of the corner agent: about four times as much in the situations that the corner agent knows (two to four times for other first weights), and more than that elsewhere. But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
 #
 # A change of the *values* is not yet a change of what the agent *does*. So count: how often does its best move change when the coin is covered, and when the coin is moved to another cell?
 
