@@ -707,7 +707,7 @@ plots.show(
 # - Symmetry built into the weights is known without any test, if it is tested once with every turn. Its explanations turn with the picture.
 # - A ReLU makes of frequency $k$: 0, $k$ and even multiples; with a bias all multiples; never anything else.
 #
-# Games between inputs, and how alike two networks are, follow in the companion.
+# Games between inputs, and how alike two networks are, follow in the companion. [02c](02c_one_number_at_a_time.ipynb) reads a convolutional network in the same spirit: each number is a sum of shares.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
