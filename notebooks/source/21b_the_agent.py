@@ -34,6 +34,7 @@ from course_utils import judge
 from course_utils.exercises import l21_what_if as exercises
 from course_utils.lessons import l21_agent as room
 from course_utils.lessons.l21_agent import CORNER, FREE, NEXT, NUMBER, observe, situations
+from course_utils.methods.gradients import input_x_gradient
 from course_utils.teach import plots, widgets
 
 torch.set_num_threads(1)  # the network is small: more threads only wait for each other
@@ -276,6 +277,25 @@ for place, coins in (("in the corner", [CORNER]), ("elsewhere", ELSEWHERE)):
 
 # %% [markdown]
 # This is clearer than the map: the twin changes its move in more than half of the situations, the corner agent in few. And to *move* the coin is the better question than to *cover* it: a room without a coin is a situation that neither agent has ever seen.
+#
+# ### The gradient's answer
+#
+# [Gradient × input](08b_gradients_more.ipynb) needs no cover. The planes hold zeros and ones, so it is not 0 only at the walls, the agent and the coin. At the coin it is an estimate of what covering changes: the change, if the value of the best move were a straight line in that number. Sum its absolute value over each plane; which share of the whole lies on the coin? All situations, and as a control the same network before training.
+
+# %%
+cells, there = situations(range(N))
+scenes, bare = observe(cells, there), observe(cells, np.full(len(cells), -1))  # bare: the coin is covered
+for name, agent in (agents | {"random weights": room.network()}).items():
+    best = torch.from_numpy(best_move(agent, cells, there))
+    size = input_x_gradient(agent, scenes, best).abs().sum(dim=(2, 3))  # (N, 3), one number a plane
+    walls, own, coin = (size / size.sum(dim=1, keepdim=True)).mean(dim=0)
+    with torch.no_grad():
+        change = (agent(scenes) - agent(bare))[range(len(best)), best].abs().mean()
+    print(f"{name:<14} shares: walls {walls:.2f}, agent {own:.2f}, coin {coin:.2f}; "
+          f"at the coin {size[:, 2].mean():.3f}, change when covered {change:.3f}")  # fmt: skip
+
+# %% [markdown]
+# Both methods name the same fault, with similar sizes (the last two numbers): the corner agent's best value hangs on the coin about a tenth as much as the twin's (up to a fifth for other first weights). The control says how to read a share. Random weights give each of the ten ones (eight walls, agent, coin) about a tenth. For the twin, the coin counts as much as its own place; for the corner agent, less than in a network that has learnt nothing. Most of the size lies on walls that never moved, in all three.
 #
 # ## 6 · The values against the truth
 #
