@@ -34,7 +34,7 @@ random_words = quiz(
     2,
     (
         "The words mean nothing to you. For the second step it is enough that they tell the classes apart.",
-        "It loses next to nothing: look at the output.",
+        "It loses next to nothing: look at the output of the cell below.",
         "A random word is a code for classes, and codes can be learnt. So the accuracy of the class does not show that "
         "the words mean something.",
     ),
@@ -57,6 +57,12 @@ def _corrected(said, truth, n, *, order=None, value=None):
     result, rows = said.copy(), np.arange(len(said))[:, None]
     new = truth if value is None else value(said, truth)
     result[rows, order[:, :n]] = new[rows, order[:, :n]]
+    return result
+
+
+def _in_all_rows(said, truth, n):
+    columns, result = np.argsort(np.abs(said - 0.5), axis=1)[:, :n], said.copy()
+    result[:, columns] = truth[:, columns]
     return result
 
 
@@ -108,6 +114,18 @@ corrected = Exercise(
         "others": Mistake(
             lambda said, truth, n: _corrected(said, truth, said.shape[1] - n, order=_from_sure),
             "you corrected all but the n least sure ones: it is the other way round.",
+        ),
+        "looked at the truth": Mistake(
+            lambda said, truth, n: _corrected(
+                said, truth, n, order=lambda s: np.argsort(-np.abs(s - truth), axis=1)
+            ),
+            "you chose the concepts that are most wrong. Nobody knows them before the person has looked: choose by "
+            "`said` alone.",
+        ),
+        "columns of all rows": Mistake(
+            _in_all_rows,
+            "you corrected in every picture the columns chosen for any of them: index rows and columns together, "
+            "`copy[rows, columns]`.",
         ),
     },
 )
@@ -241,7 +259,7 @@ def _special_cases() -> list[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng(seed)
         means = rng.normal(size=r)
         means[0] = first
-        randoms = means + 0.1 * rng.normal(size=(n, r))
+        randoms = means + rng.normal(size=(n, r))  # single pictures differ in sign
         cases.append((size + 0.1 * rng.normal(size=n), randoms))
     return cases
 
@@ -288,6 +306,10 @@ how_special = Exercise(
             lambda d, r: float((np.abs(r) >= np.abs(d)[:, None]).mean()),
             "you compared picture by picture: average each concept over the pictures first.",
         ),
+        "absolute first": Mistake(
+            lambda d, r: float((np.abs(r).mean(axis=0) >= np.abs(d).mean()).mean()),
+            "you took absolute values before the mean: pictures of opposite signs must be able to cancel. Average first.",
+        ),
     },
 )
 
@@ -319,6 +341,11 @@ n_background = Question(
             lambda answer, on: isinstance(answer, int) and answer <= 3,
             "hardly any would be nice. But the loss only asks for similarity within a class, not for the object.",
             example=lambda on: 0,
+        ),
+        "nearly all": Mistake(
+            lambda answer, on: isinstance(answer, int) and 37 <= answer <= 40,
+            "about a quarter of the cells touch the object, and even a blind choice would hit some of them.",
+            example=lambda on: 40,
         ),
         "a share": Mistake(
             lambda answer, on: isinstance(answer, float) and 0 < answer < 1,

@@ -48,16 +48,18 @@ beak = words.index("beak")
 # %% [markdown]
 # ## 1 · A puzzle: it has a beak
 #
-# A model that we build in section 2 says in words what it sees. Here are birds, and how sure it is of "beak".
+# A model that we build in section 2 says in words what it sees. Here are some birds, and how sure it is of "beak": a number from 0 to 1.
 
 # %% tags=["hide-input", "thumbnail"]
 hidden_beaks = world.named("bird") & (world.pixels[:, beak] == 0) & (said[:, beak] > 0.5)
 shown = np.flatnonzero(hidden_beaks)[:4]
 plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=len(shown), width=8)  # fmt: skip
 plots.show("Drawn birds whose beak lies outside the picture. The model says beak of each of them.")
+without = world.named("bird") & (world.pixels[:, beak] == 0)
+print(f"birds with no pixel of a beak: {without.sum()}; the model says beak of {hidden_beaks.sum()} of them")
 
 # %% [markdown]
-# Search for the beaks. There are none: they lie outside the picture.
+# Search for the beaks. There are none: they lie outside the picture. The model does not say "beak" of every such bird, but of these it does.
 
 # %% tags=["hide-input"]
 exercises.why_beak
@@ -65,13 +67,13 @@ exercises.why_beak
 # %% [markdown]
 # ## 2 · The idea: concepts first, then the class
 #
-# A **concept bottleneck** (Koh and others, 2020) answers in two steps. Step 1: from the picture $x$ to one number for each concept, $\hat c_k$, the probability that concept $k$ is present. Step 2: from these numbers, *and nothing else*, to the class. So each answer comes with its reasons, and you can correct them.
+# A **concept bottleneck** (Koh and others, 2020) answers in two steps. Step 1: from the picture $x$ to one number for each concept $k$, $\hat c_k$, the probability that concept $k$ is present. Step 2: from these numbers, *and nothing else*, to the class. So each answer comes with its reasons, and you can correct them.
 #
 # Step 1 here: let $f(x)$ be the 128 channels of the network's last maps, averaged over space. Each concept has weights $w_k$ and a number $b_k$, learnt by a logistic regression, and $\sigma$ turns log-odds into a probability:
 #
 # $$\hat c_k = \sigma\bigl(w_k^\top f(x) + b_k\bigr), \qquad \text{class} = \arg\max_y\; \bigl(v_y^\top \hat c + a_y\bigr).$$
 #
-# Step 2 is a softmax regression with weights $v_y$, $a_y$. We fit it to the *true* concepts, so that it reads them as a person would.
+# Step 2 is a softmax regression: $\hat c$ holds all 22 numbers, and each class $y$ has 22 weights $v_y$ and a number $a_y$. We fit it to the *true* concepts, so that it reads them as a person would.
 
 
 # %% tags=["by-hand"]
@@ -96,11 +98,11 @@ for ax_picture, ax_bars, i in ((axes[0], axes[1], shown[0]), (axes[2], axes[3], 
     ax_bars.set_title("said; right: truth", fontsize=10)
 plots.show(
     "Two scenes with the eight concepts that the model is surest of, as bars, and the truth beside each bar. For the bird "
-    "without a visible beak, the bar of beak is long and the truth says no."
+    "without a visible beak, the bars of eye and beak pass one half, and the truth says no to both."
 )
 
 # %% [markdown]
-# Each answer can be read: on the right you see wheels, windows and lights, so it is a car. On the left, one of the reasons is not true.
+# Each answer can be read: on the right you see wheels, windows and lights, so it is a car. On the left, two of the reasons are not true: neither eye nor beak can be seen.
 #
 # Does the detour cost accuracy?
 
@@ -111,10 +113,10 @@ for name, reader, given in (
     ("features → concepts → class", head, said),
     ("true concepts → class", head, concepts),
 ):
-    print(f"{name:<32}{reader.score(given[test], classes[test]):.3f} of 400 test scenes right")
+    print(f"{name:<32}{reader.score(given[test], classes[test]):.3f} of the test scenes right")
 
 # %% [markdown]
-# It costs next to nothing. So far, all is well: that is where many reports stop.
+# It costs nothing here. So far, all is well: that is where many reports stop.
 
 # %% [markdown]
 # ## 3 · Are the concepts right? Compared with whom?
@@ -167,6 +169,8 @@ print(f"\nall together: {hits.mean():.2f} against {plain.mean():.2f}; difference
 # What a bottleneck gives that a plain network does not: a person who looks at the picture can correct a concept, and the class follows. To see it work we take a poorer network that makes mistakes: the same steps on features of a layer in the middle, learnt from 150 scenes.
 #
 # ### Exercise: correct the least sure concepts
+#
+# `said` holds probabilities, `truth` zeros and ones, one row for each picture. The person is asked about the `n` concepts of which the model is least sure. Choose them without a look at the truth: the model does not know it.
 
 
 # %% exercise="corrected"
@@ -199,7 +203,7 @@ figure, ax = plt.subplots(figsize=(6.5, 2.9))
 for (name, values), style in zip(curves.items(), ("o-", "s--"), strict=True):
     ax.plot(numbers, values, style, label=name)
 ax.set(xlabel="concepts that a person corrects in each picture", ylabel="share of classes right")
-ax.set_title("A few corrections are enough, if they are the right ones", loc="left")
+ax.set_title("Four of 22 mend half of the mistakes, if they are the right ones", loc="left")
 ax.legend(fontsize=9)
 plots.show(
     f"Accuracy against the number of corrected concepts. Least sure first: from {curves['least sure first'][0]:.2f} to "
@@ -207,7 +211,7 @@ plots.show(
 )
 
 # %% [markdown]
-# That is real: the class does depend on these numbers, and asking about the least sure ones saves the person's time. But it says nothing of *where the numbers come from*.
+# That is real. The class does depend on these numbers: four corrections of the least sure mend half of the mistakes or more, four at random clearly fewer. So asking about the least sure ones saves the person's time. But it says nothing of *where the numbers come from*.
 
 # %% [markdown]
 # ## 5 · Does "beak" look at the beak?
@@ -216,7 +220,7 @@ plots.show(
 #
 # $$w_k^\top f(x) + b_k = \frac{1}{64} \sum_{i,j} \bigl(w_k^\top f_{ij}(x) + b_k\bigr) .$$
 #
-# So this map is the exact answer to the question where the word comes from.
+# So this map says exactly how much each *cell* adds to the word. (A cell has seen more of the picture than the pixels under it: a warm cell beside the beak may have taken in the beak. So we also ask what the same maps can do when they are told the places, and what the model says when the part is hidden.)
 
 # %%
 maps_of_beak = np.einsum("nchw,c->nhw", world.maps, w[beak]) + b[beak]
@@ -274,7 +278,7 @@ for name, value in zip(("the word's detector", "told the places", "blind, on the
     print(f"{name:<24}{value:.2f}, mean of {len(looks)} words")
 
 # %% [markdown]
-# Nearly every strongest cell lies on the object, and large parts (shell, wing, stem) are found. But the words *beak*, *ear*, *antenna*, *light* and *tail* are worse than a blind choice on the object: they come from something else of it. The *same maps* know better: told the places, they find ears and antennae in most scenes. Nothing in the training asked for the place. Whatever goes together with ears was good enough.
+# Nearly every strongest cell lies on the object, and large parts (shell, wing, stem) are found. But the words *beak*, *ear*, *light* and *tail* are worse than a blind choice on the object: they come from something else of it. (So are *antenna* and *mane* here, but not in every other draw of scenes.) The *same maps* know better: told the places, they find ears and antennae in most scenes. Nothing in the training asked for the place. Whatever goes together with ears was good enough.
 #
 # ### Exercise: predict, then run
 #
@@ -328,6 +332,8 @@ plots.show(
 exercises.random_words
 
 # %%
+as_said = ((said[test] > 0.5) == concepts[test]).mean()
+print(f"real words:     concepts {as_said:.3f}, class {head.score(said[test], classes[test]):.3f}")
 for draw in range(3):
     codes = lesson.random_codes(draw)  # (10, 22): which classes each word stands for
     nonsense = codes[classes]
@@ -358,7 +364,7 @@ plots.show_images([*snow[:3], *others[:3], *wolf[:2]], ["snow"] * 3 + ["other gr
 plots.show("Three pictures of snow, three of other grounds, all without an animal, and two wolves on snow.")
 
 # %% [markdown]
-# Three steps. (1) Send pictures *of the concept* and *others* through the network up to a layer, and average each channel over space. (2) A logistic regression separates the two sets; its weights, made one long, are the concept's direction $v$. (3) For a picture of a wolf, ask by how much the score $s_\text{wolf}$ rises if the layer's output $h$ is pushed a little along $v$, at all places:
+# Three steps. (1) Send pictures *of the concept* and *others* through the network up to a layer, and average each channel over space. (2) A logistic regression separates the two sets; its weights, scaled to length 1, are the concept's direction $v$. (3) For a picture of a wolf, ask by how much the score $s_\text{wolf}$ (the network's number before the softmax) rises if the layer's output $h$ is pushed a little along $v$, at all places:
 #
 # $$S(x) = \frac{\partial}{\partial \varepsilon}\, s_\text{wolf}\bigl(h(x) + \varepsilon v\bigr)\Big|_{\varepsilon = 0} = \sum_{i,j} \nabla_{h_{ij}} s_\text{wolf}(x)^\top v .$$
 #
@@ -369,7 +375,7 @@ plots.show("Three pictures of snow, three of other grounds, all without an anima
 
 # %% exercise="along"
 def along(gradients, direction):
-    """S of each picture, (N,), from gradients (N, d, h, w) and a direction (d,) that may not be 1 long."""
+    """S of each picture, (N,), from gradients (N, d, h, w) and a direction (d,) of any length."""
     # BEGIN SOLUTION
     unit = direction / np.linalg.norm(direction)
     return gradients.sum(axis=(2, 3)) @ unit
@@ -401,7 +407,7 @@ for name, lab in twins.items():
         print(f"{name:<9}{layer}: TCAV score {(s > 0).mean():.2f}, mean derivative {s.mean():+.3f}")
 
 # %% [markdown]
-# In the last layers the score is 1 for the network with the shortcut and 0 for its twin. It seems to find the truth.
+# In `layer4` the score is 1 for the network with the shortcut and 0 for its twin. It seems to find the truth.
 #
 # ### The proof
 #
@@ -489,7 +495,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test against the random ones (*p* below) is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
+# **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test against the random ones (a small *p* below: chance alone would hardly do this) is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
 #
 # **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow; in the clean twin many do. In the earlier layers size says nothing in either network.
 #
@@ -509,12 +515,12 @@ for name in twins:
           f"{meant.effects.mean():8.2f}{random.effects.abs().mean():8.2f}{truth[name]:11.2f}")  # fmt: skip
 
 # %% [markdown]
-# The two networks differ little in size, and more than ten times in effect: in the clean twin, snow and other grounds hardly differ any more at this depth. The effect has the order of the true fall; it is larger, since the pictures of the concept are *all* snow. (Beside random concepts every effect looks large, even the −0.12: sets drawn from the same pictures have hardly any reach. They are a control for directions; for effects, compare with the score.)
+# The two networks differ little in size, and more than ten times in effect: in the clean twin, snow and other grounds hardly differ any more at this depth. The effect has the order of the true fall; it is larger, since the pictures of the concept are *all* snow. (Beside random concepts every effect looks large, even the −0.12: sets drawn from the same pictures have hardly any reach. They are a control for directions; for effects, compare with the last column.)
 
 # %% [markdown]
 # ### Exercise: find the bug
 #
-# The function should say how special a concept is: the share of random concepts whose size, the absolute mean derivative, is *at least as large*. (Near 0: special.) `derivatives` are those of the concept, (N,), `randoms` those of R random concepts, (N, R). Two things are wrong with it.
+# The function should say how special a concept is: the share of random concepts whose size, here the absolute value of the mean derivative, is *at least as large*. (Near 0: special.) `derivatives` are those of the concept, (N,), `randoms` those of R random concepts, (N, R). Two things are wrong with it.
 
 
 # %% exercise="how_special"
@@ -592,7 +598,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Pink boxes hold not one pixel of the object. Do such prototypes work? And take, for each test scene, the prototype of its class that it resembles most: does the place that is found show the same part of an object as the prototype does?
+# Pink boxes hold not one pixel of the object. Do such prototypes work? And take, for each test scene, the prototype of its class that it resembles most: does the place that is found show the same part of an object as the prototype does? (Background in both is no part: it counts as no.)
 
 # %% tags=["hide-input"]
 blind = (covered[test] == 0).mean()
@@ -603,15 +609,16 @@ for name, net in networks.items():
         lesson.main_part(world, 800 + n, r, c) for n, (r, c) in enumerate(zip(rows, columns, strict=True))
     ]
     there = [lesson.main_part(world, *net.source[p]) for p in best]
+    same = (np.array(here) == there) & (np.array(here) > 0)  # 0: background
     touches = (covered[np.arange(800, 1200), rows, columns] > 0).mean()
     none = int((covered[tuple(net.source.T)] == 0).sum())
     print(
-        f"{name:<8}{lesson.prototype_score(net, classes):14.3f}{none:11} of 40{touches:17.2f}{np.mean(np.array(here) == there):11.2f}"
+        f"{name:<8}{lesson.prototype_score(net, classes):14.3f}{none:11} of 40{touches:17.2f}{same.mean():11.2f}"
     )
 print(f"blind choice of a cell: {40 * blind:.0f} of 40 pure background, {1 - blind:.2f} on the object")
 
 # %% [markdown]
-# The classes are nearly all right, and it is no contradiction. A cell of `layer4` is computed from nearly the whole picture: **what is drawn is not what it saw.** The boxes of `layer3`, which sees less, are better and still wrong in many cases.
+# The classes are nearly all right, although more than half of the boxes of `layer4` show background and most places found show another part. It is no contradiction. A cell of `layer4` is computed from nearly the whole picture: **what is drawn is not what it saw.** The boxes of `layer3`, which sees less, are better, and still wrong in about half of the cases.
 
 # %% [markdown]
 # "It looks like that" is true in the space of the features. Whether it is true for your eye must be measured, as here, with places whose truth is known.

@@ -58,18 +58,23 @@ def test_accuracy_of_concepts(seed):
 
 @claim(
     "§4",
-    "Correcting the least sure concepts first needs fewer corrections than a random order.",
+    "Four corrections of the least sure concepts mend half of the mistakes or more, and more than four at random.",
     shown="four corrections: 0.95 to 0.98, in random order 0.97",
-    holds=lambda v: (v["least sure, 4"] > v["random, 4"]).all() and (v["least sure, 4"] > v["none"]).all(),
+    holds=lambda v: (
+        (v["least sure, 4"] > v["random, 4"]).all() and v["mended by the least sure, 4"].mean() > 0.5
+    ),
 )
 def test_corrections(seed):
     world, *_ = _world(seed)
     poor, head = lesson.poor_bottleneck(world)
     said, truth, classes = poor[TEST], world.concepts[TEST], world.classes[TEST]
     chance = np.random.default_rng(seed).random(said.shape)
+    none = head.score(said, classes)
+    least_sure = head.score(lesson.corrected(said, truth, np.abs(said - 0.5), 4), classes)
     return {
-        "none": head.score(said, classes),
-        "least sure, 4": head.score(lesson.corrected(said, truth, np.abs(said - 0.5), 4), classes),
+        "none": none,
+        "least sure, 4": least_sure,
+        "mended by the least sure, 4": (least_sure - none) / (1 - none),
         "random, 4": head.score(lesson.corrected(said, truth, chance, 4), classes),
     }
 
@@ -77,11 +82,11 @@ def test_corrections(seed):
 @claim(
     "§5",
     "Nearly every strongest cell lies on the object, and large parts (shell, wing, stem) are found. The words beak, "
-    "ear, antenna, light and tail are worse than a blind choice on the object; told the places, the same maps find "
+    "ear, light and tail are each worse than a blind choice on the object; told the places, the same maps find "
     "ears and antennae in most scenes.",
     shown="0.07 against 0.21; ear and antenna, told the places, 0.66 and 0.73",
     holds=lambda v: (
-        (v["small"] < v["small, blind"]).all()
+        v["small, worst of the four"].max() < 0
         and v["ear and antenna, told"].min() > 0.5
         and v["large"].min() > 0.7
         and v["object"].min() > 0.9
@@ -89,19 +94,22 @@ def test_corrections(seed):
 )
 def test_where_the_words_come_from(seed):
     world, weights, said, _ = _world(seed)
-    values = {name: [] for name in ("small", "small, blind", "ear and antenna, told", "large", "object")}
+    names = ("small", "small, blind", "small, worst of the four", "ear and antenna, told", "large", "object")
+    values = {name: [] for name in names}
     for word in ("beak", "ear", "antenna", "light", "tail", "shell", "wing", "stem"):
         k = world.words.index(word)
         part, thing, blind = lesson.pointing(world, weights[k], said, k)
         values["object"].append(thing.mean())
         if word in ("shell", "wing", "stem"):
             values["large"].append(part.mean())
-        else:
+        elif word != "antenna":  # in some draws of scenes it is better than blind
             values["small"].append(part.mean())
             values["small, blind"].append(blind.mean())
         if word in ("ear", "antenna"):
             told = lesson.taught_places(world, k)
             values["ear and antenna, told"].append(lesson.pointing(world, told, said, k)[0].mean())
+    gaps = np.subtract(values["small"], values["small, blind"])
+    values["small, worst of the four"] = gaps.max()
     return {name: np.mean(v) for name, v in values.items()}
 
 
@@ -199,14 +207,14 @@ def test_snow_and_random_concepts(seed):
 @claim(
     "§9",
     "About half of the prototypes of layer4 show pure background, although the classes are nearly all right; "
-    "layer3 has fewer of them. In about half of the cases the place found shows another part.",
+    "layer3 has fewer of them. The place found shows another part or background in most cases, for layer3 in about half.",
     shown="26 of 40, class 0.97",
     holds=lambda v: (
         v["layer4, background"].mean() > 18
         and v["layer4, class"].min() > 0.93
         and (v["layer3, background"] < v["layer4, background"]).all()
-        and v["layer4, same part"].max() < 0.75
-        and v["layer3, same part"].max() < 0.75
+        and v["layer4, same part"].max() < 0.5
+        and v["layer3, same part"].max() < 0.65
     ),
 )
 def test_prototypes_of_background(seed):
@@ -221,5 +229,5 @@ def test_prototypes_of_background(seed):
         there = [lesson.main_part(world, *network.source[p]) for p in best]
         values[f"{name}, background"] = int((covered[tuple(network.source.T)] == 0).sum())
         values[f"{name}, class"] = lesson.prototype_score(network, world.classes)
-        values[f"{name}, same part"] = np.mean(np.array(here) == np.array(there))
+        values[f"{name}, same part"] = np.mean((np.array(here) == np.array(there)) & (np.array(here) > 0))
     return values
