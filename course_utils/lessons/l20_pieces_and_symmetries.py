@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits, make_circles, make_moons
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils.labs import Lab
 from course_utils.methods.pieces import Box, Layers, Piece, piece_of, reach
 from course_utils.teach import plots
 
@@ -284,6 +285,37 @@ def own_dividends(game: Callable[[np.ndarray], np.ndarray], n_players: int, most
         for c in order[:most]
     ]
     return lines + ([f"… and {len(order) - most} smaller ones"] if len(order) > most else [])
+
+
+# --- pictures as games ------------------------------------------------------------------------------------
+
+
+def cells_of(lab: Lab, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Picture `number` as nine players: the cell of each pixel (H, W), 0 to 8, and the picture blurred."""
+    from course_utils.methods.blurring import gaussian_blur
+
+    picture = torch.from_numpy(lab.images[number])
+    blurred = gaussian_blur(picture.permute(2, 0, 1)[None].float(), 8)[0].permute(1, 2, 0)
+    rows, columns = (np.arange(side) * 3 // side for side in picture.shape[:2])
+    return 3 * rows[:, None] + columns, blurred.round().byte().numpy()
+
+
+def worths_of_cells(lab: Lab, number: int) -> np.ndarray:
+    """The log-odds of picture `number`'s class for the 512 coalitions of cells; absent ones are blurred."""
+    from course_utils.methods.shapley import all_worths, image_game
+
+    cells, blurred = cells_of(lab, number)
+    game = image_game(lab.predict, lab.images[number], int(lab.targets[number]), cells, blurred)
+    chances = np.clip(all_worths(game, 9), 1e-7, 1 - 1e-7)
+    return np.log(chances / (1 - chances))
+
+
+def strength_of_orders(worths: np.ndarray) -> np.ndarray:
+    """The mean of |I^(m)| over all pairs of nine players, (8,), from the worths (512,) of the coalitions."""
+    from course_utils.methods.interactions import interaction_orders
+
+    orders = interaction_orders(lambda masks: worths[masks @ (1 << np.arange(9))], 9)
+    return np.abs(orders[:, ~np.eye(9, dtype=bool)]).mean(axis=1)
 
 
 # --- symmetry ---------------------------------------------------------------------------------------------

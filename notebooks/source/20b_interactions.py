@@ -288,6 +288,69 @@ plots.show(
 print("correlation of answers and truth:", ", ".join(f"{kind} {r:.2f}" for kind, r in fits.items()))
 
 # %% [markdown]
+# ### And a network that sees pictures?
+#
+# Cut a scene into 3 × 3 cells: nine players. An absent cell shows the blurred picture instead. With $p$, the probability of the right class, a coalition is worth the *log-odds*, $\log \frac{p}{1-p}$. Then 512 pictures tell everything about one scene.
+#
+# The *strength* of order $m$ is the mean of $|I^{(m)}(i,j)|$ over all pairs. Deng and others (2022) report a "U": networks let inputs interact with few others present or with nearly all, and little in between. Is it so here? Two controls tell what a U is worth: the same network with random weights, and the worths of the trained one dealt to the coalitions by chance.
+
+# %%
+from dataclasses import replace
+
+from course_utils.lessons.l09_filter_visualization import with_random_weights
+
+scenes = load_lab("scenes")
+untrained = replace(scenes, model=with_random_weights(scenes))
+rng = np.random.default_rng(0)
+games = {
+    "trained": [lesson.worths_of_cells(scenes, k) for k in tqdm(range(3), leave=False)],
+    "random weights": [lesson.worths_of_cells(untrained, k) for k in tqdm(range(3), leave=False)],
+}
+games["shuffled worths"] = [rng.permutation(w) for w in games["trained"]]
+strength = {name: np.array([lesson.strength_of_orders(w) for w in three]) for name, three in games.items()}
+
+together_share = []
+for w in games["trained"]:
+    found = np.abs(dividends(lambda masks, w=w: w[masks @ (1 << np.arange(9))], 9))
+    together_share.append(found[sizes[:512] > 1].sum() / found[sizes[:512] > 0].sum())
+
+# %% tags=["hide-input"]
+from course_utils.methods.lime import hide_segments
+
+some = np.array([[0, 1, 0, 1, 1, 1, 0, 1, 0]])
+cells, blurred = lesson.cells_of(scenes, 0)
+axes = lesson.new_figure(3, 3.3)
+axes[0].imshow(hide_segments(scenes.images[0], cells, some, blurred)[0])
+plots.bare(axes[0])
+axes[0].set_title(
+    f"Five of nine cells: {games['trained'][0][(some @ (1 << np.arange(9)))[0]]:+.1f}",
+    loc="left",
+    fontsize=11,
+)
+for k, (values, share) in enumerate(zip(strength["trained"], together_share, strict=True)):
+    axes[1].plot(values, "os^"[k] + "-", color=plots.COLOURS[0], label=f"scene {k}: {share:.0%} together")
+axes[1].set(xlabel="order m", ylabel="strength, in log-odds", ylim=(0, 1.7 * strength["trained"].max()))
+axes[1].legend(fontsize=8.5, loc="upper right")
+axes[1].set_title("Trained, three scenes", loc="left", fontsize=11)
+ratio = {}
+for k, (name, values) in enumerate(strength.items()):
+    ratio[name] = (values[:, [0, 7]].sum(axis=1) / values[:, [3, 4]].sum(axis=1)).mean()
+    relative = (values / values.mean(axis=1, keepdims=True)).mean(axis=0)
+    axes[2].plot(relative, "osD"[k] + "-", color=plots.COLOURS[k], label=f"{name}: {ratio[name]:.1f}")
+axes[2].set(xlabel="order m", ylabel="strength / its mean", ylim=(0, 4))
+axes[2].legend(fontsize=8.5, title="outer / middle orders", title_fontsize=8.5, loc="upper center")
+axes[2].set_title("Beside the controls", loc="left", fontsize=11)
+plots.show(
+    "Left: a scene with five of nine cells, the corners blurred. Middle: strength by order for three scenes. Right: "
+    "relative to its mean, with controls; orders 0 and 7 against 3 and 4: "
+    + ", ".join(f"{name} {value:.1f} times" for name, value in ratio.items())
+    + "."
+)
+
+# %% [markdown]
+# The middle: cells do much together ("together": the share of all |dividends| that is not of single cells), and each scene has its own line. The right: the outer orders are a little stronger on average, but as much so with random weights, which know nothing. And chance alone makes a deep U. Why? In the middle, $I^{(m)}$ averages 35 companies, and they cancel; at both ends there is only one. **A U alone is no sign of what a network has learnt.** These are three scenes, nine large cells and one network: they do not refute the paper, they show which controls to ask for.
+
+# %% [markdown]
 # ## 6 · How alike are two layers?
 #
 # Now from inputs to networks. Two layers, of two networks perhaps, turn the same $n$ inputs into tables $X$ ($n \times p$) and $Y$ ($n \times q$), one column a unit. Unit 3 of one need not be unit 3 of the other, so compare the tables as a whole. Centre all columns. The **CKA** (*centred kernel alignment*; Kornblith and others, 2019) is
@@ -505,6 +568,7 @@ plots.show("CKA and its debiased version against the number of inputs, for two l
 # - [Grabisch and Roubens, 1999: An axiomatic approach to the concept of interaction among players](https://doi.org/10.1007/s001820050125)
 # - [Sundararajan and others, 2020: The Shapley Taylor interaction index](https://arxiv.org/abs/1902.05622)
 # - [Zhang and others, 2021: Interpreting and boosting dropout from a game-theoretic view](https://arxiv.org/abs/2009.11729)
+# - [Deng and others, 2022: Discovering and explaining the representation bottleneck of DNNs](https://arxiv.org/abs/2111.06236)
 # - [Kornblith and others, 2019: Similarity of neural network representations revisited](https://arxiv.org/abs/1905.00414)
 # - [Song and others, 2012: Feature selection via dependence maximization](https://www.jmlr.org/papers/v13/song12a.html)
 # - [Liang and others, 2020: Knowledge consistency between neural networks and beyond](https://arxiv.org/abs/1908.01581)
