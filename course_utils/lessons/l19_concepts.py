@@ -284,6 +284,8 @@ def own_concept(concept: str, n: int = 60) -> np.ndarray:
     Raises:
         ValueError: neither a ground nor a folder with enough pictures.
     """
+    if not isinstance(concept, str) or not concept:
+        raise ValueError(f"concept must be the name of a ground or the path of a folder, not {concept!r}")
     if concept in GROUNDS:
         return ground_pictures(concept, n)
     folder = Path(concept).expanduser()

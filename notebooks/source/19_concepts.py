@@ -19,7 +19,7 @@
 # - build a model that first names concepts and then the class, and correct it by hand (*intervention*);
 # - compare a concept's accuracy with two baselines, and say which of them counts;
 # - test whether the word "beak" has anything to do with beaks;
-# - find the direction of a concept inside any network, and say how far its effect is from that of a random one;
+# - find the direction of a concept inside any network, compare it with random ones, and say how large its effect is;
 # - look at what the prototypes of a "this looks like that" network show.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: logistic regression ([13](13_glass_boxes.ipynb)), feature maps and CAM ([03](03_cam.ipynb)). [09b](09b_filter_names.ipynb) gives names to single filters; here the names come first, and the network has to fit them.
@@ -497,7 +497,7 @@ plots.show(
 # %% [markdown]
 # **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test against the random ones (a small *p* below: chance alone would hardly do this) is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
 #
-# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow; in the clean twin many do. In the earlier layers size says nothing in either network.
+# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow; in the clean twin about a third do. (With other pictures of the grounds it was between one in twenty and a third: so size alone does not separate the two networks safely.) In the earlier layers size says nothing in either network.
 #
 # **The effect.** A derivative is *per unit*, and nobody says how many units snow is. The *reach* does: how far apart the two sets of pictures lie along the direction. Derivative times reach is in units of the score. Here we know the truth: put the same wolves on other ground, and see how far the score falls.
 
@@ -676,7 +676,7 @@ plots.show("A car with its wheels outlined, and the map of the word wheel over i
 # | concept accuracy that follows from the class | compare with *class only* (section 3) | score within a class |
 # | the word comes from another place | map of the detector, hidden parts (5) | teach the place; test with the part removed |
 # | leakage | three words tell many classes (6) | hard answers; fit step 2 to the truth |
-# | count of 1 for a random direction | random concepts (8) | sizes, many random concepts |
+# | count of 1 for a random direction | random concepts (8) | sizes beside many random concepts, then effects |
 # | prototypes of background | boxes beside the truth (9) | draw the region it saw; measure the parts |
 #
 # ## 12 · Recap
@@ -684,7 +684,7 @@ plots.show("A car with its wheels outlined, and the map of the word wheel over i
 # - A bottleneck names concepts first. You can correct it, and the class follows.
 # - Its accuracy, of concepts and of classes, does not show that words mean what they say: random words do as well.
 # - Ask where a word comes from, and what it says when the part is hidden.
-# - A concept's direction needs a control. Compare the size of its effect with that of many random directions.
+# - A concept's direction needs a control: many random directions for its size, and for its effect the distance between the two sets of pictures.
 # - "This looks like that" holds between features. What is drawn is smaller than what was seen.
 #
 # <details>

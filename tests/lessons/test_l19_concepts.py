@@ -33,6 +33,9 @@ def test_bad_input_own_concept(tmp_path):
         lesson.own_concept("nowhere")
     with pytest.raises(ValueError, match="at least 20"):
         lesson.own_concept(str(tmp_path))
+    for bad in ("", 5):
+        with pytest.raises(ValueError, match="name of a ground or the path"):
+            lesson.own_concept(bad)
     assert len(lesson.own_concept("water", 5)) == 5
 
 
