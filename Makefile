@@ -43,7 +43,7 @@ test-notebooks: environment
 		--nbval-cell-timeout=300 --nbval-sanitize-with tests/sanitize.cfg notebooks
 
 browser: environment
-	$(TEST) --dist worksteal --durations=0 --every-lesson tests/browser/test_lesson.py
+	$(TEST) --dist worksteal --durations=0 --lessons all tests/browser/test_lesson.py
 
 lessons: environment
 	$(VENV) -m course_utils.authoring $(LESSON)

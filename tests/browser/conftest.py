@@ -1,4 +1,4 @@
-"""One browser for all tests; `--every-lesson`: all notebooks in it, not only the three of `make test`."""
+"""One browser for all tests; `--lessons`: which notebooks are opened in it."""
 
 import pytest
 from lab_server import CHROMIUM
@@ -7,7 +7,12 @@ from course_utils.authoring.browser import FLAGS
 
 
 def pytest_addoption(parser):
-    parser.addoption("--every-lesson", action="store_true", help="try every notebook in the browser")
+    parser.addoption(
+        "--lessons",
+        choices=("few", "cores", "all"),
+        default="few",
+        help="the notebooks to try in the browser: three quick ones, the cores, or all",
+    )
 
 
 def pytest_generate_tests(metafunc):
@@ -17,8 +22,9 @@ def pytest_generate_tests(metafunc):
 
     if "lesson_name" in metafunc.fixturenames:
         names = [path.stem for path in sources()]
-        every = metafunc.config.getoption("--every-lesson", default=False)
-        metafunc.parametrize("lesson_name", names if every else [name for name in names if name in FEW])
+        cores = [name for name in names if name[2] == "_"]  # a companion is 04b_…
+        which = metafunc.config.getoption("--lessons", default="few")
+        metafunc.parametrize("lesson_name", {"few": FEW, "cores": cores, "all": names}[which])
 
 
 @pytest.fixture(scope="session")
