@@ -39,7 +39,7 @@ window.course = (() => {
         const high = text.getBoundingClientRect().height / parseFloat(getComputedStyle(text).lineHeight);
         const columns = lines.filter(line => /\S {3,}\S/.test(line)).map(line => line.length);  // a table's rows
         if (high > lines.length + 0.5 && Math.max(0, ...columns) > 108) say(`a printed table of ${Math.max(...columns)} characters is broken`);
-        if (getComputedStyle(text).wordBreak === 'break-all') say('printed lines break in mid-word');
+        if (high > lines.length + 0.5 && getComputedStyle(text).wordBreak === 'break-all') say('printed lines break in mid-word');
         if (text.closest('.jp-OutputArea-executeResult') && /^[{\[]/.test(lines[0])) say(`raw result: ${lines[0].slice(0, 60)}`);
       }
       for (const part of cell.node.querySelectorAll('.jp-RenderedHTMLCommon')) {
