@@ -88,9 +88,10 @@ def test_a_second_call_grades_what_came_since(folder, first, capfd):
 
 
 def test_marks_and_feedback_under_each_name(folder, first, capfd):
+    without = len(grading.ungraded(folder, "demo"))  # one or two: the test above may run elsewhere
     for _ in range(2):  # a second call changes nothing
         out, end = run(folder, capfd, "--marks")
-        assert "texts wait for you" in out and "1 without a mark" in out and not end
+        assert "texts wait for you" in out and f"{without} without a mark" in out and not end
         rows = csv.DictReader((folder / "marks" / "demo.csv").open(encoding="utf-8-sig"))
         points = {row["student"]: row["points"] for row in rows}
         assert points | {"anna": "5", "Chloé Dubois": "5", "ben": "1", "dora": "5", "emil": "0"} == points
