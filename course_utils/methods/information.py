@@ -120,13 +120,18 @@ def donsker_varadhan_bound(scores: Tensor) -> Tensor:
     return scores.diagonal().mean() - (strangers.flatten().logsumexp(dim=0) - math.log(n * (n - 1)))
 
 
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+def to_floats(values: np.ndarray, name: str) -> np.ndarray:
+    """What a learner handed in as an array of floats, or an error that says what to do with a tensor."""
     try:
-        values = np.asarray(values, float)
+        return np.asarray(values, float)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{name} must hold numbers: of a tensor take {name}.detach().cpu().numpy()"
         ) from error
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+    values = to_floats(values, name)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"{name} must have the shape (n,), not {values.shape}: take one column at a time")
     if not np.isfinite(values).all():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.methods.arguments import check_finite
-from course_utils.methods.information import entropy, histogram_information, quantile_bins
+from course_utils.methods.information import entropy, histogram_information, quantile_bins, to_floats
 
 LATENT_BINS, FACTOR_BINS = 20, 10
 
@@ -82,12 +82,7 @@ def mutual_information_gap(latents: np.ndarray, factors: np.ndarray) -> np.ndarr
 
 
 def _table(values: np.ndarray, name: str) -> np.ndarray:
-    try:
-        values = np.asarray(values, float)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} must hold numbers: of a tensor take {name}.detach().cpu().numpy()"
-        ) from error
+    values = to_floats(values, name)
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"{name} must have the shape (n, columns), not {values.shape}: use {name}[:, None]")
     if not np.isfinite(values).all():
