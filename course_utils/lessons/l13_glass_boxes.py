@@ -269,3 +269,29 @@ def draw_parts(ax: plt.Axes, parts: dict[str, float]) -> None:
     colours = [plots.COLOURS[1] if part > 0 else plots.COLOURS[0] for part in values]
     ax.barh(list(parts)[::-1], values, color=colours)
     ax.axvline(0, color=plots.INK, linewidth=0.8)
+
+
+def own_classes(
+    table: str | Path, row: int
+) -> tuple[OwnTable, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A table with classes, and whether `row` is one of its unseen rows.
+
+    Returns:
+        The table, its rows in units of the learnt rows' standard deviations (n, d), the classes' names, each
+        row's class as a number (n,), and the numbers of the learnt and of the unseen rows.
+
+    Raises:
+        ValueError: the file is missing or too small, its last column holds no classes, or no such row.
+    """
+    own = own_table(table, "linear")
+    if not own.is_classifier:
+        raise ValueError(
+            f"the last column of {table} holds numbers, not classes: choose a table with classes"
+        )
+    classes, labels = np.unique(own.targets, return_inverse=True)
+    learnt, unseen = np.flatnonzero(~own.unseen), np.flatnonzero(own.unseen)
+    if not 0 <= row < len(unseen):
+        raise ValueError(f"row {row} is not there: the table has the unseen rows 0 to {len(unseen) - 1}")
+    spread = own.table[learnt].std(axis=0)
+    scaled = (own.table - own.table[learnt].mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return own, scaled, classes, labels, learnt, unseen

@@ -363,19 +363,10 @@ def own_influences(table: str, row: int, lam: float = 0.01):
     Raises:
         ValueError: the file is missing or too small, its last column holds no classes, or no such row.
     """
-    from course_utils.lessons.l13_glass_boxes import own_table
+    from course_utils.lessons.l13_glass_boxes import own_classes
 
-    own = own_table(table, "linear")
-    if not own.is_classifier:
-        raise ValueError(
-            f"the last column of {table} holds numbers, not classes: choose a table with classes"
-        )
-    classes, labels = np.unique(own.targets, return_inverse=True)
-    train, unseen = np.flatnonzero(~own.unseen), np.flatnonzero(own.unseen)
-    if not 0 <= row < len(unseen):
-        raise ValueError(f"row {row} is not there: the table has the unseen rows 0 to {len(unseen) - 1}")
-    spread = own.table[train].std(axis=0)
-    scaled = with_ones((own.table - own.table[train].mean(axis=0)) / np.where(spread > 0, spread, 1))
+    _, scaled, classes, labels, train, unseen = own_classes(table, row)
+    scaled = with_ones(scaled)
     model = fit_softmax(scaled[train], labels[train], lam)
     inputs, target = torch.from_numpy(scaled), torch.from_numpy(labels)
     with torch.no_grad():

@@ -454,20 +454,11 @@ def own_piece(table: str | Path, row: int, widths: Sequence[int] = (16, 16)) -> 
     Raises:
         ValueError: the file is missing or too small, its last column holds no classes, or no such row.
     """
-    from course_utils.lessons.l13_glass_boxes import own_table
+    from course_utils.lessons.l13_glass_boxes import own_classes
     from course_utils.methods.pieces import layers_of
 
-    own = own_table(table, "linear")
-    if not own.is_classifier:
-        raise ValueError(
-            f"the last column of {table} holds numbers, not classes: choose a table with classes"
-        )
-    classes, labels = np.unique(own.targets, return_inverse=True)
-    learnt, unseen = np.flatnonzero(~own.unseen), np.flatnonzero(own.unseen)
-    if not 0 <= row < len(unseen):
-        raise ValueError(f"row {row} is not there: the table has the unseen rows 0 to {len(unseen) - 1}")
-    spread = own.table[learnt].std(axis=0)
-    rows = torch.from_numpy((own.table - own.table[learnt].mean(axis=0)) / np.where(spread > 0, spread, 1))
+    own, scaled, classes, labels, learnt, unseen = own_classes(table, row)
+    rows = torch.from_numpy(scaled)
     torch.manual_seed(0)
     sizes = [rows.shape[1], *widths, len(classes)]
     parts = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU())][:-1]
