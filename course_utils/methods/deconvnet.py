@@ -20,6 +20,7 @@ from course_utils.methods.hooks import (
     find_layer,
     gradient_at,
     gradients_on,
+    graph_nodes,
     only,
     outputs_of,
     run,
@@ -217,19 +218,13 @@ def _relu_rule(model: nn.Module, rule: Callable[[Tensor, Tensor], Tensor]) -> It
 
 def _check_relus(output: Tensor, obedient: set) -> None:
     """Raise if the graph behind `output` holds a ReLU that obeys no rule: a function, or a relative."""
-    stack, seen = [output.grad_fn], set()
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in graph_nodes(output):
         if node not in obedient and _is_rectifier(node):
             raise ValueError(
                 f"the model also applies {node.name().split('Backward')[0]}, a ReLU as a function (F.relu, "
                 "torch.relu, clamp) or a relative of it, where the rule cannot reach: write all of them as "
                 "modules (nn.ReLU), or use saliency"
             )
-        stack.extend(following for following, _ in node.next_functions)
 
 
 def _is_rectifier(node: torch.autograd.graph.Node) -> bool:

@@ -318,3 +318,15 @@ def gradient_at(inputs: Tensor, scores: Tensor, signal: Tensor | None = None) ->
             "rounded or quantised; take that part out, or use a method without gradients (occlusion, LIME)"
         )
     return gradient
+
+
+def graph_nodes(output: Tensor) -> Iterator[torch.autograd.graph.Node]:
+    """Go through the graph behind a tensor, each node once."""
+    stack, seen = [output.grad_fn], set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        yield node
+        stack.extend(following for following, _ in node.next_functions)

@@ -27,6 +27,7 @@ from course_utils.methods.hooks import (
     find_layer,
     gradient_at,
     gradients_on,
+    graph_nodes,
     layer_outputs,
     only,
     run,
@@ -518,7 +519,7 @@ def _check_network(network: nn.Module, picture: Tensor) -> list[tuple[nn.Module,
 
 
 def _check_graph(scores: Tensor, calls: list[nn.Module]) -> None:
-    nodes = list(_nodes(scores))
+    nodes = list(graph_nodes(scores))
     names = [node.name().split("Backward")[0] for node in nodes]
     for node, name in zip(nodes, names, strict=True):
         several = sum(following is not None for following, _ in node.next_functions) > 1
@@ -540,15 +541,3 @@ def _check_graph(scores: Tensor, calls: list[nn.Module]) -> None:
                 f"the model applies {n_nodes} operations ({found}) and only {n_calls} of them lie in modules "
                 f"that a rule can reach: write each as {remedy}"
             )
-
-
-def _nodes(scores: Tensor) -> Iterator[torch.autograd.graph.Node]:
-    """Go through the graph behind the scores, each node once."""
-    stack, seen = [scores.grad_fn], set()
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        yield node
-        stack.extend(following for following, _ in node.next_functions)
