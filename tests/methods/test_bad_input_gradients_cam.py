@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from small_networks import gap_network, pictures, seeded
-from test_hygiene import state
+from test_hygiene import state, unusual_network
 from torch import nn
 
 from course_utils.methods import blurring, cam, deconvnet, filters, gradients, hooks
@@ -50,16 +50,6 @@ AT_LAYERS = {
     "filter_activation": lambda m, x, t, layer: filters.filter_activation(m, x, layer, t),
     "activation_maximization": lambda m, x, t, layer: filters.activation_maximization(m, layer, t, **SMALL),
 }
-
-
-def unusual_network():
-    """A network in a state that nothing but luck restores by accident."""
-    model = seeded(gap_network, inplace=True).train()
-    model[0].eval()
-    model[3].weight.requires_grad_(False)
-    model[7].weight.grad = torch.ones_like(model[7].weight)
-    model[1].register_forward_hook(lambda *args: None)
-    return model
 
 
 def refused(call, error, message, inputs=None):
