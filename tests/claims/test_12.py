@@ -18,6 +18,16 @@ def asked(seed: int, n: int = 30):
     return lab, lab.inputs, lab.targets[:, 0], lab.masks[:, 0]
 
 
+def kept_order(lab, network, names: tuple[str, ...]) -> dict[str, float]:
+    """How alike each method orders the pixels for the trained and for the randomised network, on average."""
+    result = {}
+    for name in names:
+        before = METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
+        after = METHODS[name].explain(network.eval(), lab.inputs, lab.targets, network.layer4)
+        result[name] = judge.rank_correlation(before, after).mean().item()
+    return result
+
+
 @claim(
     "§8",
     "Maps first, then three questions, solves the detective's cases; questions alone, or maps alone, reach fewer points.",
@@ -47,12 +57,7 @@ def test_maps_and_questions(seed):
 def test_the_puzzle(seed):
     lab = load_lab("scenes", seed=seed, n=12)
     network = next(n for name, n in judge.randomize_cascade(lab.model, seed=seed) if name == "layer4.conv1")
-    result = {}
-    for name in ("guided backprop", "Grad-CAM"):
-        before = METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
-        after = METHODS[name].explain(network.eval(), lab.inputs, lab.targets, network.layer4)
-        result[name] = judge.rank_correlation(before, after).mean().item()
-    return result
+    return kept_order(lab, network, ("guided backprop", "Grad-CAM"))
 
 
 @claim(
@@ -205,12 +210,7 @@ def test_right_explanation_of_a_wrong_model(seed):
 def test_random_last_layer(seed):
     lab = load_lab("scenes", seed=seed, n=12)
     _, network = next(iter(judge.randomize_cascade(lab.model, seed=seed)))
-    result = {}
-    for name in ("saliency", "guided backprop", "CAM", "Grad-CAM", "Grad-CAM++"):
-        before = METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
-        after = METHODS[name].explain(network.eval(), lab.inputs, lab.targets, network.layer4)
-        result[name] = judge.rank_correlation(before, after).mean().item()
-    return result
+    return kept_order(lab, network, ("saliency", "guided backprop", "CAM", "Grad-CAM", "Grad-CAM++"))
 
 
 @claim(
