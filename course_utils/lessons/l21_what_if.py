@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.judge import blur
+from course_utils.labs.files import read_arrays
 from course_utils.methods.cam import upsample
 from course_utils.methods.counterfactual import abduct, cheapest_change, simulate
 from course_utils.teach import plots
@@ -105,6 +106,34 @@ def follow(values: Mapping[str, np.ndarray], changes: Mapping[str, np.ndarray]) 
     """What becomes of people who change some variables by so much: everything caused by them follows."""
     forced = {name: values[name] + change for name, change in changes.items()}
     return simulate(EQUATIONS, abduct(EQUATIONS, values), forced)
+
+
+# --- what a library proposes --------------------------------------------------------------------------------
+
+DICE_FILE = "references/dice.npz"
+DICE_WAYS = {  # our name → DiCE's method, and the columns that it may change
+    "DiCE, random": ("random", COLUMNS),
+    "DiCE, genetic": ("genetic", COLUMNS),
+    "DiCE, money only": ("genetic", COLUMNS[3:]),
+}
+
+
+def dice(seed: int = 1) -> dict[str, np.ndarray]:
+    """Stored answers of DiCE 0.12: name of `DICE_WAYS` → (20, 4, 6), rows for the first refused people.
+
+    NaN where it found fewer than four.
+
+    Args:
+        seed: of the bank, 1 (the lesson's) or 101 to 105.
+
+    Raises:
+        ValueError: another seed.
+    """
+    stored = read_arrays(DICE_FILE)
+    seeds = stored["seeds"].tolist()
+    if seed not in seeds:
+        raise ValueError(f"no answers are stored for seed {seed}: use one of {', '.join(map(str, seeds))}")
+    return {name: stored[name][seeds.index(seed)] for name in DICE_WAYS}
 
 
 # --- cells of a picture -------------------------------------------------------------------------------------

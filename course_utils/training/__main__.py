@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 OTHER_WORKSHOPS = (
+    "dice",
     "text",
     "digits",
     "detective",

@@ -436,7 +436,22 @@ younger = accepted[nearest][:, 0] < table[refused][:, 0]
 print(f"the accepted person is younger in {younger.mean():.0%} of the cases")
 
 # %% [markdown]
-# A real person is plausible by construction, and as advice often useless: different in nearly all columns, and in some cases younger. (Packages such as DiCE search for several changes at once; unless you name the columns that may change, they too may ask for another age.) *Plausible* and *actionable* are two demands, and neither follows from the other.
+# A real person is plausible by construction, and as advice often useless: different in nearly all columns, and in some cases younger. *Plausible* and *actionable* are two demands, and neither follows from the other.
+#
+# And a library? DiCE looks for several *different* changes at once (Mothilal and others, 2020). Its answers for the first 20 refused people, four each, are stored: by its default way (*random* values in a few columns), by its *genetic* search, which starts from people of its table, and by that search if only income, savings and debt may change.
+
+# %% tags=["hide-input"]
+for name, rows in lesson.dice().items():  # rows: (20, 4, 6), what DiCE makes of 20 people
+    steps = (rows - table[refused[:20], None]) / mad
+    people = dict(zip(COLUMNS, rows.reshape(-1, 6).T, strict=True))
+    people["town"] = np.repeat(seen["town"][refused[:20]], 4)
+    price = np.abs(steps).sum(axis=2).mean() / np.abs(cheapest[:20] / mad).sum(axis=1).mean()
+    print(f"{name:<16}  accepted {(bank.log_odds(rows.reshape(-1, 6)) > 0).mean():.0%}, "
+          f"{price:.1f} × the cheapest, {(np.abs(steps) > 0.1).sum(axis=2).mean():.1f} columns, "
+          f"younger {(steps[..., 0] < -0.01).mean():.0%}, beyond 3 {(lesson.strangeness(people) > 3).mean():.0%}")  # fmt: skip
+
+# %% [markdown]
+# All its answers are right for the *model*. The default proposes people who hardly exist. The genetic search stays near real people, at a higher price than is needed, and often asks for a lower age. Name the columns that may change: what is left is plausible mostly, actionable, and not much dearer than the cheapest change. No library knows your demands before you state them.
 
 # %% [markdown]
 # ## 8 · Advice is an intervention

@@ -8,6 +8,7 @@ from torch import nn
 
 from course_utils.lessons import l21_agent as room
 from course_utils.lessons import l21_what_if as lesson
+from course_utils.methods.counterfactual import cheapest_change, deviations
 
 
 def test_bank_uses_only_what_decides():
@@ -46,6 +47,33 @@ def test_cells_are_blurred_until_the_second_class_leads():
     assert torch.equal(changed[..., 16:], pictures[..., 16:])
     never, _ = lesson.cells_until_flip(Left(), pictures, first, second, -cells, at_most=3)
     assert never.tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("seed", [1, 103])
+def test_cheapest_change_is_never_dearer_than_what_dice_finds(seed):
+    bank, seen = lesson.bank(seed), lesson.people(400, 2 if seed == 1 else seed + 500)
+    table = lesson.table_of(seen)
+    refused = table[bank.log_odds(table) < 0][:20]
+    scales = deviations(lesson.table_of(lesson.people(5_000, seed)))
+    for name, rows in lesson.dice(seed).items():
+        found = np.isfinite(rows[..., 0])
+        assert found.mean() > 0.95
+        assert (bank.log_odds(rows[found]) > -1e-6).all()  # the stored answers are about this bank
+        still = np.array([column not in lesson.DICE_WAYS[name][1] for column in lesson.COLUMNS])
+        for row, there, proposed in zip(refused, found, rows, strict=True):
+            proposed = proposed[there]
+            # DiCE rounds the columns that it leaves alone
+            assert (np.abs(proposed - row)[:, still] < 0.006).all()
+            low, high = np.where(still, row, -np.inf), np.where(still, row, np.inf)
+            ours = cheapest_change(bank.weights, bank.intercept, row, scales, low, high)
+            assert (np.abs(ours) / scales).sum() <= np.nanmin(
+                (np.abs(proposed - row) / scales).sum(axis=1)
+            ) + 0.01
+
+
+def test_bad_input_a_world_without_stored_answers():
+    with pytest.raises(ValueError, match="seed 7: use one of 1, 101"):
+        lesson.dice(7)
 
 
 def test_own_table():
