@@ -807,6 +807,7 @@ plots.show("The scene with everything hidden in five ways, and the class that th
 # - Repeat with other seeds, and report what section 6 lists.
 # - A share of weight on the background means something only beside another model or the background's own area.
 # - More in [06b · Kernels and texts](06b_lime_kernels_texts.ipynb): K-LASSO, the kernels of the libraries, LIME with more questions beside Grad-CAM, words and sentences. And in [06c · Tables and stability](06c_lime_tables.ipynb): columns of a table, SP-LIME, indices of stability, the kernel's width.
+# - LIME trusts the answers that it gets. [15b · A rule that behaves when it is asked](15b_fairwashed.ipynb) builds a model that notices when LIME asks.
 #
 # <details><summary>The paper in ten questions</summary>
 #

@@ -361,7 +361,7 @@ for width in (0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 10.0):
 # ## 6 · Recap
 #
 # - In a table LIME draws other values. Two ways to draw are two questions, with two answers.
-# - Columns drawn one by one make rows that cannot exist.
+# - Columns drawn one by one make rows that cannot exist. A model can recognise such rows and behave while it is asked: [15b · A rule that behaves when it is asked](15b_fairwashed.ipynb).
 # - SP-LIME covers what a model uses with few examples; it counts tiny coefficients like large ones.
 # - VSI counts names, CSI overlapping intervals: read them beside the sizes of the coefficients.
 # - A narrow kernel has no data; a wide one is not local.

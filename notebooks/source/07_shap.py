@@ -846,7 +846,8 @@ plots.show(
 #
 # **Companions.** [07b · Pictures and texts](07b_shap_pictures_texts.ipynb): SHAP beside LIME and simpler rivals, scored against the truth;
 # words as players; logits or probabilities; a default that surprises. [07c · Trees, shortcuts, interactions](07c_shap_trees.ipynb): why only
-# one rule is left; closed forms, TreeSHAP, DeepSHAP; a third reading of "absent"; which interaction.
+# one rule is left; closed forms, TreeSHAP, DeepSHAP; a third reading of "absent"; which interaction. Later [15b · A rule that behaves when it is asked](15b_fairwashed.ipynb) builds
+# a model that notices when SHAP asks.
 #
 # **References**
 # - [Lundberg and Lee, 2017: A unified approach to interpreting model predictions](https://arxiv.org/abs/1705.07874)
