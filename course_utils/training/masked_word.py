@@ -16,7 +16,6 @@ course but what the trained weights took from it.
 
 import argparse
 import json
-import math
 import re
 import time
 from collections import Counter
@@ -35,7 +34,7 @@ from course_utils.labs import text as lab
 from course_utils.labs.files import DATA, write_manifest, write_weights
 from course_utils.labs.masked_word import MASK_TOKEN, WEIGHTS, MaskedWordLab, masked_word_lab
 from course_utils.training.table import put_table
-from course_utils.training.text import sentences_with_labels
+from course_utils.training.text import LowRank, matrices, sentences_with_labels
 
 RANK = 32  # of the differences; of queries' and keys' half of it
 RATE = 1e-3
@@ -52,14 +51,8 @@ CHECKPOINT_SECONDS = 600
 NOTEBOOKS = DATA.parent / "notebooks"
 
 
-class LowRank(nn.Module):
-    """A frozen linear layer, perhaps in half precision, with a trainable difference that starts at zero."""
-
-    def __init__(self, base: nn.Linear, rank: int):
-        super().__init__()
-        self.base = base
-        self.down = nn.Parameter(torch.randn(rank, base.in_features) / math.sqrt(base.in_features))
-        self.up = nn.Parameter(torch.zeros(base.out_features, rank))
+class HalfLowRank(LowRank):
+    """The same beside a frozen layer that may be in half precision."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         flat = inputs.flatten(0, -2)
@@ -88,16 +81,9 @@ class MaskedWordNetwork(nn.Module):
             if isinstance(module, nn.LayerNorm):
                 module.float().requires_grad_(True)
         for layer in self.bert.encoder.layer:
-            attention = layer.attention
-            for owner, name, share in [
-                (attention.self, "query", 2),
-                (attention.self, "key", 2),
-                (attention.self, "value", 1),
-                (attention.output, "dense", 1),
-                (layer.intermediate, "dense", 1),
-                (layer.output, "dense", 1),
-            ]:
-                setattr(owner, name, LowRank(getattr(owner, name), rank // share))
+            for owner, name in matrices(layer):
+                share = 2 if name in ("query", "key") else 1
+                setattr(owner, name, HalfLowRank(getattr(owner, name), rank // share))
 
     @property
     def embeddings(self) -> Tensor:

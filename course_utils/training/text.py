@@ -55,21 +55,26 @@ class LowRank(nn.Module):
         return self.base(inputs) + inputs @ self.down.T @ self.up.T
 
 
+def matrices(layer: nn.Module) -> list[tuple[nn.Module, str]]:
+    """The six matrices of one of BERT's layers: whose they are, and their names there."""
+    attention = layer.attention
+    return [
+        (attention.self, "query"),
+        (attention.self, "key"),
+        (attention.self, "value"),
+        (attention.output, "dense"),
+        (layer.intermediate, "dense"),
+        (layer.output, "dense"),
+    ]
+
+
 def new_network(architecture: type, rank: int, head: Sequence[str]) -> nn.Module:
     """MiniLM with a fresh head: only `head` and a low-rank difference beside each matrix can be trained."""
     network = lab.load_pretrained(architecture, lab.find_weights(lab.MINILM))[0]
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(tuple(head)))
     for layer in network.bert.encoder.layer:
-        attention = layer.attention
-        for owner, name in [
-            (attention.self, "query"),
-            (attention.self, "key"),
-            (attention.self, "value"),
-            (attention.output, "dense"),
-            (layer.intermediate, "dense"),
-            (layer.output, "dense"),
-        ]:
+        for owner, name in matrices(layer):
             setattr(owner, name, LowRank(getattr(owner, name), rank))
     return network
 
