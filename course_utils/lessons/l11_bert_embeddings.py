@@ -392,12 +392,6 @@ def draw_case(
         case.reading.tokens[t] if words == "all" or g != "passage" else ""
         for t, g in zip(inner, groups, strict=True)
     ]
-    size, named = np.ptp(points, axis=0), {}
-    for i in order[::-1]:  # equal words that lie on one another are named once
-        if any((np.abs(points[i] - points[k]) < 0.06 * size).all() for k in named.get(names[i], ())):
-            names[i] = ""
-        else:
-            named.setdefault(names[i], []).append(i)
     bold = np.flatnonzero(groups[order] == "right answer")
     pictures.token_map(
         ax,

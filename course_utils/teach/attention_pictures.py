@@ -438,31 +438,50 @@ def token_map(
     bold: Sequence[int] = (),
     fontsize: float = 9,
 ) -> None:
-    """Tokens as points in the plane `(T, 2)`, each with its word beside it.
+    """Tokens as points in the plane `(T, 2)`, with their words beside them where there is room.
 
     Args:
         words: one a point; an empty string draws the point alone.
-        groups: the name of each point's group: one colour each, and an entry for `ax.legend()`.
-        bold: the numbers of the points whose word is bold, the answer to a question for example.
+        groups: the name of each point's group: one colour each, and an entry for `ax.legend()`. Where words
+            would lie on one another, the later group keeps its word.
+        bold: the numbers of the points whose word is bold, the answer to a question for example; their words
+            come first.
     """
     points = plots.to_array(points)
     names = ["" for _ in words] if groups is None else list(groups)
+    colours = {}
     for number, name in enumerate(dict.fromkeys(names)):
+        colours[name] = plots.COLOURS[number % len(plots.COLOURS)]
         there = [i for i, group in enumerate(names) if group == name]
-        colour = plots.COLOURS[number % len(plots.COLOURS)]
-        ax.scatter(*points[there].T, s=14, color=colour, label=name or None)
-        for i in there:
-            ax.annotate(
-                words[i],
-                points[i],
-                xytext=(3, 2),
-                textcoords="offset points",
-                fontsize=fontsize,
-                color=colour,
-                weight="bold" if i in bold else "normal",
-            )
+        ax.scatter(*points[there].T, s=14, color=colours[name], label=name or None)
     ax.set(xticks=[], yticks=[])
     ax.margins(0.12)
+    ax.autoscale_view()
+    rank = list(colours)
+    taken: list[tuple[float, float, float, float]] = []
+    for i in sorted(range(len(words)), key=lambda i: (i not in bold, -rank.index(names[i]))):
+        x, y = ax.transData.transform(points[i]) * 72 / ax.figure.dpi  # in points, as the font
+        width, height = 0.6 * fontsize * len(words[i]), fontsize
+        for side, dy in ((1, 2), (-1, 2), (1, -height - 1), (-1, -height - 1)):
+            left, low = (x + 3 if side > 0 else x - 3 - width), y + dy
+            box = (left, low, left + width, low + height)
+            if words[i] and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                ax.annotate(
+                    words[i],
+                    points[i],
+                    xytext=(3 * side, dy),
+                    textcoords="offset points",
+                    ha="left" if side > 0 else "right",
+                    fontsize=fontsize,
+                    color=colours[names[i]],
+                    weight="bold" if i in bold else "normal",
+                )
+                break
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def layer_grid(

@@ -432,7 +432,7 @@ print(f"course's project, signs aside: {(plane.abs() - project(x).abs()).abs().m
 exercises.when_it_leaves
 
 # %% [markdown]
-# Read the words in each panel, not only the dots. What gathers in layers 0 and 2? Where do the words of the question lie? What happens to "bread"?
+# Read the words in each panel, not only the dots. What gathers in layers 0 and 2? Where do the words of the question lie? What happens to "bread"? (Where there is no room for a word, its dot stands alone.)
 
 # %% tags=["hide-input"]
 shared.draw_layers({"": cases[0]}, (0, 2, 4, 6))

@@ -116,10 +116,25 @@ def test_a_long_text_is_broken_into_lines():
     assert sorted(texts) == sorted(words * 2)
 
 
+def test_words_of_a_token_map_do_not_lie_on_one_another():
+    points = np.random.default_rng(0).normal(size=(60, 2)) * [1, 0.1]
+    groups = ["few" if i % 20 == 0 else "many" for i in range(60)][::-1]
+    _, ax = plt.subplots(figsize=(5, 3))
+    pictures.token_map(ax, points, [f"word{i}" for i in range(60)], groups=sorted(groups)[::-1], bold=[7])
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    shrunk = [box.padded(-2) for box in boxes]  # the letters of a word differ in width
+    assert not any(a.overlaps(b) for i, a in enumerate(shrunk) for b in shrunk[:i])
+    assert 10 < len(boxes) < 60 and ax.texts[0].get_text() == "word7"
+    named = {text.get_text() for text in ax.texts}
+    assert {f"word{i}" for i in range(57, 60)} <= named  # the smaller, later group
+
+
 def test_a_token_map_names_each_point():
     figure = pictures.layer_grid(
         3, lambda ax, layer: pictures.token_map(ax, np.eye(4, 2), WORDS, groups=list("xyyx"), bold=[1])
     )
     figure.canvas.draw()
-    assert [text.get_text() for text in figure.axes[0].texts] == ["[CLS]", "[SEP]", "good", "film"]
+    named = [text.get_text() for text in figure.axes[0].texts]
+    assert sorted(named) == ["[CLS]", "[SEP]", "film", "good"]
     assert figure.axes[2].get_title() == "layer 2" and not figure.axes[3].axison
