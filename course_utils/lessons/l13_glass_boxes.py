@@ -271,6 +271,20 @@ def draw_parts(ax: plt.Axes, parts: dict[str, float]) -> None:
     ax.axvline(0, color=plots.INK, linewidth=0.8)
 
 
+def table_with_classes(table: str | Path) -> OwnTable:
+    """`own_table` with a linear model.
+
+    Raises:
+        ValueError: the file is missing or too small, or its last column holds no classes.
+    """
+    own = own_table(table, "linear")
+    if not own.is_classifier:
+        raise ValueError(
+            f"the last column of {table} holds numbers, not classes: choose a table with classes"
+        )
+    return own
+
+
 def own_classes(
     table: str | Path, row: int
 ) -> tuple[OwnTable, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -283,11 +297,7 @@ def own_classes(
     Raises:
         ValueError: the file is missing or too small, its last column holds no classes, or no such row.
     """
-    own = own_table(table, "linear")
-    if not own.is_classifier:
-        raise ValueError(
-            f"the last column of {table} holds numbers, not classes: choose a table with classes"
-        )
+    own = table_with_classes(table)
     classes, labels = np.unique(own.targets, return_inverse=True)
     learnt, unseen = np.flatnonzero(~own.unseen), np.flatnonzero(own.unseen)
     if not 0 <= row < len(unseen):

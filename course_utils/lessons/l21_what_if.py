@@ -190,13 +190,9 @@ def own_change(table: str, row: int, fixed: tuple[str, ...] = ()) -> list[str]:
         ValueError: the file is missing or too small, its last column holds no classes, no such row or column,
             or no change of the other columns within the table's own range is enough.
     """
-    from course_utils.lessons.l13_glass_boxes import own_table
+    from course_utils.lessons.l13_glass_boxes import table_with_classes
 
-    own = own_table(table, "linear")
-    if not own.is_classifier:
-        raise ValueError(
-            f"the last column of {table} holds numbers, not classes: choose a table with classes"
-        )
+    own = table_with_classes(table)
     if not 0 <= row < len(own.table):
         raise ValueError(f"row {row} is not there: the table has the rows 0 to {len(own.table) - 1}")
     names = [str(name) for name in own.names]
