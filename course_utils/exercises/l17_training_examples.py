@@ -8,7 +8,7 @@ from course_utils.teach.checks import Exercise, Mistake, Question
 from course_utils.teach.quiz import quiz
 
 which_question = quiz(
-    "Which of these could tell you why the network calls this 4 a 9?",
+    "Which of these could tell you why the model calls this 4 a 9?",
     (
         "A heat map of the picture: where did it look?",
         "Its accuracy on other pictures.",
@@ -18,7 +18,7 @@ which_question = quiz(
     2,
     (
         "The map shows the strokes of the 4. They are the right place to look, and the answer is wrong all the same.",
-        "It is good: hardly any other picture is affected.",
+        "It is one number for all pictures, and a good one. It does not say where this answer comes from.",
         "The reason is not in the picture but in what the model was taught: some pictures like it had a wrong label.",
         "That says how sure it is, not why.",
     ),
@@ -156,6 +156,10 @@ influences = Exercise(
             lambda *case: _influences(*case, factor=len(case[1])),
             "you multiplied the Hessian by n: it is the mean already.",
         ),
+        "mean of a mean": Mistake(
+            lambda *case: _influences(*case, factor=1 / len(case[1])),
+            "you divided the Hessian by n: it is the mean already.",
+        ),
         "n lambda": Mistake(
             lambda test, gradients, hessian, lam: _influences(test, gradients, hessian, len(gradients) * lam),
             "you multiplied λ by n: the Hessian is a mean here, so λ stays as it is.",
@@ -259,19 +263,18 @@ stamped_share = Question(
     tolerance=0.12,
     mistakes={
         "all": Mistake(
-            lambda answer, values, stamp: isinstance(answer, (int, float)) and 0.9 < answer <= 1,
-            "nearly all would be the answer if influence named the cause. Each stamped row can be spared, "
+            lambda answer, values, stamp: (
+                isinstance(answer, (int, float)) and _share(values, stamp) + 0.12 < answer <= 1
+            ),
+            "fewer: nearly all would be the answer if influence named the cause. Each stamped row can be spared, "
             "so no single one has much influence.",
             example=lambda values, stamp: 1.0,
         ),
         "base rate or none": Mistake(
             lambda answer, values, stamp: (
-                isinstance(answer, (int, float))
-                and answer <= stamp.mean() + 0.02
-                and abs(answer - _share(values, stamp)) > 0.12
+                isinstance(answer, (int, float)) and 0 <= answer < _share(values, stamp) - 0.12
             ),
-            "that is no more than blind choice would give: the stamped rows do push the answer, a little more "
-            "than others.",
+            "more: what harms a benign victim is mostly malignant, and most malignant rows are stamped.",
             example=lambda values, stamp: 0.0,
         ),
         "per cent": Mistake(
