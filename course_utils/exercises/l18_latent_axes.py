@@ -565,7 +565,7 @@ best_of_eight = quiz(
     2,
     (
         "A turn changes the grey of nearly every pixel of the digit, and it changes it smoothly.",
-        "That would be a good guess for one pixel. We take the best of eight, and ask only for *some* change in one "
+        "That would be a good guess for one pixel. We take the best of eight, and ask only for some change in one "
         "direction.",
         "Nearly every number that changes smoothly correlates with what changes it, and we take the best of eight.",
     ),
@@ -590,11 +590,19 @@ squash = Exercise(
         "The new length shall be n2 / (1 + n2). The direction is s divided by its old length, the root of n2.",
     ),
     reference=_squash,
-    cases=lambda: [(_vectors(s, *shape),) for s, shape in enumerate(((4, 3), (2, 5, 8)))],
+    cases=lambda: [(_vectors(0, 4, 3),), (_vectors(1, 2, 5, 8),), (0.2 * _vectors(2, 6, 4),)],
     mistakes={
         "not divided by the length": Mistake(
             lambda s: s * s.square().sum(-1, keepdim=True) / (1 + s.square().sum(-1, keepdim=True)),
             "you multiplied the vector itself with the new length: first divide it by its old length.",
+        ),
+        "divided by the square": Mistake(
+            lambda s: s / (1 + s.square().sum(-1, keepdim=True)),
+            "you divided the vector by its squared length: its direction is s / n, with the length itself.",
+        ),
+        "cut off at 1": Mistake(
+            lambda s: s / s.norm(dim=-1, keepdim=True).clamp(min=1),
+            "you only cut long vectors off at the length 1: a short one must become much shorter, about n².",
         ),
         "direction alone": Mistake(
             lambda s: s / s.norm(dim=-1, keepdim=True),
@@ -702,10 +710,10 @@ def _nats_read(probabilities: np.ndarray, factor: np.ndarray) -> float:
 
 def _readout_cases() -> list[tuple[np.ndarray, np.ndarray]]:
     cases = []
-    for seed, (n, k) in enumerate(((40, 3), (60, 4))):
+    for seed, (n, k, help_given) in enumerate(((40, 3, 2), (60, 4, 2), (50, 3, -2))):  # the last is misled
         rng = np.random.default_rng(seed)
         factor = rng.choice(k, size=n, p=np.arange(1, k + 1) / np.arange(1, k + 1).sum())
-        scores = rng.normal(size=(n, k)) + 2 * np.eye(k)[factor]
+        scores = rng.normal(size=(n, k)) + help_given * np.eye(k)[factor]
         cases.append((np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True), factor))
     return cases
 
@@ -758,6 +766,10 @@ nats_read = Exercise(
                 + float(np.log(p.max(1)).mean())
             ),
             "you took the largest probability: take the one of the true value.",
+        ),
+        "cut off at 0": Mistake(
+            lambda p, f: max(0.0, _nats_read(p, f)),
+            "you cut the result off at 0: a readout that is sure and wrong gets less than nothing; show it.",
         ),
         "not averaged": Mistake(
             lambda p, f: _nats_read(p, f) + (len(f) - 1) * float(np.log(p[np.arange(len(f)), f]).mean()),

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from course_utils.lessons.l18_latent_axes import digits
-from course_utils.methods.information import entropy
+from course_utils.methods import capsules
+from course_utils.methods.information import readout_bound
 
 N_TRAINING = 1200  # of the 1,797 handwritten digits; the others are for tests
 SIDE = 12  # 8 × 8 pixels with an empty margin of 2
@@ -71,38 +72,15 @@ def turned(pictures: Tensor, labels: Tensor, seed: int, copies: int = 1) -> Turn
 # --- capsules ---------------------------------------------------------------------------------------------
 
 
-def squash(s: Tensor) -> Tensor:
-    """The same direction, the length n mapped to n² / (1 + n²); vectors in the last dimension."""
-    n2 = s.square().sum(dim=-1, keepdim=True)
-    return s * (n2 + 1e-12).sqrt() / (1 + n2)  # the small number keeps the gradient finite at 0
-
-
-def route(votes: Tensor, n_iterations: int = 3) -> tuple[Tensor, Tensor]:
-    """Routing by agreement (Sabour, Frosst and Hinton, 2017, procedure 1).
-
-    Args:
-        votes: (N, lower, upper, d): what each lower capsule says about each upper one.
-        n_iterations: 1: uniform coupling.
-
-    Returns:
-        The upper capsules (N, upper, d), and the coupling coefficients (N, lower, upper); those of a lower
-        capsule add up to 1.
-    """
-    logits = torch.zeros(votes.shape[:3])
-    with torch.no_grad():  # as in the paper's own code, no gradient flows through the agreement
-        for _ in range(n_iterations - 1):
-            upper = squash(torch.einsum("nlu,nlud->nud", logits.softmax(dim=2), votes))
-            logits = logits + torch.einsum("nlud,nud->nlu", votes, upper)
-    coupling = logits.softmax(dim=2)
-    return squash(torch.einsum("nlu,nlud->nud", coupling, votes)), coupling
-
-
 class Capsules(nn.Module):
-    """32 primary capsules of 8 numbers, ten digit capsules of 8 numbers, and a decoder from the right one."""
+    """32 primary capsules of 8 numbers, ten digit capsules of 8 numbers, and a decoder from the right one.
 
-    def __init__(self, n_iterations: int = 3):
+    `detach`: no gradient flows through the agreement. The authors' code lets it flow.
+    """
+
+    def __init__(self, n_iterations: int = 3, detach: bool = True):
         super().__init__()
-        self.n_iterations = n_iterations
+        self.n_iterations, self.detach = n_iterations, detach
         self.conv = nn.Conv2d(1, 32, 3)
         self.primary = nn.Conv2d(32, N_TYPES * N_DIMENSIONS, 3, stride=2)
         self.w = nn.Parameter(0.1 * torch.randn(16 * N_TYPES, 10, N_DIMENSIONS, N_DIMENSIONS))
@@ -112,9 +90,10 @@ class Capsules(nn.Module):
         """The numbers of each layer, (N, …), and the coupling (N, 32, 10)."""
         conv = F.relu(self.conv(pictures))
         primary = self.primary(conv).unflatten(1, (N_TYPES, N_DIMENSIONS)).movedim(2, -1).flatten(1, 3)
-        primary = squash(primary)
+        primary = capsules.squash(primary)
         votes = torch.einsum("luio,nli->nluo", self.w, primary)
-        upper, coupling = route(votes, n_iterations or self.n_iterations)
+        n_iterations = self.n_iterations if n_iterations is None else n_iterations
+        upper, coupling = capsules.route(votes, n_iterations, detach=self.detach)
         return {
             "pixels": pictures, "convolutions": primary, "80 numbers": upper,
             "ten scores": upper.norm(dim=2), "coupling": coupling,
@@ -126,11 +105,10 @@ class Capsules(nn.Module):
 
     def loss(self, pictures: Tensor, labels: Tensor, drawing: float) -> Tensor:
         """Margin loss + drawing · squared error of the picture drawn from the right capsule."""
-        upper = self.layers(pictures)["80 numbers"]
-        one_hot, length = F.one_hot(labels, 10), (upper.square().sum(2) + 1e-8).sqrt()
-        margin = one_hot * F.relu(0.9 - length) ** 2 + 0.5 * (1 - one_hot) * F.relu(length - 0.1) ** 2
-        drawn = draw(self, upper, labels)
-        return margin.sum(1).mean() + drawing * (drawn - pictures.flatten(1)).square().sum(1).mean()
+        layers = self.layers(pictures)
+        drawn = draw(self, layers["80 numbers"], labels)
+        error = (drawn - pictures.flatten(1)).square().sum(1).mean()
+        return capsules.margin_loss(layers["ten scores"], labels) + drawing * error
 
 
 class Ordinary(nn.Module):
@@ -206,6 +184,7 @@ def trained(kind: str, seed: int = 0, n_steps: int = 350) -> Capsules | Ordinary
 KINDS = {
     "capsules": (Capsules, 0.02),
     "capsules, uniform": (partial(Capsules, 1), 0.02),
+    "capsules, gradient": (partial(Capsules, detach=False), 0.02),
     "capsules, nothing drawn": (Capsules, 0.0),
     "ordinary": (Ordinary, 0.0),
     "ordinary, drawing": (Ordinary, 0.02),
@@ -240,6 +219,12 @@ def winning_numbers(model: Capsules | Ordinary, pictures: Tensor, labels: Tensor
     return numbers.unflatten(0, (-1, len(ANGLES)))[torch.arange(len(labels)), :, labels]
 
 
+def turn_axes(numbers: Tensor, seed: int) -> Tensor:
+    """The same vectors (…, d) with axes turned by lot: lengths and distances stay."""
+    d = numbers.shape[-1]
+    return numbers @ torch.linalg.qr(torch.randn(d, d, generator=torch.Generator().manual_seed(seed)))[0]
+
+
 def follow(numbers: Tensor) -> Tensor:
     """The correlation of each number with the angle, for each picture: (n, k) from (n, 9, k)."""
     moved, angles = numbers - numbers.mean(dim=1, keepdim=True), (ANGLES - ANGLES.mean())[:, None]
@@ -272,9 +257,18 @@ def _correlations(rows: np.ndarray) -> np.ndarray:
     )
 
 
-def coupling_entropy(coupling: Tensor) -> float:
-    """Mean entropy of a lower capsule's coupling coefficients, in nats: (N, lower, upper) to a number."""
-    return float(-torch.xlogy(coupling, coupling).sum(dim=2).mean())
+def lean(drawn: Tensor, reference: Tensor) -> float:
+    """The turn, −60 to 60 degrees, that makes the picture `reference` (12, 12) most like `drawn`."""
+    angles = torch.arange(-60.0, 61.0, 2.5)
+    turns = turn(reference.expand(len(angles), 1, *reference.shape), angles).flatten(1)
+    resemblance = torch.corrcoef(torch.cat([drawn.reshape(1, -1), turns]))[0, 1:]
+    return angles[resemblance.argmax()].item()
+
+
+def right_length(model: Capsules, data: Turned, n_iterations: int) -> float:
+    """Mean length of the right class's capsule."""
+    lengths = model.layers(data.pictures, n_iterations)["ten scores"]
+    return lengths.gather(1, data.labels[:, None]).mean().item()
 
 
 def accuracy(model: nn.Module, data: Turned, n_iterations: int | None = None) -> np.ndarray:
@@ -292,12 +286,10 @@ def quarter(degrees: Tensor) -> np.ndarray:
 def read_out(rows: Tensor, factor: np.ndarray, new_rows: Tensor, new_factor: np.ndarray) -> float:
     """How many nats of a factor a linear readout finds in a layer, on new pictures; below 0: nothing.
 
-    The entropy of the factor minus the readout's cross-entropy: a lower bound of the mutual information
-    (Barber and Agakov, 2003).
+    See `readout_bound`. The readout is a logistic regression; the factor's values are 0, 1, 2, …
     """
     known, new = rows.flatten(1).numpy(), new_rows.flatten(1).numpy()
     # one scale for the whole layer: a unit that is nearly always 0 would become huge on its own scale
     centre, spread = known.mean(axis=0), known.std(axis=0).mean()
     fit = LogisticRegression(C=0.1, max_iter=150, tol=1e-3).fit((known - centre) / spread, factor)
-    logs = fit.predict_log_proba((new - centre) / spread)[np.arange(len(new)), new_factor]
-    return entropy(new_factor) + float(logs.mean())
+    return readout_bound(fit.predict_log_proba((new - centre) / spread), new_factor)

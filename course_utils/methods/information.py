@@ -1,8 +1,9 @@
 """Mutual information: how much two quantities tell about each other, in nats (1 nat = 1.44 bits).
 
-Three ways from samples, each with its own weakness: a histogram (too large with many cells), InfoNCE (never
-above the logarithm of the batch) and Donsker-Varadhan (a large variance); and the closed form for normal
-pairs, to compare with. Nearest neighbours are in scikit-learn, `mutual_info_regression`.
+Four ways from samples, each with its own weakness: a histogram (too large with many cells), InfoNCE (never
+above the logarithm of the batch), Donsker-Varadhan (a large variance) and a readout (no more than it can
+read); and the closed form for normal pairs, to compare with. Nearest neighbours are in scikit-learn,
+`mutual_info_regression`.
 """
 
 from __future__ import annotations
@@ -118,6 +119,34 @@ def donsker_varadhan_bound(scores: Tensor) -> Tensor:
     n = len(scores)
     strangers = scores.masked_fill(torch.eye(n, dtype=torch.bool, device=scores.device), -math.inf)
     return scores.diagonal().mean() - (strangers.flatten().logsumexp(dim=0) - math.log(n * (n - 1)))
+
+
+def readout_bound(log_probabilities: np.ndarray, values: np.ndarray) -> float:
+    """A lower bound of the mutual information that a readout proves: H(values) − its cross-entropy, in nats.
+
+    Barber and Agakov 2003, "The IM algorithm". On examples that the readout did not learn from; a bound on
+    average over such samples. Below 0 where the readout is worse than the shares of the values.
+
+    Args:
+        log_probabilities: `(n, k)`, ln q of each value, ≤ 0; each row's probabilities add up to 1.
+        values: `(n,)`, the true ones, whole numbers from 0 to k − 1.
+
+    Raises:
+        ValueError: shapes that do not fit, NaN, rows that are no probabilities, a value that has no column.
+    """
+    logs, values = to_floats(log_probabilities, "log_probabilities"), _numbers(values, "values")
+    if logs.ndim != 2 or len(logs) != len(values):
+        raise ValueError(
+            f"log_probabilities {logs.shape} must have the shape ({len(values)}, k): one row for each value"
+        )
+    if np.isnan(logs).any() or (np.abs(np.exp(logs).sum(axis=1) - 1) > 1e-3).any():
+        raise ValueError(
+            "log_probabilities must be logarithms of probabilities that add up to 1: take predict_log_proba"
+        )
+    columns = values.astype(int)
+    if (columns != values).any() or (columns < 0).any() or (columns >= logs.shape[1]).any():
+        raise ValueError(f"values must be whole numbers from 0 to {logs.shape[1] - 1}, the columns")
+    return entropy(columns) + float(logs[np.arange(len(columns)), columns].mean())
 
 
 def to_floats(values: np.ndarray, name: str) -> np.ndarray:

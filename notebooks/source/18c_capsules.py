@@ -33,6 +33,7 @@ import torch
 from course_utils import judge
 from course_utils.exercises import l18_latent_axes as exercises
 from course_utils.lessons import l18c_capsules as lesson
+from course_utils.methods import capsules
 from course_utils.teach import plots, widgets
 
 data = lesson.split()  # 1,200 handwritten digits for training, 597 for tests
@@ -100,11 +101,11 @@ def squash(s):
 exercises.squash.check(squash)
 
 # %% [markdown]
-# Our small network has 32 *lower* capsules $u_l$ (from two convolutions; two at each of 4 × 4 places) and 10 *upper* ones $v_j$, one a class. Each has 8 numbers. With a learnt matrix $W_{lj}$, lower capsule $l$ gives a **vote** $W_{lj}\, u_l$ on what upper capsule $j$ should be. An upper capsule is the squashed, weighted sum of its votes:
+# Our small network has 32 *lower* capsules $u_l$ (squashed numbers of two convolutions; two at each of 4 × 4 places) and 10 *upper* ones $v_j$, one a class. Each has 8 numbers. With a learnt matrix $W_{lj}$, lower capsule $l$ gives a **vote** $W_{lj}\, u_l$ on what upper capsule $j$ should be. An upper capsule is the squashed, weighted sum of its votes:
 #
 # $$v_j = \text{squash}\Big(\sum_l c_{lj}\, W_{lj}\, u_l\Big).$$
 #
-# The weights $c_{lj} \ge 0$ are the **coupling coefficients**. For each lower capsule they add up to 1 over the ten upper ones. During training a decoder also draws the picture from the capsule of the right class alone, and the squared error of the drawing is added to the loss. The lengths of the ten upper capsules are the network's answer.
+# The weights $c_{lj} \ge 0$ are the **coupling coefficients**. For each lower capsule they add up to 1 over the ten upper ones. The lengths of the ten upper capsules are the network's answer: its *margin loss* asks for at least 0.9 from the right one and at most 0.1 from the others. During training a decoder also draws the picture from the capsule of the right class alone, and the squared error of the drawing is added to the loss.
 
 # %% [markdown]
 # ## 3 · Routing by agreement
@@ -156,7 +157,7 @@ def mend_routing(votes, n_iterations):
 exercises.mend_routing.check(mend_routing)
 
 # %% [markdown]
-# With the softmax over the wrong axis, the lower capsules compete for each upper one. Nothing breaks, because the learnt matrices adapt. A wrong axis is rarely visible in the accuracy; it is visible in a sum that should be 1.
+# With the softmax over the wrong axis, the lower capsules compete for each upper one. No error is raised, and such a network trains, because the learnt matrices adapt. If you see its accuracy alone, you cannot know that a better one was possible. What shows the wrong axis is a sum that should be 1.
 #
 # ### The proof
 #
@@ -183,12 +184,12 @@ def route_in_loops(votes, n_iterations):
 
 # %% tags=["nbval-check-output"]
 votes = torch.randn(1, 6, 4, 8, generator=torch.Generator().manual_seed(0))
-upper, coupling = lesson.route(votes, 3)
+upper, coupling = capsules.route(votes, 3)
 judge.agreement_table(
     [
         ("plain loops", upper[0], torch.tensor(route_in_loops(votes[0].double().numpy(), 3)), "three iterations"),
         ("sums of the coupling", coupling.sum(dim=2), torch.ones(1, 6), "identity: 1 for each lower capsule"),
-        ("one iteration", lesson.route(votes, 1)[0], lesson.squash(votes.mean(dim=1) * 6 / 4), "identity: the mean vote"),
+        ("one iteration", capsules.route(votes, 1)[0], capsules.squash(votes.mean(dim=1) * 6 / 4), "identity: the mean vote"),
     ]
 )  # fmt: skip
 
@@ -206,19 +207,21 @@ for seed in (0, 1, 2):
     new = lesson.turned(part.test_pictures, part.test_labels, seed + 1)
     routed, uniform = (lesson.trained(kind, seed) for kind in ("capsules", "capsules, uniform"))
     pairs[seed] = {
-        "entropy": lesson.coupling_entropy(routed.layers(new.pictures)["coupling"]),
+        "entropy": capsules.coupling_entropy(routed.layers(new.pictures)["coupling"]).mean().item(),
+        "length": [lesson.right_length(routed, new, k) for k in (1, 3, 10)],
         "uniform": lesson.accuracy(uniform, new),
         "ordinary": lesson.accuracy(lesson.trained("ordinary", seed), new),
         **{k: lesson.accuracy(routed, new, k) for k in (1, 3, 10)},
     }
 
 # %% tags=["hide-input"]
-print("                        share of pictures classified rightly")
-print("      entropy           | trained:            | trained with 3, tested with")
-print("seed  (ln 10 = 2.303)   | ordinary  uniform   |     1       3      10")
+print("      coupling | share of pictures classified rightly        | length of the right capsule,")
+print("      entropy  | trained:            trained with 3, tested with  | the same three")
+print("seed  (2.303)  | ordinary  uniform        1       3      10        |    1      3     10")
 for seed, p in pairs.items():
-    print(f"{seed}     {p['entropy']:.3f}             |   {p['ordinary'].mean():.3f}    {p['uniform'].mean():.3f}   |"
-          f"   {p[1].mean():.3f}   {p[3].mean():.3f}   {p[10].mean():.3f}")  # fmt: skip
+    lengths = "   ".join(f"{n:.2f}" for n in p["length"])
+    print(f"{seed}     {p['entropy']:.3f}    |   {p['ordinary'].mean():.3f}    {p['uniform'].mean():.3f}      "
+          f"{p[1].mean():.3f}   {p[3].mean():.3f}   {p[10].mean():.3f}      |   {lengths}")  # fmt: skip
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(8, 2.9))
@@ -246,13 +249,15 @@ plots.show(
 )
 
 # %% [markdown]
-# **The routing hardly routes.** The entropy is less than one per cent below that of the uniform coupling: each lower capsule sends about a tenth of its vote everywhere. Switch the routing off in the trained network, and its accuracy does not change by more than chance (middle). Ten iterations make the coefficients sharper, and the accuracy *worse* (below).
+# **The routing hardly routes.** The entropy is less than one per cent below that of the uniform coupling: on average a lower capsule sends about a tenth of its vote everywhere. Switch the routing off in the trained network: the right capsule becomes shorter (table), but the others do, too, and the accuracy does not change by more than chance (middle). So the routing makes the answer louder, and seldom another one. Ten iterations make the right capsule longer still, and the accuracy mostly *worse* (below).
 #
-# The upper row is another question: networks *trained* with three iterations are a little better here than those trained with uniform coupling, after equally many steps. So the small differences help while learning, in this setting. That is not what the idea promised: parts that find their whole, picture by picture. Paik, Kwak and Kim (2019) found for several routing algorithms that they are not always better than uniform or random coupling, and that more iterations make the coefficients extreme without better answers.
+# The upper row is another question: networks *trained* with three iterations are a little better here than those trained with uniform coupling, after equally many steps. With six times as many steps (measured outside this lesson) the lead is smaller, and the coefficients are still nearly equal; but a network trained so long is a little worse when its routing is switched off. That is not what the idea promised: parts that find their whole, picture by picture. Paik, Kwak and Kim (2019) compared five routing algorithms: they often gave worse answers than uniform or random coupling, and more iterations made the coefficients extreme, mostly without another answer.
+#
+# We let no gradient flow through the agreement. The authors' program lets it flow; with it the coefficients stay as equal.
 #
 # The ordinary network is better than all of them after these few steps. We do not compare them further: the question is what can be read inside.
 #
-# A picture of coupling coefficients as arrows from parts to wholes would be an explanation of a decision that nobody takes. **Look at the entropy before you draw the arrows.**
+# A picture of coupling coefficients as arrows from parts to wholes would explain a choice that is hardly made. **Look at the entropy before you draw the arrows.**
 
 # %% [markdown]
 # ## 5 · The pose claim, asked in a better way
@@ -263,6 +268,7 @@ plots.show(
 # - the same network **not trained**;
 # - the **ordinary** network of section 4: its 80 features in ten groups of 8, a cross-entropy loss, and no lengths, votes and routing;
 # - both networks **with and without the drawing** in the loss. The drawing from the right group alone is a part of the training that has nothing to do with capsules;
+# - the trained capsule with its **axes turned by lot**: the same vectors, described by 8 other numbers (20 turns, their mean);
 # - pixels.
 
 # %%
@@ -270,14 +276,16 @@ kinds = ("capsules", "capsules, nothing drawn", "ordinary", "ordinary, drawing")
 asked = {kind: lesson.trained(kind) for kind in kinds}
 asked["capsules, not trained"] = lesson.untrained("capsules")
 values = {
-    kind: lesson.winning_numbers(model, data.test_pictures, data.test_labels) for kind, model in asked.items()
+    kind: [lesson.winning_numbers(model, data.test_pictures, data.test_labels)]
+    for kind, model in asked.items()
 }
-values["8 pixels by lot"] = lesson.pixels_by_lot(data.test_pictures)
-values["all 144 pixels"] = lesson.pixels_by_lot(data.test_pictures, 144)
+values["capsules, axes turned"] = [lesson.turn_axes(*values["capsules"], seed) for seed in range(20)]
+values["8 pixels by lot"] = [lesson.pixels_by_lot(data.test_pictures)]
+values["all 144 pixels"] = [lesson.pixels_by_lot(data.test_pictures, 144)]
 
 # %% tags=["hide-input"]
-after = {k: lesson.follow(v).abs().amax(dim=1).mean().item() for k, v in values.items()}
-before = {k: lesson.one_number(v, data.test_labels) for k, v in values.items()}
+after = {k: np.mean([lesson.follow(v).abs().amax(dim=1).mean() for v in vs]) for k, vs in values.items()}
+before = {k: np.mean([lesson.one_number(v, data.test_labels) for v in vs]) for k, vs in values.items()}
 figure, ax = plt.subplots(figsize=(8, 3.2))
 y = np.arange(len(values))
 ax.plot(list(after.values()), y, "o", color=plots.BASELINE, label="best for each picture, chosen afterwards")
@@ -297,13 +305,14 @@ plots.show(
 # %% [markdown]
 # Chosen afterwards (grey), everything follows the angle. Chosen before (blue), the rows differ:
 #
-# - One number of the trained capsule tells the angle of *new* pictures better than one of the untrained capsule, and much better than one of 8 ordinary features. So there is something in the claim.
-# - A large part of it comes from the **drawing**. Without it, the capsules fall back to about the untrained ones; with it, the ordinary network's groups gain even more, and on other seeds they come close to the capsules. Whoever must draw the picture from 8 numbers has to keep the angle there.
-# - One **pixel** of 144, chosen for each class, does as well or better. A pixel beside the head of a 4 gets brighter as the 4 leans. Nobody would call it a pose.
+# - One number of the trained capsule tells the angle of *new* pictures better than one of the untrained capsule, and much better than one of 8 ordinary features. So the capsule holds the angle.
+# - But **its axes are not special**. Turn them by lot, and one of the new numbers follows the angle about as well, often better. The vector keeps the angle; no number of it was made for it.
+# - A large part comes from the **drawing**. Without it, the capsules fall back to about the untrained ones; with it, the ordinary network's groups gain as well. Whoever must draw the picture from 8 numbers has to keep the angle there.
+# - One **pixel** of 144, chosen for each class, does about as well: its grey changes as the digit leans over it. Nobody would call it a pose.
 #
 # So the claim "a number follows the angle" holds, and it is a weak claim. What the pixel cannot do: be turned like a knob, and draw the digit at another angle. Section 7 tries that.
 #
-# Lesson 18 gives the reason to expect no more: nothing in this loss orders the axes. The votes pass through learnt matrices, and the decoder can undo any turn of the 8 numbers; squash looks at the length alone.
+# Lesson 18 gives the reason: nothing in this loss orders the axes. The votes pass through learnt matrices, and the decoder can undo any turn of the 8 numbers; squash and routing use lengths and inner products alone, which no turn changes.
 
 # %% [markdown]
 # ## 6 · What has a layer forgotten?
@@ -312,7 +321,7 @@ plots.show(
 #
 # $$I \;\ge\; H(f) - \text{cross-entropy}, \qquad \text{cross-entropy} = -\frac1N \sum_i \ln q_i(f_i),$$
 #
-# where $H(f)$ is the factor's entropy, $f_i$ the true value for picture $i$ of $N$, and $q_i(f_i)$ the probability that the readout gave to it (Barber and Agakov, 2003). So the cross-entropy is what the layer has *forgotten*, at most. The readout may be too simple, then the truth is better.
+# where $H(f)$ is the factor's entropy, $f_i$ the true value for picture $i$ of $N$, and $q_i(f_i)$ the probability that the readout gave to it (Barber and Agakov, 2003). So the cross-entropy is what the layer does not tell, at most: what was *forgotten*, and what the picture never told (nobody knows how upright the writer's own digit was). The readout may be too simple, then the truth is better.
 #
 # ### Exercise: nats that were read
 
@@ -374,9 +383,9 @@ plots.show(
 )
 
 # %% [markdown]
-# - **Class** (left): the pixels hold all of it, and a linear reader finds only a part. Training *unfolds* it: later layers contain no more, but it is easier to read. What rises is readability, never information.
-# - **Angle** (right): it is forgotten on the way, and nearly nothing is left in the ten scores. Neither network was told to forget it. The loss asks for the class alone there, and digits at all angles must get the same answer.
-# - In their 80 numbers, **both networks keep about as much of the angle**. The capsules have it in one number better than the ordinary network has (section 5); the layer as a whole does not hold much more. The same information, other axes: the lesson's sentence again.
+# - **Class** (left): the pixels hold nearly all of it, and a linear reader finds only a part. The convolutions *unfold* it: they contain no more, but it is easier to read, and about half of this gain or more comes without any training. In the 80 numbers only the trained networks still have it so readable. What rises is readability, never information.
+# - **Angle** (right): it is forgotten on the way, and nearly nothing is left in the trained networks' ten scores. Neither network was told to forget it. The scores are asked for the class alone, and digits at all angles must get the same answer.
+# - In their 80 numbers, **both networks keep about as much of the angle**. The capsules have it in one number better than the ordinary network has (section 5); the layer as a whole does not hold much more. About the same information, at other places.
 # - The **untrained** network forgets the angle least. "The layer keeps the pose" is therefore no achievement of training; keeping the pose *and* making the class readable is.
 #
 # The readout is linear, and the curves are lower bounds. A falling curve may also mean: harder to read.
@@ -408,30 +417,39 @@ widgets.explore(
 )
 
 # %% tags=["hide-input"]
-shown = 5
-label = data.test_labels[shown].item()
-r = lesson.follow(numbers[[shown]])[0]
-drawn = []
-for number in (r.abs().argmax().item(), r.abs().argmin().item()):
-    for added in np.linspace(-0.3, 0.3, 7):
-        changed = net.layers(data.test_pictures[[shown]])["80 numbers"].clone()
-        changed[0, label, number] += added
-        drawn.append(lesson.draw(net, changed, data.test_labels[[shown]]).reshape(12, 12).numpy())
-plots.show_images(drawn, [f"{a:+.1f}" for a in np.linspace(-0.3, 0.3, 7)] * 2, columns=7, width=9.5,
-                  title="Above: the number that follows the angle most. Below: the one that follows it least")  # fmt: skip
+first = 5
+second = next(k for k in range(first + 1, 597) if data.test_labels[k] == data.test_labels[first])
+r = lesson.follow(numbers[[first]])[0].abs()
+most, least = r.argmax().item(), r.argmin().item()
+steps = np.linspace(-0.3, 0.3, 7)
+drawn, titles = [], []
+for picture, number in ((first, most), (second, most), (first, least)):
+    label = data.test_labels[[picture]]
+    changed = net.layers(data.test_pictures[[picture]])["80 numbers"].repeat(7, 1, 1)
+    changed[:, label.item(), number] += torch.tensor(steps, dtype=torch.float32)
+    row = lesson.draw(net, changed, label.repeat(7)).reshape(7, 12, 12)
+    drawn += list(row.numpy())
+    titles += [f"{a:+.1f}: {lesson.lean(d, row[3]):+.0f}°" for a, d in zip(steps, row, strict=True)]
+plots.show_images(drawn, titles, columns=7, width=9.5, title=(
+    f"Rows 1 and 2: number {most + 1}, which follows the angle most, in two pictures of a {label.item()}. "
+    f"Row 3: number {least + 1}"))  # fmt: skip
 plots.show(
-    f"Two rows of seven drawings of a {label}. As the number that follows the angle grows, the digit leans from one side to the other; "
-    "the other number changes something else."
+    f"Three rows of seven drawings of a {label.item()}; above each, what was added and the turn that it resembles: "
+    + "; ".join(", ".join(titles[k : k + 7]) for k in (0, 7, 14))
+    + "."
 )
+
+# %% [markdown]
+# Above each drawing stand what was added, and the angle: of all turns of the row's middle drawing, which is most like this one? The number turns both pictures of the class to the same side. The number of the last row does not.
 
 # %% [markdown]
 # ## 8 · Recap
 #
 # | they say | ask for | here |
 # |---|---|---|
-# | "one number follows the angle, r = 0.97" | chosen before or after? untrained network, pixels | nearly all of it is choice |
-# | "parts find their whole by routing" | the entropy of the coupling beside $\ln 10$; accuracy without routing, paired | it hardly routes |
-# | "capsules keep the pose" | nats read from each layer, beside an ordinary network | so do ordinary features; the drawing orders the numbers |
+# | "one number follows the angle, r = 0.97" | chosen before or after? untrained network, pixels, axes turned by lot | untrained, pixels, turned axes: nearly the same |
+# | "parts find their whole by routing" | the entropy of the coupling beside $\ln 10$; accuracy without routing, paired | it hardly routes: lengths change, answers hardly |
+# | "capsules keep the pose" | nats read from each layer, beside an ordinary network | so do ordinary features; the drawing keeps it in the right group |
 # | "the layer has forgotten it" | what a better reader would find | a bound from a linear one |
 #
 # All of this is one small network with one small data set. The questions go with you to large ones.

@@ -14,19 +14,54 @@ def test_a_turn_by_90_degrees_is_counter_clockwise():
     torch.testing.assert_close(lesson.turn(picture, torch.zeros(1)), picture)
 
 
-def test_squash_keeps_directions_and_is_finite_at_zero():
-    s = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
-    n2 = s.square().sum(1)
-    torch.testing.assert_close(lesson.squash(s).norm(dim=1), n2 / (1 + n2))
-    zero = torch.zeros(1, 8, requires_grad=True)
-    lesson.squash(zero).sum().backward()
-    assert torch.isfinite(zero.grad).all()
+def test_networks_have_their_layers_and_a_loss_with_finite_gradients():
+    pictures, labels = torch.zeros(3, 1, 12, 12), torch.tensor([0, 9, 4])  # black: the hardest for a length
+    for kind, (maker, drawing) in lesson.KINDS.items():
+        torch.manual_seed(0)
+        model = maker()
+        layers = model.layers(pictures)
+        assert layers["80 numbers"].shape == (3, 10, 8) and layers["ten scores"].shape == (3, 10), kind
+        model.loss(pictures, labels, drawing).backward()
+        assert all(torch.isfinite(w.grad).all() for w in model.parameters() if w.grad is not None), kind
+        assert lesson.draw(model, layers["80 numbers"], labels).shape == (3, 144)
 
 
-def test_coupling_adds_up_to_one_and_is_uniform_after_one_iteration():
-    votes = torch.randn(2, 6, 4, 8, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(lesson.route(votes, 3)[1].sum(2), torch.ones(2, 6))
-    assert math.isclose(lesson.coupling_entropy(lesson.route(votes, 1)[1]), math.log(4), rel_tol=1e-5)
+def test_number_of_iterations_and_detachment_reach_the_routing():
+    data = lesson.turned(*lesson.split(0)[2:], seed=1)
+    pictures = data.pictures[:20]
+    model = lesson.untrained("capsules")
+    uniform = model.layers(pictures, 1)["coupling"]
+    torch.testing.assert_close(uniform, torch.full_like(uniform, 0.1))
+    assert model.layers(pictures)["coupling"].equal(model.layers(pictures, 3)["coupling"])
+    assert lesson.untrained("capsules, uniform").layers(pictures)["coupling"].equal(uniform)
+    by_hand = model.layers(data.pictures, 3)["80 numbers"].norm(dim=2)[range(len(data.labels)), data.labels]
+    assert math.isclose(lesson.right_length(model, data, 3), by_hand.mean().item(), rel_tol=1e-5)
+    torch.manual_seed(0)
+    kept = lesson.KINDS["capsules, gradient"][0]()
+    torch.manual_seed(0)
+    cut = lesson.KINDS["capsules"][0]()
+    losses = [m.loss(pictures, data.labels[:20], 0.02) for m in (kept, cut)]
+    assert losses[0].equal(losses[1])
+    [loss.backward() for loss in losses]
+    assert not torch.allclose(kept.w.grad, cut.w.grad, rtol=1e-4, atol=0)
+
+
+def test_turned_axes_keep_lengths_and_distances():
+    numbers = torch.randn(5, 9, 8, generator=torch.Generator().manual_seed(0))
+    turned = lesson.turn_axes(numbers, 3)
+    torch.testing.assert_close(turned.norm(dim=2), numbers.norm(dim=2))
+    torch.testing.assert_close(
+        torch.cdist(turned, turned), torch.cdist(numbers, numbers), rtol=1e-4, atol=1e-4
+    )
+    assert not torch.allclose(turned, lesson.turn_axes(numbers, 4))
+
+
+def test_lean_finds_a_known_turn():
+    pictures = lesson.split(0).test_pictures[:6]
+    for angle in (-30.0, 0.0, 12.5):
+        for picture in pictures:
+            drawn = lesson.turn(picture[None], torch.tensor([angle]))[0, 0]
+            assert lesson.lean(drawn, picture[0]) == angle
 
 
 def test_one_number_finds_the_angle_and_nothing_in_noise():

@@ -82,6 +82,27 @@ def test_bounds_have_gradients():
     assert torch.isfinite(scores.grad).all()
 
 
+def test_readout_bound_is_entropy_minus_scikit_learns_log_loss():
+    from sklearn.metrics import log_loss
+
+    rng = np.random.default_rng(0)
+    for n, k in ((30, 2), (200, 5)):
+        values = rng.integers(0, k, n)
+        q = rng.dirichlet(np.ones(k), n)
+        wanted = methods.entropy(values) - log_loss(values, q, labels=range(k))
+        assert methods.readout_bound(np.log(q), values) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_readout_bound_at_its_ends():
+    values = np.array([0, 1, 2, 2])
+    with np.errstate(divide="ignore"):
+        sure = np.log(np.eye(3)[values])
+    assert methods.readout_bound(sure, values) == pytest.approx(methods.entropy(values))
+    shares = np.log(np.tile([0.25, 0.25, 0.5], (4, 1)))
+    assert methods.readout_bound(shares, values) == pytest.approx(0, abs=1e-12)
+    assert methods.readout_bound(np.log(np.tile([0.8, 0.1, 0.1], (4, 1))), values) < 0
+
+
 A, B = pairs(100, 0.5)
 USUAL = {
     methods.quantile_bins: {"values": A, "n_bins": 4},
@@ -90,6 +111,7 @@ USUAL = {
     methods.gaussian_information: {"rho": 0.5},
     methods.infonce_bound: {"scores": torch.zeros(3, 3)},
     methods.donsker_varadhan_bound: {"scores": torch.zeros(3, 3)},
+    methods.readout_bound: {"log_probabilities": np.log(np.full((4, 2), 0.5)), "values": [0, 1, 1, 0]},
 }
 BAD = [
     (methods.quantile_bins, {"values": A[None]}, ValueError, "one column at a time"),
@@ -107,6 +129,11 @@ BAD = [
     (methods.infonce_bound, {"scores": torch.zeros(3, 4)}, ValueError, "score each a with each b"),
     (methods.donsker_varadhan_bound, {"scores": torch.zeros(1, 1)}, ValueError, "B ≥ 2"),
     (methods.donsker_varadhan_bound, {"scores": torch.full((2, 2), torch.inf)}, ValueError, "scores contain"),
+    (methods.readout_bound, {"values": [0, 1]}, ValueError, "one row for each value"),
+    (methods.readout_bound, {"values": [0, 1, 2, 0]}, ValueError, "from 0 to 1"),
+    (methods.readout_bound, {"values": [0, 1, 0.5, 0]}, ValueError, "whole numbers"),
+    (methods.readout_bound, {"log_probabilities": np.full((4, 2), 0.5)}, ValueError, "predict_log_proba"),
+    (methods.readout_bound, {"log_probabilities": np.full((4, 2), np.nan)}, ValueError, "log_probabilities"),
 ]
 
 
