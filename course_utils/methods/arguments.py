@@ -3,6 +3,7 @@
 import operator
 from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -195,6 +196,13 @@ def check_number(value: float, name: str, at_least: float = 0.0, below: float = 
     return number
 
 
+def check_flag(value: bool, name: str) -> bool:
+    """Return True or False, or raise: a word or a class in its place would count as True."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
 def check_generator(generator: torch.Generator | None, name: str = "generator") -> torch.Generator:
     """Return the source of random numbers; None is a fresh one with seed 0."""
     if generator is None:
@@ -215,7 +223,7 @@ def check_like(values: float | Tensor, inputs: Tensor, name: str) -> Tensor:
         values = torch.as_tensor(values).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be a number or a float tensor, not {type(values).__name__}") from error
-    if values.is_complex() or (values.ndim and not values.is_floating_point()):
+    if values.is_complex() or values.dtype == torch.bool or (values.ndim and not values.is_floating_point()):
         kind = f"{values.dtype}: preprocess it first"
         raise TypeError(f"{name} must be a number or a float tensor, not {kind}")
     try:
@@ -226,3 +234,25 @@ def check_like(values: float | Tensor, inputs: Tensor, name: str) -> Tensor:
             "or a tensor that broadcasts to them"
         ) from error
     return check_finite(spread, name, ": give a finite number or picture")
+
+
+def to_floats(values: object, name: str) -> np.ndarray:
+    """Return an array, nested lists or a table of pandas as an array of floats, or raise.
+
+    Refused is what NumPy turns into other numbers without a word: a masked array loses its mask, complex
+    numbers their imaginary part, and a date becomes a count of seconds.
+    """
+    remedy = "convert them first"
+    try:
+        if np.ma.is_masked(values):
+            raise ValueError(f"{name} has masked values: fill them or leave them out")
+        array = np.asarray(values)
+        if array.dtype.kind in "biufO":
+            return array.astype(float)
+        remedy = {"c": "take .real or np.abs(…)", "M": "count days or years"}.get(array.dtype.kind, remedy)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(values, Tensor):
+            remedy = "of a tensor take .detach().cpu().numpy()"
+        elif "masked" in str(error):
+            raise
+    raise ValueError(f"{name} must hold numbers: {remedy}")

@@ -7,13 +7,13 @@ a change is Σ |Δ_j| / scale_j, with the scales of `deviations` (Wachter, Mitte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_utils.methods.arguments import check_count, check_number
+from course_utils.methods.arguments import check_count, check_number, to_floats
 
 Equations = Mapping[str, Callable[[dict], ArrayLike]]
 Values = dict[str, np.ndarray]
@@ -41,16 +41,18 @@ def simulate(
 
     Raises:
         ValueError: a name in `do` or `noise` that the equations do not have, a variable without noise, NaN,
-            an equation that uses a variable that stands below it.
+            values that are no number or `(n,)`, or of different lengths; an
+            equation that uses a variable that stands below it.
     """
     do = {} if do is None else do
     _same_names(equations, noise, "noise", whole=True)
     _same_names(equations, do, "do")
-    size = np.broadcast_shapes(*(np.shape(x) for x in (*noise.values(), *do.values())), (1,))
+    noise, do = _columns(noise), _columns(do)
+    size = _common_size((*noise.values(), *do.values()))
     values: Values = {}
     for name in equations:
-        found = do[name] if name in do else _without_noise(equations, name, values) + np.asarray(noise[name])
-        values[name] = _finite(np.broadcast_to(np.asarray(found, float), size).copy(), name)
+        found = do[name] if name in do else _without_noise(equations, name, values) + noise[name]
+        values[name] = _finite(np.broadcast_to(found, size).copy(), name)
     return values
 
 
@@ -65,7 +67,9 @@ def abduct(equations: Equations, values: Mapping[str, ArrayLike]) -> Values:
         ValueError: as `simulate`.
     """
     _same_names(equations, values, "values", whole=True)
-    seen = {name: _finite(np.atleast_1d(np.asarray(values[name], float)), name) for name in equations}
+    columns = _columns(values)
+    size = _common_size(columns.values())
+    seen = {name: _finite(np.broadcast_to(columns[name], size).copy(), name) for name in equations}
     return {name: seen[name] - _without_noise(equations, name, seen) for name in equations}
 
 
@@ -80,7 +84,7 @@ def what_if(equations: Equations, values: Mapping[str, ArrayLike], do: Mapping[s
 
 def _without_noise(equations: Equations, name: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
     try:
-        return np.asarray(equations[name](dict(values)), float)
+        return to_floats(equations[name](dict(values)), name)
     except KeyError as missing:
         raise ValueError(
             f"the equation of {name!r} uses {missing}, which is no variable above it: "
@@ -97,6 +101,22 @@ def _same_names(equations: Equations, given: Mapping, argument: str, whole: bool
         raise ValueError(f"{argument} has {unknown[0]!r}, which no equation has: use {', '.join(equations)}")
     if missing:
         raise ValueError(f"{argument} lacks {missing[0]!r}: give a value for each variable")
+
+
+def _columns(given: Mapping[str, ArrayLike]) -> Values:
+    columns = {name: to_floats(values, repr(name)) for name, values in given.items()}
+    for name, values in columns.items():
+        if values.ndim > 1:
+            raise ValueError(f"{name!r} has the shape {values.shape}: give a number or (n,), one column")
+    return columns
+
+
+def _common_size(columns: Collection[np.ndarray]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*(values.shape for values in columns), (1,))
+    except ValueError as error:
+        lengths = ", ".join(str(n) for n in sorted({len(values) for values in columns if values.ndim}))
+        raise ValueError(f"columns of the lengths {lengths}: give all of one length, or numbers") from error
 
 
 def _finite(values: np.ndarray, name: str) -> np.ndarray:
@@ -118,7 +138,7 @@ def deviations(table: ArrayLike) -> np.ndarray:
         ValueError: wrong shape, NaN, or a column of which more than half has one value: its deviation
             is 0, and no cost can be divided by it.
     """
-    table = np.asarray(table, float)
+    table = to_floats(table, "table")
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
         raise ValueError(f"table must have the shape (n, d), all finite; this one has {table.shape}")
     found = np.median(np.abs(table - np.median(table, axis=0)), axis=0)
@@ -198,7 +218,7 @@ def search_change(
     """
     row = _vector(row, "row")
     scales = _positive(scales, row)
-    check_count(max_columns, "max_columns", at_most=len(row))
+    max_columns = check_count(max_columns, "max_columns", at_most=len(row))
     if len(candidates) != len(row):
         raise ValueError(f"candidates has {len(candidates)} lists for a row of {len(row)}: give one a column")
     options = [
@@ -233,7 +253,7 @@ def nearest_accepted(row: ArrayLike, accepted_rows: ArrayLike, scales: ArrayLike
     Raises:
         ValueError: wrong shape, NaN, a scale ≤ 0, no row.
     """
-    row, rows = _vector(row, "row"), np.asarray(accepted_rows, float)
+    row, rows = _vector(row, "row"), to_floats(accepted_rows, "accepted_rows")
     scales = _positive(scales, row)
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != len(row) or not np.isfinite(rows).all():
         raise ValueError(f"accepted_rows must have the shape (n, {len(row)}), all finite, not {rows.shape}")
@@ -241,7 +261,7 @@ def nearest_accepted(row: ArrayLike, accepted_rows: ArrayLike, scales: ArrayLike
 
 
 def _vector(values: ArrayLike, name: str, limits: bool = False) -> np.ndarray:
-    values = np.asarray(values, float)
+    values = to_floats(values, name)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} must have the shape (d,), not {values.shape}")
     if np.isnan(values).any() or not (limits or np.isfinite(values).all()):

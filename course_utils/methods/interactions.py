@@ -12,6 +12,7 @@ from math import comb
 
 import numpy as np
 
+from course_utils.methods.arguments import check_count, to_floats
 from course_utils.methods.shapley import all_worths
 
 Game = Callable[[np.ndarray], np.ndarray]
@@ -42,7 +43,7 @@ def worths(dividend_table: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: not 2^n finite numbers.
     """
-    table = np.array(dividend_table, float)
+    table = to_floats(dividend_table, "dividend_table")
     n = table.size.bit_length() - 1
     if table.ndim != 1 or table.size < 2 or table.size != 2**n or not np.isfinite(table).all():
         raise ValueError(
@@ -96,7 +97,7 @@ def interaction_orders(value: Game, n_players: int) -> np.ndarray:
     Raises:
         ValueError: fewer than two players.
     """
-    if n_players < 2:
+    if check_count(n_players, "n_players") < 2:
         raise ValueError(f"n_players must be at least 2, not {n_players}: a pair needs two players")
     n, table = n_players, all_worths(value, n_players)
     cube, sizes = table.reshape((2,) * n), np.bitwise_count(np.arange(2 ** (n - 2)))

@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from torch import nn
 
-from course_utils.methods.arguments import check_model
+from course_utils.methods.arguments import check_model, to_floats
 
 Layers = Sequence[tuple[np.ndarray, np.ndarray]]
 Box = tuple[float, float, float, float]  # left, right, bottom, top
@@ -72,7 +72,8 @@ def piece_of(layers: Layers, x: np.ndarray) -> Piece:
     Raises:
         ValueError: shapes that do not fit together, NaN.
     """
-    layers, x = _checked(layers), _point(x, layers)
+    layers = _checked(layers)
+    x = _point(x, layers)
     on, slope, offset = [], np.eye(len(x)), np.zeros(len(x))
     for i, (weight, bias) in enumerate(layers):
         slope, offset = weight @ slope, weight @ offset + bias
@@ -88,7 +89,8 @@ def reach(layers: Layers, x: np.ndarray) -> float:
     Each hidden unit is one straight formula on the piece, z_j = g_j · x + c_j; its border is at the distance
     |z_j| / ‖g_j‖. Infinite if there is no border. Args, Raises: as `piece_of`.
     """
-    layers, x = _checked(layers), _point(x, layers)
+    layers = _checked(layers)
+    x = _point(x, layers)
     slope, offset, distance = np.eye(len(x)), np.zeros(len(x)), np.inf
     for weight, bias in layers[:-1]:
         slope, offset = weight @ slope, weight @ offset + bias
@@ -117,6 +119,9 @@ def count_regions(weight: np.ndarray, bias: np.ndarray, box: Box) -> int:
     left, right, bottom, top = _box(box)
     if weight.shape[1] != 2:
         raise ValueError(f"weight {weight.shape} must be (n, 2): regions are counted in the plane")
+    sizes = np.abs(weight).max(axis=1)
+    sizes[sizes == 0] = 1  # a unit without a line
+    weight, bias = weight / sizes[:, None], bias / sizes  # the same lines; no product under- or overflows
     corners = np.array([(x, y) for x in (left, right) for y in (bottom, top)])
     sides = corners @ weight.T + bias > 0
     crossing = np.flatnonzero(sides.any(axis=0) & ~sides.all(axis=0))
@@ -202,13 +207,17 @@ def _pair(linear: nn.Linear) -> tuple[np.ndarray, np.ndarray]:
 
 def _checked(layers: Layers) -> list[tuple[np.ndarray, np.ndarray]]:
     try:
-        pairs = [(np.asarray(weight, float), np.asarray(bias, float)) for weight, bias in layers]
+        given = [(weight, bias) for weight, bias in layers]
     except (TypeError, ValueError) as error:
         raise ValueError(
             "layers must be a list of pairs (W, b): take layers_of(model) of a network"
         ) from error
-    if not pairs:
+    if not given:
         raise ValueError("layers must hold at least one pair (W, b)")
+    pairs = [
+        (to_floats(w, f"W of layers[{i}]"), to_floats(b, f"b of layers[{i}]"))
+        for i, (w, b) in enumerate(given)
+    ]
     inputs = None
     for i, (weight, bias) in enumerate(pairs):
         if weight.ndim != 2 or bias.shape != weight.shape[:1] or inputs not in (None, weight.shape[1]):
@@ -223,7 +232,7 @@ def _checked(layers: Layers) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _point(x: np.ndarray, layers: Layers) -> np.ndarray:
-    x, d = np.asarray(x, float), layers[0][0].shape[1]
+    x, d = to_floats(x, "x"), layers[0][0].shape[1]
     if x.shape != (d,) or not np.isfinite(x).all():
         raise ValueError(f"x {x.shape} must be one point ({d},) of finite numbers: ask for one row at a time")
     return x

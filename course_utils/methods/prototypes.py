@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
-from course_utils.methods.arguments import check_count
+from course_utils.methods.arguments import check_count, check_number, to_floats
 
 
 def similarities(rows: np.ndarray, scale: float | None = None) -> np.ndarray:
@@ -20,18 +21,19 @@ def similarities(rows: np.ndarray, scale: float | None = None) -> np.ndarray:
         scale: > 0, in squared units of the rows; None: the median of ‖a − b‖² over all pairs of two rows.
 
     Raises:
-        ValueError: wrong shape, NaN, or rows that are nearly all equal (then give a scale).
+        ValueError: wrong shape, NaN, a scale that is no number > 0, or rows that are nearly all equal (then
+            give a scale).
     """
-    rows = np.asarray(rows, float)
-    if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
+    rows = to_floats(rows, "rows")
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] == 0 or not np.isfinite(rows).all():
         raise ValueError(f"rows must have the shape (n, d), n ≥ 2, all finite; these have {rows.shape}")
-    squares = (rows**2).sum(axis=1)
-    squared = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0)
-    np.fill_diagonal(squared, 0)
+    squared = cdist(rows, rows, "sqeuclidean")  # ‖a‖² + ‖b‖² − 2 a·b loses its digits far away from 0
+    if not np.isfinite(squared).all():
+        raise ValueError("rows are so far apart that their squared distances are infinite: divide them first")
     if scale is None:
-        scale = np.median(squared[np.triu_indices(len(rows), 1)])
-    if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale must be a number > 0, not {scale!r}: give one where most rows are equal")
+        scale = float(np.median(squared[np.triu_indices(len(rows), 1)]))
+    if check_number(scale, "scale") == 0:
+        raise ValueError("scale must be a number > 0, not 0: give one where most rows are equal")
     return np.exp(-squared / scale)
 
 
@@ -45,7 +47,7 @@ def mmd2(k: np.ndarray, chosen: Sequence[int]) -> float:
         chosen: indices of examples, at least one.
 
     Raises:
-        ValueError: `k` is not square and finite; no index, an index twice, or one that is not there.
+        ValueError: `k` is not square, symmetric and finite; no index, one twice, or one that is not there.
     """
     k, chosen = _square(k, "k"), _indices(chosen, len(k))
     return float(k.mean() - 2 * k[:, chosen].mean() + k[np.ix_(chosen, chosen)].mean())
@@ -65,7 +67,7 @@ def prototypes(k: np.ndarray, n_chosen: int) -> list[int]:
         ValueError: as `mmd2`; `n_chosen` out of range.
     """
     k = _square(k, "k")
-    check_count(n_chosen, "n_chosen", at_most=len(k))
+    n_chosen = check_count(n_chosen, "n_chosen", at_most=len(k))
     to_all, chosen, within = k.mean(axis=0), [], 0.0
     to_chosen = np.zeros(len(k))
     for m in range(1, n_chosen + 1):
@@ -94,7 +96,7 @@ def criticisms(k: np.ndarray, chosen: Sequence[int], n_criticisms: int) -> list[
         ValueError: as `mmd2`; `n_criticisms` out of range.
     """
     k, chosen = _square(k, "k"), _indices(chosen, len(k))
-    check_count(n_criticisms, "n_criticisms", at_most=len(k) - len(chosen))
+    n_criticisms = check_count(n_criticisms, "n_criticisms", at_most=len(k) - len(chosen))
     difference = np.abs(k.mean(axis=1) - k[:, chosen].mean(axis=1))
     difference[chosen] = -1
     return [int(i) for i in np.argsort(-difference, kind="stable")[:n_criticisms]]
@@ -112,13 +114,14 @@ def medoids(distances: np.ndarray, n_chosen: int, *, seed: int = 0, n_starts: in
         seed, n_starts: of the random starts; the best end is returned.
 
     Raises:
-        ValueError: `distances` is not square, finite and ≥ 0; `n_chosen` or `n_starts` out of range.
+        ValueError: `distances` is not square, symmetric, finite and ≥ 0; `n_chosen`, `n_starts` or `seed` out
+            of range.
     """
     distances = _square(distances, "distances")
     if (distances < 0).any() or np.diag(distances).any():
         raise ValueError("distances must be ≥ 0, and 0 on the diagonal: similarities are no distances")
-    check_count(n_chosen, "n_chosen", at_most=len(distances))
-    check_count(n_starts, "n_starts")
+    n_chosen = check_count(n_chosen, "n_chosen", at_most=len(distances))
+    n_starts, seed = check_count(n_starts, "n_starts"), check_count(seed, "seed", at_least=0)
     rng, best, lowest = np.random.default_rng(seed), [], np.inf
     for _ in range(n_starts):
         centres = np.sort(rng.choice(len(distances), n_chosen, replace=False))
@@ -139,18 +142,19 @@ def medoids(distances: np.ndarray, n_chosen: int, *, seed: int = 0, n_starts: in
 
 
 def _square(matrix: np.ndarray, name: str) -> np.ndarray:
-    try:
-        matrix = np.asarray(matrix, float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be a square matrix of numbers") from error
+    matrix = to_floats(matrix, name)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) == 0:
         raise ValueError(f"{name} must be a square matrix (n, n), not {matrix.shape}: use `similarities`")
     if not np.isfinite(matrix).all():
         raise ValueError(f"{name} contains NaN or infinite values: check the rows that it comes from")
+    if (np.abs(matrix - matrix.T) > 1e-5 * np.abs(matrix).max()).any():  # more than rounding in float32
+        raise ValueError(f"{name} must be symmetric: take ({name} + {name}.T) / 2")
     return matrix
 
 
 def _indices(chosen: Sequence[int], n: int) -> list[int]:
+    if not np.iterable(chosen):
+        raise ValueError(f"chosen must be a list of indices, not {chosen!r}")
     chosen = [check_count(i, "an index of chosen", 0, n - 1) for i in chosen]
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"chosen must hold at least one index, each once, not {chosen}")

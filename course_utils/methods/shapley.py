@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_count, check_finite, check_inputs, check_target
+from .arguments import check_count, check_finite, check_inputs, check_target, to_floats
 from .hooks import evaluation, input_gradients
 from .lime import Predict, check_class, hide_words, masked_images, split_words, target_outputs
 
@@ -254,7 +254,7 @@ def _batched(value: Game, masks: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def _worths(value: Game, masks: np.ndarray) -> np.ndarray:
-    worths = np.asarray(value(masks), float)
+    worths = to_floats(value(masks), "the worths that value returned")
     if worths.shape != (len(masks),):
         raise ValueError(
             f"value returned {worths.shape} for {len(masks)} coalitions, expected ({len(masks)},)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.methods.arguments import check_number
+from course_utils.methods.arguments import check_flag, check_number, to_floats
 
 
 def linear_cka(x: np.ndarray, y: np.ndarray, *, debiased: bool = True) -> float:
@@ -24,8 +24,8 @@ def linear_cka(x: np.ndarray, y: np.ndarray, *, debiased: bool = True) -> float:
     Raises:
         ValueError: shapes that do not fit, NaN, fewer than four inputs, features that do not vary.
     """
-    x, y = _pair(x, y, at_least=4)
-    if not debiased:
+    x, y = (_scaled(part) for part in _pair(x, y, at_least=4))
+    if not check_flag(debiased, "debiased"):
         return float(_square(x, y) / np.sqrt(_square(x, x) * _square(y, y)))
     own = _unbiased(x, x), _unbiased(y, y)
     if min(own) <= 0:
@@ -50,9 +50,10 @@ def explained_share(
         ValueError: shapes that do not fit, NaN, features that do not vary, a negative ridge.
     """
     ridge = check_number(ridge, "ridge")
-    means = [np.asarray(part, float).mean(axis=0) for part in (x, y)]
-    x, y = _pair(x, y, at_least=2)
-    x_test, y_test = np.asarray(x_test, float), np.asarray(y_test, float)
+    given = to_floats(x, "x"), to_floats(y, "y")
+    x, y = _pair(*given, at_least=2)
+    means = [part.mean(axis=0) for part in given]
+    x_test, y_test = to_floats(x_test, "x_test"), to_floats(y_test, "y_test")
     if x_test.shape[1:] != x.shape[1:] or y_test.shape != (len(x_test), y.shape[1]) or not len(x_test):
         raise ValueError(
             f"x_test {x_test.shape} and y_test {y_test.shape} must be (m, {x.shape[1]}) and "
@@ -69,7 +70,7 @@ def explained_share(
 
 def _pair(x: np.ndarray, y: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     """Both, with centred columns."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x, y = to_floats(x, "x"), to_floats(y, "y")
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) < at_least:
         raise ValueError(
             f"x {x.shape} and y {y.shape} must be (n, p) and (n, q), n ≥ {at_least}, of the same inputs: "
@@ -81,6 +82,11 @@ def _pair(x: np.ndarray, y: np.ndarray, at_least: int) -> tuple[np.ndarray, np.n
         if not np.ptp(values, axis=0).any():
             raise ValueError(f"{name} is the same for all inputs: its features must vary")
     return x - x.mean(axis=0), y - y.mean(axis=0)
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    """Divided by a power of two, so that no fourth power under- or overflows and no digit is lost."""
+    return x / 2.0 ** np.frexp(np.abs(x).max())[1]
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> float:

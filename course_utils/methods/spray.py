@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_count
+from course_utils.methods.arguments import check_count, to_floats
 from course_utils.methods.relevance import EPSILON_PLUS, Rule, Rules, relevance
 
 
@@ -49,16 +49,17 @@ def neighbour_graph(rows: np.ndarray, n_neighbours: int) -> np.ndarray:
     Raises:
         ValueError: wrong shape, NaN, a row of zeros, or `n_neighbours` out of range.
     """
-    rows = np.asarray(rows, float)
-    if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
+    rows = to_floats(rows, "rows")
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] == 0 or not np.isfinite(rows).all():
         raise ValueError(f"rows must have the shape (n, d), n ≥ 2, all finite; these have {rows.shape}")
-    check_count(n_neighbours, "n_neighbours", at_most=len(rows) - 1)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not lengths.all():
+    n_neighbours = check_count(n_neighbours, "n_neighbours", at_most=len(rows) - 1)
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    if not largest.all():
         raise ValueError(
-            f"row {int(lengths.argmin())} of rows is all zeros: leave it out, it has no direction"
+            f"row {int(largest.argmin())} of rows is all zeros: leave it out, it has no direction"
         )
-    rows = rows / lengths
+    rows = rows / largest  # so that no square under- or overflows
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     likeness = rows @ rows.T
     np.fill_diagonal(likeness, -np.inf)
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n_neighbours]
@@ -89,11 +90,11 @@ def eigengap(eigenvalues: np.ndarray, at_most: int = 10) -> int:
         at_most: only the first steps are looked at; fewer where there are fewer eigenvalues.
 
     Raises:
-        ValueError: not ascending, fewer than two, or `at_most` is no whole number ≥ 1.
+        ValueError: not ascending, NaN, fewer than two, or `at_most` is no whole number ≥ 1.
     """
-    values = np.asarray(eigenvalues, float)
-    check_count(at_most, "at_most")
-    if values.ndim != 1 or len(values) < 2 or not (np.diff(values) >= 0).all():
+    values = to_floats(eigenvalues, "eigenvalues")
+    at_most = check_count(at_most, "at_most")
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all() or (np.diff(values) < 0).any():
         raise ValueError("eigenvalues must be two or more numbers in ascending order, as from np.linalg.eigh")
     return int(np.diff(values)[:at_most].argmax()) + 1
 
@@ -106,25 +107,27 @@ def spectral_clusters(graph: np.ndarray, n_clusters: int, seed: int = 0) -> tupl
     Args:
         graph: as for `normalised_laplacian`.
         n_clusters: 2 … n.
-        seed: of the starts of k-means.
+        seed: of the starts of k-means, ≥ 0.
 
     Returns:
         The cluster of each point, `(n,)`, the largest cluster is 0; and all eigenvalues, ascending, `(n,)`.
 
     Raises:
-        ValueError: as `normalised_laplacian`; `n_clusters` out of range.
+        ValueError: as `normalised_laplacian`; `n_clusters` or `seed` out of range.
     """
+    graph = _graph(graph)
     laplacian = normalised_laplacian(graph)
-    check_count(n_clusters, "n_clusters", at_least=2, at_most=len(laplacian))
+    n_clusters = check_count(n_clusters, "n_clusters", at_least=2, at_most=len(laplacian))
+    seed = check_count(seed, "seed", at_least=0, at_most=2**32 - 1)
     eigenvalues, vectors = np.linalg.eigh(laplacian)
-    places = vectors[:, :n_clusters] / np.sqrt(np.asarray(graph, float).sum(axis=1))[:, None]
+    places = vectors[:, :n_clusters] / np.sqrt(graph.sum(axis=1))[:, None]
     found = KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(places)
     by_size = np.argsort(-np.bincount(found, minlength=n_clusters), kind="stable")
     return np.argsort(by_size)[found], eigenvalues
 
 
 def _graph(graph: np.ndarray) -> np.ndarray:
-    graph = np.asarray(graph, float)
+    graph = to_floats(graph, "graph")
     if graph.ndim != 2 or len(graph) < 2 or graph.shape[0] != graph.shape[1] or not np.isfinite(graph).all():
         raise ValueError(f"graph must have the shape (n, n), n ≥ 2, all finite; this one has {graph.shape}")
     if (graph < 0).any() or not np.array_equal(graph, graph.T) or np.diag(graph).any():

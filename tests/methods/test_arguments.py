@@ -1,10 +1,18 @@
 """The checks of arguments: one error each, which says what was wrong and what to do."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from course_utils.methods.arguments import check_count, check_finite, check_like, check_maps
+from course_utils.methods.arguments import (
+    check_count,
+    check_finite,
+    check_flag,
+    check_like,
+    check_maps,
+    to_floats,
+)
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), torch.tensor(3)])
@@ -53,3 +61,38 @@ def test_values_that_do_not_fit_or_are_not_finite():
         check_like(torch.zeros(5), inputs, "substrate")
     with pytest.raises(ValueError, match="baselines contain NaN or infinite values: look"):
         check_finite(torch.tensor([torch.nan]), "baselines", ": look")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[True, False]), "x has masked values: fill them"),
+        (np.array([1 + 2j]), "x must hold numbers: take .real"),
+        (np.array(["1.5"]), "x must hold numbers: convert"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), "x must hold numbers: count days"),
+        ([[1.0], [1.0, 2.0]], "x must hold numbers"),
+        (torch.ones(2, requires_grad=True), r"x must hold numbers: of a tensor take \.detach"),
+        (np.array([1.0, "a"], dtype=object), "x must hold numbers"),
+    ],
+)
+def test_what_numpy_would_turn_into_other_numbers_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        to_floats(values, "x")
+
+
+def test_numbers_in_any_form_become_a_new_array_of_floats():
+    table = np.arange(6.0).reshape(3, 2)
+    for values in (
+        table, table.tolist(), table[::-1].copy()[::-1], np.asfortranarray(table), table.astype(np.int8),
+        table.astype(object), torch.from_numpy(table), pd.DataFrame(table, index=[7, 1, 3]),
+        np.ma.array(table),
+    ):  # fmt: skip
+        found = to_floats(values, "x")
+        assert found.dtype == float and np.array_equal(found, table) and not np.shares_memory(found, table)
+
+
+def test_flags_are_true_or_false():
+    assert check_flag(True, "towards") is True and check_flag(np.bool_(False), "towards") is False
+    for wrong in (1, "no", None):
+        with pytest.raises(TypeError, match="towards must be True or False"):
+            check_flag(wrong, "towards")

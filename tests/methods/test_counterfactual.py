@@ -129,6 +129,19 @@ BAD = {
         lambda: methods.simulate({"x": lambda v: v["y"], "y": lambda v: 0}, {"x": 0, "y": 0}),
         "causes before effects",
     ),
+    "a table in place of a column": (
+        lambda: methods.simulate(CHAIN, SEEN | {"a": np.ones((3, 1))}),
+        "one column",
+    ),
+    "two lengths": (
+        lambda: methods.abduct(CHAIN, SEEN | {"a": np.ones(3), "b": np.ones(2)}),
+        "lengths 2, 3: give all of one length",
+    ),
+    "masked column": (
+        lambda: methods.abduct(CHAIN, SEEN | {"a": np.ma.array([1.0, 2.0], mask=[True, False])}),
+        "'a' has masked values",
+    ),
+    "complex table": (lambda: methods.deviations(np.eye(4) * 1j), "table must hold numbers"),
     "flat table": (lambda: methods.deviations(np.ones(3)), "table must"),
     "constant column": (lambda: methods.deviations(np.eye(4)), "column 0"),
     "weights too long": (lambda: methods.cheapest_change(np.ones(3), 0, TWO, TWO), "weights has 3"),
@@ -154,3 +167,8 @@ BAD = {
 def test_bad_input_counterfactual(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+def test_abduction_gives_each_variable_as_many_values():
+    found = methods.abduct(CHAIN, {"a": 1.0, "b": np.ones(3), "c": 2.0})
+    assert {values.shape for values in found.values()} == {(3,)}

@@ -126,3 +126,10 @@ def test_bad_input_names_argument_and_remedy(call, words):
     with pytest.raises(ValueError) as caught:
         call()
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_worths_that_are_no_real_numbers_are_refused():
+    masked = np.ma.array(np.zeros(4), mask=[False, False, False, True])
+    for value in (lambda rows: rows.sum(axis=1) * 1j, lambda rows: masked):
+        with pytest.raises(ValueError, match="the worths that value returned"):
+            methods.dividends(value, 2)

@@ -125,3 +125,20 @@ def test_too_many_pieces_are_refused(monkeypatch):
     monkeypatch.setattr(methods, "MOST_PIECES", 5)
     with pytest.raises(ValueError, match="smaller network or box"):
         methods.pieces(network(2, 8, 1), BOX)
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_regions_do_not_depend_on_the_size_of_the_weights(factor):
+    weight, bias = network(2, 6, 1)[0]
+    wanted = methods.count_regions(weight, bias, BOX)
+    assert methods.count_regions(weight * factor, bias * factor, BOX) == wanted
+
+
+def test_layers_of_lists_do():
+    layers = network(2, 4, 1)
+    lists = [(weight.tolist(), bias.tolist()) for weight, bias in layers]
+    x = np.array([0.3, -0.2])
+    assert np.array_equal(methods.piece_of(lists, x).slope, methods.piece_of(layers, x).slope)
+    assert methods.reach(iter(lists), x) == methods.reach(layers, x)
+    with pytest.raises(ValueError, match="W of layers"):
+        methods.piece_of([(layers[0][0] * 1j, layers[0][1])], x)

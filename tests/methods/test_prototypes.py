@@ -66,7 +66,14 @@ BAD = {
     "equal rows": (lambda: similarities(np.ones((4, 2))), "scale"),
     "scale 0": (lambda: similarities(rows(4, 2), 0), "scale"),
     "not square": (lambda: mmd2(K[:3], [0]), "square"),
-    "words": (lambda: mmd2([["a"]], [0]), "k must be"),
+    "words": (lambda: mmd2([["a"]], [0]), "k must hold"),
+    "no columns": (lambda: similarities(np.zeros((4, 0))), "rows"),
+    "too far apart": (lambda: similarities(rows(4, 2) * 1e200), "infinite"),
+    "masked": (lambda: similarities(np.ma.masked_less(rows(9, 2), 0)), "masked"),
+    "scale True": (lambda: similarities(rows(4, 2), True), "scale"),
+    "not symmetric": (lambda: prototypes(np.triu(np.ones((4, 4))), 2), "symmetric"),
+    "chosen is a number": (lambda: mmd2(K, 3), "list of indices"),
+    "seed −1": (lambda: medoids(1 - K, 2, seed=-1), "seed"),
     "NaN matrix": (lambda: prototypes(K * np.nan, 2), "NaN"),
     "none chosen": (lambda: mmd2(K, []), "chosen"),
     "twice": (lambda: mmd2(K, [1, 1]), "once"),
@@ -85,3 +92,8 @@ BAD = {
 def test_bad_input_prototypes(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+def test_similarities_keep_their_digits_far_away_from_zero():
+    values = np.random.default_rng(0).integers(0, 9, (8, 3)) / 4
+    assert np.allclose(similarities(values + 2.0**30), similarities(values), rtol=1e-12)

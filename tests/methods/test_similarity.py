@@ -75,3 +75,22 @@ def test_bad_input_names_argument_and_remedy(call, words):
     with pytest.raises(ValueError) as caught:
         call()
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize("factor", [1e150, 1e-150, -1.0])
+@pytest.mark.parametrize("debiased", [True, False])
+def test_cka_does_not_depend_on_the_features_size(factor, debiased):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
+    wanted = methods.linear_cka(x, y, debiased=debiased)
+    assert methods.linear_cka(factor * x, y, debiased=debiased) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_bad_input_of_another_kind():
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match="x must hold numbers"):
+        methods.linear_cka(x + 1j, x)
+    with pytest.raises(TypeError, match="debiased must be True or False"):
+        methods.linear_cka(x, x, debiased="no")
+    with pytest.raises(ValueError, match=r"x \(\) and y"):
+        methods.explained_share(None, x, x, x)

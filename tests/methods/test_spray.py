@@ -100,3 +100,21 @@ def test_bad_input_spray(call, named):
 def test_bad_input_channel_relevance():
     with pytest.raises(ValueError, match="layer"):
         spray.channel_relevance(seeded(gap_network), pictures(2, 3, 16, 16), 0, "no such layer")
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_neighbours_do_not_depend_on_the_rows_lengths(factor):
+    rows = np.random.default_rng(3).normal(size=(12, 4))
+    assert np.array_equal(spray.neighbour_graph(rows * factor, 3), spray.neighbour_graph(rows, 3))
+
+
+def test_bad_input_spray_seeds_and_masks():
+    rows = np.random.default_rng(3).normal(size=(12, 4))
+    graph = spray.neighbour_graph(rows, 3)
+    for seed in (-1, 0.5, True, None):
+        with pytest.raises(ValueError, match="seed must be a whole number"):
+            spray.spectral_clusters(graph, 2, seed)
+    with pytest.raises(ValueError, match="masked"):
+        spray.neighbour_graph(np.ma.masked_less(rows, -1), 3)
+    with pytest.raises(ValueError, match="ascending"):
+        spray.eigengap([0, 1, np.inf])
