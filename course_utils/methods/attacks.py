@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from course_utils.methods.arguments import (
     check_count,
+    check_flag,
     check_inputs,
     check_like,
     check_maps,
@@ -96,7 +97,7 @@ def fgsm(
     Raises:
         ValueError: wrong shape, NaN, target out of range, inputs outside the bounds, an epsilon that is
             negative or larger than the whole range, a model that lets no gradient through.
-        TypeError: `inputs` is not a float tensor or `target` not an integer.
+        TypeError: `inputs` is not a float tensor, `target` not an integer, or `towards` not True or False.
     """
     return pgd(model, inputs, target, epsilon, "linf", bounds=bounds, towards=towards, n_steps=1)
 
@@ -139,7 +140,7 @@ def pgd(
     step_size = check_like(step_size, inputs, "step_size")
     if not (step_size >= 0).all():
         raise ValueError("step_size must be ≥ 0, in units of the inputs: for the other direction use towards")
-    step_size = -step_size if towards else step_size
+    step_size = -step_size if check_flag(towards, "towards") else step_size
     size = fast_chunk(inputs)
     changed = []
     with evaluation(model):
@@ -319,6 +320,10 @@ def _move(
     aim = aim / aim.sum(dim=(1, 2), keepdim=True)
     find = _soft_saliency if layer is None else _open_grad_cam
     with gradients_on():
+        # copies that a gradient can pass, also where the caller works in inference mode
+        start, targets, aim, epsilon, low, high = (
+            v.clone() for v in (start, targets, aim, epsilon, low, high)
+        )
         with torch.no_grad():
             before = class_scores(model, start)
         check_range(targets, before.shape[1])

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from course_utils.methods.arguments import check_inputs, check_number, check_target
+from course_utils.methods.arguments import check_flag, check_inputs, check_number, check_target
 from course_utils.methods.hooks import (
     check_hooks_run,
     evaluation,
@@ -169,13 +169,21 @@ def z_box(low: float = -1.0, high: float = 1.0) -> Rule:
         low, high: the smallest and the largest value that an input can have.
 
     Raises:
-        ValueError: no numbers, or `low` is not below `high`.
+        ValueError: no numbers, or `low` is not below `high`; when used: inputs outside the box.
     """
     low, high = (check_number(v, f"z_box's {n}", float("-inf")) for v, n in ((low, "low"), (high, "high")))
     if low >= high:
         raise ValueError(f"z_box's low must be below its high, not {low:g} and {high:g}")
 
+    slack = 1e-4 * (high - low)  # of rounding
+
     def shares(p: Parts) -> Tensor:
+        smallest, largest = (end.item() for end in p.a.detach().aminmax())
+        if smallest < low - slack or largest > high + slack:
+            raise ValueError(
+                f"inputs from {smallest:.3g} to {largest:.3g} do not lie in z_box's {low:g} … {high:g}: give "
+                "the smallest and the largest value that an input can have"
+            )
         lowest = p.apply(low * p.ones, _part(p.weight, 1))
         highest = p.apply(high * p.ones, _part(p.weight, -1))
         return _pay(p.apply(p.a, p.weight) - lowest - highest, lambda c: c, p.z)
@@ -223,8 +231,7 @@ def relevance(
     inputs = check_inputs(model, inputs, vectors=True)
     targets = check_target(target, inputs)
     rules = _check_rules(rules, layer)
-    if not isinstance(biases, bool):
-        raise TypeError(f"biases must be True or False, not {biases!r}")
+    check_flag(biases, "biases")
     check_hooks_run(model)
     name = None if layer is None else _name_of(model, find_layer(model, layer))
     found = []

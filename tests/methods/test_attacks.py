@@ -346,3 +346,23 @@ def test_bad_input_attacked_pictures(method, inputs, target, error, message):
 def test_bad_input_picture_bounds(preprocess, error, message):
     with pytest.raises(error, match=message):
         picture_bounds(preprocess)
+
+
+def test_bad_input_a_class_in_place_of_a_direction():
+    for towards in (3, "no", None):
+        with pytest.raises(TypeError, match="towards must be True or False"):
+            fgsm(seeded(gap_network), pictures(1, 3, 12, 12), 0, 0.1, bounds=(-9, 9), towards=towards)
+
+
+def test_bad_input_true_is_no_size():
+    with pytest.raises(TypeError, match="epsilon must be a number"):
+        fgsm(seeded(gap_network), pictures(1, 3, 12, 12), 0, True, bounds=(-9, 9))
+
+
+def test_move_map_works_in_inference_mode():
+    model, x = seeded(gap_network), pictures(1, 3, 12, 12)
+    aim = torch.zeros(1, 12, 12, dtype=torch.float64)
+    aim[:, :5, :5] = 1
+    wanted = move_map(model, x, 0, aim, 0.1, bounds=(-9, 9), n_steps=2)
+    with torch.inference_mode():
+        assert torch.equal(move_map(model, x, 0, aim, 0.1, bounds=(-9, 9), n_steps=2), wanted)

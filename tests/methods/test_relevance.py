@@ -48,8 +48,8 @@ COMPOSITES = {
     ),
     "z⁺, w²": (Rules(z_plus(), z_plus(), w_squared()), (zennit.ZPlus(), zennit.ZPlus(), zennit.WSquare())),
     "γ, zᴮ": (
-        Rules(epsilon(), gamma(), z_box(-2, 1.5)),
-        (zennit.Epsilon(), zennit.Gamma(), zennit.ZBox(-2.0, 1.5)),
+        Rules(epsilon(), gamma(), z_box(-6, 5)),
+        (zennit.Epsilon(), zennit.Gamma(), zennit.ZBox(-6.0, 5.0)),
     ),
 }
 
@@ -227,6 +227,11 @@ BAD = {
     "negative ε": (lambda m, x: epsilon(-1), ValueError, "epsilon's value must be a number ≥ 0"),
     "γ is text": (lambda m, x: gamma("much"), ValueError, "gamma's value must be a number"),
     "α − β": (lambda m, x: alpha_beta(2, 2), ValueError, "alpha − beta must be 1"),
+    "inputs outside the box": (
+        lambda m, x: relevance(m, x, 0, Rules(epsilon(), z_plus(), z_box(0, 1))),
+        ValueError,
+        "z_box's 0 … 1: give the smallest",
+    ),
     "empty box": (lambda m, x: z_box(1, 1), ValueError, "low must be below its high"),
     "attention": (
         lambda m, x: relevance(nn.TransformerEncoderLayer(4, 1, batch_first=True).double(), ROWS, 0),
