@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, vmap
@@ -102,11 +103,13 @@ def influence(
         `(m, n)`, in units of the loss (nats).
 
     Raises:
-        ValueError: as `loss_hessian`; H + damping · 1 cannot be inverted.
+        ValueError: as `loss_hessian`; H + damping · 1 cannot be inverted, or so nearly that rounding decides.
         TypeError: as `example_gradients`.
     """
-    gradients, solved = _solved(model, inputs, targets, damping)
-    return example_gradients(model, test_inputs, test_targets) @ solved.to(gradients) / len(gradients)
+    gradients, solved, again = _solved(model, inputs, targets, damping)
+    of_tests = example_gradients(model, test_inputs, test_targets)
+    _check_rounding(of_tests.double() @ solved, of_tests.double() @ again, damping)
+    return of_tests @ solved.to(gradients) / len(gradients)
 
 
 def self_influence(model: nn.Module, inputs: Tensor, targets: int | Tensor, damping: float) -> Tensor:
@@ -115,7 +118,8 @@ def self_influence(model: nn.Module, inputs: Tensor, targets: int | Tensor, damp
     Large for examples that the model had to learn by heart, such as those with a wrong label.
     Args, Raises: as `influence`.
     """
-    gradients, solved = _solved(model, inputs, targets, damping)
+    gradients, solved, again = _solved(model, inputs, targets, damping)
+    _check_rounding(*((gradients * found.T).sum(dim=1) for found in (solved, again)), damping)
     return (gradients * solved.T.to(gradients)).sum(dim=1) / len(gradients)
 
 
@@ -162,16 +166,37 @@ def tracin_self(
     )
 
 
-def _solved(model: nn.Module, inputs: Tensor, targets: int | Tensor, damping: float) -> tuple[Tensor, Tensor]:
-    """The gradients G `(n, P)`, and (H + damping · 1)⁻¹ Gᵀ `(P, n)` in double precision."""
+def _solved(
+    model: nn.Module, inputs: Tensor, targets: int | Tensor, damping: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients G `(n, P)`; (H + damping · 1)⁻¹ Gᵀ `(P, n)` in double precision, twice.
+
+    The second time the damping is larger by what rounding leaves open in H.
+    """
     damping = check_number(damping, "damping")
     gradients = example_gradients(model, inputs, targets)
     hessian = loss_hessian(model, inputs, targets).double()
     hessian.diagonal().add_(damping)
-    solved, singular = torch.linalg.solve_ex(hessian, gradients.T.double())
-    if singular or not solved.isfinite().all():
-        raise ValueError(f"the Hessian cannot be inverted with damping={damping:g}: give a larger damping")
-    return gradients, solved
+    rounding = 10 * torch.finfo(gradients.dtype).eps * hessian.abs().max()
+    both = []
+    for more in (0, rounding):
+        hessian.diagonal().add_(more)
+        solved, singular = torch.linalg.solve_ex(hessian, gradients.T.double())
+        if singular or not solved.isfinite().all():
+            raise ValueError(
+                f"the Hessian cannot be inverted with damping={damping:g}: give a larger damping"
+            )
+        both.append(solved)
+    return gradients, *both
+
+
+def _check_rounding(found: Tensor, again: Tensor, damping: float) -> None:
+    """Raise if a damping that is larger by no more than rounding gives another answer."""
+    if (found - again).abs().max() > 0.1 * found.abs().max():
+        raise ValueError(
+            f"the Hessian can hardly be inverted with damping={damping:g}, rounding decides what comes out: "
+            "give a larger damping, or the model and the inputs in double precision"
+        )
 
 
 def _prepared(
@@ -207,7 +232,9 @@ def _rates(checkpoints: Sequence[nn.Module], learning_rates: float | Sequence[fl
         raise ValueError("checkpoints must be a list of at least one model: put a single model into a list")
     for checkpoint in checkpoints:
         check_model(checkpoint)
-    single = not isinstance(learning_rates, (Sequence, Tensor)) or isinstance(learning_rates, str)
+    if isinstance(learning_rates, (Tensor, np.ndarray)):
+        learning_rates = learning_rates.tolist()
+    single = not isinstance(learning_rates, Sequence) or isinstance(learning_rates, str)
     rates = [learning_rates] * len(checkpoints) if single else list(learning_rates)
     if len(rates) != len(checkpoints):
         raise ValueError(

@@ -173,3 +173,38 @@ BAD = {
 def test_bad_input_influence(call, error, named):
     with pytest.raises(error, match=named):
         call(network(4, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bad_input_influence_that_only_rounding_decides(dtype):
+    """Fewer examples than parameters: without damping a test example points where H says nothing."""
+    torch.manual_seed(0)
+    model, rows, others = (
+        nn.Linear(10, 2).to(dtype),
+        torch.randn(8, 10).to(dtype),
+        torch.randn(5, 10).to(dtype),
+    )
+    targets, of_others = torch.arange(8) % 2, torch.arange(5) % 2
+    with pytest.raises(ValueError, match="rounding decides"):
+        methods.influence(model, rows, targets, others, of_others, 0.0)
+    found = methods.influence(model, rows, targets, others, of_others, 1e-3).double()
+    gradients, of_tests, hessian = (
+        methods.example_gradients(model.double(), rows.double(), targets),
+        methods.example_gradients(model, others.double(), of_others),
+        methods.loss_hessian(model, rows.double(), targets),
+    )
+    damped = hessian + 1e-3 * torch.eye(len(hessian), dtype=torch.float64)
+    wanted = of_tests @ torch.linalg.inv(damped) @ gradients.T / 8
+    assert (found - wanted).abs().max() < 1e-3 * wanted.abs().max()
+
+
+def test_learning_rates_as_an_array():
+    model = network(4, 2, 3)
+    rates = torch.tensor([0.5, 0.25])
+    wanted = methods.tracin_self([model, model], [0.5, 0.25], ROWS, TARGETS)
+    for given in (rates, rates.numpy()):
+        assert torch.equal(methods.tracin_self([model, model], given, ROWS, TARGETS), wanted)
+    assert torch.equal(
+        methods.tracin_self([model], torch.tensor(0.5), ROWS, TARGETS),
+        methods.tracin_self([model], 0.5, ROWS, TARGETS),
+    )
