@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_finite, check_model, check_range, check_whole
+from course_utils.methods.arguments import check_finite, check_flag, check_model, check_range, check_whole
 from course_utils.methods.hooks import evaluation
 
 
@@ -32,14 +32,14 @@ def logit_lens(states: Tensor, unembed: Tensor) -> Tensor:
     """
     _check_float(unembed, "unembed")
     _check_float(states, "states")
-    if unembed.ndim != 2:
-        raise ValueError(f"unembed must have the shape (vocabulary, d), not {tuple(unembed.shape)}")
+    _check_unembed(unembed)
     if states.ndim == 0 or states.shape[-1] != unembed.shape[1]:
         hint = ": transpose it, unembed.T" if states.ndim and states.shape[-1] == unembed.shape[0] else ""
         raise ValueError(
             f"states {tuple(states.shape)} end with another width than unembed {tuple(unembed.shape)}{hint}"
         )
-    return states @ unembed.T
+    dtype = torch.promote_types(states.dtype, unembed.dtype)
+    return states.to(dtype) @ unembed.to(dtype).T
 
 
 def logit_attribution(
@@ -68,6 +68,8 @@ def logit_attribution(
     if not parts:
         raise ValueError("parts is empty: give at least one, name to (N, d)")
     _check_float(unembed, "unembed")
+    _check_unembed(unembed)
+    check_flag(center, "center")
     shapes = {tuple(part.shape) if isinstance(part, Tensor) else () for part in parts.values()}
     for name, part in parts.items():
         _check_float(part, f"parts[{name!r}]")
@@ -223,6 +225,7 @@ def recovered(patched: Tensor, clean: Tensor, corrupted: Tensor) -> Tensor:
     """
     for name, values in (("patched", patched), ("clean", clean), ("corrupted", corrupted)):
         _check_float(values, name)
+    for name, values in (("patched", patched), ("clean", clean), ("corrupted", corrupted)):
         if values.shape != clean.shape or values.numel() == 0:
             raise ValueError(f"{name} has the shape {tuple(values.shape)} and clean {tuple(clean.shape)}")
     gap = clean.mean() - corrupted.mean()
@@ -252,7 +255,7 @@ def copying_score(read: Tensor, write: Tensor) -> float:
             f"read must be (vocabulary, r) and write (r, vocabulary), not {tuple(read.shape)} and "
             f"{tuple(write.shape)}"
         )
-    eigenvalues = torch.linalg.eigvals((write @ read).double())
+    eigenvalues = torch.linalg.eigvals(write.double() @ read.double())
     size = eigenvalues.abs().sum()
     if size == 0:
         raise ValueError(
@@ -281,7 +284,7 @@ def attention_at_distance(weights: Tensor, distance: int, first: int = 0) -> Ten
         ValueError: another shape, or no row is left.
     """
     _check_float(weights, "weights")
-    if weights.ndim != 3 or weights.shape[1] != weights.shape[2]:
+    if weights.ndim != 3 or weights.shape[1] != weights.shape[2] or weights.numel() == 0:
         raise ValueError(f"weights must have the shape (N, T, T), not {tuple(weights.shape)}")
     for name, value in (("distance", distance), ("first", first)):
         if check_whole(value, name).ndim or value < 0:
@@ -290,6 +293,11 @@ def attention_at_distance(weights: Tensor, distance: int, first: int = 0) -> Ten
     if start >= weights.shape[1]:
         raise ValueError(f"distance {distance} and first {first} leave no row of {weights.shape[1]}")
     return weights.diagonal(-distance, dim1=1, dim2=2)[:, start - distance :]
+
+
+def _check_unembed(unembed: Tensor) -> None:
+    if unembed.ndim != 2 or unembed.numel() == 0:
+        raise ValueError(f"unembed must have the shape (vocabulary, d), not {tuple(unembed.shape)}")
 
 
 def _check_float(values: object, name: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_finite
+from course_utils.methods.arguments import check_count, check_finite, check_number
 from course_utils.methods.attention import HALVES, check_tokens
 from course_utils.methods.hooks import evaluation
 
@@ -101,10 +101,7 @@ def project(states: Tensor, n_components: int = 2) -> Tensor:
         ValueError: wrong shape, too many components, or values that are not finite.
     """
     states = _states(states)
-    if not 1 <= n_components <= min(states.shape[-2:]):
-        raise ValueError(
-            f"n_components must be 1 … {min(states.shape[-2:])} for these states, not {n_components}"
-        )
+    _check_components(n_components, 1, min(states.shape[-2:]))
     centred = states.double() - states.double().mean(dim=-2, keepdim=True)
     directions = _directions(centred, n_components)
     return (centred @ directions.transpose(-1, -2)).to(states.dtype)
@@ -127,10 +124,7 @@ def remove_common_component(states: Tensor, n_components: int = 1) -> Tensor:
     states = _states(states)
     if states.ndim != 2:
         raise ValueError(f"states must have the shape (N, D), not {tuple(states.shape)}")
-    if not 0 <= n_components < min(states.shape):
-        raise ValueError(
-            f"n_components must be 0 … {min(states.shape) - 1} for these states, not {n_components}"
-        )
+    _check_components(n_components, 0, min(states.shape) - 1)
     centred = states.double() - states.double().mean(dim=0)
     directions = _directions(centred, n_components)
     return (centred - centred @ directions.T @ directions).to(states.dtype)
@@ -164,11 +158,14 @@ def linear_probe(
         seed: for the split and the control labels.
 
     Raises:
-        ValueError: lengths that differ, fewer than two labels in the training part, or an impossible test
-            share.
+        ValueError: lengths that differ, fewer than two labels in the training part, an impossible test share,
+            a penalty that is not above 0, or a negative seed.
     """
 
     from sklearn.linear_model import LogisticRegression  # slow to import, and only probes need it
+
+    if check_number(penalty, "penalty") == 0:
+        raise ValueError("penalty must be above 0: without one the probe need not settle")
 
     def classifier() -> LogisticRegression:
         return LogisticRegression(C=1 / penalty, max_iter=300, tol=1e-3)
@@ -201,9 +198,17 @@ def mlp_probe(
 
 
 def control_labels(words: Sequence, labels: Sequence, seed: int = 0) -> np.ndarray:
-    """Return one random label for each word type, `(N,)`, drawn with the frequencies of `labels`."""
-    types, index = np.unique(np.asarray(words), return_inverse=True)
-    drawn = np.random.default_rng(seed).choice(np.asarray(labels), size=len(types))
+    """Return one random label for each word type, `(N,)`, drawn with the frequencies of `labels`.
+
+    Raises:
+        ValueError: words and labels that differ in number, or a negative seed.
+    """
+    words, labels = np.asarray(words), np.asarray(labels)
+    if words.ndim != 1 or words.shape != labels.shape or not len(words):
+        raise ValueError(f"words {words.shape} and labels {labels.shape} must be (N,) both, one each a token")
+    types, index = np.unique(words, return_inverse=True)
+    seed = check_count(seed, "seed", at_least=0)
+    drawn = np.random.default_rng(seed).choice(labels, size=len(types))
     return drawn[index]
 
 
@@ -226,7 +231,7 @@ def _probe(classifier, states, labels, words, groups, test_share, seed) -> Probe
             )
     if not 0 < test_share < 1:
         raise ValueError(f"test_share must lie between 0 and 1, not {test_share}")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(check_count(seed, "seed", at_least=0))
     names = generator.permutation(np.unique(columns["groups"]))
     n_test = round(test_share * len(names))
     test = np.isin(columns["groups"], names[:n_test])
@@ -263,10 +268,26 @@ def _probe(classifier, states, labels, words, groups, test_share, seed) -> Probe
     )
 
 
+def _check_components(n_components: int, at_least: int, at_most: int) -> None:
+    whole = hasattr(n_components, "__index__") and not isinstance(n_components, bool)
+    if not whole or not at_least <= n_components <= at_most:
+        raise ValueError(
+            f"n_components must be {at_least} … {at_most} for these states, not {n_components!r}"
+        )
+
+
+def _floats(values: object, name: str) -> Tensor:
+    try:
+        values = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} must be a float tensor, not a {type(values).__name__}") from error
+    if values.is_complex():
+        raise TypeError(f"{name} must be a float tensor, not {values.dtype}: take .real or .abs()")
+    return values if values.is_floating_point() else values.float()
+
+
 def _vectors(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    a, b = torch.as_tensor(a), torch.as_tensor(b)
-    if not a.is_floating_point() or not b.is_floating_point():
-        a, b = a.float(), b.float()
+    a, b = _floats(a, "the vectors"), _floats(b, "the vectors")
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"the vectors must have the same length, not the shapes {tuple(a.shape)} and {tuple(b.shape)}"
@@ -289,9 +310,7 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _states(states: Tensor) -> Tensor:
-    states = torch.as_tensor(states)
-    if not states.is_floating_point():
-        states = states.float()
+    states = _floats(states, "states")
     if states.ndim < 2 or states.numel() == 0:
         raise ValueError(f"states must have the shape (N, D), not {tuple(states.shape)}")
     return check_finite(states, "states", ": leave those tokens out")

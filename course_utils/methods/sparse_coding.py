@@ -67,6 +67,7 @@ def encode(autoencoder: Autoencoder, states: Tensor) -> Tensor:
     """
     _check_autoencoder(autoencoder)
     _check_rows(states, "states", "(N, d)", autoencoder.center.shape[0])
+    states = states.to(autoencoder.center)
     values = F.relu((states - autoencoder.center) @ autoencoder.encoder.T + autoencoder.bias)
     return values if autoencoder.k is None else _top_k(values, autoencoder.k)
 
@@ -80,7 +81,7 @@ def decode(autoencoder: Autoencoder, codes: Tensor) -> Tensor:
     """
     _check_autoencoder(autoencoder)
     _check_rows(codes, "codes", "(N, m)", autoencoder.decoder.shape[0])
-    return codes @ autoencoder.decoder + autoencoder.center
+    return codes.to(autoencoder.decoder) @ autoencoder.decoder + autoencoder.center
 
 
 def train_autoencoder(
@@ -117,7 +118,7 @@ def train_autoencoder(
     Raises:
         TypeError: `states` is not a float tensor.
         ValueError: wrong shape, NaN, states that are all equal, a number out of range; both of `k` and `l1`,
-            or neither.
+            or neither; a training that diverges.
     """
     _check_rows(states, "states", "(N, d)")
     check_count(n_latents, "n_latents")
@@ -131,7 +132,7 @@ def train_autoencoder(
     check_count(batch_size, "batch_size")
     if check_number(learning_rate, "learning_rate") == 0:
         raise ValueError("learning_rate must be above 0: nothing would be learnt")
-    check_count(seed, "seed", at_least=0)
+    seed = check_count(seed, "seed", at_least=0, at_most=2**63 - 1 - OWN_SEEDS)
     if (states == states[0]).all():
         raise ValueError("states are all equal: there is no direction to find")
 
@@ -156,6 +157,10 @@ def train_autoencoder(
             optimizer.step()
             with torch.no_grad():
                 decoder.copy_(F.normalize(decoder, dim=1))
+    if not all(weight.isfinite().all() for weight in weights):
+        raise ValueError(
+            "the training left all bounds: give a smaller learning_rate or l1, or states of the size of 1"
+        )
     return Autoencoder(*(weight.detach() for weight in weights), k)
 
 
@@ -178,6 +183,7 @@ def unexplained_variance(states: Tensor, rebuilt: Tensor) -> float:
         raise ValueError(
             f"rebuilt {tuple(rebuilt.shape)} must have the shape of states {tuple(states.shape)}"
         )
+    states, rebuilt = states.double(), rebuilt.double()
     spread = (states - states.mean(dim=0)).pow(2).sum()
     if spread <= 1e-12 * states.pow(2).sum():
         raise ValueError("states are all equal: there is no variance to explain")
@@ -203,7 +209,13 @@ def best_cosines(directions: Tensor, found: Tensor) -> Tensor:
     for name, rows in (("directions", directions), ("found", found)):
         if (rows == 0).all(dim=1).any():
             raise ValueError(f"{name} hold a row of length 0: it has no direction, leave it out")
-    return (F.normalize(directions, dim=1) @ F.normalize(found, dim=1).T).abs().amax(dim=1).clamp(max=1.0)
+    cosines = _unit(directions) @ _unit(found.to(directions)).T
+    return cosines.abs().amax(dim=1).clamp(max=1.0)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    rows = rows / rows.abs().amax(dim=1, keepdim=True)  # so that no square under- or overflows
+    return F.normalize(rows, dim=1)
 
 
 def _top_k(values: Tensor, k: int) -> Tensor:

@@ -271,3 +271,26 @@ def test_bad_input_is_named_with_its_remedy(name):
     call, error, message = BAD[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_states_and_unembedding_in_two_precisions():
+    wanted = circuits.logit_lens(_P["a"].double(), _U.double())
+    assert torch.allclose(circuits.logit_lens(_P["a"].double(), _U), wanted)
+    assert torch.allclose(circuits.logit_lens(_P["a"], _U.double()), wanted)
+    read, write = torch.randn(7, 3), torch.randn(3, 7)
+    assert circuits.copying_score(read.double(), write) == circuits.copying_score(read, write)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: circuits.logit_lens(_P["a"], _U[:0]), ValueError, "vocabulary, d"),
+        (lambda: circuits.logit_attribution(_P, _U[0, 0], 0), ValueError, "vocabulary, d"),
+        (lambda: circuits.logit_attribution(_P, _U, 0, center="no"), TypeError, "center must be True"),
+        (lambda: circuits.recovered(_P["a"], [1.0], _P["a"]), TypeError, "clean must be a float tensor"),
+        (lambda: circuits.attention_at_distance(torch.zeros(0, 3, 3), 1), ValueError, "N, T, T"),
+    ],
+)
+def test_bad_input_that_is_empty_or_of_another_kind(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

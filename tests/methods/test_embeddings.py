@@ -191,3 +191,21 @@ def test_probe_refuses():
         linear_probe(states, labels, test_share=1.0)
     with pytest.raises(ValueError, match="empty"):
         linear_probe(states, labels, groups=[0] * 50)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cosine_similarity(torch.ones(3) * 1j, torch.ones(3)), TypeError, "complex64: take .real"),
+        (lambda: euclidean_distance(None, torch.ones(3)), TypeError, "not a NoneType"),
+        (lambda: project(torch.eye(3), True), ValueError, "n_components must be 1 … 3"),
+        (lambda: project(torch.eye(3), 2.0), ValueError, "n_components must be 1 … 3"),
+        (lambda: remove_common_component(torch.eye(3) * 1j), TypeError, "states must be a float tensor"),
+        (lambda: linear_probe(torch.eye(8), [0, 1] * 4, seed=-1), ValueError, "seed must be"),
+        (lambda: linear_probe(torch.eye(8), [0, 1] * 4, penalty=0), ValueError, "penalty must be above 0"),
+        (lambda: control_labels(["a", "b"], [0, 1, 1]), ValueError, "one each a token"),
+    ],
+)
+def test_bad_input_of_another_kind(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

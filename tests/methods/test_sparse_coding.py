@@ -168,3 +168,28 @@ def test_bad_input_is_named(method, arguments, error, message):
 def test_bad_arguments_of_the_training_are_named(changed, error, message):
     with pytest.raises(error, match=message):
         methods.train_autoencoder(**({"states": STATES, "n_latents": 6, "k": 2, "n_steps": 2} | changed))
+
+
+@pytest.mark.parametrize("factor", [1e30, 1e-30])
+def test_cosines_do_not_depend_on_the_rows_lengths(factor):
+    some, others = torch.randn(9, 8, generator=torch.Generator().manual_seed(0)).split([3, 6])
+    wanted = methods.best_cosines(some, others)
+    for found in (
+        methods.best_cosines(some * factor, others),
+        methods.best_cosines(some, others * factor),
+        methods.best_cosines(some, others.double()),
+    ):
+        assert torch.allclose(found, wanted, atol=1e-6)
+
+
+def test_states_in_another_precision():
+    codes = methods.encode(TRAINED, STATES)
+    assert torch.equal(methods.encode(TRAINED, STATES.double()), codes)
+    assert torch.equal(methods.decode(TRAINED, codes.double()), methods.decode(TRAINED, codes))
+    far = STATES.half() * 100  # the sum of squares does not fit half precision
+    assert methods.unexplained_variance(far, far * 0.5) < 1
+
+
+def test_a_training_that_diverges_is_named():
+    with pytest.raises(ValueError, match="smaller learning_rate"):
+        methods.train_autoencoder(STATES * 1e30, 6, k=2, n_steps=5)
