@@ -6,6 +6,8 @@ correspondence, a published bug; one number of the first layer, its cost, one of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -691,15 +693,16 @@ def _not_padded(picture, weights, bias, row, column) -> torch.Tensor:
 
 
 def _places_of_a_picture() -> list[tuple]:
+    """Places in the middle and at all four borders, with a positive sum; last come some that the ReLU cuts."""
     generator = torch.Generator().manual_seed(5)
+    positive = dict.fromkeys(((3, 5), (0, 0), (7, 8), (0, 7), (6, 2)), 1)
     cases = []
-    for row, column in ((0, 0), (3, 5), (6, 2), (5, 7), (2, 1), (4, 6)):
+    for (row, column), sign in (positive | dict.fromkeys(((5, 7), (2, 1), (4, 6)), -1)).items():
         picture = torch.rand(3, 16, 18, generator=generator) * 2 - 0.6
         weights = torch.randn(3, 7, 7, generator=generator)
+        weights *= sign * _one_number(picture, weights, 0.0, row, column).sign()
         cases.append((picture, weights, 0.4, row, column))
-    return sorted(
-        cases, key=lambda case: -float(_one_activation(*case))
-    )  # those that the ReLU cuts come last
+    return cases
 
 
 one_activation = Exercise(
@@ -715,6 +718,10 @@ one_activation = Exercise(
     cases=_places_of_a_picture,
     mistakes={
         "no ReLU": Mistake(_one_number, "the ReLU is missing: a negative sum becomes 0."),
+        "absolute value": Mistake(
+            lambda *case: _one_number(*case).abs(),
+            "you took the absolute value: a ReLU makes 0 of a negative sum.",
+        ),
         "no bias": Mistake(
             lambda picture, weights, bias, row, column: _one_activation(picture, weights, 0.0, row, column),
             "the bias is missing.",
@@ -940,6 +947,16 @@ def _softmax(z: torch.Tensor) -> torch.Tensor:
     return z.double().softmax(dim=0)
 
 
+def _rounded_answer(example: Callable, diagnosis: str) -> Mistake:
+    """A typical wrong answer to `softmax_numbers`, which a learner may have rounded to two decimals."""
+
+    def shows(answer: object, z: torch.Tensor) -> bool:
+        given, wrong = torch.as_tensor(answer).double(), example(z).double()
+        return torch.allclose(given, wrong, atol=0.0051 * max(1.0, float(wrong.abs().max())))
+
+    return Mistake(shows, diagnosis, example=example)
+
+
 softmax_numbers = Question(
     name="softmax_numbers",
     difficulty=1,
@@ -951,43 +968,48 @@ softmax_numbers = Question(
     ),
     expected=_softmax,
     examples=lambda: [(torch.tensor([2.0, 0.0, -1.0]),), (torch.tensor([1.2, -0.4, 0.9, 0.1]),)],
-    tolerance=0.004,
+    tolerance=0.0051,  # two decimals are enough
     mistakes={
-        "not divided": wrong_answer(
+        "not divided": _rounded_answer(
             lambda z: z.exp(), "these are the powers of e: divide each by the sum of all of them."
         ),
-        "logits divided": wrong_answer(
+        "logits divided": _rounded_answer(
             lambda z: z / z.sum(),
             "you divided the logits by their sum: first take the power of e of each. A probability is never negative.",
         ),
-        "each by itself": wrong_answer(
+        "each by itself": _rounded_answer(
             lambda z: z.sigmoid(),
             "you made a probability of each logit by itself (the logistic function): they must add up to 1 together.",
         ),
-        "base 2": wrong_answer(
+        "base 2": _rounded_answer(
             lambda z: (2**z) / (2**z).sum(), "you took powers of 2: the base is e = 2.718…"
         ),
-        "divided by the largest": wrong_answer(
+        "divided by the largest": _rounded_answer(
             lambda z: (z - z.max()).exp(),
             "you divided by the largest power: divide by the sum of all powers.",
         ),
-        "without the sign": wrong_answer(
+        "without the sign": _rounded_answer(
             lambda z: z.abs().softmax(dim=0),
             "you lost a minus sign: e to a negative number is smaller than 1.",
         ),
-        "minus z": wrong_answer(
+        "minus z": _rounded_answer(
             lambda z: (-z).softmax(dim=0),
             "the order is turned round: the largest logit gets the largest probability.",
         ),
-        "logarithm": wrong_answer(
+        "logarithm": _rounded_answer(
             lambda z: z.log_softmax(dim=0), "these are the logarithms of the probabilities."
         ),
-        "all to the winner": wrong_answer(
+        "all to the winner": _rounded_answer(
             lambda z: (z == z.max()).double(),
             "you gave everything to the largest logit: the others get a part, too.",
         ),
-        "in per cent": wrong_answer(
+        "in per cent": _rounded_answer(
             lambda z: 100 * z.softmax(dim=0), "these are per cent: give numbers between 0 and 1."
+        ),
+        "other sum": Mistake(
+            lambda answer, z: len(answer) == len(z) and abs(float(sum(answer)) - 1) > 0.05,
+            "your numbers do not add up to 1, as the probabilities of all classes must.",
+            example=lambda z: 0.7 * _softmax(z),
         ),
     },
 )

@@ -46,7 +46,7 @@ maps = inner.layer_outputs(model, x)  # what each layer gives for this picture
 # %% [markdown]
 # ## 1 · The whole network
 #
-# The network of lesson 02 has five convolutions (`conv1` to `conv5`), each followed by a ReLU, and a max pooling after the first, the second and the fifth. Then come two fully connected layers: `fc6` with 96 *units* and `fc7` with one number for each of the ten classes, the *scores* (also called *logits*). A *channel* is one map of numbers in a layer, and a *place* (row, column) is one position in it, counted from 0.
+# The network of lesson 02 has five convolutions (`conv1` to `conv5`), each followed by a ReLU, and a max pooling after the first, the second and the fifth. Then come two fully connected layers with a ReLU (`relu6`) between them: `fc6` with 96 *units* and `fc7` with one number for each of the ten classes, the *scores* (also called *logits*). A *channel* is one map of numbers in a layer, and a *place* (row, column) is one position in it, counted from 0.
 #
 # Here is all of it for one picture. Choose a layer and a place. The chosen number is the one at this place in the layer's strongest channel, which stands in the upper row. The orange frames show on which part of each earlier layer it depends: its *receptive field*.
 
@@ -54,10 +54,10 @@ maps = inner.layer_outputs(model, x)  # what each layer gives for this picture
 
 
 def explore_network(picture, layer, row, column):
-    """All layers for one picture; the place is given in eighths of the map."""
+    """All layers for one picture; row and column go from 0 to 7, where 7 is the map's last one."""
     outputs = inner.layer_outputs(model, lab.inputs[picture : picture + 1])
     side = outputs[layer].shape[1]
-    place = row * side // 8 + side // 16, column * side // 8 + side // 16
+    place = row * (side - 1) // 7, column * (side - 1) // 7
     inner.draw_overview(model, lab.images[picture], outputs, layer, place, lab.class_names)
     plots.show(
         f"Three channels of each layer for picture {picture}; frames mark what one number of {layer} depends on: "
@@ -69,8 +69,8 @@ widgets.explore(
     explore_network,
     picture=widgets.slider("picture", 0, len(lab.images) - 1, scene),
     layer=widgets.choice("layer", list(inner.SHOWN), "pool2"),
-    row=widgets.slider("row, in eighths", 0, 7, 4),
-    column=widgets.slider("column, in eighths", 0, 7, 4),
+    row=widgets.slider("row (7: the last)", 0, 7, 4),
+    column=widgets.slider("column (7: the last)", 0, 7, 4),
 )
 
 # %% [markdown]
@@ -85,21 +85,26 @@ plots.show(
 )
 
 # %% [markdown]
-# Below each map stands the number of its channel, above each layer its shape: channels × rows × columns. From left to right the maps get smaller. From right to left the frames grow: one number of a deep layer depends on a large part of the picture. And from `relu3` on back the frames are in *all* channels: a convolution looks at every channel, while a ReLU and a pooling look at their own channel only.
+# Below each map stands the number of its channel, above each layer its shape: channels × rows × columns. Each pooling makes the maps smaller. From right to left the frames grow: one number of a deep layer depends on a large part of the picture. And from `relu3` back to the pixels the frames are in *all* channels: a convolution looks at every channel, while a ReLU and a pooling look at their own channel only.
 #
-# The frame is exact. Make all pixels outside it white, and the number stays the same; change only the pixel in its middle, and the number moves.
+# The frame is exact. Make all pixels outside it white, and the number stays the same; change only the pixels of its first or last row or column, and the number moves. (A number that the ReLU cuts to 0 may stay 0 all the same: the frame says what *can* matter.)
 
 # %% tags=["hide-input"]
 left, top, right, bottom = inner.seen(model, maps, "relu4", place)["pixels"][0]
-outside, inside_it = x.clone(), x.clone()
-outside[..., :top, :], outside[..., bottom:, :] = 1, 1
-outside[..., :left], outside[..., right:] = 1, 1
-inside_it[..., (top + bottom) // 2, (left + right) // 2] += 1  # one pixel, in all three colours
+outside = torch.ones_like(x)  # white
+outside[..., top:bottom, left:right] = x[..., top:bottom, left:right]
+pictures = {"as it is": x, "all outside white": outside}
+rows, columns = slice(top, bottom), slice(left, right)
+edges = {"first row": (top, columns), "last row": (bottom - 1, columns)}
+edges |= {"first column": (rows, left), "last column": (rows, right - 1)}
+for name, (edge_rows, edge_columns) in edges.items():
+    pictures[f"{name} brighter"] = changed = x.clone()
+    changed[:, :, edge_rows, edge_columns] += 0.5  # in all three colours
 row4, column4 = place
 print(f"the frame: rows {top} to {bottom - 1}, columns {left} to {right - 1}")
-for name, picture in {"as it is": x, "all outside white": outside, "one pixel inside": inside_it}.items():
+for name, picture in pictures.items():
     number4 = inner.layer_outputs(model, picture)["relu4"][strong, row4, column4]
-    print(f"{name:>18}: {number4:.5f}")
+    print(f"{name:>21}: {number4:.5f}")
 
 # %% [markdown]
 # ## 2 · One place of the convolution
@@ -108,7 +113,7 @@ for name, picture in {"as it is": x, "all outside white": outside, "one pixel in
 #
 # $$z_{r,c} = b + \sum_{\text{colours}} \sum_{i,j} w_{\text{colour}, i, j}\; x_{\text{colour},\, 2r + i - 3,\, 2c + j - 3}, \qquad i, j = 0 \ldots 6 .$$
 #
-# The 2 is the stride. The 3 is the padding: three rows and columns of zeros around the picture, so that a place at the border has 7×7 pixels, too. The pixels run from −1 (black) to 1 (white).
+# The 2 is the stride. The 3 is the padding: three rows and columns of zeros around the picture, so that a place at the border has 7×7 pixels, too. The pixels run from −1 (black) to 1 (white), so a zero is a middle grey.
 #
 # First the network's own numbers, for the filter that answers most in this picture.
 
@@ -133,32 +138,32 @@ print(f"  bias: {bias:+.3f}")
 print(f"   all: {products.sum() + bias:+.3f}")
 
 # %% [markdown]
-# The same number. Here are the 49 pixels, weights and products of one colour. Look at the third table: a large product needs a large pixel *and* a large weight of the same sign. Red is positive, blue is negative.
+# The same number. Here are the 49 pixels, weights and products of one colour. Red is positive, blue is negative, and each table has its own colour scale. Look at the third table: a product is large and positive where pixel *and* weight are far from 0 and have the same sign.
 
 # %% tags=["hide-input"]
 
 
-def show_products(window, weights, colour, filter_number, total):
-    """Pixels, weights and products of one colour as three tables of numbers, one above the other pair."""
-    index = ("red", "green", "blue").index(colour)
+def show_products(window, weights, bias, colour, name):
+    """Pixels, weights and products of one colour as three tables side by side, and the sums of all three colours."""
+    colours = ("red", "green", "blue")
+    index, sums = colours.index(colour), (window * weights).sum(dim=(1, 2)).tolist()
+    parts = ", ".join(f"{c} {part:+.2f}" for c, part in zip(colours, sums, strict=True))
+    tables = window[index], weights[index], window[index] * weights[index]
+    titles = f"pixels, {colour}", f"× weights, {colour}", f"= products: they add up to {sums[index]:+.2f}"
     figure, axes = plots.grid(1, 3, ratio=1.06, width=13.5)
-    values = window[index], weights[index], window[index] * weights[index]
-    titles = (
-        f"pixels, {colour}",
-        f"× weights of filter {filter_number}",
-        f"= products: they add up to {float(values[2].sum()):+.2f}",
-    )
-    for ax, table, title in zip(axes[0], values, titles, strict=True):
-        inside.numbers(ax, table, title, decimals=2, fontsize=13)
-        ax.set_title(title, fontsize=15)
-    figure.suptitle(total, fontsize=15)
+    figure.get_layout_engine().set(h_pad=0.1)
+    for ax, table, title in zip(axes[0], tables, titles, strict=True):
+        inside.numbers(ax, table.round(decimals=2) + 0.0, decimals=2, fontsize=13)  # + 0.0: no −0.00
+        ax.set_title(title.replace("-", "−"), fontsize=15)
+    text = f"{name}: {parts}, bias {bias:+.2f}, together z = {sum(sums) + bias:+.2f}"
+    figure.suptitle(text.replace("-", "−"), fontsize=15)
     plots.show(
-        f"Three tables of 7×7 numbers: {colour} pixels, weights, and their products, which add up to "
-        f"{float(values[2].sum()):+.2f}."
+        f"{text}. Three tables of 7×7 numbers: {colour} pixels, weights, and their products, which add up to "
+        f"{sums[index]:+.2f}."
     )
 
 
-show_products(window, weights, "green", number, f"place ({row}, {column}), filter {number}")
+show_products(window, weights, bias, "green", f"filter {number}, place ({row}, {column})")
 
 # %% [markdown]
 # Choose the picture, the filter, the place and the colour:
@@ -172,10 +177,7 @@ def explore_convolution(picture, filter_number, row, column, colour):
     window = padded[:, 2 * row : 2 * row + 7, 2 * column : 2 * column + 7]
     weights = model.conv1.weight[filter_number].detach()
     bias = model.conv1.bias[filter_number].item()
-    red, green, blue = (window * weights).sum(dim=(1, 2)).tolist()
-    total = red + green + blue + bias
-    text = f"red {red:+.2f}, green {green:+.2f}, blue {blue:+.2f}, bias {bias:+.2f}: z = {total:+.2f}"
-    show_products(window, weights, colour, filter_number, text)
+    show_products(window, weights, bias, colour, f"filter {filter_number}, place ({row}, {column})")
 
 
 widgets.explore(
@@ -194,7 +196,7 @@ widgets.explore(
 explore_convolution(scene, number, row, column, "red")
 
 # %% [markdown]
-# The three colours add up to the number: the figure's title has all of them. A colour with many large products of both signs can still give little, because they cancel.
+# The three colours and the bias add up to the number: the figure's title has all of them. A colour with many large products of both signs can still give little, because they cancel.
 
 # %% [markdown]
 # ### Exercise: one activation
@@ -227,7 +229,7 @@ exercises.one_activation.check(one_activation)
 with torch.no_grad():
     a = torch.relu(z)
     pooled, switches = F.max_pool2d(a, 3, 2, 1, return_indices=True)
-up, left = (row + 1) // 2, (column + 1) // 2  # a pooled place whose window holds our place
+up, left = row // 2, column // 2  # a pooled place whose window holds our place
 r, c = divmod(int(switches[number, up, left]), a.shape[2])
 print(f"p at ({up}, {left}) = {pooled[number, up, left]:.3f}, its switch points to ({r}, {c})")
 print(f"a there: {a[number, r, c]:.3f}")
@@ -242,6 +244,7 @@ def show_pooling(z, pooled, switches, up, left):
     r, c = divmod(int(switches[up, left]), z.shape[1])
     marked = [(r - top, c - first)]
     figure, axes = plots.grid(1, 3, ratio=0.9, width=10)
+    figure.get_layout_engine().set(h_pad=0.08)
     inside.numbers(axes[0, 0], cut, "z, after the convolution", decimals=2, fontsize=15, marked=marked)
     inside.numbers(axes[0, 1], torch.relu(cut), "a = max(0, z)", decimals=2, fontsize=15, marked=marked)
     peak = pooled[up : up + 1, left : left + 1]
@@ -285,7 +288,7 @@ mixed = divmod(int((lowest * (pooled[number] > 2)).argmax()), pooled.shape[2])
 show_pooling(z[number], pooled[number], switches[number], *mixed)
 
 # %% [markdown]
-# What was negative is 0 after the ReLU, and the framed number goes on. At the border of the map, the window reaches outside; these places are shown as 0 and never win, unless all are 0.
+# What was negative is 0 after the ReLU, and the framed number goes on. At the border of the map, the window reaches outside. These places are shown as 0, but the pooling leaves them out: the switch always points inside the map. Where all numbers of the window are 0, it points to the first of them.
 
 # %% [markdown]
 # ## 4 · One number deep inside
@@ -421,7 +424,7 @@ print("the network's probabilities, to 0.00001:", bool(((probabilities - own).ab
 print("without subtracting, scores + 100: ", (scores[:2] + 100).exp() / (scores + 100).exp().sum())
 
 # %% [markdown]
-# Subtracting the largest score is for the computer: $e^{100}$ is too large for its numbers, and it gives `nan`, “not a number”. Because of $e^{z-c} = e^z / e^c$, the same factor stands above and below the fraction line.
+# Subtracting the largest score is for the computer: $e^{100}$ is too large for its 32-bit numbers and becomes “infinity”, and infinity divided by infinity is `nan`, “not a number”. Because of $e^{z-c} = e^z / e^c$, the same factor stands above and below the fraction line.
 #
 # ### Exercise: softmax with numbers
 #
@@ -438,7 +441,7 @@ answer = [power_of / sum(powers) for power_of in powers]
 exercises.softmax_numbers.check(answer, torch.tensor([2.0, 0.0, -1.0]))
 
 # %% [markdown]
-# Choose a picture, and the class whose score you want to see as a sum. On the left stand the shares of the units, on the right the way from scores to probabilities. At picture 32 the network is not sure.
+# Choose a picture, and the class whose score you want to see as a sum. On the left stand the shares of the units, on the right the way from scores to probabilities. Try the picture at which the network is least sure: the cell prints its number.
 
 # %% tags=["hide-input"]
 
@@ -454,6 +457,8 @@ def explore_end(picture, target):
     )
 
 
+best = lab.predict(lab.images).max(axis=1)  # the probability of the winner, for each picture
+print(f"least sure: picture {best.argmin()}, the winner's probability is {best.min():.2f}")
 widgets.explore(
     explore_end,
     picture=widgets.slider("picture", 0, len(lab.images) - 1, scene),
@@ -464,7 +469,7 @@ widgets.explore(
 # The same as a still picture, for the class that wins:
 
 # %% tags=["hide-input"]
-explore_end(scene, 0)
+explore_end(scene, int(own.argmax()))
 
 # %% [markdown]
 # In this picture only a few units are above zero, so that the whole score is a short sum. On the right, one large difference of scores is enough: what is 5 smaller than the largest score gets $e^{-5}$, less than a hundredth of the winner's probability.
@@ -474,7 +479,7 @@ explore_end(scene, 0)
 # %% tags=["hide-input"]
 cat, car = lab.class_names.index("cat"), lab.class_names.index("car")
 print("unit   in cat   in car   difference")
-for u in by_unit[cat].argsort(descending=True)[: int((h > 0).sum())].tolist():
+for u in sorted(h.nonzero().flatten().tolist(), key=lambda u: -by_unit[cat, u]):
     to_cat, to_car = by_unit[cat, u], by_unit[car, u]
     print(f"{u:4} {to_cat:+8.2f} {to_car:+8.2f} {to_cat - to_car:+10.2f}")
 biases = model.fc7.bias[cat].item() - model.fc7.bias[car].item()
@@ -538,8 +543,8 @@ plots.show(
 # - Max pooling keeps the largest of 3×3 activations; the switch says which one it was.
 # - A number before a ReLU, and the score of a class, is a bias plus the shares of what comes in. A share in one score says nothing about another class; the difference of two scores does.
 # - The softmax: the power of $e$ of each score, divided by the sum of all.
-# - Convolutions have few weights and much work, fully connected layers the other way round.
+# - A convolution uses each weight at every place, a fully connected layer uses each once. Most weights are in `fc6`, most of the work is in the convolutions.
 #
-# The ReLUs are all that keeps the whole network from being one sum of shares of the pixels. Where none of them switches, it is one: [20 · A network that you can read completely](20_pieces_and_symmetries.ipynb) takes this to its end. [14 · LRP](14_lrp.ipynb) passes shares back from the score to the pixels, and [03 · CAM](03_cam.ipynb) reads the shares of places as a map.
+# The ReLUs and the max poolings are all that keeps the whole network from being one bias and one sum of shares of the pixels. As long as no ReLU and no switch changes, it is one: [20 · A network that you can read completely](20_pieces_and_symmetries.ipynb) takes this to its end. [14 · LRP](14_lrp.ipynb) passes shares back from the score to the pixels, and [03 · CAM](03_cam.ipynb) reads the shares of places as a map.
 #
 # The idea of walking through a network number by number is from CNN Explainer: [Wang and others, 2020](https://arxiv.org/abs/2004.15004). Back to the core: [02 · Deconvnet](02_zfnet_deconvnet.ipynb).

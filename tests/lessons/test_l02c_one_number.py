@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
+from course_utils.exercises import l02_zfnet_deconvnet as exercises
 from course_utils.labs.networks import zfnet
 from course_utils.lessons import l02c_one_number as inner
 from course_utils.teach import inside
@@ -77,6 +79,23 @@ def test_strongest_is_the_place_of_the_maximum():
     maps = torch.zeros(3, 4, 5)
     maps[2, 1, 3] = 1
     assert inner.strongest(maps) == (2, 1, 3)
+
+
+def test_two_decimals_are_enough_and_rounded_mistakes_are_recognised():
+    question, z = exercises.softmax_numbers, torch.tensor([2.0, 0.0, -1.0])
+    assert question.check([0.84, 0.11, 0.04], z).state == "right"
+    assert question.check([0.85, 0.11, 0.04], z).state == "wrong"
+    for answer, mistake in (([7.39, 1, 0.37], "not divided"), ([84, 11, 4], "in per cent")):
+        assert question.check(answer, z).mistake == mistake
+
+
+def test_the_border_counts_in_one_activation():
+    def repeated(picture, weights, bias, row, column):  # the border pixels again, instead of zeros
+        padded = F.pad(picture[None], (3, 3, 3, 3), mode="replicate")[0]
+        window = padded[:, 2 * row : 2 * row + 7, 2 * column : 2 * column + 7]
+        return ((window * weights).sum() + bias).clamp(min=0)
+
+    assert exercises.one_activation.check(repeated).state == "wrong"
 
 
 def test_bad_input_names_the_argument(network):
