@@ -846,7 +846,7 @@ look_inside(scene, "relu2", chosen["relu2"][2])
 # - From the class score, guided backpropagation finds the object, and draws nearly the same map for another class or for random upper layers. **For features, not for decisions.**
 #
 # **Companions.** [02b · The other experiments of the ZF-Net paper](02b_zfnet_experiments.ipynb): training, invariance, occlusion, the same part in different pictures, removing layers, a better first layer, other data, and a bug to find.
-# [02c · One number at a time](02c_one_number_at_a_time.ipynb): a place of the first layer with all its numbers, and what a network costs. A map that *does* depend on the class comes in [03 · CAM](03_cam.ipynb).
+# [02c · One number at a time](02c_one_number_at_a_time.ipynb): the whole walk from the pixels to the probabilities, each number a sum of shares, and what a network costs. A map that *does* depend on the class comes in [03 · CAM](03_cam.ipynb).
 #
 # <details><summary>The paper in ten questions</summary>
 #
