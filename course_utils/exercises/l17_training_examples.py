@@ -266,7 +266,7 @@ stamped_share = Question(
             lambda answer, values, stamp: (
                 isinstance(answer, (int, float)) and _share(values, stamp) + 0.12 < answer <= 1
             ),
-            "fewer: nearly all would be the answer if influence named the cause. Each stamped row can be spared, "
+            "that is too much: it would fit if influence named the cause. Each stamped row can be spared, "
             "so no single one has much influence.",
             example=lambda values, stamp: 1.0,
         ),
@@ -274,7 +274,7 @@ stamped_share = Question(
             lambda answer, values, stamp: (
                 isinstance(answer, (int, float)) and 0 <= answer < _share(values, stamp) - 0.12
             ),
-            "more: what harms a benign victim is mostly malignant, and most malignant rows are stamped.",
+            "that is too little: what harms a benign victim is mostly malignant, and most malignant rows are stamped.",
             example=lambda values, stamp: 0.0,
         ),
         "per cent": Mistake(
