@@ -221,7 +221,7 @@ class TestQuestion:
             ("b", RIGHT, ""),
             (" B ", RIGHT, ""),
             ("a", WRONG, "that is the worst."),
-            ("c", WRONG, "your own run says otherwise"),
+            ("c", WRONG, "not this one"),
         ],
     )
     def test_verdicts(self, answer, state, reason):
