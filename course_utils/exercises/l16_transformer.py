@@ -710,6 +710,18 @@ unexplained = Exercise(
             lambda states, rebuilt: _unexplained(states, rebuilt).sqrt(),
             "you took the root: a share of a variance stays squared.",
         ),
+        "n minus one": Mistake(
+            lambda states, rebuilt: (states - rebuilt).pow(2).mean() / states.var(dim=0).mean(),
+            "nearly: `var` divides by N − 1, your error by N. Use `var(dim=0, correction=0)`, or two sums.",
+        ),
+        "sum over mean": Mistake(
+            lambda states, rebuilt: (states - rebuilt).pow(2).sum() / states.var(dim=0).sum(),
+            "your error is a *sum* over the states, `var` is a *mean* over them: take two sums.",
+        ),
+        "one variance": Mistake(
+            lambda states, rebuilt: (states - rebuilt).pow(2).mean() / states.var(),
+            "`states.var()` measures from one mean for all dimensions: each dimension has its own, dim=0.",
+        ),
         "upside down": Mistake(
             lambda states, rebuilt: 1 / _unexplained(states, rebuilt),
             "the fraction is upside down.",
@@ -734,7 +746,7 @@ better_features = quiz(
     ),
     2,
     (
-        "With sixteen latents on, any sixteen independent directions rebuild any state exactly, whatever they are.",
+        "With sixteen of 64 latents on, any state can be rebuilt exactly, whatever the directions are: some sixteen of them fit.",
         "Not always: an autoencoder that learnt nothing has a large error, too.",
         "The error rewards everything that helps to rebuild. With enough latents on, wrong directions do that as well.",
     ),

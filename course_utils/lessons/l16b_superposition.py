@@ -34,7 +34,7 @@ def rare_features(n: int, p: float, generator: torch.Generator) -> Tensor:
     return sizes * (torch.rand(n, FEATURES, generator=generator) < p)
 
 
-def train_toy(p: float, seed: int = 0, n_starts: int = 4, n_steps: int = 2500) -> tuple[Tensor, Tensor]:
+def train_toy(p: float, seed: int = 0, n_starts: int = 8, n_steps: int = 2000) -> tuple[Tensor, Tensor]:
     """The toy model of Elhage and others (2022): W `(2, 5)` and b `(5,)`, the best of several random starts.
 
     Feature i is written again as ReLU(WᵀWx + b); its squared error counts 0.9^i.
@@ -43,7 +43,7 @@ def train_toy(p: float, seed: int = 0, n_starts: int = 4, n_steps: int = 2500) -
     W = (torch.randn(n_starts, 2, FEATURES, generator=generator) * 0.5).requires_grad_()
     b = torch.zeros(n_starts, 1, FEATURES, requires_grad=True)
     optimizer = torch.optim.Adam([W, b], fused=True)
-    weight = 0.9 ** torch.arange(FEATURES)
+    weight, late = 0.9 ** torch.arange(FEATURES), torch.zeros(n_starts)
     for step in range(n_steps):
         optimizer.param_groups[0]["lr"] = 0.01 * min(1.0, 2 * (1 - step / n_steps))
         x = rare_features(256, p, generator)
@@ -51,7 +51,9 @@ def train_toy(p: float, seed: int = 0, n_starts: int = 4, n_steps: int = 2500) -
         optimizer.zero_grad()
         loss.sum().backward()
         optimizer.step()
-    best = int(loss.argmin())
+        if step >= 0.8 * n_steps:  # one batch is too few to tell starts apart
+            late += loss.detach()
+    best = int(late.argmin())
     return W[best].detach(), b[best, 0].detach()
 
 
@@ -109,12 +111,18 @@ def score(world: World, autoencoder: sparse_coding.Autoencoder) -> dict[str, flo
 def rivals(world: World, seed: int = 0) -> dict[str, Tensor]:
     """The directions of other methods, `(m, d)` each: dictionary learning, ICA, PCA, neurons, random."""
     rows, (n, d) = world.states.numpy(), world.directions.shape
-    learner = MiniBatchDictionaryLearning(
-        2 * n, alpha=0.5, batch_size=256, max_iter=2, fit_algorithm="cd", random_state=seed
+    learner = MiniBatchDictionaryLearning(  # sizes never negative; a price that suits these worlds
+        2 * n,
+        alpha=0.4,
+        batch_size=128,
+        max_iter=1,
+        fit_algorithm="cd",
+        positive_code=True,
+        random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of single codes, by less than a millionth
-        learner.fit(rows[:5000])
+        learner.fit(rows[:10_000])
     ica = FastICA(d, random_state=seed, whiten="unit-variance").fit(rows)
     generator = torch.Generator().manual_seed(10_000 + seed)
     return {
@@ -218,8 +226,8 @@ def judge_without_truth(
 
     Returns:
         "FVU" of the first one on the other half; "one word", the share of its latents (on for at least 20
-        tokens) of whose 20 strongest tokens 18 are the same; "found again", the share of its latents that the
-        second one has, too, with a cosine above 0.9.
+        tokens) of whose 20 strongest tokens 18 are the same; "different words", how many words these have;
+        "found again", the share of its latents that the second one has, too, with a cosine above 0.9.
     """
     options = {"k": k, "n_steps": n_steps, "learning_rate": 0.003}
     one, two = (
@@ -230,11 +238,13 @@ def judge_without_truth(
     rebuilt = sparse_coding.decode(one, codes)
     often = (codes > 0).sum(dim=0) >= 20
     strongest = ids[~half][codes[:, often].topk(20, dim=0).indices]  # (20, latents)
-    same = (strongest == strongest.mode(dim=0).values).float().mean(dim=0)
+    word = strongest.mode(dim=0).values
+    same = (strongest == word).float().mean(dim=0)
     again = sparse_coding.best_cosines(one.decoder[often], two.decoder[(other > 0).any(dim=0)])
     return {
         "FVU": sparse_coding.unexplained_variance(states[~half], rebuilt),
         "one word": (same >= 0.9).float().mean().item(),
+        "different words": len(word[same >= 0.9].unique()),
         "found again": (again > 0.9).float().mean().item(),
     }
 
