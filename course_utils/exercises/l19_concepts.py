@@ -8,18 +8,19 @@ from course_utils.teach.checks import Exercise, Mistake, Question
 from course_utils.teach.quiz import quiz
 
 why_beak = quiz(
-    "No beak can be seen in these pictures. What can a model that says “beak” have used?",
+    "No beak can be seen in these pictures. From what did the model conclude “beak”?",
     (
-        "The beak: it must be visible somewhere, or the model could not know.",
-        "Other parts of the bird: whatever goes together with beaks in its training pictures.",
-        "Nothing: the answer is noise.",
+        "From a beak that is visible somewhere in each of these pictures.",
+        "From other parts of the bird, which mostly went together with a beak in the training pictures.",
+        "From nothing in the picture: it says “beak” at random, of any kind of object.",
     ),
     1,
     (
         "The renderer knows each pixel: no pixel of these pictures shows a beak.",
-        "Wings and feathers tell that it is a bird, and birds have beaks. Nothing in the training rewards looking "
-        "at the beak itself.",
-        "Noise would say “beak” of fish and cars as well. It does so hardly ever.",
+        "Wings and legs tell that it is a bird, and most birds in the training pictures show a beak. The training "
+        "rewards the right answer, wherever it comes from.",
+        "Then it would say “beak” of fish and of cars as often as of these birds. Of other classes it says “beak” "
+        "hardly ever.",
     ),
 )
 
@@ -27,9 +28,9 @@ random_words = quiz(
     "Now the 22 words are replaced by words without meaning: each stands for some classes drawn at random. How well "
     "will the bottleneck name the classes?",
     (
-        "No better than chance: the words mean nothing.",
-        "Clearly worse than with real words, better than chance.",
-        "About as well as with real words.",
+        "No better than chance, which is one class in ten.",
+        "Better than chance, but it names at least 5 % fewer of the pictures than with real words.",
+        "About as well as with real words: it loses less than 5 % of the pictures.",
     ),
     2,
     (
@@ -64,6 +65,16 @@ def _in_all_rows(said, truth, n):
     columns, result = np.argsort(np.abs(said - 0.5), axis=1)[:, :n], said.copy()
     result[:, columns] = truth[:, columns]
     return result
+
+
+def _of_all_together(said, truth, n):
+    result, least = said.copy(), np.argsort(np.abs(said - 0.5), axis=None)[:n]
+    result.flat[least] = truth.flat[least]
+    return result
+
+
+def _in_each_column(said, truth, n):
+    return _corrected(said.T, truth.T, n).T
 
 
 corrected = Exercise(
@@ -122,6 +133,14 @@ corrected = Exercise(
             "you chose the concepts that are most wrong. Nobody knows them before the person has looked: choose by "
             "`said` alone.",
         ),
+        "of all together": Mistake(
+            _of_all_together,
+            "you corrected the n least sure numbers of all pictures together: n in *each* row, so sort with `axis=1`.",
+        ),
+        "in each column": Mistake(
+            _in_each_column,
+            "you chose n pictures for each concept: n concepts of each *picture* are asked for, so sort with `axis=1`.",
+        ),
         "columns of all rows": Mistake(
             _in_all_rows,
             "you corrected in every picture the columns chosen for any of them: index rows and columns together, "
@@ -172,6 +191,20 @@ share_claimed = Question(
             "nearly all would be right if the detectors knew the class and nothing else. They do see something of "
             "the parts.",
             example=lambda said, hidden: 1.0,
+        ),
+        "too few": Mistake(
+            lambda answer, said, hidden: (
+                isinstance(answer, int | float) and 0.1 < answer < _claimed(said, hidden)
+            ),
+            "it claims more than that: the rest of the object is there, and it is often enough.",
+            example=lambda said, hidden: _claimed(said, hidden) - 0.2,
+        ),
+        "too many": Mistake(
+            lambda answer, said, hidden: (
+                isinstance(answer, int | float) and _claimed(said, hidden) < answer < 0.9
+            ),
+            "it claims fewer than that: where a part is hidden, more of the object is often missing too.",
+            example=lambda said, hidden: _claimed(said, hidden) + 0.2,
         ),
         "per cent": Mistake(
             lambda answer, said, hidden: isinstance(answer, int | float) and 1 < answer <= 100,
@@ -261,7 +294,7 @@ def _special_cases() -> list[tuple[np.ndarray, np.ndarray]]:
         means[0] = first
         randoms = means + rng.normal(size=(n, r))  # single pictures differ in sign
         cases.append((size + 0.1 * rng.normal(size=n), randoms))
-    return cases
+    return [*cases, (np.ones(6), np.tile([0.5, 1.0, -1.0, 2.0], (6, 1)))]  # two of four are exactly as large
 
 
 def _sizes(derivatives, randoms):
@@ -293,6 +326,14 @@ how_special = Exercise(
         "reversed": Mistake(
             lambda d, r: float((np.abs(r.mean(axis=0)) < abs(d.mean())).mean()),
             "that is the share of random concepts with a *smaller* size: the share that is at least as large is asked for.",
+        ),
+        "strictly larger": Mistake(
+            lambda d, r: float((np.abs(r.mean(axis=0)) > abs(d.mean())).mean()),
+            "you left out the random concepts that are exactly as large: *at least* as large is `>=`.",
+        ),
+        "a number": Mistake(
+            lambda d, r: float((np.abs(r.mean(axis=0)) >= abs(d.mean())).sum()),
+            "you counted the random concepts: a *share* is asked for, from 0 to 1.",
         ),
         "with sign": Mistake(
             lambda d, r: float((r.mean(axis=0) >= d.mean()).mean()),
@@ -346,6 +387,16 @@ n_background = Question(
             lambda answer, on: isinstance(answer, int) and 37 <= answer <= 40,
             "about a quarter of the cells touch the object, and even a blind choice would hit some of them.",
             example=lambda on: 40,
+        ),
+        "too few": Mistake(
+            lambda answer, on: isinstance(answer, int) and 3 < answer < _background(on),
+            "more of them are: nothing in the loss asks for the object, and most cells of a picture are background.",
+            example=lambda on: _background(on) - 10,
+        ),
+        "too many": Mistake(
+            lambda answer, on: isinstance(answer, int) and _background(on) < answer < 37,
+            "fewer of them are: a prototype must differ from other classes, and cells near the object do so more often.",
+            example=lambda on: _background(on) + 9,
         ),
         "a share": Mistake(
             lambda answer, on: isinstance(answer, float) and 0 < answer < 1,

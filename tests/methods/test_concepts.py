@@ -9,8 +9,8 @@ from small_networks import gap_network, pictures, seeded
 from test_hygiene import state, unusual_network
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
+from course_utils.judge.agreement.rows_concepts import captum_scores
 from course_utils.methods import concepts
 
 
@@ -68,38 +68,17 @@ def test_derivatives_are_the_limit_of_small_steps(layer):
         torch.testing.assert_close(ours[:, k], (scores[0] - scores[1]) / 2e-6, atol=1e-6, rtol=1e-5)
 
 
-def test_counts_and_sizes_equal_captum(tmp_path):
-    from captum.concept import TCAV, Classifier, Concept
-
+def test_counts_and_sizes_equal_captum():
     model = seeded(gap_network, dtype=torch.float32)
     inputs, bank, other = (pictures(n, 3, 10, 10, seed=n, dtype=torch.float32) for n in (7, 12, 11))
-    banks = [bank + 0.4, other]
+    sets = [bank + 0.4, other]
     with torch.no_grad():
-        features = [model[:7](bank) for bank in banks]
+        features = [model[:7](pictures) for pictures in sets]
     vector = concepts.concept_vector(*features)
-
-    class Given(Classifier):
-        def __init__(self):
-            pass
-
-        def train_and_eval(self, dataloader, **kwargs):
-            return {}
-
-        def weights(self):
-            return torch.stack([vector, -vector])
-
-        def classes(self):
-            return [0, 1]
-
-    made = [
-        Concept(i, name, DataLoader(bank, batch_size=12))
-        for i, (name, bank) in enumerate(zip(("concept", "other"), banks, strict=True))
-    ]
-    program = TCAV(model, "6", classifier=Given(), save_path=str(tmp_path))
-    theirs = program.interpret(inputs, [made], target=2)["0-1"]["6"]
+    theirs = captum_scores(model, "6", inputs, 2, sets, vector)
     ours = concepts.directional_derivatives(model, inputs, 2, "6", vector)
-    torch.testing.assert_close(concepts.positive_share(ours)[0], theirs["sign_count"][0])
-    torch.testing.assert_close(ours.mean(), theirs["magnitude"][0])
+    torch.testing.assert_close(concepts.positive_share(ours)[0], theirs["sign_count"])
+    torch.testing.assert_close(ours.mean(), theirs["magnitude"])
 
 
 def test_behind_pooling_and_a_linear_layer_all_pictures_agree():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from types import SimpleNamespace
 
@@ -52,13 +53,23 @@ def _ours() -> Tensor:
     return concepts.directional_derivatives(case.model, case.pictures, TARGET, LAYER, _direction())
 
 
-def _captum(score: str) -> Tensor:
+def captum_scores(
+    model: nn.Module, layer: str, inputs: Tensor, target: int, sets: Sequence[Tensor], vector: Tensor
+) -> dict[str, Tensor]:
+    """captum's scores of pictures along a given direction: "sign_count" and "magnitude", a number each.
+
+    Args:
+        model: classifier, single precision.
+        layer: its name; captum flattens what it puts out.
+        inputs: `(N, C, H, W)`.
+        target: class index.
+        sets: pictures of the concept and others; captum sends them through the network, the direction stays.
+        vector: `(d,)`, of length 1.
+    """
     from captum.concept import TCAV, Classifier, Concept
 
-    vector = _direction()
-
     class Given(Classifier):
-        """Hands captum our direction instead of fitting one."""
+        """Hands captum a direction instead of fitting one."""
 
         def __init__(self):
             pass
@@ -72,13 +83,16 @@ def _captum(score: str) -> Tensor:
         def classes(self):
             return [0, 1]
 
-    case = _case()
-    pair = [
-        Concept(i, f"set {i}", DataLoader(pictures, batch_size=20)) for i, pictures in enumerate(case.sets)
-    ]
+    pair = [Concept(i, f"set {i}", DataLoader(pictures, batch_size=20)) for i, pictures in enumerate(sets)]
     with tempfile.TemporaryDirectory() as folder:
-        program = TCAV(case.model, LAYER, classifier=Given(), save_path=folder)
-        return program.interpret(case.pictures, [pair], target=TARGET)["0-1"][LAYER][score][:1]
+        program = TCAV(model, layer, classifier=Given(), save_path=folder)
+        scores = program.interpret(inputs, [pair], target=target)["0-1"][layer]
+    return {name: values[0] for name, values in scores.items()}
+
+
+def _captum(score: str) -> Tensor:
+    case = _case()
+    return captum_scores(case.model, LAYER, case.pictures, TARGET, case.sets, _direction())[score][None]
 
 
 ROWS = (
