@@ -344,6 +344,11 @@ laplacian = Exercise(
             lambda A: A / np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
             "this is the normalised graph; the Laplacian is the identity minus it.",
         ),
+        "entry by entry": Mistake(
+            lambda A: np.eye(len(A)) - np.diag(np.diag(A) / A.sum(axis=1)),
+            "nothing is left of the graph: `*` multiplies entry by entry, so a diagonal matrix keeps only the "
+            "diagonal of A, which is 0. A matrix product is `@`.",
+        ),
         "minus only": Mistake(
             lambda A: -A / np.sqrt(np.outer(A.sum(axis=1), A.sum(axis=1))),
             "the identity is missing: the diagonal must be 1.",
@@ -368,6 +373,8 @@ def _eigenvalues() -> list[tuple]:
             [0.0, 0.02, 0.03, 0.08, 0.41, 0.44],
             [0.0, 0.31, 0.35, 0.40],
             [0.0, 0.0, 0.05, 0.30, 0.36, 0.50],
+            [0.0, 0.21, 0.25, 0.27, 0.65, 0.70, 0.73],  # no fixed limit fits this one and the others
+            [0.0, 0.30, 0.36, 0.44, 0.52, 0.60],  # nor does the mean
         )
     ]
 
@@ -394,8 +401,17 @@ n_clusters = Exercise(
         ),
         "zeros": Mistake(
             lambda values: int((np.asarray(values) < 1e-9).sum()),
-            "you counted the zeros. They count the parts without any edge between them; a cluster may have a few "
-            "edges to the others.",
+            "you counted the zeros (the largest ratio does the same). They count the parts without any edge "
+            "between them; a cluster may have a few edges to the others.",
+        ),
+        "a fixed limit": Mistake(
+            lambda values: int((np.asarray(values) < 0.1).sum()),
+            "you counted what lies below a fixed limit. Where the step is differs from case to case: look at "
+            "differences.",
+        ),
+        "below the mean": Mistake(
+            lambda values: int((np.asarray(values) < np.mean(values)).sum()),
+            "you counted what lies below the mean. That need not be where the largest step is.",
         ),
         "the value": Mistake(
             lambda values: float(np.diff(values).max()),
