@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.methods.arguments import check_count, check_finite, check_number
+from course_utils.methods.arguments import check_count, check_finite, check_number, to_floats
 
 
 def quantile_bins(values: np.ndarray, n_bins: int) -> np.ndarray:
@@ -147,16 +147,6 @@ def readout_bound(log_probabilities: np.ndarray, values: np.ndarray) -> float:
     if (columns != values).any() or (columns < 0).any() or (columns >= logs.shape[1]).any():
         raise ValueError(f"values must be whole numbers from 0 to {logs.shape[1] - 1}, the columns")
     return entropy(columns) + float(logs[np.arange(len(columns)), columns].mean())
-
-
-def to_floats(values: np.ndarray, name: str) -> np.ndarray:
-    """What a learner handed in as an array of floats, or an error that says what to do with a tensor."""
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} must hold numbers: of a tensor take {name}.detach().cpu().numpy()"
-        ) from error
 
 
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:

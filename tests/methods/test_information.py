@@ -117,6 +117,8 @@ BAD = [
     (methods.quantile_bins, {"values": A[None]}, ValueError, "one column at a time"),
     (methods.quantile_bins, {"values": A * np.nan}, ValueError, "values contains NaN"),
     (methods.quantile_bins, {"values": ["a"]}, ValueError, "values must hold numbers"),
+    (methods.quantile_bins, {"values": np.ma.masked_less(A, 0)}, ValueError, "values has masked values"),
+    (methods.entropy, {"bins": np.array([1j, 2])}, ValueError, "bins must hold numbers"),
     (methods.quantile_bins, {"n_bins": 1}, ValueError, "n_bins must be a whole number ≥ 2"),
     (methods.entropy, {"bins": []}, ValueError, "bins must have the shape"),
     (methods.histogram_information, {"b": B[1:]}, ValueError, "values that belong together"),
