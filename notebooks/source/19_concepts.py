@@ -24,7 +24,20 @@
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: logistic regression ([13](13_glass_boxes.ipynb)), feature maps and CAM ([03](03_cam.ipynb)). [09b](09b_filter_names.ipynb) gives names to single filters; here the names come first, and the network has to fit them.
 #
-# The scenes are drawn by a program, so that we know for each pixel which part it shows. A **concept** is one of 22 parts (beak, wheel, sail …); it is *present* if at least 12 pixels show it. 800 scenes are for learning, 400 for tests. One trained network (the `scenes` ResNet) sees them once and stays as it is.
+# The scenes are drawn by a program, so that we know for each pixel which part it shows. A **concept** is one of 22 parts (beak, wheel, sail …); it is *present* if at least 12 pixels show it. Here are the first five scenes, their parts in colours, and how many pixels show each part.
+
+# %% tags=["hide-input"]
+from course_utils.lessons import l19_concepts as lesson
+from course_utils.teach import plots
+
+lesson.draw_parts(lesson.scenes(n=5))
+plots.show(
+    "Five scenes; below each, the same scene with every part in its own colour, and a list of the parts with the number "
+    "of their pixels. Most parts have far more than twelve; the horse's eye has eleven, so it does not count as present."
+)
+
+# %% [markdown]
+# 800 scenes are for learning, 400 for tests. One trained network (the `scenes` ResNet) sees them once and stays as it is.
 
 # %%
 import matplotlib.pyplot as plt
@@ -54,12 +67,14 @@ beak = words.index("beak")
 hidden_beaks = world.named("bird") & (world.pixels[:, beak] == 0) & (said[:, beak] > 0.5)
 shown = np.flatnonzero(hidden_beaks)[:4]
 plots.show_images(list(world.images[shown]), [f"“beak”, {said[i, beak]:.2f}" for i in shown], columns=len(shown), width=8)  # fmt: skip
-plots.show("Drawn birds whose beak lies outside the picture. The model says beak of each of them.")
+plots.show(
+    "Drawn birds whose beak cannot be seen: it lies outside the picture or is hidden. The model says beak of each of them."
+)
 without = world.named("bird") & (world.pixels[:, beak] == 0)
 print(f"birds with no pixel of a beak: {without.sum()}; the model says beak of {hidden_beaks.sum()} of them")
 
 # %% [markdown]
-# Search for the beaks. There are none: they lie outside the picture. The model does not say "beak" of every such bird, but of these it does.
+# Search for the beaks. There are none: they lie outside the picture, or something hides them. The model does not say "beak" of every such bird, but of these it does.
 
 # %% tags=["hide-input"]
 exercises.why_beak
@@ -144,29 +159,32 @@ print(f"bottleneck minus class only: {judge.paired(right['the bottleneck'], righ
 # Against the majority the concepts look excellent. Against the reader who is told the class, nothing is left. **High concept accuracy does not show that concepts are seen: nearly all of it follows from the class.** To see more, look where the class does not tell: at parts that some pictures of a class have and others not.
 
 # %%
+from sklearn.metrics import roc_auc_score  # 0.5: the order is chance
+
 share = np.stack([concepts[learn][classes[learn] == c].mean(axis=0) for c in range(10)])
 open_pairs = np.argwhere((share > 0.2) & (share < 0.8))
 within = {}
 for c, k in open_pairs:
     of_class = np.flatnonzero(classes[test] == c) + 800
-    hit = (said[of_class, k] > 0.5) == concepts[of_class, k]
-    within[f"{words[k]} ({world.class_names[c]})"] = (hit, concepts[of_class, k])
+    there = concepts[of_class, k]
+    hit, usual = (said[of_class, k] > 0.5) == there, table[c, k] == there
+    within[f"{words[k]} ({world.class_names[c]})"] = hit, usual, roc_auc_score(there, said[of_class, k])
 
 # %% tags=["hide-input"]
-print(f"{'part (class)':<24}{'accuracy':>9}{'more frequent answer':>22}")
-for name, (hit, there) in within.items():
-    print(f"{name:<24}{hit.mean():9.2f}{max(there.mean(), 1 - there.mean()):22.2f}")
-hits = np.concatenate([hit for hit, _ in within.values()])
-plain = np.concatenate([there == (there.mean() > 0.5) for _, there in within.values()])
+print(f"{'part (class)':<24}{'accuracy':>9}{'more frequent answer':>22}{'order':>8}")
+for name, (hit, usual, order) in within.items():
+    print(f"{name:<24}{hit.mean():9.2f}{usual.mean():22.2f}{order:8.2f}")
+hits, plain = (np.concatenate([row[i] for row in within.values()]) for i in (0, 1))
 print(f"\nall together: {hits.mean():.2f} against {plain.mean():.2f}; difference {judge.paired(hits, plain)}")
+print(f"mean order: {np.mean([order for *_, order in within.values()]):.2f}")
 
 # %% [markdown]
-# The right column is what you reach if you always give the more frequent answer of the class. All together, the detectors are hardly better than that, here not at all. (Look at the single rows with care: 40 scenes each.) So 98 % of the concepts are right, and **of what only the picture could tell, these words tell little.**
+# The middle column is what you reach if you always give the answer that was more frequent in the class. All together, the yes or no of the detectors is hardly better than that, here not at all. The numbers know a little more: *order* is how often, of two scenes of the class, the one with the part gets the larger number (chance: 0.5). (Look at the single rows with care: 40 scenes each.) So 98 % of the concepts are right, and **of what only the picture could tell, these words tell little.**
 
 # %% [markdown]
 # ## 4 · A bottleneck can be corrected
 #
-# What a bottleneck gives that a plain network does not: a person who looks at the picture can correct a concept, and the class follows. To see it work we take a poorer network that makes mistakes: the same steps on features of a layer in the middle, learnt from 150 scenes.
+# What a bottleneck gives that a plain network does not: a person who looks at the picture can correct a concept, and the class follows. To see it work we take a poorer bottleneck that makes mistakes: step 1 reads an earlier layer, `layer3`, and learns from 150 scenes; step 2 is fitted to the true concepts as before.
 #
 # ### Exercise: correct the least sure concepts
 #
@@ -203,7 +221,7 @@ figure, ax = plt.subplots(figsize=(6.5, 2.9))
 for (name, values), style in zip(curves.items(), ("o-", "s--"), strict=True):
     ax.plot(numbers, values, style, label=name)
 ax.set(xlabel="concepts that a person corrects in each picture", ylabel="share of classes right")
-ax.set_title("Four of 22 mend half of the mistakes, if they are the right ones", loc="left")
+ax.set_title("Four of 22 mend about half of the mistakes, if they are the right ones", loc="left")
 ax.legend(fontsize=9)
 plots.show(
     f"Accuracy against the number of corrected concepts. Least sure first: from {curves['least sure first'][0]:.2f} to "
@@ -211,7 +229,7 @@ plots.show(
 )
 
 # %% [markdown]
-# That is real. The class does depend on these numbers: four corrections of the least sure mend half of the mistakes or more, four at random clearly fewer. So asking about the least sure ones saves the person's time. But it says nothing of *where the numbers come from*.
+# That is real. The class does depend on these numbers: four corrections of the least sure mend about half of the mistakes or more, four at random clearly fewer. So asking about the least sure ones saves the person's time. But it says nothing of *where the numbers come from*.
 
 # %% [markdown]
 # ## 5 · Does "beak" look at the beak?
@@ -324,7 +342,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The second step (a small network) was given three numbers with the names of car parts, and by their digits it tells apart classes that have none of these parts. Then the words are no longer the reasons. **Read hard answers, or fit step 2 to the truth, as we did.**
+# The second step (a small network) was given three numbers with the names of car parts, and by their digits it tells apart classes that have none of these parts. Then the words are no longer the reasons. **Read hard answers (the second row), or fit step 2 to the truth, as we did.**
 #
 # ### Words without meaning
 
@@ -497,25 +515,29 @@ plots.show(
 # %% [markdown]
 # **The count.** In `layer4` the random concepts score 0 or 1, with nothing between. Behind this layer come an average and one linear map, so the gradient is *the same for every picture*, and all derivatives have one sign. A score of 1 is what half of all directions get. More draws do not help: snow's twenty draws give nearly the same direction, so a t-test against the random ones (a small *p* below: chance alone would hardly do this) is sure of both networks. It would even report that snow speaks *against* wolf in the clean twin.
 #
-# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow; in the clean twin about a third do. (With other pictures of the grounds it was between one in twenty and a third: so size alone does not separate the two networks safely.) In the earlier layers size says nothing in either network.
+# **The size**, the mean derivative, keeps what the count throws away. In `layer4` of the shortcut's network, hardly a random concept reaches the size of snow. In the clean twin some do: here about a third, with other pictures of the grounds from a few to a half. So size alone does not separate the two networks safely. In the earlier layers many random concepts are as large as snow, in both networks.
 #
-# **The effect.** A derivative is *per unit*, and nobody says how many units snow is. The *reach* does: how far apart the two sets of pictures lie along the direction. Derivative times reach is in units of the score. Here we know the truth: put the same wolves on other ground, and see how far the score falls.
+# **The effect.** A derivative is *per unit*, and nobody says how many units snow is. The *reach* does: how far apart the two sets of pictures lie along the direction. Derivative times reach is in units of the score. Here we know the truth: put the same wolves on grass, and see how far the score falls. The last column but one is how far the mean score of the pictures of snow lies above that of the other grounds, *all* differences counted.
 
 # %% tags=["hide-input"]
 from scipy.stats import ttest_1samp
 
 print(
-    f"{'layer4':<10}{'p of the counts':>16}{'size':>8}{'random':>8}{'reach':>8}{'effect':>8}{'random':>8}{'true fall':>11}"
+    f"{'layer4':<10}{'p of the counts':>16}{'size':>8}{'random':>8}{'reach':>8}{'effect':>8}{'random':>8}{'snow − others':>15}{'true fall':>11}"
 )
 for name in twins:
     meant, random = runs[name, "layer4"]
     p = ttest_1samp(positive_share(random.derivatives), positive_share(meant.derivatives).mean()).pvalue
     sizes = [run.derivatives.mean(dim=0) for run in (meant, random)]
+    with torch.no_grad():
+        on_snow, elsewhere = (
+            twins[name].model(twins[name].preprocess(p))[:, 1].mean() for p in (snow, others)
+        )
     print(f"{name:<10}{p:16.4f}{sizes[0].mean():8.3f}{sizes[1].abs().mean():8.3f}{meant.reach.mean():8.1f}"
-          f"{meant.effects.mean():8.2f}{random.effects.abs().mean():8.2f}{truth[name]:11.2f}")  # fmt: skip
+          f"{meant.effects.mean():8.2f}{random.effects.abs().mean():8.2f}{on_snow - elsewhere:15.2f}{truth[name]:11.2f}")  # fmt: skip
 
 # %% [markdown]
-# The two networks differ little in size, and more than ten times in effect: in the clean twin, snow and other grounds hardly differ any more at this depth. The effect has the order of the true fall; it is larger, since the pictures of the concept are *all* snow. (Beside random concepts every effect looks large, even the −0.12: sets drawn from the same pictures have hardly any reach. They are a control for directions; for effects, compare with the last column.)
+# The two networks differ little in size, and more than ten times in effect: in the clean twin, snow and other grounds hardly differ any more at this depth. The effect has the order of the true fall, and is not equal to it: it counts only the difference *along* $v$. Snow and other grounds also differ across $v$, and that part speaks a little against wolf: all differences together give nearly the true fall. (Beside random concepts every effect looks large, even the −0.12: sets drawn from the same pictures have hardly any reach. They are a control for directions; for effects, compare with the last column.)
 
 # %% [markdown]
 # ### Exercise: find the bug
@@ -618,7 +640,7 @@ for name, net in networks.items():
 print(f"blind choice of a cell: {40 * blind:.0f} of 40 pure background, {1 - blind:.2f} on the object")
 
 # %% [markdown]
-# The classes are nearly all right, although more than half of the boxes of `layer4` show background and most places found show another part. It is no contradiction. A cell of `layer4` is computed from nearly the whole picture: **what is drawn is not what it saw.** The boxes of `layer3`, which sees less, are better, and still wrong in about half of the cases.
+# The classes are nearly all right, although about half of the boxes of `layer4`, here more, show pure background, and most places found do not show the part that the prototype shows. It is no contradiction. A cell of `layer4` is computed from most of the picture, one in the middle from all of it: **what is drawn is not what it saw.** A cell of `layer3` sees about half as much. Its boxes are better, and still wrong in about half of the cases.
 
 # %% [markdown]
 # "It looks like that" is true in the space of the features. Whether it is true for your eye must be measured, as here, with places whose truth is known.
@@ -695,7 +717,7 @@ plots.show("A car with its wheels outlined, and the map of the word wheel over i
 # 1. **Which problem?** A person wants to ask a model "what if you had seen no bone spur?", and plain networks have no such handle.
 # 2. **Is it new?** To predict attributes first is older (Lampert and others, 2009). New are the study of interventions and of three ways to train.
 # 3. **Which hypothesis?** A bottleneck can be as accurate as a plain network, and corrections make it better.
-# 4. **Related work, and who?** Attributes, TCAV, prototypes. The authors work at Stanford and Google.
+# 4. **Related work, and who?** Attributes, concepts as extra tasks, TCAV. The authors work at Stanford and Google.
 # 5. **The key idea?** Put concepts with labels into the middle of the network, and let nothing pass beside them.
 # 6. **Which experiments?** Grading of knees on X-rays, 200 kinds of birds with 112 attributes; corrections in order; changed backgrounds.
 # 7. **Data and code?** The birds and the code are public; the X-rays on request.

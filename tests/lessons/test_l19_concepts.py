@@ -1,10 +1,34 @@
 """Set-ups of lesson 19: corrections, grounds, own concepts, prototypes that are places of pictures."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from course_utils.lessons import l19_concepts as lesson
+from course_utils.methods.hooks import layer_outputs
+
+
+def test_the_first_scenes_are_the_same_in_a_small_set_and_their_parts_are_drawn_and_counted():
+    few, more = lesson.scenes(n=2), lesson.scenes(n=4)
+    assert (few.images == more.images[:2]).all() and (few.pixels == more.pixels[:2]).all()
+    lesson.draw_parts(few, 2)
+    axes = plt.gcf().axes
+    listed = [text.get_text() for text in axes[4].texts if text.get_text() != "■"]
+    assert len(listed) == (few.pixels[0] > 0).sum()
+    largest = few.pixels[0].argmax()
+    assert listed[0] == f"{few.words[largest]} {few.pixels[0, largest]}"
+    plt.close()
+
+
+def test_maps_do_not_depend_on_how_many_pictures_are_sent_at_once():
+    lab = lesson.wolves("clean")
+    (whole,), (part,) = (lesson.layer_maps(lab, lab.images[:n], ("layer3",)) for n in (40, 3))
+    assert whole.is_contiguous()
+    torch.testing.assert_close(whole[:3], part, atol=1e-4, rtol=1e-4)
+    with torch.no_grad(), layer_outputs(lab.model, "layer3") as outputs:
+        lab.model(lab.inputs[:3])
+    torch.testing.assert_close(part, outputs[0], atol=1e-4, rtol=1e-4)
 
 
 def test_corrections_touch_only_the_wanted_columns():
