@@ -139,7 +139,7 @@ def output_of(model: nn.Module, inputs: Tensor, module: nn.Module) -> Tensor:
 
     Raises:
         TypeError: `model` or `module` is not a module, or the output is no tensor.
-        ValueError: the module did not run.
+        ValueError: the module did not run, or more than once.
     """
     check_model(model)
     seen: list[Tensor] = []
@@ -150,9 +150,8 @@ def output_of(model: nn.Module, inputs: Tensor, module: nn.Module) -> Tensor:
 
     with evaluation(model), change_output(module, keep):
         model(inputs)
-    if not seen:
-        raise ValueError("module did not run: choose one that is a part of the model")
-    return seen[-1]
+    _check_runs(len(seen))
+    return seen[0]
 
 
 @torch.no_grad()
@@ -180,7 +179,7 @@ def patch(
 
     Raises:
         TypeError: `model` or `module` is not a module, `output` is no float tensor, `places` are not whole.
-        ValueError: shapes that do not fit, places out of range, or a module that did not run.
+        ValueError: shapes that do not fit, places out of range, or a module that did not run exactly once.
     """
     check_model(model)
     _check_float(output, "output")
@@ -205,8 +204,7 @@ def patch(
 
     with evaluation(model), change_output(module, put_in):
         answer = model(inputs)
-    if not ran:
-        raise ValueError("module did not run: choose one that is a part of the model")
+    _check_runs(len(ran))
     return answer if isinstance(answer, Tensor) else answer.logits
 
 
@@ -293,6 +291,13 @@ def attention_at_distance(weights: Tensor, distance: int, first: int = 0) -> Ten
     if start >= weights.shape[1]:
         raise ValueError(f"distance {distance} and first {first} leave no row of {weights.shape[1]}")
     return weights.diagonal(-distance, dim1=1, dim2=2)[:, start - distance :]
+
+
+def _check_runs(n: int) -> None:
+    if n == 0:
+        raise ValueError("module did not run: choose one that is a part of the model")
+    if n > 1:
+        raise ValueError(f"module ran {n} times in one pass: choose one that the model uses exactly once")
 
 
 def _check_unembed(unembed: Tensor) -> None:

@@ -294,3 +294,14 @@ def test_states_and_unembedding_in_two_precisions():
 def test_bad_input_that_is_empty_or_of_another_kind(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_bad_input_a_module_that_runs_twice():
+    twice = nn.Linear(3, 3)
+    model = nn.Sequential(twice, nn.ReLU(), twice)
+    for call in (
+        lambda: circuits.output_of(model, torch.ones(2, 3), twice),
+        lambda: circuits.patch(model, torch.ones(2, 3), twice, torch.ones(2, 3)),
+    ):
+        with pytest.raises(ValueError, match="ran 2 times in one pass"):
+            call()
