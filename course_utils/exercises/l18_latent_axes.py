@@ -29,7 +29,7 @@ what_is_wrong = quiz(
 )
 
 lowest_loss = quiz(
-    "Eight machines for the square world, eight for the round one. In each world you take the machine with the "
+    "Nine machines for the square world, nine for the round one. In each world you take the machine with the "
     "lowest loss. Will its axes be x and y?",
     (
         "In both worlds: a lower loss is a better machine.",

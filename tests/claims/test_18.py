@@ -19,8 +19,8 @@ def _judged(world, machines, seed):
     return losses, np.array([lesson.gap(m, pictures, places) for m in machines])
 
 
-def _eight(world, seed):
-    return lesson.train(lesson.draw_from(world), range(10 * seed, 10 * seed + 8), data_seed=seed)
+def _nine(world, seed):
+    return lesson.train(lesson.draw_from(world), range(10 * seed, 10 * seed + 9), data_seed=seed)
 
 
 @claim(
@@ -106,19 +106,23 @@ def _trained(bound, seed, batch=16, rho=0.97, d=4):
 
 @claim(
     "§1, §5, §6",
-    "Square world: eight seeds with nearly one loss have very different gaps, and the lower the loss the better.",
-    shown="losses within 1.4 %, gaps 0.1 to 0.8, r −0.9",
+    "Square world: nine seeds with nearly one loss have very different gaps, and the lower the loss the better. Now and "
+    "then one machine is stuck at a far larger loss: it is left out of the gaps.",
+    shown="losses within 0.6 %, gaps 0.0 to 0.7, r −0.9",
     holds=lambda v: (
-        v["range of losses"].max() < 0.04
+        v["with nearly one loss"].min() >= 8
+        and v["with nearly one loss"].mean() > 8.5
         and v["smallest gap"].max() < 0.4
         and v["largest gap"].min() > 0.5
         and v["r"].max() < -0.6
     ),
 )
 def test_square_world(seed):
-    losses, gaps = _judged("square", _eight("square", seed), seed)
+    losses, gaps = _judged("square", _nine("square", seed), seed)
+    near = losses < 1.04 * losses.min()
+    losses, gaps = losses[near], gaps[near]
     return {
-        "range of losses": np.ptp(losses) / losses.mean(),
+        "with nearly one loss": near.sum(),
         "smallest gap": gaps.min(),
         "largest gap": gaps.max(),
         "r": np.corrcoef(losses, gaps)[0, 1],
@@ -128,7 +132,7 @@ def test_square_world(seed):
 @claim(
     "§6",
     "Round world: the loss says little about the gap. Diamond: the lower the loss, the worse the gap of x and y.",
-    shown="r 0.05 and 0.87",
+    shown="r −0.46 (chance) and 0.95",
     holds=lambda v: (
         abs(v["round"].mean()) < 0.4
         and v["diamond"].min() > 0.5
@@ -137,7 +141,7 @@ def test_square_world(seed):
 )
 def test_round_world_and_diamond(seed):
     return {
-        world: np.corrcoef(*_judged(world, _eight(world, seed), seed))[0, 1] for world in ("round", "diamond")
+        world: np.corrcoef(*_judged(world, _nine(world, seed), seed))[0, 1] for world in ("round", "diamond")
     }
 
 
@@ -145,7 +149,7 @@ def test_round_world_and_diamond(seed):
     "§6",
     "Turned by hand by 45 degrees, the loss of the best machine rises several times as much in the square world as "
     "in the round one.",
-    shown="0.5 and 0.04",
+    shown="0.4 and 0.04",
     holds=lambda v: (v["square"] > 4 * v["round"]).all() and v["square"].min() > 0.2,
 )
 def test_turned_by_hand(seed):
@@ -172,18 +176,18 @@ def _turned_loss(machine, pictures, degrees):
 @claim(
     "§6",
     "More steps turn most machines of the square world towards the axes, and those of the round world nowhere.",
-    shown="within 10°: 6, then 13 of 16 in the square world; 3 of 20 before and after in the round one",
+    shown="said, not shown",
     holds=lambda v: (
-        (v["square, 6000"] < v["square, 1700"]).all()
+        (v["square, 6000"] < v["square, 2000"]).all()
         and v["round, 6000"].mean() > v["square, 6000"].mean() + 8
-        and abs((v["round, 6000"] - v["round, 1700"]).mean()) < 6
+        and abs((v["round, 6000"] - v["round, 2000"]).mean()) < 6
     ),
 )
 def test_more_steps(seed):
     degrees = {}
     for world in ("square", "round"):
         seen = lesson.fixed(world, seed=seed)
-        for n_steps in (1700, 6000):
+        for n_steps in (2000, 6000):
             machines = lesson.train(
                 lesson.draw_from(world), range(10 * seed, 10 * seed + 4), n_steps=n_steps, data_seed=seed
             )
@@ -193,16 +197,18 @@ def test_more_steps(seed):
 
 @claim(
     "§6",
-    "With 128 pictures a machine's loss changes more from batch to batch than from machine to machine, and the "
+    "With 64 pictures a machine's loss changes more from batch to batch than from machine to machine, and the "
     "correlation of loss and gap depends on the batch.",
-    shown="0.22 against 0.10; r from −0.97 to 0.18",
+    shown="0.35 against 0.06; r from −0.73 to 0.65",
     holds=lambda v: (v["batches"] > 1.3 * v["machines"]).all() and (v["range of r"] > 0.5).all(),
 )
 def test_one_batch(seed):
-    machines, (pictures, _) = _eight("square", seed), lesson.fixed("square", seed=seed)
+    machines, (pictures, _) = _nine("square", seed), lesson.fixed("square", seed=seed)
     losses, gaps = _judged("square", machines, seed)
+    near = losses < 1.04 * losses.min()  # without a machine that is stuck
+    machines, losses, gaps = [m for m, n in zip(machines, near, strict=True) if n], losses[near], gaps[near]
     small = np.array(
-        [[lesson.costs(m, batch, n_draws=1) for m in machines] for batch in pictures.split(128)[:60]]
+        [[lesson.costs(m, batch, n_draws=1) for m in machines] for batch in pictures.split(64)[:60]]
     ) @ [4, 1]
     return {
         "batches": small.std(axis=0).mean(),
@@ -249,7 +255,7 @@ def test_eight_labels(seed):
     "§4, §9",
     "A larger β means a lower rate and a larger distortion; new pictures of β = 4 are nearer to true ones than those of "
     "a plain autoencoder. With four latents, β = 4 keeps two or three in use, fewer than β = 1 on average.",
-    shown="rates 8.2 to 3.2; 0.15 against 0.48; two rates of 0",
+    shown="rates 8.5 to 3.2; 0.22 against 0.43; a third rate of 0.2 to 0.7",
     holds=lambda v: (
         (np.diff([v[f"rate {b}"] for b in (0.25, 1, 4, 16)], axis=0) < 0).all()
         and (np.diff([v[f"distortion {b}"] for b in (0.25, 1, 4, 16)], axis=0) > 0).all()
@@ -262,7 +268,7 @@ def test_eight_labels(seed):
 )
 def test_what_beta_costs(seed):
     draw, betas = lesson.draw_from("square"), (0, 0.25, 1, 4, 16)
-    machines = lesson.train(draw, [seed] * 5, betas=betas, data_seed=seed)
+    machines = lesson.train(draw, [seed] * 5, betas=betas, n_steps=1500, data_seed=seed)
     pictures, _ = lesson.fixed("square", seed=seed)
     values = {}
     for beta, machine in list(zip(betas, machines, strict=True))[1:]:
@@ -272,7 +278,7 @@ def test_what_beta_costs(seed):
         new = machine.decoder(prior)
         values[f"only blobs, β {beta}"] = lesson.nearest(new, pictures).mean().item()
         values[f"all blobs, β {beta}"] = lesson.nearest(pictures[:1000], new).mean().item()
-    four = lesson.train(draw, [seed, seed], betas=(1, 4), n_latents=4, data_seed=seed)
+    four = lesson.train(draw, [seed, seed], betas=(1, 4), n_latents=4, n_steps=1500, data_seed=seed)
     for beta, machine in zip((1, 4), four, strict=True):
         rates = kl_to_standard_normal(*lesson.encode(machine, pictures)).mean(dim=0)
         values[f"latents in use, β {beta}"] = float((rates > 0.1).sum())

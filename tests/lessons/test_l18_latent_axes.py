@@ -19,6 +19,16 @@ def test_training_is_repeatable():
     assert both[0].decoder(torch.zeros(5, 2)).shape == (5, 256)
 
 
+def test_side_by_side_each_machine_becomes_what_it_would_become_alone():
+    draw, (pictures, _) = lesson.draw_from("square"), lesson.fixed("square", 50)
+    together = lesson.train(draw, [3, 4, 5], betas=(0.0, 1.0, 4.0), n_steps=100)
+    for seed, beta, machine in zip((3, 4, 5), (0.0, 1.0, 4.0), together, strict=True):
+        alone = lesson.train(draw, [seed], betas=beta, n_steps=100)[0]
+        torch.testing.assert_close(machine.encoder(pictures), alone.encoder(pictures), rtol=1e-3, atol=1e-3)
+        codes = alone.encoder(pictures)[:, :2]
+        torch.testing.assert_close(machine.decoder(codes), alone.decoder(codes), rtol=1e-3, atol=1e-3)
+
+
 def test_training_lowers_the_loss_and_labels_are_followed():
     pictures, places = lesson.labelled("round", 200)
     machine = lesson.train(lesson.draw_from("round"), [0], labels=(pictures, places), n_steps=300)[0]
