@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_finite, check_model
+from course_utils.methods.arguments import check_finite, check_model, check_number
 from course_utils.methods.hooks import activations_and_gradients
 
 
@@ -42,9 +42,9 @@ def concept_vector(examples: Tensor, others: Tensor, *, strength: float = 1.0) -
             f"examples have {examples.shape[1]} features and others {others.shape[1]}: "
             "take both from one layer"
         )
-    if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 < strength < float("inf"):
-        raise ValueError(f"strength must be a number above 0, not {strength!r}")
-    rows = torch.cat([examples, others]).double().cpu().numpy()
+    if check_number(strength, "strength") == 0:
+        raise ValueError("strength must be above 0: without a penalty the fit need not settle")
+    rows = torch.cat([examples, others]).detach().double().cpu().numpy()
     is_concept = [1] * len(examples) + [0] * len(others)
     fitted = LogisticRegression(C=1 / strength, solver="newton-cholesky", tol=1e-8).fit(rows, is_concept)
     weights = torch.from_numpy(fitted.coef_[0]).to(examples)
@@ -127,12 +127,14 @@ def prototype_similarities(maps: Tensor, prototypes: Tensor, *, floor: float = 1
             f"maps have {maps.shape[1]} channels and prototypes {prototypes.shape[1]} entries: "
             "take both from one space"
         )
-    if isinstance(floor, bool) or not isinstance(floor, int | float) or not 0 < floor < 1:
-        raise ValueError(f"floor must lie between 0 and 1, not {floor!r}")
-    products = torch.einsum("ndhw,pd->nphw", maps, prototypes)
-    squares = maps.square().sum(dim=1, keepdim=True) + prototypes.square().sum(dim=1)[:, None, None]
-    distances = (squares - 2 * products).clamp(min=0)  # rounding can leave it a little below 0
-    return torch.log((distances + 1) / (distances + floor))
+    floor = check_number(floor, "floor", below=1)
+    if floor == 0:
+        raise ValueError("floor must be above 0: at distance 0 the logarithm would be infinite")
+    places, (height, width) = maps.flatten(2).transpose(1, 2), maps.shape[2:]  # (N, h · w, d)
+    # not by a matrix product: ‖a‖² + ‖b‖² − 2ab loses its digits far from 0
+    mode = "donot_use_mm_for_euclid_dist"
+    squares = torch.cdist(places, prototypes.to(maps), compute_mode=mode).square()
+    return torch.log1p((1 - floor) / (squares + floor)).transpose(1, 2).unflatten(2, (height, width))
 
 
 def _check_rows(values: Tensor, name: str, *, form: str = "(n, d)") -> None:

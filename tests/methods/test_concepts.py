@@ -88,6 +88,24 @@ def test_behind_pooling_and_a_linear_layer_all_pictures_agree():
     assert set(concepts.positive_share(derivatives).tolist()) <= {0.0, 1.0}
 
 
+def test_likeness_depends_on_differences_only_and_is_0_far_away():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(2, 5, 3, 4, generator=generator).double()
+    prototypes = torch.randn(3, 5, generator=generator).double()
+    near = concepts.prototype_similarities(maps, prototypes)
+    torch.testing.assert_close(concepts.prototype_similarities(maps + 1e5, prototypes + 1e5), near)
+    single = concepts.prototype_similarities((maps + 100).float(), (prototypes + 100).float())
+    torch.testing.assert_close(single.double(), near, rtol=1e-3, atol=1e-4)
+    mixed = concepts.prototype_similarities(maps, prototypes.float(), floor=np.float32(1e-4))
+    torch.testing.assert_close(mixed, near, rtol=1e-5, atol=1e-5)
+    assert (concepts.prototype_similarities(maps * 1e200, prototypes) == 0).all()
+
+
+def test_concept_vector_of_features_with_a_graph():
+    examples, others = (FINE[0] * 1).requires_grad_(), FINE[1]
+    assert torch.equal(concepts.concept_vector(examples, others), concepts.concept_vector(*FINE))
+
+
 def test_prototype_similarities_by_hand():
     maps, prototypes = torch.randn(2, 4, 3, 5), torch.randn(6, 4)
     ours = concepts.prototype_similarities(maps, prototypes)
@@ -123,15 +141,16 @@ BAD = [
     (lambda: concepts.concept_vector(FINE[0][:1], FINE[1]), ValueError, "at least two in each set"),
     (lambda: concepts.concept_vector(FINE[0][:, :5], FINE[1]), ValueError, "take both from one layer"),
     (lambda: concepts.concept_vector(FINE[0] * float("nan"), FINE[1]), ValueError, "examples contain NaN"),
-    (lambda: concepts.concept_vector(*FINE, strength=0), ValueError, "strength must be a number above 0"),
-    (lambda: concepts.concept_vector(*FINE, strength="1"), ValueError, "strength must be a number above 0"),
+    (lambda: concepts.concept_vector(*FINE, strength=0), ValueError, "strength must be above 0"),
+    (lambda: concepts.concept_vector(*FINE, strength="1"), ValueError, "strength must be a number"),
     (lambda: concepts.concept_vector(FINE[0], FINE[0]), ValueError, "do not differ"),
     (lambda: concepts.positive_share(torch.zeros(3)), ValueError, "(N, K)"),
     (lambda: concepts.positive_share([0.1]), TypeError, "derivatives must be a float tensor"),
     (lambda: concepts.prototype_similarities(MAPS[0], VECTORS), ValueError, "maps must have the shape"),
     (lambda: concepts.prototype_similarities(MAPS.int(), VECTORS), TypeError, "maps must be a float tensor"),
     (lambda: concepts.prototype_similarities(MAPS, VECTORS[:, :2]), ValueError, "take both from one space"),
-    (lambda: concepts.prototype_similarities(MAPS, VECTORS, floor=0), ValueError, "floor must lie between"),
+    (lambda: concepts.prototype_similarities(MAPS, VECTORS, floor=0), ValueError, "floor must be above 0"),
+    (lambda: concepts.prototype_similarities(MAPS, VECTORS, floor=1), ValueError, "floor must be a number"),
     (lambda: concepts.prototype_similarities(MAPS / 0, VECTORS), ValueError, "maps contain NaN"),
 ]  # fmt: skip
 
