@@ -21,7 +21,7 @@
 # - say who needs which explanation, and what the law asks for;
 # - find each lesson on one map, and work with the course's labs, checks and hints.
 #
-# **Time**: about <!-- minutes --> minutes. **Before**: some Python with NumPy. You need to know nothing about explanations, and nothing about neural networks: here they are boxes that answer.
+# **Time**: about <!-- minutes --> minutes. **Before**: some Python with NumPy. You need to know nothing about explanations or neural networks: here they are boxes that answer.
 #
 # **What is explainable AI?** Imagine a classmate who has every answer right in the test. Has she understood it, or can she see her neighbour's sheet? The marks are the same. To find out you ask her *why*, or you let her sit alone. A program that has learnt from examples is like this classmate: it gives answers and no reasons. *Explainable AI* (XAI) finds out why it answers as it does, in a form that people can use and check.
 #

@@ -332,7 +332,7 @@ plots.show(
 #
 # Occlusion asks what happens when something is *not there*. But a grey, black or white square is very much there, and the network may take it for a part of some object. First the proof that our occlusion is the usual one (where squares overlap, a pixel gets the mean fall), then three colours.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 from captum.attr import Occlusion
 
 from course_utils.methods.occlusion import occlusion
@@ -506,7 +506,7 @@ def frozen_features(network, inputs, layers=(*RELUS, "relu6")):
     return {name: torch.cat(parts).flatten(1) for name, parts in found.items()}
 
 
-# %%
+# %% tags=["hide-input"]
 from sklearn.datasets import load_digits
 
 digits = load_digits()
@@ -628,7 +628,7 @@ for s in (2, 4):
 #
 # The core says that about half of the maxima are shared by several pooling windows. Here is the count (a window of zeros has no maximum to speak of and is left out).
 
-# %%
+# %% tags=["hide-input"]
 with torch.no_grad():
     for pool, below in (("pool1", "relu1"), ("pool2", "relu2"), ("pool5", "relu5")):
         maps = run_to(model, new.inputs[:20], below)

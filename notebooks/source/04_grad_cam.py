@@ -272,7 +272,7 @@ plots.show(
 # | torch-cam `GradCAM` | yes | yes | layer |
 # | pytorch-grad-cam `GradCAM` | yes | before and after enlarging | picture |
 
-# %%
+# %% tags=["hide-input"]
 from captum.attr import LayerGradCam
 from pytorch_grad_cam import GradCAM as GradCAMOfGradCam
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -309,7 +309,7 @@ judge.agreement_table(
 #
 # *Class activation mapping* ([CAM, lesson 03](03_cam.ipynb)) is the map $\sum_k w_k^c A^k_{ij}$. So the map before the ReLU *is* CAM, divided by $Z$, and it adds up to the score without its bias.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 with torch.no_grad():
     scores = model(batch).gather(1, target[:, None])[:, 0] - model.fc.bias[target]
 places = raw.shape[-1] * raw.shape[-2]

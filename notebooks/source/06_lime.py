@@ -757,7 +757,7 @@ exercises.hide.check(hide)
 #
 # A network has never seen a scene with flat patches. Hide *everything* in five ways, and look at what the network says about nothing. Then explain five scenes, both objects, with each way to hide, and compare with the mean colours: the correlation of the coefficients. The first row says what chance does: mean colours again, with other questions.
 
-# %%
+# %% tags=["hide-input"]
 agreement = {name: [] for name in lesson.FILLS}
 for i in tqdm((scene, 0, 1, 2, 3), leave=False):
     picture, objects, cut = lab.images[i], lab.targets[i], superpixels(lab.images[i], 30)

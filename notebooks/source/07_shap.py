@@ -599,7 +599,7 @@ by_regression = kernel_explainer.shap_values(FLAT[None], l1_reg=0, silent=True)[
 rows = torch.tensor(flats.table)
 by_orders = ShapleyValues(Town()).attribute(torch.tensor(FLAT).expand_as(rows), baselines=rows)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-input"]
 judge.agreement_table(
     [
         ("the known answer", ours, flats.exact(FLAT)[0], "the course's enumeration"),

@@ -81,7 +81,7 @@ plots.show(
 #
 # Layers and heads are counted from 0; "head 3.9" is head 9 of layer 3.
 
-# %%
+# %% tags=["hide-input"]
 (L, H, T), D = own.shape[:3], model.config.hidden_size
 print(tokens)
 print(f"T = {T} tokens, L = {L} layers, H = {H} heads in each, D = {D} numbers for each token")
@@ -651,7 +651,7 @@ plots.show(
 #
 # What a head hands over is weight × value. If the value is short, a large weight moves little (Kobayashi and others, 2020). So compare two shares for `[CLS]` and `[SEP]`: of the weights, and of the lengths $\lVert A_{ij}\, W_O v_j \rVert$, where $v_j$ is the value of token $j$ and $W_O$ the head's part of the layer's output matrix.
 
-# %%
+# %% tags=["hide-input"]
 some = sentences[::7]  # of section 5
 by_weight, by_length = torch.zeros(2, 2, *own.shape[:2])  # for [CLS] and [SEP]: (layers, heads)
 for sentence in some:
