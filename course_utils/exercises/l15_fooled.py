@@ -420,7 +420,7 @@ share_changed = Exercise(
         ),
         "set to the mean": Mistake(
             _set_to("mean"),
-            "you put the mean into the column: nobody has such a value, so a detector would recognise it. Exchange 0 and 1.",
+            "you put the mean into the column: nobody has such a value, so the answer says nothing about people. Exchange 0 and 1.",
         ),
         "count": Mistake(
             lambda *case: float(_changed(*case).sum()),

@@ -159,7 +159,7 @@ def detector(
 
 
 def scaffold(looks_asked: Rule) -> Rule:
-    """Slack et al. 2020, equation 1: the innocent rule where `looks_asked`, else the discriminating one."""
+    """The adversarial classifier of Slack et al. 2020: innocent where `looks_asked`, else discriminating."""
     return lambda rows: np.where(looks_asked(rows), by_punctuality(rows), by_group(rows))
 
 

@@ -30,6 +30,11 @@ def explainers(known):
     }
 
 
+def with_other_rows(new):
+    """KernelSHAP with fifty real people as its background whom no bank has seen."""
+    return lambda rule, row: lesson.shap_values(rule, row, new[500:550])
+
+
 @claim(
     "15b §6",
     "Exchange the group: the innocent rule changes no answer, each liar changes many; the open rule all.",
@@ -51,7 +56,7 @@ def test_nobody_escapes_the_exchange(seed):
 @claim(
     "15b §1",
     "A rule prepared for LIME gives nearly all real people the answer of the open rule, and LIME names punctuality.",
-    shown="97 % alike",
+    shown="98 % alike",
     holds=lambda v: v["alike"].min() > 0.93 and v["punctual first"].min() > 0.95,
 )
 def test_two_banks(seed):
@@ -66,25 +71,57 @@ def test_two_banks(seed):
 
 @claim(
     "15b §4",
-    "Each liar fools the explainer that it was prepared for and LIME; the other kind of SHAP still names the group "
-    "for most people; real people are still decided by the group.",
+    "Each liar fools the explainer that it was prepared for and LIME; the known other kinds of SHAP still name the "
+    "group for most people, real rows that no bank has seen for about half of them or more; about nine in ten real "
+    "people get the open rule's answer.",
     shown="see the lesson's figure",
     holds=lambda v: (
         max(row.max() for name, row in v.items() if name.startswith("fooled")) < 0.25
         and min(row.min() for name, row in v.items() if name.startswith("names")) > 0.5
-        and v["decided by the group"].min() > 0.88
+        and min(row.min() for name, row in v.items() if name.startswith("unseen")) > 0.4
+        and v["as by the open rule"].min() > 0.88
     ),
 )
 def test_who_is_fooled_by_whom(seed):
     known, new = two_tables(seed)
-    asks, found, decided = explainers(known), {}, []
-    for kind in asks:
+    asks, found, alike = explainers(known) | {"SHAP, other": with_other_rows(new)}, {}, []
+    for kind in lesson.KINDS[:3]:
         rule = lesson.liar(known, [kind])
-        decided.append(np.mean(rule(new) == lesson.by_group(new)))
+        alike.append(np.mean(rule(new) == lesson.by_group(new)))
         for name, explain in asks.items():
             share = np.mean(named_first(rule, new[:N_ROWS], explain) == lesson.GROUP)
-            found[f"{'fooled' if name in (kind, 'LIME') else 'names'} {kind} → {name}"] = share
-    return found | {"decided by the group": min(decided)}
+            word = "fooled" if name in (kind, "LIME") else "unseen" if name == "SHAP, other" else "names"
+            found[f"{word} {kind} → {name}"] = share
+    return found | {"as by the open rule": min(alike)}
+
+
+@claim(
+    "15b §4",
+    "A bank that prepares for any real rows hides from all explainers for most people, and discriminates far less: "
+    "it loses about half of its discrimination against the punctual of group B.",
+    shown=".25 at most; .71 as by the open rule, .59 of the punctual of B granted",
+    holds=lambda v: (
+        max(row.max() for name, row in v.items() if name.startswith("named")) < 0.5
+        and (v["as by the open rule"] < 0.8).all()
+        and (v["granted to punctual B"] > 0.4).all()
+        and (v["granted to punctual B"] < 0.7).all()
+    ),
+)
+def test_preparing_for_any_real_rows_costs_harm(seed):
+    known, new = two_tables(seed)
+    asked = np.concatenate([lesson.shap_questions(known, known, k) for k in range(6)])
+    forest = RandomForestClassifier(60, min_samples_leaf=2, class_weight="balanced", random_state=0)
+    forest.fit(np.concatenate([known, asked]), np.repeat([0, 1], [len(known), len(asked)]))
+    rule = lesson.scaffold(forest.predict)
+    asks = explainers(known) | {"SHAP, other": with_other_rows(new)}
+    denied = new[(new[:, lesson.PUNCTUAL] == 1) & (new[:, lesson.GROUP] == 1)]
+    return {
+        f"named by {name}": np.mean(named_first(rule, new[:N_ROWS], explain) == lesson.GROUP)
+        for name, explain in asks.items()
+    } | {
+        "as by the open rule": np.mean(rule(new) == lesson.by_group(new)),
+        "granted to punctual B": rule(denied).mean(),
+    }
 
 
 @claim(
@@ -115,8 +152,8 @@ def test_the_coefficients_are_q_and_the_rest(seed):
 @claim(
     "15b §6",
     "The detector of exchanged people is no better than a coin, and the bank that uses it, or prepares for all, "
-    "decides fewer real people by the group than the bank that prepares for LIME.",
-    shown=".5; .75 and .80 against .97",
+    "gives fewer real people the open rule's answer than the bank that prepares for LIME.",
+    shown=".5; .74 and .80 against .98",
     holds=lambda v: (
         (abs(v["detector"] - 0.5) < 0.05).all()
         and (v["swapped"] < v["LIME"] - 0.1).all()
@@ -138,7 +175,7 @@ def test_hiding_from_the_audit_costs_harm(seed):
     "15b §6, §7",
     "A rule by the rent is silent in the exchange audit and hardly grants group B a loan where the group hangs "
     "together with the rent; of the punctual, liars grant group B far less than group A, the innocent rule does not.",
-    shown="0; .92 and .08",
+    shown="0; .91 and .07",
     holds=lambda v: (
         (v["exchange"] == 0).all()
         and (v["rent, A"] > v["rent, B"] + 0.6).all()
@@ -165,6 +202,57 @@ def test_the_rent_and_the_decisions(seed):
         found |= {f"{name}, A": a, f"{name}, B": b}
     a, b = of_promised(lesson.by_punctuality(new), promised, group)
     return found | {"innocent gap": abs(a - b)}
+
+
+@claim(
+    "15b §6",
+    "Where the rent tells the group, a bank recognises most exchanged people and puts the group back: it "
+    "discriminates, and the exchange audit hardly notices.",
+    shown=".84 recognised; .09 change; .84 as by the open rule",
+    holds=lambda v: (
+        v["recognised"].min() > 0.75 and v["exchange"].max() < 0.15 and v["as by the open rule"].min() > 0.75
+    ),
+)
+def test_the_exchange_can_be_undone_where_the_rent_tells_the_group(seed):
+    known, new = two_tables(seed, tie=8.0)
+    forest = lesson.detector(known, ["swapped"])
+
+    def puts_back(rows):
+        return lesson.by_group(np.where(forest.predict(rows)[:, None], lesson.swapped(rows), rows))
+
+    return {
+        "recognised": forest.predict(lesson.swapped(new)).mean(),
+        "exchange": share_changed(puts_back, new, lesson.GROUP),
+        "as by the open rule": np.mean(puts_back(new) == lesson.by_group(new)),
+    }
+
+
+@claim(
+    "15b §5, §8",
+    "The detector for KernelSHAP recognises few rows in which only the group, or the group and punctuality, come from "
+    "the background, and most with a strange income or with many strange columns.",
+    shown=".07, .08; .70, .99, 1.00",
+    holds=lambda v: (
+        max(v["group"].max(), v["both"].max()) < 0.2
+        and v["income"].min() > 0.5
+        and min(v["four"].min(), v["seven"].min()) > 0.9
+    ),
+)
+def test_one_strange_column_is_seldom_recognised(seed):
+    known, new = two_tables(seed)
+    forest, found = lesson.detector(known, ["SHAP, typical"]), {}
+    background = lesson.typical_rows(known)[np.arange(len(new)) % 10]
+    for name, columns in (
+        ("group", [7]),
+        ("both", [6, 7]),
+        ("income", [2]),
+        ("four", [0, 4, 5, 7]),
+        ("seven", range(7)),
+    ):
+        mixed = new.copy()
+        mixed[:, columns] = background[:, columns]
+        found[name] = forest.predict(mixed).mean()
+    return found
 
 
 @claim(
