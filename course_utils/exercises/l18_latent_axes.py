@@ -428,6 +428,10 @@ from_counts = Exercise(
             ),
             "you put the counts into the formula: divide them by their sum first.",
         ),
+        "counts under the line": Mistake(
+            lambda c: _from_counts(c) - 2 * math.log(c.sum()),
+            "you divided shares by counts: rows and columns need their shares, too.",
+        ),
         "weighted by the product": Mistake(
             lambda c: float(
                 sum(
@@ -540,6 +544,14 @@ strangers_only = Exercise(
             ),
             "a score of 0 still counts as e⁰ = 1: take the diagonal out, do not set it to 0.",
         ),
+        "row by row": Mistake(
+            lambda s: (
+                s.diagonal().mean()
+                - s.masked_fill(torch.eye(len(s), dtype=torch.bool), -math.inf).logsumexp(dim=1).mean()
+                + math.log(len(s) - 1)
+            ),
+            "you took a logarithm for each row: the bound has one, of the mean over all strangers of the table.",
+        ),
     },
 )
 
@@ -550,7 +562,7 @@ ceiling = quiz(
     ("5.7 nats, once it is trained.", "At most 4.2 nats.", "It depends on the critic alone."),
     1,
     (
-        "It would need a batch of more than e^5.7 = 300 pairs.",
+        "It would need a batch of at least e^5.7, about 300 pairs.",
         "The value is ln B plus a log-probability, which is at most 0: never above ln 64 = 4.16.",
         "A better critic comes closer to the ceiling, and no critic gets over it.",
     ),

@@ -53,8 +53,8 @@ def histogram_information(a: np.ndarray, b: np.ndarray, bins: int | tuple[int, i
     """Mutual information of two samples by counting cells: Σ p(i, j) ln [p(i, j) / (p(i) p(j))], in nats.
 
     The bins hold equally many values, so the result does not change when a or b is stretched (by any
-    increasing function). Too large by about (cells of a − 1)(cells of b − 1) / 2n (Miller 1955), also for
-    independent samples: keep the number of cells far below n.
+    increasing function). Too large: for independent samples by about (bins of a − 1)(bins of b − 1) / 2n
+    (Miller 1955), by less where they share much. Keep the number of cells far below n.
 
     Args:
         a, b: `(n,)` each, values that belong together.

@@ -46,7 +46,7 @@ from course_utils.teach import plots, widgets
 # %% [markdown]
 # ## 1 · A puzzle: information in pure noise
 #
-# Two columns of 2,000 random numbers, drawn independently of each other. We count them in a table of bins, as in lesson 18, once with 10 bins for each column and once with 100.
+# Two columns of 2,000 random numbers, drawn independently of each other. We count them in a table of bins with equally many numbers each, as in lesson 18, once with 10 bins for each column and once with 100.
 
 # %% tags=["nbval-check-output"]
 noise = np.random.default_rng(0).normal(size=(2, 2000))
@@ -63,7 +63,7 @@ for bins in (10, 100):
 #
 # $$I = \sum_{i,j} p_{ij} \ln \frac{p_{ij}}{p_i\, q_j} .$$
 #
-# Its unit, with the natural logarithm, is the nat. It is never negative, the same in both directions, and does not change if one of the two is stretched or put into another order. A correlation only sees straight lines:
+# Its unit, with the natural logarithm, is the nat. It is never negative, the same in both directions, and does not change if you stretch the values of one of the two or let rows of the table change places. A correlation only sees straight lines:
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -105,7 +105,11 @@ exercises.from_counts.check(from_counts)
 #
 # $$I = -\tfrac12 \ln(1 - \rho^2),$$
 #
-# and for vectors of $d$ independent pairs $d$ times as much. For $\rho = 0.5$ and $d = 1$ that is 0.144 nats.
+# and for vectors of $d$ independent pairs $d$ times as much.
+
+# %% tags=["nbval-check-output"]
+for rho, d in ((0.5, 1), (0.5, 4), (0.97, 4)):
+    print(f"ρ = {rho:<4} d = {d}: {-d / 2 * math.log(1 - rho**2):.3f} nats")  # gaussian_information(rho, d)
 
 # %% [markdown]
 # ## 3 · The histogram is too large
@@ -114,7 +118,7 @@ exercises.from_counts.check(from_counts)
 #
 # $$\text{bias} \approx \frac{(r - 1)(c - 1)}{2n} ,$$
 #
-# as long as there are far more examples than cells (Miller, 1955). With few cells there is another error: within a wide cell, details are lost, and the result is too *small*.
+# as long as there are far more examples than cells (Miller, 1955); it is less where the two share much, since many cells then stay empty. With few cells there is another error: within a wide cell, details are lost, and the result is too *small*.
 
 # %%
 n, sizes = 2000, np.array([3, 5, 8, 12, 20, 30, 40, 50])
@@ -142,7 +146,7 @@ ax.plot(
     zorder=0,
 )
 ax.set(xlabel="bins for each of the two", ylabel="nats", ylim=(0, 0.85))
-ax.set_title("Grey lines: the truth, 0 and 0.144", loc="left")
+ax.set_title(f"Grey lines: the truth, 0 (the axis) and {gaussian_information(0.5):.3f}", loc="left")
 ax.legend(fontsize=9)
 plots.show(
     f"Information counted with 2,000 pairs, against the bins. For independent numbers it rises from 0 to {counted[0.0][-1].mean():.2f}; "
@@ -150,26 +154,28 @@ plots.show(
 )
 
 # %% [markdown]
-# For few bins the prediction fits the noise closely. Beyond 30 bins there are fewer than two examples a cell, and it is no longer a small correction. **Keep the cells far fewer than the examples, and always count a shuffled copy as well**: the information that is left after shuffling one of the two columns is bias.
+# For few bins the prediction fits the noise closely. With 40 bins there is hardly more than one example a cell, and it is no longer a small correction. **Keep the cells far fewer than the examples, and always count a shuffled copy as well**: the information that is left after shuffling one of the two columns is chance.
 
 # %% tags=["nbval-check-output"]
-a, b = lesson.normal_pair(2000, 0.5, 0)
-shuffled = np.random.default_rng(0).permutation(b)
-for bins in (10, 30):
+print("  ρ   bins     raw   shuffled   difference   a million pairs   truth")
+for rho, bins in ((0.5, 10), (0.5, 30), (0.9, 50)):
+    a, b = lesson.normal_pair(2000, rho, 0)
+    shuffled = np.random.default_rng(0).permutation(b)
     raw, left = histogram_information(a, b, bins), histogram_information(a, shuffled, bins)
-    print(f"{bins} bins: {raw:.3f}, shuffled {left:.3f}, difference {raw - left:.3f}   (truth 0.144)")
-many = histogram_information(*lesson.normal_pair(1_000_000, 0.5, 1), 10)
-print(f"10 bins, a million pairs: {many:.3f}")
+    many = histogram_information(*lesson.normal_pair(1_000_000, rho, 1), bins)
+    print(
+        f"{rho:4} {bins:5} {raw:9.3f} {left:8.3f} {raw - left:11.3f} {many:14.3f} {gaussian_information(rho):13.3f}"
+    )
 
 # %% [markdown]
-# With 10 bins the raw value looks better than the difference. That is luck: even a million pairs stay below the truth, since wide cells lose details, and the accidents of 2,000 pairs fill that hole. The difference is free of the accidents; what the cells lose stays lost.
+# With 10 bins the raw value looks better than the difference. That is luck: even a million pairs stay below the truth, since wide cells lose details, and the accidents of 2,000 pairs fill that hole. The difference is free of most accidents; what the cells lose stays lost. In the last row shuffling takes away too much: with ρ = 0.9 the pairs leave many cells empty, while shuffled ones spread over all and have more accidents. So look at the shuffled value first. Where it is large, take fewer bins: subtracting does not mend it.
 #
-# In lesson 18 the gap uses 20 × 10 bins and 8,000 pictures: its bias is $19 \cdot 9 / 16000 = 0.01$ nats, the same for both latents, and the gap is their difference.
+# In lesson 18 the gap uses 20 × 10 bins and 8,000 pictures: its bias is $19 \cdot 9 / 16000 = 0.01$ nats for a latent that tells nothing, and less for one that tells much: nothing beside the gaps there.
 
 # %% [markdown]
 # ## 4 · Nearest neighbours: cells that fit themselves
 #
-# Instead of fixed cells take, around each example, the distance to its $k$-th nearest neighbour, and count how many values of each column alone lie within it. Where many lie within in both columns, the two tell little about each other (Kraskov and others, 2004). scikit-learn has it as `mutual_info_regression`, with $k$ = `n_neighbors`. Twenty draws of 500 pairs:
+# Instead of fixed cells draw a square around each example that just reaches its $k$-th nearest neighbour. It holds the share $k / n$ of the examples. Count how many values of each column alone lie within its sides, $n_a$ and $n_b$. As in the table, compare the share with the product: $\ln \frac{k / n}{(n_a / n)(n_b / n)}$, on average over the examples. (Kraskov and others, 2004; for small counts they replace each logarithm by the digamma function.) scikit-learn has it as `mutual_info_regression`, with $k$ = `n_neighbors`. Twenty draws of 500 pairs:
 
 # %%
 tries = {}
@@ -191,6 +197,7 @@ ax.axvline(gaussian_information(0.5), color=plots.BASELINE)
 ax.set_yticks(range(len(tries)), tries)
 ax.invert_yaxis()
 ax.set(xlabel="nats; the grey line is the truth", xlim=(0, None))
+ax.set_title("A dot: 500 pairs. A diamond: the mean of the twenty", loc="left")
 plots.show(
     "Twenty estimates each from 500 pairs, with their means: "
     + ", ".join(f"{name} {v.mean():.2f} ± {v.std():.2f}" for name, v in tries.items())
@@ -198,7 +205,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Neighbours have nearly no bias; a larger $k$ makes them steadier. (scikit-learn never returns less than 0, so for independent columns it is a little too large on average.) Both ways need numbers in one or very few dimensions. In many dimensions nobody is near, and no cell holds two examples.
+# Neighbours have nearly no bias here; a larger $k$ makes them steadier. (scikit-learn never returns less than 0, so for independent columns it is a little too large on average.) Both ways need numbers in one or very few dimensions. In many dimensions nobody is near, and no cell holds two examples.
 
 # %% [markdown]
 # ## 5 · Ask a network: InfoNCE
@@ -236,14 +243,14 @@ exercises.ceiling
 
 # %% tags=["by-hand"]
 def train_critic(bound, rho, batch, seed=0, d=4, n_steps=800):
-    """The bound after training, on 200 new batches, and its course during training."""
+    """The bound on 200 new batches after training; its course in training; the critic's scores of n new pairs."""
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Linear(2 * d, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
     optimiser = torch.optim.Adam(net.parameters(), lr=0.002)
 
-    def scores():
-        a, b = lesson.normal_vectors(batch, rho, d)  # from torch's own generator
-        rows = torch.cat([a[:, None].expand(-1, batch, d), b[None].expand(batch, -1, d)], dim=2)
+    def scores(n=batch):
+        a, b = lesson.normal_vectors(n, rho, d)  # from torch's own generator
+        rows = torch.cat([a[:, None].expand(-1, n, d), b[None].expand(n, -1, d)], dim=2)
         return net(rows)[:, :, 0]
 
     course = []
@@ -254,7 +261,7 @@ def train_critic(bound, rho, batch, seed=0, d=4, n_steps=800):
         optimiser.step()
         course.append(value.item())
     with torch.no_grad():
-        return np.array([bound(scores()).item() for _ in range(200)]), np.array(course)
+        return np.array([bound(scores()).item() for _ in range(200)]), np.array(course), scores
 
 
 # %%
@@ -267,12 +274,12 @@ for rho, nats in truth.items():
     print(f"{nats:5.2f}" + "".join(f"{nce[rho, b][0].mean():10.2f} ± {nce[rho, b][0].std():.2f}      " for b in (16, 64)))  # fmt: skip
 
 # %% [markdown]
-# (Mean and standard deviation over batches.) Where little is shared, InfoNCE is right. Where the truth comes near $\ln B$, it is too low; above $\ln B$ it cannot say anything: the game is won every time. **A value near $\ln B$ means "at least so much", nothing else.** It is steady all the same, which makes it a good thing to *train* with.
+# (Mean and standard deviation over batches.) Where little is shared, InfoNCE is nearly right. Where the truth comes near $\ln B$, it is too low; above $\ln B$ it cannot say anything: the game is won every time. **A value near $\ln B$ means "at least so much", nothing else.** It is steady all the same, which makes it a good thing to *train* with.
 
 # %% [markdown]
 # ## 6 · No ceiling, no floor: Donsker-Varadhan and MINE
 #
-# Another bound has no ceiling. For each score function,
+# Another bound, of Donsker and Varadhan (*DV* from here on), has no ceiling. For each score function,
 #
 # $$I \;\ge\; \mathbb{E}_\text{pairs}[s] - \ln \mathbb{E}_\text{strangers}[e^{s}],$$
 #
@@ -301,22 +308,22 @@ def strangers_only(scores):
 exercises.strangers_only.check(strangers_only)
 
 # %% [markdown]
-# With the true pairs among the strangers, the second term cannot be smaller than the pairs alone make it, and the value stays below $\ln B$.
+# With the true pairs among the strangers, the mean of $e^s$ cannot be smaller than the pairs alone make it, and the value never gets above $\ln B$.
 
 # %% [markdown]
 # ## 7 · Both side by side
 #
-# The same critics as in section 5, now trained with the bound of MINE.
+# The same critics as in section 5, now trained with DV, batch by batch.
 
 # %%
-mine = {
+dv = {
     (rho, b): train_critic(donsker_varadhan_bound, rho, b) for rho in lesson.progress(truth) for b in (16, 64)
 }
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4))
 for ax, (rho, nats) in zip(axes, truth.items(), strict=True):
-    for k, runs in enumerate((nce, mine)):
+    for k, runs in enumerate((nce, dv)):
         for j, b in enumerate((16, 64)):
             values = runs[rho, b][0]
             x = 2 * k + j
@@ -324,20 +331,20 @@ for ax, (rho, nats) in zip(axes, truth.items(), strict=True):
     ax.axhline(nats, color=plots.INK, linewidth=1)
     for j, b in enumerate((16, 64)):
         ax.plot([j - 0.3, j + 0.3], [math.log(b)] * 2, color=plots.BASELINE, linestyle="--")
-    ax.set_xticks(range(4), ["InfoNCE\n16", "InfoNCE\n64", "MINE\n16", "MINE\n64"], fontsize=9)
+    ax.set_xticks(range(4), ["InfoNCE\n16", "InfoNCE\n64", "DV\n16", "DV\n64"], fontsize=9)
     ax.set(title=f"truth {nats:.2f} nats", xlabel="bound and batch B", xlim=(-0.5, 3.5))
 axes[0].set_ylabel("nats, mean ± standard deviation")
 plots.show(
-    "InfoNCE and MINE for three truths and two batches. "
+    "InfoNCE and DV for three truths and two batches. "
     + " ".join(
-        f"Truth {nats:.2f}: InfoNCE {nce[r, 16][0].mean():.2f} and {nce[r, 64][0].mean():.2f}, MINE {mine[r, 16][0].mean():.1f} ± "
-        f"{mine[r, 16][0].std():.1f} and {mine[r, 64][0].mean():.1f} ± {mine[r, 64][0].std():.1f}."
+        f"Truth {nats:.2f}: InfoNCE {nce[r, 16][0].mean():.2f} and {nce[r, 64][0].mean():.2f}, DV {dv[r, 16][0].mean():.2f} ± "
+        f"{dv[r, 16][0].std():.1f} and {dv[r, 64][0].mean():.2f} ± {dv[r, 64][0].std():.1f}."
         for r, nats in truth.items()
     )
 )
 
 # %% [markdown]
-# (Line: truth; dashed: the ceilings of InfoNCE. Mind the different scales.) With a large batch MINE comes nearer than InfoNCE. With a small one, and much to find, it says tens of nats, where less than six are true, with a spread as large as the value. **It is a bound only with the true means.** The mean of $e^s$ is made by a few strangers with a large score; in a batch of 16 they are rarely there, the logarithm is then far too small, and the critic learns to use just that.
+# (Line: truth; dashed: the ceilings of InfoNCE. Mind the different scales.) With 64 pairs DV comes nearer than InfoNCE. With 16, and much to find, it says tens of nats, where less than six are true, with a spread as large as the value. **It is a bound only with the true means.** The mean of $e^s$ is made by a few strangers with a large score; in a batch of 16 they are rarely there, the logarithm is then far too small, and the critic learns to use just that.
 #
 # Is it the training, or the estimate itself? For normal vectors we know the best critic: $s = \ln \frac{p(a, b)}{p(a)\, p(b)}$. Give it to both, on 2,000 batches.
 
@@ -346,17 +353,52 @@ best = {}
 for rho, b in ((0.5, 16), (0.9, 16), (0.97, 16), (0.97, 64)):
     torch.manual_seed(1)
     tables = [lesson.best_scores(*lesson.normal_vectors(b, rho, 4), rho) for _ in range(2000)]
-    for name, bound in (("InfoNCE", infonce_bound), ("MINE", donsker_varadhan_bound)):
+    for name, bound in (("InfoNCE", infonce_bound), ("DV", donsker_varadhan_bound)):
         best[rho, b, name] = np.array([bound(table).item() for table in tables])
 
 # %% tags=["hide-input"]
-print("with the best critic     truth     InfoNCE                MINE")
+print("with the best critic     truth     InfoNCE                  DV")
 for rho, b in ((0.5, 16), (0.9, 16), (0.97, 16), (0.97, 64)):
-    i, m = best[rho, b, "InfoNCE"], best[rho, b, "MINE"]
+    i, m = best[rho, b, "InfoNCE"], best[rho, b, "DV"]
     print(f"  ρ = {rho:<5} B = {b:<3}       {truth[rho]:6.2f}   {i.mean():6.2f} ± {i.std():.2f}   {m.mean():10.2f} ± {m.std():.2f}")  # fmt: skip
 
 # %% [markdown]
-# InfoNCE gives the same numbers as after training: our critics had learnt what there is, and the ceiling did the rest. MINE with the best critic is near the truth on average while little is shared, and too large by more than a nat, with a wide spread, for 5.66 nats and 16 pairs. So a part of the error is in the estimate itself. The larger part came from training: a critic that is rewarded for the accidents of small batches drives the scores up without end.
+# InfoNCE gives nearly the same numbers as after training: our critics had learnt what there is, and the ceiling did the rest. DV with the best critic is near the truth on average while little is shared, and too large by more than a nat, with a wide spread, for 5.66 nats and 16 pairs. So a part of the error is in the estimate itself. The larger part came from training: a critic that is rewarded for the accidents of small batches drives the scores up, further with each step.
+#
+# The paper of MINE corrects the gradient (section 3.2): it divides by a *moving average* of the mean of $e^s$, over many batches. Train one more critic like this, and let both judge 512 pairs at once, too:
+
+
+# %% tags=["by-hand"]
+class MovingAverage:
+    """MINE as in its paper: has the gradient of the DV bound with strangers of many batches."""
+
+    average = None
+
+    def __call__(self, scores):
+        if not torch.is_grad_enabled():
+            return donsker_varadhan_bound(scores)
+        mean = scores[~torch.eye(len(scores), dtype=torch.bool)].exp().mean()
+        average = mean.detach()
+        self.average = average if self.average is None else 0.99 * self.average + 0.01 * average
+        return scores.diagonal().mean() - mean / self.average
+
+
+mine = train_critic(MovingAverage(), 0.97, 16)
+
+# %% tags=["hide-input"]
+course = dv[0.97, 16][1]
+print(
+    "DV in training: "
+    + ", ".join(f"{course[k - 100 : k].mean():.0f} nats before step {k}" for k in (200, 400, 800))
+)
+print(f"truth {truth[0.97]:.2f}              batches of 16      512 at once")
+for name, (values, _, scores) in (("DV", dv[0.97, 16]), ("MINE, moving average", mine)):
+    with torch.no_grad():
+        many = donsker_varadhan_bound(scores(512)).item()
+    print(f"{name:<22} {values.mean():6.1f} ± {values.std():4.1f}     {many:9.1f}")
+
+# %% [markdown]
+# On 512 pairs the first critic's tens of nats become a large negative number. With the moving average nothing explodes, and on 512 pairs the value lies below the truth, as a bound should. **Judge a critic on many more pairs than it was trained on.**
 #
 # ### The proof
 #
@@ -377,7 +419,7 @@ judge.agreement_table(
          np.array([mutual_info_score(quantile_bins(a, 12), quantile_bins(b, 12))]), "the same bins"),
         ("InfoNCE, cross_entropy", infonce_bound(table)[None],
          (math.log(512) - F.cross_entropy(table, torch.arange(512)))[None], "ln B minus the loss"),
-        ("MINE's bound, the truth", donsker_varadhan_bound(table)[None],
+        ("DV, the truth", donsker_varadhan_bound(table)[None],
          torch.tensor([truth[0.5]]), "best critic, B = 512: only about"),
     ]
 )  # fmt: skip
@@ -385,24 +427,26 @@ judge.agreement_table(
 # %% [markdown]
 # ## 8 · Your turn
 #
-# Two columns of a real table: the tumours of lesson 17. Change the names; the list is printed below. Which pair shares most, and does the correlation know it?
+# Columns of a real table: the tumours of lesson 17. Change the names; the first ten are printed below. Which shares most with the first, and does the correlation know it?
 
 # %%
-first, second = "mean radius", "mean area"
+first, others = "mean radius", ("mean texture", "mean perimeter", "mean area", "mean radius")
 
 from sklearn.datasets import load_breast_cancer
 
 table = load_breast_cancer()
 names = [str(name) for name in table.feature_names]
-a, b = (table.data[:, names.index(name)] for name in (first, second))
-near = mutual_info_regression(a[:, None], b, n_neighbors=5, random_state=0)[0]
-shuffled = histogram_information(a, np.random.default_rng(0).permutation(b), 8)
-print(f"correlation {np.corrcoef(a, b)[0, 1]:.2f}; neighbours {near:.2f} nats")
-print(f"histogram, 8 bins: {histogram_information(a, b, 8):.2f} nats, shuffled {shuffled:.2f}")
+a = table.data[:, names.index(first)]
+print(f"with {first}:    correlation   neighbours   8 bins   shuffled")
+for other in others:
+    b = table.data[:, names.index(other)]
+    near = mutual_info_regression(a[:, None], b, n_neighbors=5, random_state=0)[0]
+    counted, left = (histogram_information(a, v, 8) for v in (b, np.random.default_rng(0).permutation(b)))
+    print(f"{other:<22} {np.corrcoef(a, b)[0, 1]:8.3f} {near:12.2f} {counted:10.2f} {left:9.2f}")
 print(", ".join(names[:10]))
 
 # %% [markdown]
-# A radius and an area *determine* each other, so the truth is (nearly) infinite. A histogram of 8 bins can say at most $\ln 8 = 2.08$: it has a ceiling, too.
+# Perimeter and radius have the larger correlation, but area and radius share more: they follow a curve, and more closely. With itself a column shares infinitely much (on paper). A histogram of 8 bins can say at most $\ln 8 = 2.08$, and neighbours stop, too: *each* of them has a ceiling.
 #
 # ### Play
 #
@@ -438,11 +482,11 @@ draw_counts(20, 3, 0.5)
 # | way | for | fails |
 # |---|---|---|
 # | histogram | one dimension each, many examples | too large with many cells: count a shuffled copy |
-# | nearest neighbours | one or few dimensions | many dimensions |
+# | nearest neighbours | one or few dimensions | many dimensions; too small where one column gives the other |
 # | InfoNCE | pictures, texts, vectors; training | never above $\ln B$ |
-# | MINE | the same, with large batches | far above the truth with small ones |
+# | DV, MINE | the same, with large batches | DV: far above the truth when trained with small ones |
 #
-# A number of nats is worth as much as the control beside it: shuffled pairs, another batch, a case with a known truth. (McAllester and Stratos, 2020, prove that no lower bound from $n$ samples can be trusted far above $\ln n$.)
+# A number of nats is worth as much as the control beside it: shuffled pairs, another batch, a case with a known truth. (McAllester and Stratos, 2020, prove that no lower bound that holds for every distribution can be trusted far above $\ln n$, with $n$ samples.)
 #
 # **References**
 # - [Paninski, 2003: Estimation of entropy and mutual information](https://doi.org/10.1162/089976603321780272); there also Miller's correction of 1955
