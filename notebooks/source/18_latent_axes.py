@@ -659,7 +659,7 @@ for beta, machine in zip((1, 1, 4, 4), four, strict=True):
     )
 
 # %% [markdown]
-# A latent that is not needed is not paid for. Here two or three are in use at $\beta = 4$, and three or four share the two factors at $\beta = 1$. On average a larger $\beta$ switches more of them off; with some seeds all four stay on. Which ones stay on is chance, and how they are turned too.
+# A latent that is not needed is not paid for. Here two carry nearly everything at $\beta = 4$, a third one tells a little, and the fourth is off; at $\beta = 1$ all four share the two factors. On average a larger $\beta$ switches more of them off; with some seeds all four stay on. Which ones stay on is chance, and how they are turned too.
 #
 # ### Real digits: three seeds, three vocabularies
 #
