@@ -674,6 +674,16 @@ outcome_errors = Exercise(
             lambda t, y, new: 2 * _outcome_errors(t, y, new),
             "that is half the width of the interval: return one standard error, without the 2.",
         ),
+        "1.96 errors": Mistake(
+            lambda t, y, new: 1.96 * _outcome_errors(t, y, new),
+            "that is half the width of a 95 % interval: return one standard error, without the 1.96.",
+        ),
+        "outcome's variance": Mistake(
+            lambda t, y, new: np.sqrt(
+                y.var(ddof=1) * (1 + _variance_of_line(_with_ones(t), _with_ones(new)))
+            ),
+            "you took the variance of the outcomes themselves: s² is that of the *residuals*, the distances from the line.",
+        ),
         "s for its square": Mistake(
             lambda t, y, new: _wrong_errors(
                 _with_ones(t), _with_ones(new), y, lambda s2, v: np.sqrt(s2 * v + np.sqrt(s2))
