@@ -94,7 +94,7 @@ contrast_gradient = Exercise(
             lambda model, inputs, target, other: _gradient(
                 model, inputs, lambda logits: _contrast(logits, other, target)
             ),
-            "the sign is reversed: positive values should speak for `target`.",
+            "the sign is reversed: where the gradient is positive, a brighter pixel should raise S_target − S_other.",
         ),
         "absolute first": Mistake(
             lambda model, inputs, target, other: (
@@ -113,7 +113,7 @@ contrast_gradient = Exercise(
             lambda model, inputs, target, other: _gradient(
                 model, inputs, lambda logits: _contrast(logits, target, other)
             ).abs(),
-            "you took absolute values: the sign says whether a pixel speaks for `target` or for `other`.",
+            "you took absolute values: the sign says whether a brighter pixel raises or lowers S_target − S_other.",
         ),
         "mean": Mistake(
             lambda model, inputs, target, other: (
@@ -400,6 +400,14 @@ hiding_baseline = Exercise(
             lambda inputs, mask: -mask[:, None].float().expand_as(inputs),
             "your baseline is black inside the mask. There (x − x′) is zero only where the picture is black.",
         ),
+        "mean inside": Mistake(
+            lambda inputs, mask: inputs.mean(dim=(2, 3), keepdim=True) * mask[:, None],
+            "inside the mask you put the mean colour. There (x − x′) is zero only where the picture has that colour.",
+        ),
+        "the mask": Mistake(
+            lambda inputs, mask: mask[:, None].float().expand_as(inputs),
+            "this is the mask itself, a white region. (x − x′) is zero where the baseline equals the *picture*.",
+        ),
         "the picture": Mistake(
             lambda inputs, mask: inputs.clone(),
             "this hides the whole picture: outside the mask the baseline should be 0.",
@@ -510,6 +518,23 @@ expected_gradients = Exercise(
                 model, picture, target, baselines, torch.full_like(alphas, 0.5)
             ),
             "all your places are in the middle of the way: draw number k has its own place `alphas[k]`.",
+        ),
+        "at the picture": Mistake(
+            lambda model, picture, target, baselines, alphas: _expected(
+                model, picture, target, baselines, torch.ones_like(alphas)
+            ),
+            "you took the gradient at the picture itself: draw number k takes it at its own place on the way.",
+        ),
+        "path from zero": Mistake(
+            lambda model, picture, target, baselines, alphas: (
+                (picture - baselines)
+                * _gradient(
+                    model,
+                    alphas[:, None, None, None] * picture.expand_as(baselines),
+                    lambda logits: logits[:, target].sum(),
+                )
+            ).mean(dim=0),
+            "your way starts at zero: draw number k starts at its own baseline, x′ + α (x − x′).",
         ),
         "sum": Mistake(
             lambda model, picture, target, baselines, alphas: (

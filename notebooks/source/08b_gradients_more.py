@@ -93,6 +93,9 @@ for name, heat in (("first class alone", ig_first), ("first rather than second",
     print(f"   first object  {on_first.mean():+.1f}, positive in {(on_first > 0).float().mean():.0%}")
     print(f"   second object {on_second.mean():+.1f}, negative in {(on_second < 0).float().mean():.0%}")
 print("second object, contrast minus alone:", judge.paired(*list(sums.values())[::-1]))
+inside = heat[:, None] * pairs.masks[:16]  # the contrast on each object, (16, 2, H, W)
+red = inside.clamp(min=0).sum(dim=(0, 2, 3)) / inside.abs().sum(dim=(0, 2, 3))
+print(f"positive part of all that lies there: first object {red[0]:.0%}, second {red[1]:.0%}")
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -110,11 +113,11 @@ plots.show_maps(
 )
 plots.show(
     "Two scenes with two objects each and three signed maps: of the first class, of the second, and of their difference. "
-    "In the difference the first object is mostly red, for, and the second mostly blue, against."
+    "In the difference both objects have red and blue dots; red has the larger sum on the first, blue on the second."
 )
 
 # %% [markdown]
-# In most scenes the second object speaks a little against the first class already. The contrast makes it as strong as what speaks for it.
+# In most scenes the second object speaks a little against the first class already. The contrast makes it about as strong as what speaks for it. But both signs are on both objects, side by side, as printed: only the sum over a region takes a side, not the single dot.
 #
 # A word on signs. They come from *attributions* here, which are gradients times a way $(x - x')$. The sign of a bare gradient says only whether a pixel should become brighter or darker, so colours of a raw contrast gradient do not mean "for" and "against".
 
@@ -152,7 +155,7 @@ for noise_level in (0.1, 0.02):
     )
 
 # %% [markdown]
-# With a little noise, the squared mean is the larger part; with more noise the variance is, and SmoothGrad² is then little else than VarGrad. Now the overlap with the object (intersection over union, IoU) at the small level:
+# With a little noise, the squared mean is the larger part; with more noise the variance is, and SmoothGrad² is then mostly VarGrad. Now the overlap with the object (intersection over union, IoU) at the small level:
 
 # %%
 relatives = {
@@ -175,11 +178,11 @@ plots.show_maps(
     alone=True,
 )
 plots.show(
-    "Two scenes with four maps each. The maps of squares have fewer bright dots; those of VarGrad lie least on the object."
+    "Two scenes with four maps each. SmoothGrad² has fewer bright dots than SmoothGrad; VarGrad lies least on the object."
 )
 
 # %% [markdown]
-# VarGrad alone says where the gradient *changes* from copy to copy. That need not be where the object is: its overlap is the smallest of the four.
+# SmoothGrad² looks cleaner because squares make small values smaller; its overlap is about that of saliency. VarGrad alone says where the gradient *changes* from copy to copy. That need not be where the object is: its overlap is the smallest of the four. Another test, another order: with training again after pixels are removed ([12d](12d_retraining.ipynb)), Hooker and others (2019) found that VarGrad and SmoothGrad² beat a random choice and most others did not.
 
 # %% [markdown]
 # ## 3 · The baseline is part of the question
@@ -250,7 +253,7 @@ def hiding_baseline(inputs, mask):
 exercises.hiding_baseline.check(hiding_baseline)
 
 # %% [markdown]
-# Does it work where it does harm? Hide the *object*, the reason for the answer, and look at completeness as well:
+# Does it work where it does harm? Hide the *object* and look at completeness:
 
 # %%
 hide = ten[:6] * ten_masks[:6, None]  # the object stays in the baseline, the rest is grey
@@ -258,12 +261,15 @@ hidden, delta = integrated_gradients(
     model, ten[:6], ten_targets[:6], baselines=hide, n_steps=24, return_convergence_delta=True
 )
 on_object = (hidden * ten_masks[:6, None]).abs().sum()
-change = (hidden.sum(dim=(1, 2, 3)) - delta).abs()  # |S(x) − S(x')|
-print(f"sum of the attributions on the objects: {on_object:.4f}")
-print(f"gap in completeness, share of the change (median): {(delta.abs() / change).median():.0%}")
+change = hidden.sum(dim=(1, 2, 3)) - delta  # S(x) − S(x')
+with torch.no_grad():
+    from_grey = (model(ten[:6]) - model(0 * ten[:6])).gather(1, ten_targets[:6, None])
+print(f"sum of the attributions on the objects, without signs: {on_object:.4f}")
+print(f"S(x) − S(x'), median size: {change.abs().median():.2f}, from grey {from_grey.abs().median():.2f}")
+print(f"gap in completeness, median size: {delta.abs().median():.3f}")
 
 # %% [markdown]
-# The objects get nothing, and with enough steps the sum still comes out: completeness cannot warn you, since such a map explains another difference. The next reader should ask you for your baseline.
+# The objects get nothing, and with enough steps the sum still comes out. Completeness cannot warn you: such a map explains another difference, and a small one, since the object is in both pictures. The next reader should ask you for your baseline.
 
 # %% [markdown]
 # ## 4 · Expected gradients
@@ -314,7 +320,7 @@ others, picture, c = lab.inputs[50:], lab.inputs[0], int(lab.targets[0])
 draws = torch.cat([draws_of(picture, c, others, 20, seed) for seed in range(10)])
 with torch.no_grad():
     to_explain = (model(picture[None])[0, c] - model(others)[:, c].mean()).item()
-print(f"to explain: {to_explain:.1f}")
+print(f"to explain: {to_explain:.1f}; spread of single draws: ± {draws.sum(dim=(1, 2, 3)).std():.1f}")
 for n_draws in (8, 40, 200):
     sums = draws[:n_draws].sum(dim=(1, 2, 3))
     print(f"{n_draws:>4} draws: sum {sums.mean():.1f} ± {sums.std() / n_draws**0.5:.1f} (standard error)")
@@ -329,10 +335,10 @@ plots.show_maps(
     width=8,
     alone=True,
 )
-plots.show("Three maps of one scene: with more draws the grain gets finer and the map gathers on the object.")
+plots.show("Three maps of one scene: with more draws there is less grain beside the object.")
 
 # %% [markdown]
-# More draws, less grain. But a single draw is far off, and the error falls only with the *root* of the number of draws. So do not judge by one small gap: it may be luck. Report the sum together with its standard error.
+# More draws, less grain. But single draws are far off, as printed, and the error falls only with the *root* of the number of draws. So do not judge by one small gap: it may be luck. Report the sum together with its standard error.
 
 # %% [markdown]
 # ## 5 · Gradient × input
@@ -373,12 +379,12 @@ for ax, name in zip(axes, ("ZF-Net, no biases", "ResNet"), strict=True):
     ax.set(title=name, xlabel="score minus the grey picture's score", ylabel="sum of the attributions")
     ax.legend(fontsize=9)
 plots.show(
-    "Left, without biases, all points lie on the diagonal. Right, the ResNet: the sums of gradient × input lie far from the "
-    "diagonal, those of Integrated Gradients close to it."
+    "Left, without biases, all points lie on the diagonal. Right, the ResNet: nearly all sums of gradient × input lie far from "
+    "the diagonal, many below zero, those of Integrated Gradients close to it."
 )
 
 # %% [markdown]
-# Without biases every point lies on the line. (That copy is right much less often, as printed: complete and useful are two things.) With biases, and with batch normalisation, which adds constants too, the sum says little about the score.
+# Without biases every point lies on the line. (That copy is right much less often, as printed: complete and useful are two things.) With biases, and with batch normalisation, which adds constants too, the sum says little about the score: many sums are negative, where every change is positive.
 
 # %% [markdown]
 # ## 6 · Two networks, one function
@@ -426,7 +432,7 @@ for name, method in methods.items():
 # %% [markdown]
 # ## 7 · In training mode
 #
-# Now a change by accident. After training, somebody forgets `model.eval()`. In training mode, batch normalisation uses the mean and the spread of the *batch*, so the picture's neighbours have a say in its map. Explain the same eight pictures beside two different sets of neighbours:
+# Now a change by accident. After training, somebody forgets `model.eval()`. In training mode, batch normalisation uses the mean and the spread of the *batch*, so the picture's neighbours have a say in its map. Explain eight pictures beside two sets of neighbours:
 
 # %%
 in_training = copy.deepcopy(model).train()  # a copy: training mode also changes the stored means
@@ -511,7 +517,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at the pupils of the cat and at the white rim of the cup: black explains nothing of what is black, white nothing of what is white.
+# Look at the pupils of the cat and at the white rim of the cup: black explains next to nothing of what is nearly black, white of what is nearly white.
 
 # %% [markdown]
 # ## 9 · captum's conventions
@@ -535,7 +541,7 @@ for name, absolute in (("signed, abs=False", False), ("absolute, the default", T
     print(f"NoiseTunnel, {name:<22} rank correlation with SmoothGrad {same:.2f}")
 
 # %% [markdown]
-# With the same noise, ours and the signed one are equal (the course's tests check it). Here each draws its own, and with forty samples that alone makes a difference: so say how many samples you took. The mean of absolute values is another method. Opposite signs no longer cancel, so the noise that SmoothGrad removes stays in.
+# With the same noise, ours and the signed one are equal (the course's tests check it). Here each draws its own, and with forty samples that alone makes a difference: so say how many samples you took. The mean of absolute values is another method. Opposite signs no longer cancel: a pixel whose gradient only jumps up and down keeps a large value.
 #
 # Second, the trapezoid rule. On $f(x) = x$ from 0 to 1, Integrated Gradients must give 1:
 
@@ -584,6 +590,8 @@ for number, (layer, network) in enumerate(judge.randomize_cascade(model)):
 another = {
     name: judge.rank_correlation(maps[name], trained[name].roll(1, dims=0)).mean().item() for name in maps
 }
+
+# %% tags=["hide-input"]
 for name, values in curves.items():
     print(
         f"{name:<21} last layer {values[1]:.2f}, all layers {values[-1]:.2f}; another picture {another[name]:.2f}"
@@ -604,7 +612,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The largest single fall comes with the last layer. Saliency keeps more than the two maps that multiply by the picture. (The paper reports the opposite for its networks: multiplied maps kept more of the picture. Measure it on yours.) What is left at the end was not learnt. About half of it, and of saliency's most, is there against another picture as well: it is the architecture's.
+# The largest single fall comes with the last layer. Saliency keeps more than the two maps that multiply by the picture. (The paper warns of the opposite: in multiplied maps of its networks one still saw the picture.) What is left at the end was not learnt. About half of it, and of saliency's most, is there against another picture as well: it is the architecture's.
 
 # %% [markdown]
 # ## 11 · Recap
@@ -613,9 +621,9 @@ plots.show(
 # - SmoothGrad² is SmoothGrad squared plus VarGrad. The more noise, the larger the part of the variance, and the variance lies less on the object.
 # - Six baselines give six maps; a baseline can hide any region, and the axioms do not notice.
 # - Expected gradients average over baselines. Give the standard error with the sum.
-# - Gradient × input adds up for networks without biases, and only for those.
+# - Gradient × input adds up for networks of ReLUs without biases. With biases or batch normalisation it does not.
 # - Eval mode, the meaning of zero, the rule of the integral, absolute or signed: write them down.
 #
 # **References**
 # - [Smilkov and others, 2017: SmoothGrad](https://arxiv.org/abs/1706.03825) · [Sundararajan and others, 2017: Axiomatic attribution](https://arxiv.org/abs/1703.01365) · [Adebayo and others, 2018: Sanity checks](https://arxiv.org/abs/1810.03292)
-# - [Kindermans and others, 2019: The (un)reliability of saliency methods](https://arxiv.org/abs/1711.00867) · [Sturmfels and others, 2020: baselines](https://distill.pub/2020/attribution-baselines/) · [Erion and others, 2021: Expected gradients](https://arxiv.org/abs/1906.10670)
+# - [Kindermans and others, 2019: The (un)reliability of saliency methods](https://arxiv.org/abs/1711.00867) · [Sturmfels and others, 2020: baselines](https://distill.pub/2020/attribution-baselines/) · [Erion and others, 2021: Expected gradients](https://arxiv.org/abs/1906.10670) · [Hooker and others, 2019: ROAR](https://arxiv.org/abs/1806.10758)
