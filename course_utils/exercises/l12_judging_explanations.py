@@ -580,6 +580,19 @@ yardstick = Exercise(
             _first_ones,
             "you took the first networks for the honest ones: `honest` says which they are.",
         ),
+        "the first three": Mistake(
+            lambda alike, honest: (alike[:3, :3].sum() - 3) / 6 - alike[:3, 3:].mean(),
+            "you took the first three networks for the honest ones: their number and places differ, `honest` says which they are.",
+        ),
+        "triangle with its diagonal": Mistake(
+            lambda alike, honest: (
+                alike[honest][:, honest][
+                    torch.triu(torch.ones(int(honest.sum()), int(honest.sum()))) > 0
+                ].mean()
+                - alike[honest][:, ~honest].mean()
+            ),
+            "your triangle still has the diagonal: `torch.triu(…, 1)` begins above it.",
+        ),
         "reference with itself": Mistake(
             lambda alike, honest: alike[0, honest].mean() - alike[0, ~honest].mean(),
             "you read one row only, and it may be a memoriser's: take all pairs.",

@@ -3,6 +3,9 @@
 import numpy as np
 import torch
 from replication import claim
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 
 from course_utils import judge
 from course_utils.judge.methods_table import image_methods
@@ -239,6 +242,38 @@ def test_random_labels(seed):
 
 
 @claim(
+    "12d §3",
+    "Maps of single pixels are alike even for different pictures, and follow the ways from a pixel to the last maps more than the edges; Grad-CAM does not.",
+    shown="printed there",
+    holds=lambda v: (
+        all(
+            (v[f"{n}: ways"] > v[f"{n}: edges"] + 0.1).all() and (v[f"{n}: another picture"] > 0.4).all()
+            for n in ("saliency", "gradient × input", "guided backprop")
+        )
+        and (v["Grad-CAM: ways"] < 0.4).all()
+        and (v["Grad-CAM: another picture"] < 0.4).all()
+    ),
+)
+def test_ways_from_a_pixel(seed):
+    animals = lesson.small_animals(105, seed=seed)
+    x, y, v, t = animals.pictures[:75], animals.labels[:75], animals.pictures[75:], animals.labels[75:]
+    networks = [lesson.train(x, y, 75, 2 * seed + k) for k in (0, 1)]
+    layers = [torch.nn.Conv2d(1, 1, 5, stride=2), torch.nn.Conv2d(1, 1, 3), torch.nn.AvgPool2d(2)]
+    counter = torch.nn.Sequential(*layers, torch.nn.Conv2d(1, 1, 3))
+    for weights in counter.parameters():
+        torch.nn.init.ones_(weights)
+    empty = torch.zeros(1, 1, 32, 32, requires_grad=True)
+    counter(empty).sum().backward()  # each weight is 1: the gradient counts the ways
+    edges, found = METHODS["edges (Sobel)"].explain(networks[0], v, t, networks[0][6]), {}
+    for n in ("saliency", "gradient × input", "guided backprop", "Grad-CAM"):
+        one, two = (METHODS[n].explain(network, v, t, network[6]) for network in networks)
+        others = {"another picture": two.roll(1, dims=0), "edges": edges}
+        others["ways"] = empty.grad[0].expand(len(v), -1, -1)
+        found |= {f"{n}: {k}": judge.rank_correlation(one, o).mean().item() for k, o in others.items()}
+    return found
+
+
+@claim(
     "12b §4",
     "The size of a part alone (the constant map) explains a part of the order in which the parts matter.",
     shown="rank correlation of the constant map, printed there",
@@ -261,18 +296,55 @@ def test_size_of_parts(seed):
 
 
 @claim(
+    "12d §1",
+    "Trained again, accuracy on the tumours hardly falls until ten columns are gone, in each order; not trained again it falls; with 20 gone the coefficients cost more than random columns.",
+    shown="drawn there",
+    holds=lambda v: (
+        min(v["coefficients, 10"].min(), v["random, 10"].min(), v["table, 10"].min()) > 0.95
+        and (v["not trained again, 10"] < v["coefficients, 10"] - 0.02).all()
+        and (v["coefficients, 20"] < np.minimum(v["random, 20"], v["table, 20"])).all()
+    ),
+)
+def test_train_again_on_a_table(seed):
+    table, tumour = load_breast_cancer(return_X_y=True)
+    table, rows_of = (table - table.mean(axis=0)) / table.std(axis=0), []
+    for split in range(10 * seed, 10 * seed + 10):
+        known, asked, told, true = train_test_split(
+            table, tumour, test_size=0.4, random_state=split, stratify=tumour
+        )
+        fitted = LogisticRegression(max_iter=200).fit(known, told)
+        orders = {"coefficients": np.abs(fitted.coef_[0]).argsort()[::-1], "table": np.arange(30)}
+        orders["random"] = np.random.default_rng(split).permutation(30)
+        row = {}
+        for name, order in orders.items():
+            for count in (10, 20):
+                kept = ~np.isin(np.arange(30), order[:count])
+                again = LogisticRegression(max_iter=200).fit(known[:, kept], told)  # the columns are left out
+                row[f"{name}, {count}"] = again.score(asked[:, kept], true)
+                if name == "coefficients":
+                    row[f"not trained again, {count}"] = fitted.score(asked * kept, true)
+        rows_of.append(row)
+    return {key: float(np.mean([row[key] for row in rows_of])) for key in rows_of[0]}
+
+
+@claim(
     "12d §2",
-    "The holes of Grad-CAM tell the class to a network that sees nothing else; random holes do not.",
+    "The holes of Grad-CAM and of saliency tell the class better than random holes; those of the animal do not tell it.",
     shown="printed there",
-    holds=lambda v: (v["Grad-CAM"] > v["random"]).all() and abs(v["random"].mean() - 0.5) < 0.08,
+    holds=lambda v: (
+        min(v["Grad-CAM"].mean(), v["saliency"].mean()) > v["random"].mean() + 0.05
+        and abs(v["random"].mean() - 0.5) < 0.08
+        and abs(v["the animal"].mean() - 0.5) < 0.08
+    ),
 )
 def test_holes_tell_the_class(seed):
     animals = lesson.small_animals(320, seed=seed)
     x, y = animals.pictures, animals.labels
     first = lesson.train(x[:220], y[:220], 22, seed)
     found = {}
-    for name in ("Grad-CAM", "random"):
-        heat = METHODS[name].explain(first, x, y, first[6])
+    for name in ("Grad-CAM", "saliency", "random", "the animal"):
+        is_animal = name == "the animal"
+        heat = animals.masks.float() if is_animal else METHODS[name].explain(first, x, y, first[6])
         heat = heat + 1e-6 * heat.amax(dim=(1, 2), keepdim=True) * judge.baselines.random(x)
         limit = heat.flatten(1).quantile(0.7, dim=1)[:, None, None]
         holes = (heat > limit)[:, None].float().expand(-1, 3, -1, -1) * 2 - 1
@@ -283,16 +355,23 @@ def test_holes_tell_the_class(seed):
 
 @claim(
     "12d §2",
-    "A network trained again without the animal is near guessing; without as many random pixels it knows more.",
-    shown="0.51 against 0.69",
-    holds=lambda v: v["the animal"].max() < 0.65 and v["random"].mean() > v["the animal"].mean() + 0.05,
+    "Trained again without the animal it is near guessing; without as many random pixels it knows more; without saliency's less than without random ones each time, without Grad-CAM's not each time.",
+    shown="printed there",
+    holds=lambda v: (
+        v["the animal"].max() < 0.65
+        and v["random"].mean() > v["the animal"].mean() + 0.05
+        and (v["saliency"] < v["random"]).all()
+        and not (v["Grad-CAM"] < v["random"]).all()
+    ),
 )
 def test_train_again_without_the_animal(seed):
     animals = lesson.small_animals(360, seed=seed)
     x, y = animals.pictures, animals.labels
-    found = {}
-    for name, heat in (("the animal", animals.masks.float()), ("random", torch.zeros(len(x), 32, 32))):
-        heat = heat + 1e-6 * judge.baselines.random(x)
+    found, first = {}, lesson.train(x[:260], y[:260], 22, 2 * seed)
+    maps = {"the animal": animals.masks.float(), "random": torch.zeros(len(x), 32, 32)}
+    maps |= {n: METHODS[n].explain(first, x, y, first[6]) for n in ("saliency", "Grad-CAM")}
+    for name, heat in maps.items():
+        heat = heat + 1e-6 * heat.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6) * judge.baselines.random(x)
         gone = (heat > heat.flatten(1).quantile(0.7, dim=1)[:, None, None])[:, None]
         left = torch.where(gone, x.mean(dim=(2, 3), keepdim=True), x)
         networks = [lesson.train(left[:260], y[:260], 22, 2 * seed + k) for k in (0, 1)]
@@ -314,7 +393,7 @@ def test_one_reference(seed):
     nonsense = [torch.randint(2, (75,), generator=torch.Generator().manual_seed(s)) for s in seeds]
     networks = [lesson.train(x[:75], y[:75], 75, s) for s in seeds]
     networks += [lesson.train(x[:75], z, 75, s + 7) for z, s in zip(nonsense, seeds, strict=True)]
-    references = [lesson.train(x[:260], y[:260], 22, 50 * seed + k) for k in (0, 1)]
+    references = [lesson.train(x[:260], y[:260], 22, 50 * seed + k) for k in range(5)]
     different = 0
     for name in ("saliency", "gradient × input", "Integrated Gradients", "guided backprop", "Grad-CAM"):
         maps = [METHODS[name].explain(n, v, t, n[6]) for n in networks]
@@ -323,5 +402,5 @@ def test_one_reference(seed):
             heat = METHODS[name].explain(reference, v, t, reference[6])
             alike = [float(judge.rank_correlation(heat, other).mean()) for other in maps]
             passed.append(min(alike[:3]) > max(alike[3:]))
-        different += passed[0] != passed[1]
+        different += 0 < sum(passed) < 5
     return float(different)
