@@ -242,7 +242,7 @@ class Question(_Task):
                 return Verdict(WRONG, mistake.diagnosis, name)
         if isinstance(expected, str) != isinstance(answer, str):
             return Verdict(WRONG, f"{_kind(expected)} is expected, and your answer is {_kind(answer)}.")
-        return Verdict(WRONG, "not this one. Think it through once more, or look at the output that you have.")
+        return Verdict(WRONG, "not this one. Think it through once more, or look at the output again.")
 
     def problems(self) -> list[str]:
         """What an author has left out, one sentence each; empty when all is there."""
