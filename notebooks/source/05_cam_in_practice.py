@@ -274,8 +274,13 @@ exercises.score_cam_cost.check(answer, passes)
 # Now the quality, with three measures: the **pointing game** (does the maximum lie on the object that we asked for, with 5 pixels of tolerance?), **energy** (the share of the map's sum on the object) and **IoU** (keep as many of the strongest pixels as the object has, and divide the number of pixels in both by the number in at least one).
 
 # %%
+from tqdm.auto import tqdm
+
 some = slice(0, 30)  # Score-CAM and occlusion are slow: fifteen scenes, two questions each
-maps_of = {name: upsample(method(pictures[some], questions[some]), 128) for name, method in methods.items()}
+maps_of = {
+    name: upsample(method(pictures[some], questions[some]), 128)
+    for name, method in tqdm(methods.items(), desc="methods", leave=False)
+}
 maps_of["edges (Sobel)"] = judge.baselines.sobel(pictures[some])
 measures = {
     "pointing": lambda maps, truth: judge.pointing_game(maps, truth, tolerance=5),
@@ -285,6 +290,8 @@ measures = {
 scores = {
     name: {k: measure(maps, truth[some]) for k, maps in maps_of.items()} for name, measure in measures.items()
 }
+
+# %%
 for name, values in scores.items():
     print(f"{name}: occlusion minus Grad-CAM {judge.paired(values['occlusion'], values['Grad-CAM'])}")
     print(f"{name}: Score-CAM minus Grad-CAM {judge.paired(values['Score-CAM'], values['Grad-CAM'])}")

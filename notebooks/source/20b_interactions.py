@@ -338,7 +338,7 @@ for k, (name, values) in enumerate(strength.items()):
     relative = (values / values.mean(axis=1, keepdims=True)).mean(axis=0)
     axes[2].plot(relative, "osD"[k] + "-", color=plots.COLOURS[k], label=f"{name}: {ratio[name]:.1f}")
 axes[2].set(xlabel="order m", ylabel="strength / its mean", ylim=(0, 4))
-axes[2].legend(fontsize=8.5, title="outer / middle orders", title_fontsize=8.5, loc="upper center")
+axes[2].legend(fontsize=9, title="outer / middle orders", title_fontsize=9, loc="upper center")
 axes[2].set_title("Beside the controls", loc="left", fontsize=11)
 plots.show(
     "Left: a scene with five of nine cells, the corners blurred. Middle: strength by order for three scenes. Right: "
