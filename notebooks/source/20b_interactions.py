@@ -330,7 +330,7 @@ axes[0].set_title(
 for k, (values, share) in enumerate(zip(strength["trained"], together_share, strict=True)):
     axes[1].plot(values, "os^"[k] + "-", color=plots.COLOURS[0], label=f"scene {k}: {share:.0%} together")
 axes[1].set(xlabel="order m", ylabel="strength, in log-odds", ylim=(0, 1.7 * strength["trained"].max()))
-axes[1].legend(fontsize=8.5, loc="upper right")
+axes[1].legend(fontsize=9, loc="upper right")
 axes[1].set_title("Trained, three scenes", loc="left", fontsize=11)
 ratio = {}
 for k, (name, values) in enumerate(strength.items()):
