@@ -196,6 +196,14 @@ def check_number(value: float, name: str, at_least: float = 0.0, below: float = 
     return number
 
 
+def check_positive(value: float, name: str, why: str, below: float = float("inf")) -> float:
+    """Return a number above 0, or raise; `why` says what 0 would mean."""
+    number = check_number(value, name, below=below)
+    if number == 0:
+        raise ValueError(f"{name} must be above 0: {why}")
+    return number
+
+
 def check_flag(value: bool, name: str) -> bool:
     """Return True or False, or raise: a word or a class in its place would count as True."""
     if not isinstance(value, (bool, np.bool_)):

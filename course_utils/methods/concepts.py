@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_finite, check_model, check_number
+from course_utils.methods.arguments import check_finite, check_model, check_positive
 from course_utils.methods.hooks import activations_and_gradients
 
 
@@ -42,8 +42,7 @@ def concept_vector(examples: Tensor, others: Tensor, *, strength: float = 1.0) -
             f"examples have {examples.shape[1]} features and others {others.shape[1]}: "
             "take both from one layer"
         )
-    if check_number(strength, "strength") == 0:
-        raise ValueError("strength must be above 0: without a penalty the fit need not settle")
+    check_positive(strength, "strength", "without a penalty the fit need not settle")
     rows = torch.cat([examples, others]).detach().double().cpu().numpy()
     is_concept = [1] * len(examples) + [0] * len(others)
     fitted = LogisticRegression(C=1 / strength, solver="newton-cholesky", tol=1e-8).fit(rows, is_concept)
@@ -127,9 +126,7 @@ def prototype_similarities(maps: Tensor, prototypes: Tensor, *, floor: float = 1
             f"maps have {maps.shape[1]} channels and prototypes {prototypes.shape[1]} entries: "
             "take both from one space"
         )
-    floor = check_number(floor, "floor", below=1)
-    if floor == 0:
-        raise ValueError("floor must be above 0: at distance 0 the logarithm would be infinite")
+    floor = check_positive(floor, "floor", "at distance 0 the logarithm would be infinite", below=1)
     places, (height, width) = maps.flatten(2).transpose(1, 2), maps.shape[2:]  # (N, h · w, d)
     # not by a matrix product: ‖a‖² + ‖b‖² − 2ab loses its digits far from 0
     mode = "donot_use_mm_for_euclid_dist"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_count, check_finite, check_number
+from course_utils.methods.arguments import check_count, check_finite, check_positive
 from course_utils.methods.attention import HALVES, check_tokens
 from course_utils.methods.hooks import evaluation
 
@@ -164,8 +164,7 @@ def linear_probe(
 
     from sklearn.linear_model import LogisticRegression  # slow to import, and only probes need it
 
-    if check_number(penalty, "penalty") == 0:
-        raise ValueError("penalty must be above 0: without one the probe need not settle")
+    check_positive(penalty, "penalty", "without one the probe need not settle")
 
     def classifier() -> LogisticRegression:
         return LogisticRegression(C=1 / penalty, max_iter=300, tol=1e-3)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.methods.arguments import check_count, check_finite, check_number
+from course_utils.methods.arguments import check_count, check_finite, check_positive
 
 OWN_SEEDS = 16_000_000  # added to `seed`: states drawn with the same seed must not share the start's numbers
 
@@ -126,12 +126,11 @@ def train_autoencoder(
         raise ValueError("give either k (how many latents are on) or l1 (the price of a code), and not both")
     if k is not None:
         check_count(k, "k", at_most=n_latents)
-    elif check_number(l1, "l1") == 0:
-        raise ValueError("l1 must be above 0: without a price nothing makes the code sparse")
+    else:
+        check_positive(l1, "l1", "without a price nothing makes the code sparse")
     check_count(n_steps, "n_steps")
     check_count(batch_size, "batch_size")
-    if check_number(learning_rate, "learning_rate") == 0:
-        raise ValueError("learning_rate must be above 0: nothing would be learnt")
+    check_positive(learning_rate, "learning_rate", "nothing would be learnt")
     seed = check_count(seed, "seed", at_least=0, at_most=2**63 - 1 - OWN_SEEDS)
     if (states == states[0]).all():
         raise ValueError("states are all equal: there is no direction to find")

@@ -15,9 +15,8 @@ from course_utils.labs.files import DATA, write_arrays, write_manifest
 from course_utils.lessons import l21_what_if as lesson
 
 N_PEOPLE, N_CHANGES = 20, 4
-WORLDS = {1: 2} | {
-    seed: seed + 500 for seed in range(101, 106)
-}  # the bank's seed → the people's; the lesson's first
+# the bank's seed → the people's; the lesson's first
+WORLDS = {1: 2} | {seed: seed + 500 for seed in range(101, 106)}
 
 
 class _Loan:
