@@ -1,10 +1,14 @@
 """Submissions that mean harm, or are just wrong: nobody gets a point for it, and nothing outside changes."""
 
 import io
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from nbformat.v4 import new_output
@@ -185,6 +189,42 @@ biggest = float(values.max()) if tried == [1] * 6 else float(sum(tried))
 """
     assert graded(biggest=code) == {"test_biggest": "2", "test_twice": "3"}
     assert secret.read_text() == "42"
+
+
+START_AND_WAIT = """
+import os, subprocess, sys, time
+os.environ["JPY_PARENT_PID"] = str(os.getpid())
+subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+print("started", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl of Linux")
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 2.0])
+def test_no_kernel_is_left(tmp_path, seconds):
+    """By a grader that is killed while its kernel starts, even before that could ask to end with it."""
+    sockets = ["--IPKernelApp.transport=ipc", f"--IPKernelApp.ip={tmp_path / 'k'}"]
+    kernel = [sys.executable, sandbox.__file__, str(tmp_path), "16", "60", *sockets]
+    grader = subprocess.Popen(
+        [sys.executable, "-c", START_AND_WAIT, *kernel],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    grader.stdout.readline()
+    time.sleep(seconds)
+    grader.kill()
+    grader.communicate()
+    until = time.monotonic() + 10
+    while (left := running(tmp_path)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+
+
+def running(folder: Path) -> list[psutil.Process]:
+    """The processes whose command names the folder."""
+    every = psutil.process_iter(["cmdline"])
+    return [one for one in every if any(str(folder) in part for part in one.info["cmdline"] or [])]
 
 
 @pytest.mark.parametrize(

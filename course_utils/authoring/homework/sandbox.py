@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -37,23 +38,41 @@ def limit(gigabytes: float, seconds: int) -> None:
             resource.setrlimit(what, (value, value))
 
 
+def die_with(parent: int) -> None:
+    """End when the process `parent` ends, or now if it has: a grader that was killed leaves no kernel behind.
+
+    Linux only, and of no effect on the processes that this one forks.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, KILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before it could be asked
+        os._exit(1)
+
+
 def leave() -> bool:
     """Leave the network, the other processes and all privileges. False where the system does not allow it.
 
     The calling process only waits then: what follows runs in a child, which ends with it.
     """
+    parent = os.getppid()
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.unshare(NEW_USER | NEW_PROCESSES | NEW_NET) != 0:
             return False
     except (OSError, AttributeError):
         return False
+    die_with(parent)  # a new user starts without it
+    reader, writer = os.pipe()
     if child := os.fork():
-        libc.prctl(DIE_WITH_PARENT, KILL, 0, 0, 0)  # a grader that was killed leaves no kernel behind
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the child
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 255)
-    libc.prctl(DIE_WITH_PARENT, KILL, 0, 0, 0)
+    os.close(writer)
+    die_with(parent=0)  # 0: a parent among other processes, which may have ended
+    if select.select([reader], [], [], 0)[0]:  # it has: nobody holds the pipe's other end
+        os._exit(1)
+    os.close(reader)
     return True
 
 
@@ -115,9 +134,10 @@ def missing() -> list[str]:
 
 
 if __name__ == "__main__":
+    # a number that means nothing among its own processes
+    die_with(int(os.environ.pop("JPY_PARENT_PID", os.getppid())))
     folder = Path(sys.argv[1])
     limit(float(sys.argv[2]), int(sys.argv[3]))
     leave()
-    os.environ.pop("JPY_PARENT_PID", None)  # a number that means nothing among its own processes
     close_folders(folder, readable_folders())
     os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *sys.argv[4:]])
