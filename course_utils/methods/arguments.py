@@ -126,6 +126,20 @@ def check_finite(values: Tensor, name: str, hint: str = "") -> Tensor:
     return values
 
 
+def check_rows(values: object, name: str, form: str = "(n, d)", width: int | None = None) -> Tensor:
+    """Return a table of finite floats, one item in each row, or raise; `width`: the columns it must have."""
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise TypeError(f"{name} must be a float tensor {form}, not {kind}: use torch.as_tensor(…).float()")
+    if values.ndim != 2 or values.numel() == 0:
+        raise ValueError(
+            f"{name} must have the shape {form}, not {tuple(values.shape)}: put one item in each row"
+        )
+    if width is not None and values.shape[1] != width:
+        raise ValueError(f"{name} must have rows of {width} numbers, not of {values.shape[1]}")
+    return check_finite(values, name, ": leave out or mend the rows with NaN")
+
+
 def check_maps(
     maps: Tensor,
     *,

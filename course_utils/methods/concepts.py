@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_finite, check_model, check_positive
+from course_utils.methods.arguments import check_finite, check_model, check_positive, check_rows
 from course_utils.methods.hooks import activations_and_gradients
 
 
@@ -32,7 +32,7 @@ def concept_vector(examples: Tensor, others: Tensor, *, strength: float = 1.0) -
     from sklearn.linear_model import LogisticRegression  # slow to import, and only this fit needs it
 
     for values, name in ((examples, "examples"), (others, "others")):
-        _check_rows(values, name)
+        check_rows(values, name)
         if len(values) < 2:
             raise ValueError(
                 f"{name} holds {len(values)} picture: a direction needs at least two in each set"
@@ -74,7 +74,7 @@ def directional_derivatives(
     check_model(model)
     if isinstance(vectors, Tensor) and vectors.ndim == 1:
         vectors = vectors[None]
-    _check_rows(vectors, "vectors", form="(K, d) or (d,)")
+    check_rows(vectors, "vectors", "(K, d) or (d,)")
     _, gradients = activations_and_gradients(model, inputs, target, layer)
     if gradients.ndim == 4:
         gradients = gradients.sum(dim=(2, 3))
@@ -96,7 +96,7 @@ def positive_share(derivatives: Tensor) -> Tensor:
         ValueError: not `(N, K)`, or NaN.
         TypeError: not a float tensor.
     """
-    _check_rows(derivatives, "derivatives", form="(N, K)")
+    check_rows(derivatives, "derivatives", "(N, K)")
     return (derivatives > 0).to(derivatives).mean(dim=0)
 
 
@@ -120,7 +120,7 @@ def prototype_similarities(maps: Tensor, prototypes: Tensor, *, floor: float = 1
     if maps.ndim != 4 or maps.numel() == 0:
         raise ValueError(f"maps must have the shape (N, d, h, w), not {tuple(maps.shape)}: one row a picture")
     check_finite(maps, "maps", ": check the layer")
-    _check_rows(prototypes, "prototypes", form="(P, d)")
+    check_rows(prototypes, "prototypes", "(P, d)")
     if maps.shape[1] != prototypes.shape[1]:
         raise ValueError(
             f"maps have {maps.shape[1]} channels and prototypes {prototypes.shape[1]} entries: "
@@ -132,14 +132,3 @@ def prototype_similarities(maps: Tensor, prototypes: Tensor, *, floor: float = 1
     mode = "donot_use_mm_for_euclid_dist"
     squares = torch.cdist(places, prototypes.to(maps), compute_mode=mode).square()
     return torch.log1p((1 - floor) / (squares + floor)).transpose(1, 2).unflatten(2, (height, width))
-
-
-def _check_rows(values: Tensor, name: str, *, form: str = "(n, d)") -> None:
-    if not isinstance(values, Tensor) or not values.is_floating_point():
-        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise TypeError(f"{name} must be a float tensor {form}, not {kind}: use torch.as_tensor(…).float()")
-    if values.ndim != 2 or values.numel() == 0:
-        raise ValueError(
-            f"{name} must have the shape {form}, not {tuple(values.shape)}: put one item in each row"
-        )
-    check_finite(values, name, ": leave out or mend the rows with NaN")

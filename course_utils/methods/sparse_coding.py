@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.methods.arguments import check_count, check_finite, check_positive
+from course_utils.methods.arguments import check_count, check_positive, check_rows
 
 OWN_SEEDS = 16_000_000  # added to `seed`: states drawn with the same seed must not share the start's numbers
 
@@ -50,7 +50,7 @@ def top_k(values: Tensor, k: int) -> Tensor:
         TypeError: `values` is not a float tensor.
         ValueError: wrong shape, NaN, or k out of range.
     """
-    _check_rows(values, "values", "(N, m)")
+    check_rows(values, "values", "(N, m)")
     return _top_k(values, check_count(k, "k", at_most=values.shape[1]))
 
 
@@ -66,7 +66,7 @@ def encode(autoencoder: Autoencoder, states: Tensor) -> Tensor:
         ValueError: wrong shape, or NaN.
     """
     _check_autoencoder(autoencoder)
-    _check_rows(states, "states", "(N, d)", autoencoder.center.shape[0])
+    check_rows(states, "states", "(N, d)", autoencoder.center.shape[0])
     states = states.to(autoencoder.center)
     values = F.relu((states - autoencoder.center) @ autoencoder.encoder.T + autoencoder.bias)
     return values if autoencoder.k is None else _top_k(values, autoencoder.k)
@@ -80,7 +80,7 @@ def decode(autoencoder: Autoencoder, codes: Tensor) -> Tensor:
         ValueError: wrong shape, or NaN.
     """
     _check_autoencoder(autoencoder)
-    _check_rows(codes, "codes", "(N, m)", autoencoder.decoder.shape[0])
+    check_rows(codes, "codes", "(N, m)", autoencoder.decoder.shape[0])
     return codes.to(autoencoder.decoder) @ autoencoder.decoder + autoencoder.center
 
 
@@ -120,7 +120,7 @@ def train_autoencoder(
         ValueError: wrong shape, NaN, states that are all equal, a number out of range; both of `k` and `l1`,
             or neither; a training that diverges.
     """
-    _check_rows(states, "states", "(N, d)")
+    check_rows(states, "states", "(N, d)")
     check_count(n_latents, "n_latents")
     if (k is None) == (l1 is None):
         raise ValueError("give either k (how many latents are on) or l1 (the price of a code), and not both")
@@ -176,8 +176,8 @@ def unexplained_variance(states: Tensor, rebuilt: Tensor) -> float:
         TypeError: not float tensors.
         ValueError: shapes that differ, NaN, or states that are all equal.
     """
-    _check_rows(states, "states", "(N, d)")
-    _check_rows(rebuilt, "rebuilt", "(N, d)", states.shape[1])
+    check_rows(states, "states", "(N, d)")
+    check_rows(rebuilt, "rebuilt", "(N, d)", states.shape[1])
     if rebuilt.shape != states.shape:
         raise ValueError(
             f"rebuilt {tuple(rebuilt.shape)} must have the shape of states {tuple(states.shape)}"
@@ -203,8 +203,8 @@ def best_cosines(directions: Tensor, found: Tensor) -> Tensor:
         TypeError: not float tensors.
         ValueError: wrong shape, NaN, or a row of length 0.
     """
-    _check_rows(directions, "directions", "(n, d)")
-    _check_rows(found, "found", "(m, d)", directions.shape[1])
+    check_rows(directions, "directions", "(n, d)")
+    check_rows(found, "found", "(m, d)", directions.shape[1])
     for name, rows in (("directions", directions), ("found", found)):
         if (rows == 0).all(dim=1).any():
             raise ValueError(f"{name} hold a row of length 0: it has no direction, leave it out")
@@ -227,14 +227,3 @@ def _check_autoencoder(autoencoder: object) -> None:
         raise TypeError(
             f"autoencoder must be an Autoencoder, not a {type(autoencoder).__name__}: use train_autoencoder"
         )
-
-
-def _check_rows(rows: object, name: str, form: str, width: int | None = None) -> None:
-    if not isinstance(rows, Tensor) or not rows.is_floating_point():
-        kind = rows.dtype if isinstance(rows, Tensor) else type(rows).__name__
-        raise TypeError(f"{name} must be a float tensor, not {kind}: use torch.as_tensor(…).float()")
-    if rows.ndim != 2 or rows.numel() == 0:
-        raise ValueError(f"{name} must have the shape {form}, not {tuple(rows.shape)}: one row each")
-    if width is not None and rows.shape[1] != width:
-        raise ValueError(f"{name} must have rows of {width} numbers, not of {rows.shape[1]}")
-    check_finite(rows, name)
