@@ -116,7 +116,7 @@ def lime_image(
     image, labels, n_segments = _picture(image, segments)
     if masks is None:
         masks = sample_masks(n_samples, n_segments, random_state)
-    masks = _checked_masks(masks, n_segments)
+    masks = checked_masks(masks, n_segments)
     batches = masked_images(image, labels, masks, hidden, batch_size=batch_size)
     outputs = _collect(predict, batches, target, len(masks), progress)
     weights = exponential_kernel(cosine_distances(masks), kernel_width)
@@ -182,7 +182,7 @@ def hide_segments(
 ) -> np.ndarray:
     """Pictures in which the segments whose mask is 0 are hidden: (n, d) masks to (n, H, W, C)."""
     image, labels, n_segments = _picture(image, segments)
-    masks = _checked_masks(masks, n_segments)
+    masks = checked_masks(masks, n_segments)
     return next(masked_images(image, labels, masks, hidden, batch_size=len(masks)))
 
 
@@ -196,7 +196,7 @@ def masked_images(
 ) -> Iterator[np.ndarray]:
     """Like `hide_segments`, but in batches, all written into the same memory."""
     image, labels, n_segments = _picture(image, segments)
-    masks = _checked_masks(masks, n_segments)
+    masks = checked_masks(masks, n_segments)
     _positive(batch_size=batch_size)
     shown_values, hidden_values = image.ravel(), hidden_image(image, labels, hidden).ravel()
     owners = np.repeat(labels.ravel(), image.shape[2])  # the segment of each colour value
@@ -261,7 +261,7 @@ def lime_text(
     if not words:
         raise ValueError("the text holds no word: nothing to explain")
     masks = sample_word_masks(n_samples, len(words), random_state) if masks is None else masks
-    masks = _checked_masks(masks, len(words))
+    masks = checked_masks(masks, len(words))
     _positive(batch_size=batch_size)
     texts = hide_words(text, masks, bag_of_words=bag_of_words, hidden=hidden)
     batches = (texts[i : i + batch_size] for i in range(0, len(texts), batch_size))
@@ -332,7 +332,7 @@ def _is_ideograph(character: str) -> bool:
 def hide_words(text: str, masks: np.ndarray, *, bag_of_words: bool = True, hidden: str = "") -> list[str]:
     """The texts that remain when the words whose mask is 0 are replaced by `hidden`."""
     words, pieces, owners = split_words(text, bag_of_words)
-    masks = _checked_masks(masks, len(words))
+    masks = checked_masks(masks, len(words))
     # the separators' −1 finds the column of ones at the end
     shown = np.column_stack([masks, np.ones(len(masks), masks.dtype)])[:, owners]
     return ["".join(p if on else hidden for p, on in zip(pieces, row, strict=True)) for row in shown.tolist()]
@@ -787,7 +787,8 @@ def _labels(segments: np.ndarray) -> tuple[np.ndarray, int]:
     return labels.reshape(segments.shape), len(values)
 
 
-def _checked_masks(masks: np.ndarray, n_features: int) -> np.ndarray:
+def checked_masks(masks: np.ndarray, n_features: int) -> np.ndarray:
+    """Return which features are shown, (n, n_features) uint8 of 0 and 1, or raise."""
     masks = np.asarray(masks)
     if masks.ndim != 2 or masks.shape[1] != n_features or len(masks) == 0:
         raise ValueError(f"masks must have the shape (n, {n_features}), not {masks.shape}")

@@ -21,9 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_count, check_finite, check_inputs, check_target, to_floats
+from .arguments import (
+    check_count,
+    check_finite,
+    check_flag,
+    check_inputs,
+    check_target,
+    check_whole,
+    to_floats,
+)
 from .hooks import evaluation, input_gradients
-from .lime import Predict, check_class, hide_words, masked_images, split_words, target_outputs
+from .lime import Predict, check_class, checked_masks, hide_words, masked_images, split_words, target_outputs
 
 Game = Callable[[np.ndarray], np.ndarray]
 Random = int | np.random.Generator | None
@@ -158,6 +166,10 @@ def _undecided(masks: np.ndarray) -> bool:
 
 def shapley_kernel(n_players: int, sizes: np.ndarray | int) -> np.ndarray:
     """π(s) = (n − 1) / (C(n,s) s (n − s)), the weight of a coalition of `sizes` players; inf for 0 and n."""
+    check_count(n_players, "n_players")
+    sizes = check_whole(sizes, "sizes").numpy()
+    if ((sizes < 0) | (sizes > n_players)).any():
+        raise ValueError(f"sizes must lie between 0 and n_players = {n_players}")
     weights = [
         (n_players - 1) / (comb(n_players, s) * s * (n_players - s)) if 0 < s < n_players else np.inf
         for s in range(n_players + 1)
@@ -227,6 +239,7 @@ def permutation_shap(
     """
     n = n_players
     _positive(n_players=n, n_samples=1 if n_samples is None else n_samples)
+    check_flag(antithetic, "antithetic")
     per_walk = max(n - 1, 1) * (2 if antithetic else 1)
     n_walks = 10 if n_samples is None else max(n_samples // per_walk, 1)
     random = np.random.default_rng(random_state)
@@ -291,9 +304,9 @@ def masking_game(
 
     def value(masks: np.ndarray) -> np.ndarray:
         step = max(min(batch_size, HELD_AT_ONCE // max(len(x), 1)) // len(background), 1)
-        worths = []
+        masks, worths = checked_masks(masks, len(x)), []
         for first in range(0, len(masks), step):
-            shown = np.asarray(masks[first : first + step]).astype(bool)[:, None, :]
+            shown = masks[first : first + step].astype(bool)[:, None, :]
             rows = np.where(shown, x, background).reshape(-1, len(x))
             outputs = target_outputs(predict, rows, target)
             worths.append(outputs.reshape(-1, len(background)).mean(axis=1))
@@ -319,10 +332,10 @@ def conditional_game(predict: Predict, x: np.ndarray, table: np.ndarray, target:
     differs = (~same).T.astype(np.float32)
 
     def value(masks: np.ndarray) -> np.ndarray:
-        worths = []
+        masks, worths = checked_masks(masks, len(x)), []
         step = max(CACHED * 4 // len(table), 1)
         for first in range(0, len(masks), step):
-            shown = np.asarray(masks[first : first + step], np.float32)
+            shown = masks[first : first + step].astype(np.float32)
             agree = shown @ differs == 0  # (coalitions, rows): no shown column differs
             worths.append(agree @ outputs / agree.sum(axis=1))
         return np.concatenate(worths)
@@ -397,7 +410,8 @@ def linear_shap(coef: np.ndarray, x: np.ndarray, background: np.ndarray) -> np.n
     Returns:
         The shape of `x`.
     """
-    coef, x, background = (np.asarray(a, float) for a in (coef, x, background))
+    parts = {"coef": coef, "x": x, "background": background}
+    coef, x, background = (to_floats(part, name) for name, part in parts.items())
     if coef.ndim == 2 and len(coef) == 1:
         raise ValueError(
             f"coef must be (d,), not {coef.shape}: scikit-learn keeps classes apart, take coef_[0]"
@@ -406,7 +420,11 @@ def linear_shap(coef: np.ndarray, x: np.ndarray, background: np.ndarray) -> np.n
         raise ValueError(
             f"coef {coef.shape}, x {x.shape} and background {background.shape} differ in features"
         )
-    return coef * (x - background.reshape(-1, len(coef)).mean(axis=0))
+    if x.ndim > 2 or background.ndim > 2 or background.size == 0:
+        raise ValueError(f"x {x.shape} and background {background.shape} must be (N, d) and (K, d), or (d,)")
+    for name, part in zip(parts, (coef, x, background), strict=True):
+        check_finite(torch.from_numpy(part), name)
+    return coef * (x - np.atleast_2d(background).mean(axis=0))
 
 
 def tree_shap(
@@ -456,6 +474,10 @@ def tree_shap(
         target = check_class(target, n_outputs, "outputs")
         trees = [(tree, values[:, [target]], columns) for tree, values, columns in trees]
     if method == "path_dependent":
+        if background is not None:
+            raise ValueError(
+                '"path_dependent" takes no background rows: leave them out, or take "interventional"'
+            )
         forest = _forest(trees, rows.shape[1])
         phi = _path_dependent(forest, rows)
         base = forest.expected + _start(model, target)

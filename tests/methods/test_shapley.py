@@ -301,6 +301,16 @@ def test_tables_with_absent_features_averaged():
     assert shapley.kernel_shap(small, 4) == pytest.approx(lab.exact(lab.table[0])[0], abs=1e-10)
 
 
+@pytest.mark.parametrize("make", [shapley.masking_game, shapley.conditional_game])
+@pytest.mark.parametrize("masks", [[[2, 0, 0]], [[-1, 0, 0]], [[1]], [1, 0, 0], [[1, 0]], [[np.nan, 0, 1]]])
+def test_a_game_of_a_table_refuses_what_is_no_coalition(make, masks):
+    table = np.arange(12.0).reshape(4, 3)
+    game = make(lambda rows: rows.sum(axis=1), table[0], table)
+    assert game(np.array([[True, False, True]])).shape == (1,)
+    with pytest.raises(ValueError, match="masks must"):
+        game(np.array(masks))
+
+
 @pytest.mark.parametrize("model", ["formula", "formula_without_park", "forest"])
 def test_marginal_and_conditional_games(model):
     lab = tabular_lab("apartments_correlated", model)
