@@ -210,6 +210,10 @@ def _from_dividends(dividends: np.ndarray, n: int) -> np.ndarray:
     return np.array([sum(dividends[c] / sizes[c] for c in range(2**n) if c >> i & 1) for i in range(n)])
 
 
+def _all_smaller_numbers(worths: np.ndarray, n: int) -> np.ndarray:
+    return _from_dividends(np.diff(worths, prepend=0.0), n)
+
+
 def _empty_forgotten(worths: np.ndarray, n: int) -> np.ndarray:
     return _from_dividends(_dividends(np.append(0.0, worths[1:])), n)
 
@@ -263,6 +267,10 @@ exact = Exercise(
         "divided by all": Mistake(
             lambda worths, n: _from_dividends(_dividends(worths) * _sizes(n) / n, n),
             "you divide each dividend by n. Only the players of the coalition share it: divide by their number.",
+        ),
+        "all smaller numbers": Mistake(
+            _all_smaller_numbers,
+            "you subtract the dividends of all coalitions with a smaller number. Only those *inside* `c` count: `r & c == r`.",
         ),
         "worths subtracted": Mistake(
             lambda worths, n: _from_dividends(
@@ -356,6 +364,18 @@ def _there_and_back(value: Callable, order: np.ndarray) -> np.ndarray:
     return (_walk(value, order) + _walk(value, order[::-1])) / 2
 
 
+def _times(order: np.ndarray) -> np.ndarray:
+    """When each player arrives."""
+    return np.argsort(order)
+
+
+def _back_not_turned(value: Callable, order: np.ndarray) -> np.ndarray:
+    there = (_times(order)[None, :] < np.arange(len(order) + 1)[:, None]).astype(np.int64)
+    phi = _walk(value, order) / 2
+    phi[order[::-1]] += np.diff(value(1 - there)) / 2
+    return phi
+
+
 def _product(masks: np.ndarray) -> np.ndarray:
     masks = np.asarray(masks)
     return 2.0 * masks[:, 0] * masks[:, 2] + masks @ np.arange(1.0, masks.shape[1] + 1) + 0.5
@@ -414,6 +434,17 @@ there_and_back = Exercise(
         "inverse": Mistake(
             lambda value, order: _there_and_back(value, np.argsort(order)),
             "you read `order[i]` as the time when player i arrives. It says who arrives as the i-th.",
+        ),
+        "back not turned": Mistake(
+            _back_not_turned,
+            "on the way back you take 1 − masks in the order of the way there: that is the team emptying. Turn the "
+            "rows around as well, so that it fills from nobody to all.",
+        ),
+        "back credited forwards": Mistake(
+            lambda value, order: (
+                (_walk(value, order) + _walk(value, order[::-1])[order[::-1]][_times(order)]) / 2
+            ),
+            "on the way back you give the k-th difference to `order[k]`. There the k-th to arrive is `order[::-1][k]`.",
         ),
         "back in place": Mistake(
             lambda value, order: (_walk(value, order) + _walk(value, order[::-1])[::-1]) / 2,
@@ -539,6 +570,12 @@ interaction = Exercise(
             lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / (n * comb(n - 2, s))),
             "the binomial is right now: n − 2 others. The factor before it is still n. There are n − 1 sizes, and "
             "each of the two players gets one half.",
+        ),
+        "only the factor": Mistake(
+            lambda worths, n, i, j: _interaction(
+                worths, n, i, j, lambda s: 1 / (2 * (n - 1) * comb(n - 1, s))
+            ),
+            "the factor is right now: 2 (n − 1). The binomial is still that of n − 1 others; i and j leave n − 2.",
         ),
         "n for n − 1": Mistake(
             lambda worths, n, i, j: _interaction(worths, n, i, j, lambda s: 1 / (2 * n * comb(n - 2, s))),
