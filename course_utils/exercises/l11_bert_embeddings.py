@@ -114,6 +114,10 @@ euclidean_distances = Exercise(
             "the product is missing: (a − b)² is a² + b² − 2ab.",
         ),
         "similarity": Mistake(_cosine_similarity, "this is the cosine similarity, the other ruler."),
+        "over the rows": Mistake(
+            lambda a, b: (a[:, None] - b[None]).square().sum(dim=1).sqrt(),
+            "you added up over the rows of b: add up over the last dimension, the numbers of a vector.",
+        ),
         "half": Mistake(
             lambda a, b: (a[:, None] - b[None]).square().mean(dim=-1),
             "you averaged the squares and took no root: add them up, then take the root.",
@@ -335,6 +339,11 @@ def _farthest(x: np.ndarray, points: np.ndarray, k: int) -> float:
     return float(_shared_rows(*near).mean() / k)
 
 
+def _one_less(x: np.ndarray, points: np.ndarray, k: int) -> float:
+    near = [np.argsort(_distances(v), axis=1)[:, 1:k] for v in (x, points)]
+    return float(_shared_rows(*near).mean() / k)
+
+
 def _of_the_union(x: np.ndarray, points: np.ndarray, k: int) -> float:
     both = _shared_rows(_nearest(x, k), _nearest(points, k))
     return float((both / (2 * k - both)).mean())
@@ -363,6 +372,25 @@ neighbours_kept = Exercise(
         ),
         "with itself, one more": Mistake(
             _one_more, "you took k + 1 rows, and the token itself is one of them: leave it out, divide by k."
+        ),
+        "one less": Mistake(
+            _one_less, "you took k − 1 neighbours: the slice 1:k ends before k. Take the columns 1 to k."
+        ),
+        "one less, its own share": Mistake(
+            lambda x, points, k: _neighbours_kept(x, points, k - 1),
+            "this is the share for k − 1 neighbours: the slice 1:k ends before k. Take the columns 1 to k.",
+        ),
+        "percent": Mistake(
+            lambda x, points, k: 100 * _neighbours_kept(x, points, k),
+            "these are percent: a share runs from 0 to 1.",
+        ),
+        "each token": Mistake(
+            lambda x, points, k: _shared_rows(_nearest(x, k), _nearest(points, k)) / k,
+            "this is one share for each token: take their mean.",
+        ),
+        "both lists": Mistake(
+            lambda x, points, k: _neighbours_kept(x, points, k) / 2,
+            "you divided by the length of both lists together: divide by k.",
         ),
         "itself counted": Mistake(
             lambda x, points, k: _one_more(x, points, k) * (k + 1) / k,
@@ -526,6 +554,21 @@ paired_interval = Exercise(
         "ends exchanged": Mistake(
             lambda first, second, draws: _paired_interval(first, second, draws)[[0, 2, 1]],
             "the two ends are exchanged: the lower one comes first.",
+        ),
+        "percentile": Mistake(
+            lambda first, second, draws: np.array(
+                [
+                    (second - first).mean(),
+                    *np.percentile((second - first)[draws].mean(axis=1), [0.025, 0.975]),
+                ]
+            ),
+            "`np.percentile` counts in percent, so your ends are 0.025 % and 0.975 %: take `np.quantile`.",
+        ),
+        "sums": Mistake(
+            lambda first, second, draws: np.array(
+                [(second - first).mean(), *np.quantile((second - first)[draws].sum(axis=1), [0.025, 0.975])]
+            ),
+            "your ends are those of the *sum* of a draw: take the mean of its items.",
         ),
         "ninety": Mistake(_ninety, "you cut off 5 % at either end: that is a 90 % interval."),
         "reversed": Mistake(
@@ -868,6 +911,13 @@ without_common_part = Exercise(
         "mean of each row": Mistake(
             lambda states: _row_means(states),
             "you subtracted each state's own mean: the mean of all states is a vector, `states.mean(dim=0)`.",
+        ),
+        "one number as mean": Mistake(
+            lambda states: (lambda x: _without_part(x, x, _direction(x)))(states - states.mean()),
+            "you subtracted one number, the mean of the whole table: the mean is a vector, `states.mean(dim=0)`.",
+        ),
+        "untouched": Mistake(
+            lambda states: states, "nothing is taken away yet: these are the states as they are."
         ),
         "mean put back": Mistake(
             _mean_put_back,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.labs.text import best_span, read_texts
+from course_utils.methods.arguments import check_count
 from course_utils.methods.embeddings import project
 from course_utils.teach import attention_pictures as pictures
 from course_utils.teach import plots
@@ -423,7 +424,17 @@ def draw_layers(
 
 
 def neighbours_kept(x: np.ndarray, points: np.ndarray, k: int) -> float:
-    """The share of the k nearest rows in x `(N, D)` that are among the k nearest in a picture `(N, 2)`."""
+    """The share of the k nearest rows in x `(N, D)` that are among the k nearest in a picture `(N, 2)`.
+
+    Raises:
+        ValueError: not as many points as rows, NaN or infinite values, or a `k` that is not 1 … N − 1.
+    """
+    x, points = np.asarray(x, float), np.asarray(points, float)
+    if x.ndim != 2 or points.ndim != 2 or len(x) != len(points):
+        raise ValueError(f"x {x.shape} and points {points.shape} must be tables with one row each a token")
+    if not (np.isfinite(x).all() and np.isfinite(points).all()):
+        raise ValueError("x and points must be finite: leave out the rows with NaN")
+    k = check_count(k, "k", at_most=len(x) - 1)
     near, near_drawn = (np.argsort(cdist(v, v), axis=1)[:, 1 : k + 1] for v in (x, points))
     return float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(near, near_drawn, strict=True)]))
 
@@ -453,11 +464,28 @@ def states_of_ids(
 
 
 def mask_context(
-    ids: Sequence[int], place: int, n: int, mask_id: int, *, nearest_first: bool = True
+    ids: Sequence[int],
+    place: int,
+    n: int,
+    mask_id: int,
+    *,
+    nearest_first: bool = True,
+    spared: Collection[int] = (),
 ) -> list[int]:
-    """The token numbers with `n` tokens other than the word at `place` masked (not [CLS] and [SEP])."""
-    ids = list(ids)
-    others = sorted((t for t in range(1, len(ids) - 1) if t != place), key=lambda t: abs(t - place))
+    """The token numbers with `n` tokens other than the word at `place` masked (not [CLS] and [SEP]).
+
+    Args:
+        n: how many, or all if there are fewer.
+        spared: token numbers that are never masked, such as the full stop's.
+
+    Raises:
+        ValueError: a negative `n`, or a place outside the text.
+    """
+    ids, n = list(ids), check_count(n, "n", at_least=0)
+    if not 0 < place < len(ids) - 1:
+        raise ValueError(f"place must be 1 … {len(ids) - 2}, between [CLS] and [SEP], not {place}")
+    free = (t for t in range(1, len(ids) - 1) if t != place and ids[t] not in spared)
+    others = sorted(free, key=lambda t: abs(t - place))
     for t in (others if nearest_first else others[::-1])[:n]:
         ids[t] = mask_id
     return ids
@@ -471,12 +499,20 @@ def sense_scores(
     Args:
         of: which sentence each state stands for. That sentence is left out of its means.
         target: the states `(sentences, D)` of the words with their whole context.
+
+    Raises:
+        ValueError: a sentence whose word has no other sentence of the same sense, or none of another.
     """
     found = []
     for state, sentence in zip(h, of, strict=True):
         rest = (words == words[sentence]) & (np.arange(len(words)) != sentence)
-        own = target[rest & (senses == senses[sentence])].mean(dim=0)
-        other = target[rest & (senses != senses[sentence])].mean(dim=0)
+        same = senses == senses[sentence]
+        if not (rest & same).any() or not (rest & ~same).any():
+            raise ValueError(
+                f"sentence {sentence} needs another one of its sense and one of another sense: "
+                f"{words[sentence]!r} has too few"
+            )
+        own, other = target[rest & same].mean(dim=0), target[rest & ~same].mean(dim=0)
         found.append(float(torch.cosine_similarity(state, own, 0) - torch.cosine_similarity(state, other, 0)))
     return np.array(found)
 

@@ -82,3 +82,23 @@ def test_masking_keeps_the_word_and_the_special_tokens():
     assert shared.mask_context(ids, 2, 2, 0) == [101, 0, 6, 0, 8, 102]
     assert shared.mask_context(ids, 2, 1, 0, nearest_first=False) == [101, 5, 6, 7, 0, 102]
     assert shared.mask_context(ids, 2, 99, 0) == [101, 0, 6, 0, 0, 102]
+    assert shared.mask_context(ids, 2, 99, 0, spared=[8]) == [101, 0, 6, 0, 8, 102]
+    for place, n in ((2, -1), (2, True), (0, 1), (5, 1), (-1, 1)):
+        with pytest.raises((TypeError, ValueError)):
+            shared.mask_context(ids, place, n, 0)
+
+
+def test_neighbours_kept_refuses_what_has_no_neighbours():
+    x = np.random.default_rng(0).normal(size=(8, 4))
+    assert shared.neighbours_kept(x, x[:, :2], 7) == 1
+    broken = np.where(x > 1, np.nan, x)
+    for rows, points, k in ((x, x, 8), (x, x, 0), (x, x, True), (x, x[:6], 3), (broken, x, 3), (x[0], x, 3)):
+        with pytest.raises((TypeError, ValueError)):
+            shared.neighbours_kept(rows, points, k)
+
+
+def test_a_sense_score_needs_company():
+    h, words = torch.rand(4, 3), np.array(["ring"] * 4)
+    for senses in (["a"] * 4, ["a", "b", "b", "b"]):
+        with pytest.raises(ValueError, match="too few"):
+            shared.sense_scores(h, range(4), h, words, np.array(senses))
