@@ -139,7 +139,9 @@ window.course = (() => {
   // Go to the cell of this number as a learner does, to write in it.
   async function edit(number) {
     panel().content.activeCellIndex = number;
-    await panel().content.scrollToItem(number, 'center');
+    // a second scroll leaves the promise of the first open for ever
+    const late = new Promise(done => setTimeout(done, 3000));
+    await Promise.race([panel().content.scrollToItem(number, 'center'), late]);
     await window.jupyterapp.commands.execute('notebook:enter-edit-mode');
   }
   const find = text => cells().findIndex(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().includes(text));

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from lab_server import CHROMIUM, RUN_ALL, jupyterlab, opened
+from lab_server import CHROMIUM, jupyterlab, opened, run_all
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.authoring.lesson import METADATA
@@ -55,7 +55,7 @@ def page(browser, tmp_path):
     with jupyterlab(folder, tmp_path) as lab:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         opened(page, lab, "demo.ipynb")
-        page.evaluate(RUN_ALL, 120)
+        run_all(page, 120)
         page.wait_for_selector(".widget-dropdown select[data-lm-suppress-shortcuts]", timeout=30_000)
         yield page
         page.close()

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import workbook
-from lab_server import CHROMIUM, RUN_ALL, jupyterlab, opened
+from lab_server import CHROMIUM, jupyterlab, opened, run_all
 
 from course_utils.authoring.budgets import processor_seconds
 from course_utils.authoring.lesson import NOTEBOOKS, answer_name, checks, read_lesson, solved
@@ -121,7 +121,7 @@ def test_a_lesson_in_the_browser(page, lab, private, lesson_name):
     kernel = Kernel(page.evaluate("text => course.watch(text)", BAR_TEXT))
     wrong = []
     with kernel.watched():
-        page.evaluate(RUN_ALL, SECONDS_TO_RUN)
+        run_all(page, SECONDS_TO_RUN)
     wrong += [problem for cell in page.evaluate(CELLS) for problem in _problems(cell)]
     wrong += kernel.silent_cells(page.evaluate("course.asked"))
     wrong += play(page, kernel)
