@@ -342,6 +342,12 @@ rather_than = Exercise(
             lambda features, weight, bias, target, other: _rather_than(features, weight, bias, other, target),
             "the sign is reversed: positive places should speak for `target`, negative ones for `other`.",
         ),
+        "first picture": Mistake(
+            lambda features, weight, bias, target, other: _rather_than(
+                features, weight, bias, target[:1].expand_as(target), other[:1].expand_as(other)
+            ),
+            "you took the two classes of the first picture for all: each picture has its own target and other.",
+        ),
         "relu first": Mistake(
             lambda features, weight, bias, target, other: (
                 torch.einsum("nk,nkhw->nhw", weight[target], features).relu()
@@ -363,6 +369,7 @@ def _box(
     of_maximum: bool = True,
     of_coarse: bool = False,
     corners: bool = True,
+    at_threshold: bool = False,
     by: str = "area",
     outside: int = 1,
 ) -> torch.Tensor:
@@ -370,7 +377,8 @@ def _box(
     if enlarge_first:
         heat = upsample(heat[None], size)[0]
     maximum = coarse_maximum if of_coarse else heat.max()
-    kept = (heat > (threshold * maximum if of_maximum else threshold)).numpy()
+    limit = threshold * maximum if of_maximum else threshold
+    kept = (heat >= limit if at_threshold else heat > limit).numpy()
     regions, n_regions = ndimage.label(kept, structure=np.ones((3, 3)) if corners else None)
     found = range(1, n_regions + 1)
     spans = [np.ptp(rows) * np.ptp(columns) for rows, columns in (np.nonzero(regions == i) for i in found)]
@@ -390,7 +398,8 @@ def _box(
 
 
 def _maps_with_boxes() -> list[tuple[torch.Tensor, tuple[int, int], float]]:
-    """A large region beside a small strong one; one that hangs together at a corner; the largest one last."""
+    """A large region beside a small strong one; one that hangs together at a corner; the largest one last; one
+    among strongly negative places; values that are exactly the threshold."""
     generator = torch.Generator().manual_seed(4)
     cases = []
     for height, width, scale, threshold in ((6, 9, 8, 0.4), (8, 6, 5, 0.3)):
@@ -408,6 +417,12 @@ def _maps_with_boxes() -> list[tuple[torch.Tensor, tuple[int, int], float]]:
     heat[1:11, 0] = heat[11, 0:6] = 2.9  # sixteen places, with the largest box
     heat[6:10, 6:11] = 2.8  # twenty places
     cases.append((heat, (12, 12), 0.2))
+    heat = torch.full((5, 7), -3.0)
+    heat[1:4, 2:5] = 3.0
+    cases.append((heat, (50, 70), 0.2))
+    heat = torch.zeros(6, 8)
+    heat[1:4, 1:4], heat[1:4, 4] = 4.0, 2.0  # the column of 2.0 is at the threshold, not above it
+    cases.append((heat, (6, 8), 0.5))
     return cases
 
 
@@ -452,6 +467,14 @@ box_from_map = Exercise(
             lambda heat, size, threshold: _box(heat - heat.min(), size, threshold),
             "you scaled the map from 0 to 1 first: its negative values then move the threshold. Use the map as it is.",
         ),
+        "cut at zero first": Mistake(
+            lambda heat, size, threshold: _box(heat.relu(), size, threshold),
+            "you cut the map at zero before you enlarged it: its negative places then no longer pull the border in.",
+        ),
+        "at the threshold": Mistake(
+            lambda heat, size, threshold: _box(heat, size, threshold, at_threshold=True),
+            "you kept the pixels that are exactly at the threshold: keep those above it.",
+        ),
         "not enlarged": Mistake(
             lambda heat, size, threshold: _box(heat, heat.shape, threshold),
             "your box is in places of the coarse map: enlarge the map to the picture's size first.",
@@ -465,7 +488,8 @@ box_from_map = Exercise(
         ),
         "coarse": Mistake(
             lambda heat, size, threshold: _box(heat, size, threshold, enlarge_first=False),
-            "you looked for the region on the coarse map, so the box jumps in whole places: enlarge the map first.",
+            "your box jumps in whole places of the coarse map: enlarge with `upsample`, which draws straight lines between the "
+            "places, and then look for the region.",
         ),
         "no share": Mistake(
             lambda heat, size, threshold: _box(heat, size, threshold, of_maximum=False),

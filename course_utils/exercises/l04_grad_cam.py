@@ -356,6 +356,14 @@ against_map = Exercise(
             lambda weighted: weighted.amax(dim=(1, 2), keepdim=True) - weighted,
             "you measured how far each place is below the strongest one: places that speak for the class, or say nothing, must be zero.",
         ),
+        "scaled": Mistake(
+            lambda weighted: min_max(torch.relu(-weighted)),
+            "you scaled each map from 0 to 1: return the values as they are, or a weak map looks like a strong one.",
+        ),
+        "divided by its maximum": Mistake(
+            lambda weighted: torch.relu(-weighted) / torch.relu(-weighted).amax(dim=(1, 2), keepdim=True),
+            "you divided each map by its maximum: return the values as they are, or a weak map looks like a strong one.",
+        ),
         "no relu": Mistake(
             torch.neg,
             "only the sign is changed: what speaks for the class is negative now, and must become zero.",
@@ -382,7 +390,7 @@ least_changed = Question(
     difficulty=1,
     minutes=4,
     hints=(
-        "One of the two factors is nearly the same picture for each class: lesson 02 shows it.",
+        "One of the two factors keeps nearly the same order of its pixels for each class: lesson 02 shows it.",
         "The largest correlation belongs to the map that changes least.",
     ),
     expected=_least_changed,

@@ -82,8 +82,8 @@ def above(maps: Tensor, threshold: float) -> Tensor:
     The CAM paper takes 0.2 (Zhou et al. 2016), the Grad-CAM paper 0.15 (Selvaraju et al. 2017).
     """
     maps = arguments.check_maps(maps)
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is a share of the maximum, 0 … 1, not {threshold}")
+    if isinstance(threshold, (bool, str)) or threshold is None or not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is a share of the maximum, 0 … 1, not {threshold!r}")
     return (maps > threshold * maps.amax(dim=(1, 2), keepdim=True)) & (maps > 0)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from course_utils.methods.arguments import check_count
+
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
@@ -24,10 +26,11 @@ def randomize_cascade(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str,
         (name of the layer that was just drawn anew, a copy of the model in the original's mode).
 
     Raises:
-        ValueError: the model has no weights.
+        ValueError: the model has no weights; a seed that is no whole number of 0 or more.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not a {type(model).__name__}")
+    seed = check_count(seed, "seed", at_least=0, at_most=2**32 - 1)
     current = copy.deepcopy(model)
     layers = [
         (name, module) for name, module in current.named_modules() if list(module.parameters(recurse=False))

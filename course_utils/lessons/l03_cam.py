@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from course_utils.methods.arguments import check_count, check_finite, check_range, check_target
+
 
 @torch.no_grad()
 def pooled_features(trunk: nn.Module, inputs: Tensor, batch_size: int = 100) -> Tensor:
@@ -18,10 +20,21 @@ def train_head(features: Tensor, targets: Tensor, n_classes: int = 10, steps: in
     """A linear layer trained on pooled features (N, K) for targets (N,).
 
     The features are standardised for the training, and the layer that is returned does the same on raw ones.
+
+    Raises:
+        ValueError: features that are not (N, K) or not finite, fewer than two rows, a target out of range.
+        TypeError: targets are not whole numbers.
     """
-    torch.manual_seed(0)
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) < 2:
+        raise ValueError("features must be pooled feature maps (N, K) of at least two pictures")
+    check_finite(features, "features")
+    targets = check_target(targets, features, "targets")
+    check_range(targets, check_count(n_classes, "n_classes"), "targets")
+    check_count(steps, "steps")
     mean, std = features.mean(dim=0), features.std(dim=0) + 1e-6
-    head = nn.Linear(features.shape[1], n_classes)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are left alone
+        torch.manual_seed(0)
+        head = nn.Linear(features.shape[1], n_classes).to(features)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.05, weight_decay=1e-4)
     for _ in tqdm(range(steps), desc="training the head", leave=False):
         optimizer.zero_grad()

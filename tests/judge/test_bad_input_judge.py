@@ -84,6 +84,8 @@ ROWS = [
     (judge.mask_iou, {"threshold": 2}, V, r"threshold is a share of the maximum, 0 … 1, not 2"),
     (judge.above, {"maps": HOLED}, V, r"map 1 contains NaN"),
     (judge.above, {"threshold": -0.1}, V, r"threshold is a share"),
+    (judge.above, {"threshold": None}, V, r"threshold is a share of the maximum, 0 … 1, not None"),
+    (judge.above, {"threshold": True}, V, r"threshold is a share of the maximum, 0 … 1, not True"),
     (judge.largest_component, {"regions": MAPS}, T, r"regions must be a bool tensor \(N, H, W\)"),
     (judge.bounding_box, {"regions": MASKS & False}, V, r"region 0 is empty"),
     (judge.box_iou, {"boxes": BOXES[:, :3]}, V, r"boxes must both be \(N, 4\)"),

@@ -89,6 +89,12 @@ def test_a_model_without_weights_cannot_be_randomised():
         next(randomize_cascade(nn.ReLU()))
 
 
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True, 10**30])
+def test_the_seed_of_the_cascade_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match="seed must be a whole number from 0"):
+        next(randomize_cascade(network(), seed=seed))
+
+
 def test_bootstrap_interval_has_the_right_width_and_is_seeded():
     values = torch.randn(400, generator=torch.Generator().manual_seed(0))
     low, high = bootstrap_interval(values)
