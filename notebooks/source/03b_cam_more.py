@@ -20,7 +20,7 @@
 # **After this lesson you can**
 # - measure from a gradient what one place of a layer has seen;
 # - say why a fine map need not be a good map;
-# - show that the same decisions allow different maps, and which map is decided all the same;
+# - show that the same scores allow different maps, and what survives one change of the network and not another;
 # - write the whole way from a coarse map to a box.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [03 · CAM](03_cam.ipynb).
@@ -94,13 +94,24 @@ plots.show(
 )
 
 # %% [markdown]
-# (Brightness is the square root of the gradient, so that you see the weak pixels too.) A place of `layer4` has seen more than a whole picture of 128 × 128 pixels. That is one reason why a class activation map is blurred: a place reports what lies around it, not only below it.
+# (Brightness is the square root of the gradient, so that you see the weak pixels too.) A place of `layer4` has seen more than a whole picture of 128 × 128 pixels. But half of the gradient comes from the blue square, about three places wide. So a place reports what lies around it, not only below it, and the nearest most.
+#
+# Does that blur the map? Then places *beside* the object, without one pixel of it below them, must speak for its class too. Count how much of CAM's positive sum they hold:
+
+# %%
+cam_maps = cam(model, pictures, questions, lab.layer, head)
+own = F.adaptive_max_pool2d(truth[:, None].float(), (8, 8))  # 1 for the places with a pixel of the object
+nearby = F.max_pool2d(own, 3, stride=1, padding=1)  # and their direct neighbours
+for name, places in (("with a pixel of the object", own), ("these and their neighbours", nearby)):
+    print(f"places {name}: {judge.energy_in_mask(cam_maps, places[:, 0] > 0).mean():.2f} of the positive sum")
+
+# %% [markdown]
+# The rest lies on places without a pixel of the object, most of it on direct neighbours. (In scenes drawn once more without the object, these places say hardly anything for its class.)
 #
 # The other reason is that there are only 8 × 8 places. How much does that alone cost? We draw the *true mask* with 8 × 8 places and enlarge it as we enlarge a map. Then we measure the energy of both, the share of their sum on the object:
 
 # %%
 coarse_truth = F.adaptive_avg_pool2d(truth[:, None].float(), (8, 8))[:, 0]
-cam_maps = cam(model, pictures, questions, lab.layer, head)
 for name, maps in (("the true mask, coarse", coarse_truth), ("CAM", cam_maps)):
     print(f"energy of {name}: {judge.energy_in_mask(upsample(maps, size), truth).mean():.2f}")
 
@@ -140,16 +151,21 @@ for name in lab.layers:
     twice = stage_maps[name].repeat_interleave(2, dim=0)  # one for each question
     maps_of[name] = torch.einsum("nk,nkhw->nhw", new_head.weight[questions], twice)
 
+
 # %%
-enlarged = {name: upsample(maps, size) for name, maps in maps_of.items()}
-on_object = {name: judge.energy_in_mask(maps, truth) for name, maps in enlarged.items()}
-pointing = {name: judge.pointing_game(maps, truth, tolerance=5) for name, maps in enlarged.items()}
-print("stage   map    accuracy  pointing  energy on the object")
+def pointing_and_energy(maps):
+    enlarged = upsample(maps, size)
+    return judge.pointing_game(enlarged, truth, tolerance=5), judge.energy_in_mask(enlarged, truth)
+
+
+pointing, on_object = {}, {}
+print("                         as it is          averaged to 8×8")
+print("stage   map    accuracy  pointing  energy  pointing  energy")
 for name, maps in maps_of.items():
+    pointing[name], on_object[name] = pointing_and_energy(maps)
+    scores = pointing[name], on_object[name], *pointing_and_energy(F.adaptive_avg_pool2d(maps, 8))
     side = "×".join(str(n) for n in maps.shape[1:])
-    print(
-        f"{name:<7} {side:<7} {accuracy[name]:6.2f}  {pointing[name].mean():8.2f}  {on_object[name].mean():8.2f}"
-    )
+    print(f"{name:<7} {side:<7} {accuracy[name]:6.2f}", "".join(f"{score.mean():9.2f}" for score in scores))
 print("energy, layer3 minus layer4:", judge.paired(on_object["layer3"], on_object["layer4"]))
 print("pointing, layer3 minus layer4:", judge.paired(pointing["layer3"], pointing["layer4"]))
 
@@ -164,7 +180,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Fine maps are not good maps. The early stages have many places, their heads are often wrong, and their maps find the object less often. The two last stages have maps of the same size. By energy `layer3` is ahead, and in the pointing game it is not: which stage is best depends on the measure.
+# The maps of the two first stages are fine, and they find the object less often. Are the many places the reason? At most in part: averaged to 8 × 8 they still find it less often than the late stages. These stages know less of the class: a head on them is often wrong. (A map may be fine and good: the ZF-Net's, in the next section, has 16 × 16 places.)
+#
+# The two last stages have maps of the same size. By energy `layer3` is ahead, and in the pointing game it is not: which stage is best depends on the measure.
 
 # %% [markdown]
 # ## 3 · A new head, or Grad-CAM?
@@ -184,8 +202,10 @@ zf_maps = {
     "Grad-CAM, original": grad_cam(zf.model, pictures, questions, zf.model.relu5),
 }
 hits = {name: judge.pointing_game(upsample(maps, size), truth, tolerance=5) for name, maps in zf_maps.items()}
-print({name: round(hit.mean().item(), 2) for name, hit in hits.items()})
-print("CAM of the new head minus Grad-CAM:", judge.paired(*hits.values()))
+shares = {name: judge.energy_in_mask(upsample(maps, size), truth) for name, maps in zf_maps.items()}
+for measure, values in (("pointing", hits), ("energy", shares)):
+    print(f"{measure}: { ({name: round(value.mean().item(), 2) for name, value in values.items()}) }")
+    print("   CAM of the new head minus Grad-CAM:", judge.paired(*values.values()))
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -199,7 +219,7 @@ plots.show_maps(
 plots.show("Two scenes, two maps each: the new head's CAM and Grad-CAM lie on the outlined object.")
 
 # %% [markdown]
-# Both point well; the interval includes zero, so these 120 questions do not decide between them. (On scenes of five other seeds the new head was a little ahead on average.) Grad-CAM has another advantage: it explains the network that you asked about.
+# Both point well; the interval of the pointing game includes zero, so these 120 questions do not decide between them. (On scenes of five other seeds the new head was a little ahead on average.) By energy they are far apart: the new head's map has much more of its sum on the object. Grad-CAM has another advantage: it explains the network that you asked about.
 
 # %% [markdown]
 # ## 4 · Why are the boxes wrong?
@@ -236,6 +256,18 @@ for kind, (found, true) in (("one object", one), ("two objects", two)):
         f"rank correlation of the areas {agree:.2f}"
     )
 
+# %% [markdown]
+# Does size explain why there are more wrong boxes where there are two objects? Then single objects of the same size must have as many.
+
+# %%
+smallest, largest = area(two[1]).quantile(torch.tensor([0.05, 0.95]))
+for kind, (found, true) in (("one object", one), ("two objects", two)):
+    wrong = (judge.box_iou(found, true) < 0.5).float()
+    alike = (area(true) > smallest) & (area(true) < largest)  # the sizes that objects have in pairs
+    print(
+        f"{kind:<11}: wrong {wrong.mean():.2f}; of these sizes {wrong[alike].mean():.2f} ({alike.sum()} boxes)"
+    )
+
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6, 3.4))
 for kind, marker, (found, true) in (("one object", "o", one), ("two objects", "s", two)):
@@ -250,7 +282,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The neighbour is hardly ever in the box. CAM's box is too large, and more so where the objects are smaller. It does follow the object's size in part, where sizes differ enough: among single objects, larger ones get larger boxes. (In scenes with two objects all objects are of similar size, so that little is left to follow.)
+# The neighbour is hardly ever in the box. (Drawn once more without it, the same objects have wrong boxes even a little more often.) CAM's box is too large, and more so where the objects are smaller. That is what makes two objects harder: single objects of the same sizes have wrong boxes about as often. The box does follow the size in part, where sizes differ enough: among single objects, larger ones get larger boxes. In scenes with two objects the sizes differ less, and the box hardly follows them.
 
 # %% [markdown]
 # ### Exercise: the box, without help
@@ -317,7 +349,28 @@ plots.show(
 # %% [markdown]
 # Does training choose one of these maps? The gradient of the loss for the weights of class $c$ is $(p_c - y_c)\,\bar f$, with the pooled features $\bar f$, the probability $p_c$, and $y_c = 1$ for the true class, else 0. Over all classes the factors $p_c - y_c$ add up to zero. So plain gradient descent without weight decay never moves along a push; other optimisers may. Either way, no *decision* rules these weights out.
 #
-# What survives a push is the *difference* of two classes' maps, since the same vector is added to both: "why this rather than that". It is often the better question.
+# What survives a push is the *difference* of two classes' maps, since the same vector is added to both: "why this rather than that". Is the difference decided, then? Two other changes: add to the weights of class $c$ alone a vector that is orthogonal to $\bar f$; and put the places of the feature maps into another order, as in the puzzle of the core.
+
+# %%
+with torch.no_grad():
+    all_maps = every_layer(lab.inputs)["layer4"]  # (N, K, h, w); the first is `features`
+rival = int(before.argsort(descending=True)[1])
+extra = torch.randn(len(pooled), generator=torch.Generator().manual_seed(0))
+extra -= (extra @ pooled) / (pooled @ pooled) * pooled  # orthogonal to the pooled features
+same, order = torch.arange(64), torch.randperm(64, generator=torch.Generator().manual_seed(0))
+changes = {name: (push, push, same) for name, push in pushes.items()}  # to class c, to the rival, places
+changes |= {"c alone, orthogonal": (extra, 0 * extra, same), "another order": (0 * extra, 0 * extra, order)}
+difference = torch.einsum("k,nkhw->nhw", weights[c] - weights[rival], all_maps)
+print("largest change of         S_c − S_rival here   on other pictures   the difference of the maps")
+for name, (to_c, to_rival, places) in changes.items():
+    moved = all_maps.flatten(2)[:, :, places].view_as(all_maps)
+    weight = weights[c] + to_c - weights[rival] - to_rival
+    change = torch.einsum("k,nkhw->nhw", weight, moved) - difference
+    score = change.mean(dim=(1, 2)).abs()
+    print(f"{name:<24} {score[0]:19.3f} {score[1:].max():19.3f} {change[0].abs().max():28.1f}")
+
+# %% [markdown]
+# The difference survives each push, and neither of the other changes. The orthogonal vector leaves the scores of *this* picture alone, and changes those of others, so the scores of enough pictures would rule it out. The other order leaves the scores of *every* picture alone: where a map lies comes from the layer, not from the scores.
 #
 # ### Exercise: why this rather than that
 #
@@ -342,11 +395,11 @@ exercises.rather_than.check(rather_than)
 # %% [markdown]
 # ## 6 · Recap
 #
-# - A place of the last map has seen more than the picture, and there are only 8 × 8 of them: two reasons for the blur.
-# - A head on an early stage gives a fine map that is often wrong. Which of the late stages is best depends on the measure.
-# - The ZF-Net's new head and Grad-CAM of the original both point well; only Grad-CAM explains the original network.
-# - CAM's box at 20 % is too large, most of all for small objects; the neighbour is hardly ever in it.
-# - Decisions fix the *difference* of two classes' maps, not each map.
+# - A place of the last map reports what lies around it, and there are only 8 × 8 places: two reasons for the blur.
+# - A head on an early stage is often wrong, and its map misses the object more often, made coarse too. Which of the late stages is best depends on the measure.
+# - The ZF-Net's new head and Grad-CAM of the original both point well, and differ by energy; only Grad-CAM explains the original network.
+# - CAM's box at 20 % is too large, most of all for small objects, one or two in a scene; the neighbour is hardly ever in it.
+# - A push leaves all probabilities and changes each map; the *difference* of two classes' maps survives it. Where a map lies comes from the layer, not from the scores.
 #
 # **References**
 # - [Zhou and others, 2016: Learning deep features for discriminative localization](https://arxiv.org/abs/1512.04150)

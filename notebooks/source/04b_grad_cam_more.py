@@ -70,7 +70,7 @@ weighted = grad_cam(model, pictures, questions, layer, relu=False)
 speaks_for = upsample(torch.relu(weighted), size)
 against = upsample(torch.relu(-weighted), size)
 other_truth = lab.masks.flip(1).flatten(0, 1)
-some = against.amax(dim=(1, 2)) > 0  # a few maps have nothing that speaks against the class
+some = against.amax(dim=(1, 2)) > 0  # a map may have nothing that speaks against the class
 shares = {
     "for, on the asked-for object": judge.energy_in_mask(speaks_for, truth),
     "against, on the asked-for object": judge.energy_in_mask(against[some], truth[some]),
@@ -81,6 +81,8 @@ print(
     "other object: map minus area",
     judge.paired(shares["against, on the other object"], shares["area of the other object"]),
 )
+there = judge.pointing_game(against[some], other_truth[some], tolerance=5)
+print(f"the maximum of this map lies on the other object in {there.mean():.2f} of the questions")
 
 # %% tags=["hide-input"]
 plots.score_plot(
@@ -88,7 +90,7 @@ plots.score_plot(
     baselines=["area of the other object"],
     sort=False,
     xlabel="share of the map's sum",
-    title=f"What speaks against a class lies on the other object ({len(questions)} questions)",
+    title=f"What speaks against a class: a part of it lies on the other object ({len(questions)} questions)",
 )
 plots.show(
     f"For: {shares['for, on the asked-for object'].mean():.2f} on the asked-for object. Against: "
@@ -101,16 +103,32 @@ plots.show_maps(
     [lab.images[0]] * 2,
     {"for": speaks_for[:2], "against": against[:2]},
     labels=[f"{lab.class_names[int(c)]}?" for c in questions[:2]],
-    title="Above, the other object speaks against the class; below, it is the ground around it",
+    title="Above, the map of what speaks against the class lies on the other object; below, beside it",
     width=6,
 )
 plots.show(
-    "An ice cream and a sailboat. For the ice cream, the boat speaks against. For the boat, the water beside the ice "
-    "cream does."
+    "An ice cream and a sailboat. Against the ice cream, the map is bright on the boat. Against the boat, it is bright "
+    "beside and above the ice cream."
 )
 
 # %% [markdown]
-# On average, the share of this map on the other object is several times that object's area, and nearly nothing lies on the asked-for object. Single maps may lie elsewhere, as the second row shows. So the ReLU hides a second piece of information; to use it is a choice.
+# On average, the share of this map on the other object is several times that object's area, and nearly nothing lies on the asked-for object. Its maximum is mostly on the other object; yet most of its *sum* is not, and single maps lie elsewhere, as the second row shows. (Is it the ground or the ice cream that speaks there? The map cannot say: a place has seen both.)
+#
+# A red or blue place is a term of a sum. Does the other object really hold the score down? Paint it over with the mean colour of its scene, and ask again. As a control, paint a piece of ground of the same shape: the object's outline, mirrored, without the objects.
+
+# %%
+other_pixels, objects = other_truth[:, None], lab.masks.any(dim=1).repeat_interleave(2, dim=0)[:, None]
+ground = pictures.mean(dim=(2, 3), keepdim=True)
+covers = {"the other object": other_pixels, "a piece of ground": other_pixels.flip(2, 3) & ~objects}
+with torch.no_grad():
+    before = model(pictures).gather(1, questions[:, None])[:, 0]
+    for name, cover in covers.items():
+        after = model(torch.where(cover, ground, pictures)).gather(1, questions[:, None])[:, 0]
+        higher = (after > before).float().mean()
+        print(f"without {name}: logit {judge.paired(after, before)}, higher in {higher:.0%}")
+
+# %% [markdown]
+# Without the other object the score is higher in most scenes, and without a piece of ground it is not. So the ReLU hides a second piece of information; to use it is a choice.
 
 # %% [markdown]
 # ## 2 · Guided Grad-CAM: fine lines, coarse knowledge
@@ -119,7 +137,7 @@ plots.show(
 #
 # $$L_\text{Guided Grad-CAM} = L_\text{guided backprop} \odot \text{enlarge}\big(L^c_\text{Grad-CAM}\big)$$
 #
-# where $\odot$ multiplies pixel by pixel. Guided backpropagation draws sharp outlines. Lesson 02 shows that it draws nearly the same ones for each class. So which part of the product knows the class?
+# where $\odot$ multiplies pixel by pixel. Guided backpropagation draws sharp outlines. Lesson 02 shows for the ZF-Net that the order of its pixels is nearly the same for each class. So which factor of the product chooses the object?
 #
 # ### Exercise: predict, then run
 #
@@ -150,15 +168,31 @@ plots.show_maps(
     {name: maps[:2] for name, maps in three.items()},
     labels=[f"why {lab.class_names[int(c)]}?" for c in questions[:2]],
     alone=True,
-    title="One scene, two questions: the lines come from one factor, the choice of the object from the other",
+    title="One scene, two questions: guided backprop draws both objects, the product one",
     width=8,
 )
 plots.show(
-    "Guided backprop draws both objects for both questions; Grad-CAM one blob each; the product the lines of one object."
+    "Guided backprop draws both objects for both questions, the one asked for more strongly; Grad-CAM one blob each; the "
+    "product the lines of one object."
 )
 
 # %% [markdown]
-# The product puts more of its sum on the object than either factor. But read it with care: the *place* comes from a map of 8 × 8 places, and the *lines* from a map that hardly asks for the class. A line inside the bright region is not evidence that this line mattered.
+# The product puts more of its sum on the object than either factor. Which factor is it that knows the class? Exchange the lines: take those that guided backpropagation draws when asked for the *other* object, and an edge filter, which knows nothing about the network.
+
+# %%
+swapped = guided.view(-1, 2, *size).flip(1).flatten(0, 1)
+lines = {"guided": guided, "guided for the other": swapped, "edges (Sobel)": judge.baselines.sobel(pictures)}
+print("lines                 asked-for object  other object  maximum on asked-for   times Grad-CAM")
+for name, maps in lines.items():
+    one, two = (judge.energy_in_mask(maps, masks).mean() for masks in (truth, other_truth))
+    top = judge.pointing_game(maps, truth, tolerance=5).mean()
+    product = judge.energy_in_mask(maps * coarse, truth).mean()
+    print(f"{name:<21} {one:16.2f} {two:13.2f} {top:21.2f} {product:16.2f}")
+
+# %% [markdown]
+# Two measures of one map disagree. By rank correlation guided backpropagation hardly changes with the class, since most pixels are weak ones of the ground, and all count alike. But its *strong* pixels follow the question in this network: more of its sum lies on the asked-for object, and so does nearly every maximum. So do not say that guided backpropagation ignores the class; say by which measure, and in which network.
+#
+# In the product this hardly matters. With the lines of the other question it is nearly as good: Grad-CAM, a map of 8 × 8 places, chooses the object. With the edges it is less good, and still far above the edges alone. A line inside the bright region is not evidence that this line mattered.
 
 # %% [markdown]
 # ## 3 · The bug, measured
@@ -241,13 +275,13 @@ for mode in (True, False):
     model.load_state_dict(state)  # training mode also changed the running mean and variance: put them back
 
 # %% [markdown]
-# The course's `grad_cam` switches to `eval` mode by itself and back afterwards. Many libraries do not: call `model.eval()` before you explain anything.
+# The course's `grad_cam` switches to `eval` mode by itself and back afterwards. Of the three libraries of the core, torch-cam's Grad-CAM and captum explain in the mode that they find, and pytorch-grad-cam switches to `eval` mode and leaves the model there: call `model.eval()` before you explain anything.
 
 # %% [markdown]
 # ## 5 · Does the map depend on what the network has learnt?
 #
 # A map of what the network has learnt must change when the network knows something else. Draw new random weights for the last layer, then for more and more layers from the top (Adebayo and others, 2018). Compare each map with the original one
-# by rank correlation: 1 means the same order of places, 0 means no connection. (`randomize_cascade` does the drawing; `place` is the layer's name, since each network has its own.)
+# by rank correlation: 1 means the same order of places. What would no connection give? Not 0: most objects stand near the middle, so the maps of two *different* pictures are alike, too. We measure that as a yardstick. (`randomize_cascade` does the drawing; `place` is the layer's name, since each network has its own.)
 
 # %%
 single = load_lab("scenes")
@@ -260,34 +294,59 @@ for last, network in judge.randomize_cascade(single.model):
     steps.append(last)
     for name, method in methods.items():
         again = method(network, sample, sample_target, place)
-        curves[name].append(judge.rank_correlation(again, originals[name]).nanmean().item())
+        curves[name].append(judge.rank_correlation(again, originals[name]).mean().item())
 print("after the last layer alone:", {name: round(curve[1], 2) for name, curve in curves.items()})
+yardstick = {name: judge.rank_correlation(maps.roll(1, 0), maps).mean() for name, maps in originals.items()}
+print("the map of another picture:", {name: round(value.item(), 2) for name, value in yardstick.items()})
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(9, 3.0))
 ax.plot(curves["Grad-CAM"], "o-", label="Grad-CAM")
 ax.plot(curves["Grad-CAM++"], "o-", linewidth=5, alpha=0.4, markersize=9, label="Grad-CAM++")
 ax.plot(curves["Layer-CAM"], "s--", markersize=4, label="Layer-CAM")
+ax.axhline(yardstick["Grad-CAM"], color=plots.BASELINE, linestyle=":", label="Grad-CAM of another picture")
 ax.set_xticks(range(len(steps)), steps, rotation=30, ha="right")
 ax.set(ylabel="rank correlation with\nthe trained network's map", ylim=(-0.25, 1.05))
 ax.set_title("Random weights from the top down: only Grad-CAM reacts at once", loc="left")
-ax.legend(loc="upper right", ncols=3)
+ax.legend(loc="upper right", ncols=4, fontsize=9)
 plots.show(
-    "Grad-CAM falls at the first step; Layer-CAM and Grad-CAM++, on one line, fall slowly over several layers."
+    "Grad-CAM falls at the first step to the dotted line of another picture's map; Layer-CAM and Grad-CAM++, on one line, fall "
+    "slowly over several layers."
 )
 
 # %% [markdown]
-# Grad-CAM reacts as soon as the last layer is random. The two others fall slowly: a good part of what they show is the picture, not the decision. They use positive weights only, and of random weights about half are
-# positive, so the sum over many channels stays nearly the same. [12 · Judging explanations](12_judging_explanations.ipynb) does this test with all methods of the course.
+# Grad-CAM falls as soon as the last layer is random, to a likeness near that of another picture's map. The two others fall slowly. Why? They use positive weights only. Here are maps that know nothing of the class, from the same feature maps, beside Layer-CAM's own. If the sign of the weights is what counts, random *positive* weights must give nearly Layer-CAM's map, and random weights of both signs must not.
+
+# %%
+kept = []
+handle = single.layer.register_forward_hook(lambda module, arguments, output: kept.append(output.detach()))
+single.model(sample)
+handle.remove()
+features = kept[0]  # (N, K, h, w)
+draw = torch.randn(*features.shape[:2], 1, 1, generator=torch.Generator().manual_seed(0))
+edges = judge.baselines.sobel(sample)[:, None]
+others = {
+    "random weights of both signs": (draw * features).sum(dim=1),
+    "random positive weights": (draw.abs() * features).sum(dim=1),
+    "no weights: the mean of all channels": features.mean(dim=1),
+    "Layer-CAM for the next class": layer_cam(single.model, sample, (sample_target + 1) % 10, place),
+    "edges of the picture, in 8 × 8 places": torch.nn.functional.adaptive_avg_pool2d(edges, 8)[:, 0],
+}
+print("rank correlation with Layer-CAM's map")
+for name, maps in others.items():
+    print(f"{name:<38} {judge.rank_correlation(maps, originals['Layer-CAM']).mean():5.2f}")
+
+# %% [markdown]
+# So it is the sign. With positive weights only, the sum over many channels is nearly the mean of all channels, whichever positive weights they are: it shows where the trained features are active, for one class as for another. It is not a drawing of the picture either: the edges are much less like it, and when the layers below are random too, most of the likeness is lost. [12 · Judging explanations](12_judging_explanations.ipynb) does this test with all methods of the course.
 
 # %% [markdown]
 # ## 6 · Recap
 #
-# - The ReLU hides what speaks against a class; that map lies on the other object.
-# - Guided Grad-CAM takes its place from Grad-CAM and its lines from guided backpropagation.
+# - The ReLU hides what speaks against a class. In scenes with two objects, its maximum is mostly on the other object.
+# - Guided Grad-CAM takes its place from Grad-CAM and its lines from guided backpropagation, whose strong pixels may follow the class while the order of all pixels hardly does.
 # - Two maps can look alike and be different methods: compare numbers.
 # - Explain in `eval` mode.
-# - A map that survives random weights shows the picture.
+# - A map that survives a random last layer does not show what that layer has learnt. Layer-CAM's is nearly the mean of the feature maps.
 #
 # **References**
 # - [Selvaraju and others, 2017: Grad-CAM](https://arxiv.org/abs/1610.02391) · [Springenberg and others, 2015: guided backpropagation](https://arxiv.org/abs/1412.6806)

@@ -1,11 +1,14 @@
 """What lesson 04 and its companion claim about Grad-CAM, measured on scenes that they never show."""
 
+from unittest import mock
+
 import torch
 from replication import claim
 
 from course_utils import judge
+from course_utils.drawing import scenes
 from course_utils.labs import load_lab
-from course_utils.methods.cam import grad_cam, grad_cam_plus_plus, layer_cam, upsample
+from course_utils.methods.cam import grad_cam, grad_cam_plus_plus, layer_cam, min_max, upsample
 from course_utils.methods.deconvnet import guided_backprop
 from course_utils.methods.gradients import saliency
 
@@ -14,6 +17,17 @@ def asked(seed: int, n: int = 40):
     """Fresh scenes with two objects, a question for each object: lab, inputs, classes, masks."""
     lab = load_lab("scenes", seed=seed, n=n, n_objects=2)
     return lab, *lab.questions()
+
+
+def drawn(seed, keep, n=40):
+    """The scenes of two objects of a seed without clutter, with those objects that the slice `keep` takes."""
+    draw = scenes._draw
+
+    def some(names, poses, looks, clutter, occluded_share=0.0):
+        return draw(names[keep], poses[keep], looks[keep], clutter=None)
+
+    with mock.patch.object(scenes, "_draw", some):
+        return load_lab("scenes", seed=seed, n=n, n_objects=2)
 
 
 def full(maps, truth):
@@ -146,9 +160,14 @@ def test_absent_classes_have_weak_maps(seed):
 
 @claim(
     "04b §1",
-    "What speaks against a class lies on the other object: several times its area, and hardly on the asked-for one.",
-    shown="0.26 against an area of 0.07",
-    holds=lambda v: (v["on the other"] > 2 * v["its area"]).all() and v["on the asked-for"].max() < 0.03,
+    "What speaks against a class: several times the other object's area lies on it, and hardly any on the asked-for one; most maxima, yet not most of the sum.",
+    shown="0.26 against an area of 0.07; maximum there in 0.80",
+    holds=lambda v: (
+        (v["on the other"] > 2 * v["its area"]).all()
+        and v["on the other"].max() < 0.5
+        and v["on the asked-for"].max() < 0.03
+        and v["maximum on the other"].min() > 0.65
+    ),
 )
 def test_against_lies_on_the_other_object(seed):
     lab, inputs, classes, truth = asked(seed)
@@ -159,44 +178,127 @@ def test_against_lies_on_the_other_object(seed):
         "on the other": judge.energy_in_mask(against[some], other).mean().item(),
         "its area": other.float().mean().item(),
         "on the asked-for": judge.energy_in_mask(against[some], truth[some]).mean().item(),
+        "maximum on the other": judge.pointing_game(against[some], other, tolerance=5).mean().item(),
+    }
+
+
+@claim(
+    "04b §1",
+    "Without the other object, painted over or never drawn, the score is higher in most scenes; painting ground of the same shape does not raise it.",
+    shown="painted over +0.98, higher in 83 %; ground −0.13",
+    holds=lambda v: (
+        min(v["painted"].min(), v["not drawn"].min()) > 0.5
+        and min(v["painted, share higher"].min(), v["not drawn, share higher"].min()) > 0.7
+        and v["ground"].max() < 0.2
+    ),
+)
+def test_the_other_object_holds_the_score_down(seed):
+    lab, inputs, classes, _ = asked(seed)
+    other = lab.masks.flip(1).flatten(0, 1)[:, None]
+    objects = lab.masks.any(dim=1).repeat_interleave(2, dim=0)[:, None]
+    mean = inputs.mean(dim=(2, 3), keepdim=True)
+
+    def score(pictures, targets):
+        with torch.no_grad():
+            return lab.model(pictures).gather(1, targets[:, None])[:, 0]
+
+    before = score(inputs, classes)
+    painted = score(torch.where(other, mean, inputs), classes) - before
+    ground = score(torch.where(other.flip(2, 3) & ~objects, mean, inputs), classes) - before
+    both = drawn(seed, slice(2))
+    gone = torch.cat(
+        [
+            score(drawn(seed, slice(k, k + 1)).inputs, both.targets[:, k])
+            - score(both.inputs, both.targets[:, k])
+            for k in (0, 1)
+        ]
+    )
+    return {
+        "painted": painted.mean().item(),
+        "painted, share higher": (painted > 0).float().mean().item(),
+        "ground": ground.mean().item(),
+        "not drawn": gone.mean().item(),
+        "not drawn, share higher": (gone > 0).float().mean().item(),
     }
 
 
 @claim(
     "04b §2",
-    "Guided backprop changes less with the class than Grad-CAM; the product has more energy on the object than either.",
-    shown="printed there",
+    "By rank correlation guided backprop changes less with the class than Grad-CAM, yet its strong pixels follow it; the product has more energy than either, nearly as much with the lines of the other question, and less with edges.",
+    shown="0.91; 0.44 against 0.20, maximum 0.94; 0.70, 0.69, 0.54",
     holds=lambda v: (
-        (v["guided"] > v["Grad-CAM"]).all()
-        and (v["product − guided"] > 0).all()
-        and (v["product − Grad-CAM"] > 0).all()
+        (v["guided"] > 0.85).all()
+        and (v["guided"] > v["Grad-CAM"]).all()
+        and v["guided, asked-for − other"].min() > 0.1
+        and v["guided, maximum"].min() > 0.85
+        and (v["product"] > v["guided alone"]).all()
+        and (v["product"] > v["coarse alone"]).all()
+        and abs(v["product"] - v["lines of the other question"]).max() < 0.05
+        and (v["product"] - v["edges"]).min() > 0.05
+        and (v["edges"] > 2 * v["edges alone"]).all()
     ),
 )
 def test_guided_grad_cam(seed):
     lab, inputs, classes, truth = asked(seed)
     guided = guided_backprop(lab.model, inputs, classes).abs().amax(dim=1)
     coarse = full(grad_cam(lab.model, inputs, classes, lab.layer), truth)
-    energy = {
-        name: judge.energy_in_mask(maps, truth)
-        for name, maps in (("guided", guided), ("coarse", coarse), ("product", guided * coarse))
-    }
+    swapped = guided.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+    edges = judge.baselines.sobel(inputs)
+
+    def energy(maps, masks=truth):
+        return judge.energy_in_mask(maps, masks).mean().item()
+
     return {
         "guided": judge.rank_correlation(guided[0::2], guided[1::2]).mean().item(),
         "Grad-CAM": judge.rank_correlation(coarse[0::2], coarse[1::2]).mean().item(),
-        "product − guided": judge.paired(energy["product"], energy["guided"]).mean,
-        "product − Grad-CAM": judge.paired(energy["product"], energy["coarse"]).mean,
+        "guided, asked-for − other": energy(guided) - energy(guided, lab.masks.flip(1).flatten(0, 1)),
+        "guided, maximum": judge.pointing_game(guided, truth, tolerance=5).mean().item(),
+        "guided alone": energy(guided),
+        "coarse alone": energy(coarse),
+        "edges alone": energy(edges),
+        "product": energy(guided * coarse),
+        "lines of the other question": energy(swapped * coarse),
+        "edges": energy(edges * coarse),
     }
 
 
 @claim(
+    "04b §4",
+    "In training mode the map of a picture depends on the pictures beside it, in eval mode it does not.",
+    shown="0.11 and 0.00",
+    holds=lambda v: v["training"].min() > 0.03 and v["eval"].max() < 1e-3,
+)
+def test_training_mode_mixes_the_pictures(seed):
+    lab = load_lab("scenes", seed=seed, n=20, n_objects=2)
+
+    def first_map(n):
+        kept = []
+        handle = lab.layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
+        logits = lab.model(lab.inputs[:n])
+        handle.remove()
+        (g,) = torch.autograd.grad(logits[:, lab.targets[0, 0]].sum(), kept[0])
+        return min_max(torch.relu((g.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)).detach())[0]
+
+    evaluated = (first_map(2) - first_map(20)).abs().max().item()
+    lab.model.train()  # this lab's own copy, thrown away
+    return {"training": (first_map(2) - first_map(20)).abs().max().item(), "eval": evaluated}
+
+
+@claim(
     "04b §5",
-    "When only the last layer is random, Grad-CAM's map changes at once, and Layer-CAM's and Grad-CAM++'s hardly.",
-    shown="0.31 against 0.94",
-    holds=lambda v: v["Grad-CAM"].max() < 0.6 and v["Layer-CAM"].min() > 0.8 and v["Grad-CAM++"].min() > 0.8,
+    "When only the last layer is random, Grad-CAM's map falls near the likeness of another picture's, and Layer-CAM's and Grad-CAM++'s hardly change; with all layers random Layer-CAM loses most of its likeness.",
+    shown="0.31 against 0.94; another picture 0.21",
+    holds=lambda v: (
+        v["Grad-CAM"].max() < 0.6
+        and abs(v["Grad-CAM"] - v["another picture"]).mean() < 0.2
+        and v["Layer-CAM"].min() > 0.8
+        and v["Grad-CAM++"].min() > 0.8
+        and v["Layer-CAM, all random"].max() < 0.5
+    ),
 )
 def test_random_last_layer(seed):
     lab = load_lab("scenes", seed=seed, n=32)
-    _, network = next(iter(judge.randomize_cascade(lab.model, seed=seed)))
+    cascade = [network for _, network in judge.randomize_cascade(lab.model, seed=seed)]
     place = next(name for name, module in lab.model.named_modules() if module is lab.layer)
     result = {}
     for name, method in (
@@ -205,6 +307,41 @@ def test_random_last_layer(seed):
         ("Grad-CAM++", grad_cam_plus_plus),
     ):
         before = method(lab.model, lab.inputs, lab.targets, place)
-        after = method(network, lab.inputs, lab.targets, place)
-        result[name] = judge.rank_correlation(after, before).nanmean().item()
+        after = method(cascade[0], lab.inputs, lab.targets, place)
+        result[name] = judge.rank_correlation(after, before).mean().item()
+        if name == "Grad-CAM":
+            result["another picture"] = judge.rank_correlation(before.roll(1, 0), before).mean().item()
+        if name == "Layer-CAM":
+            after = method(cascade[-1], lab.inputs, lab.targets, place)
+            result["Layer-CAM, all random"] = judge.rank_correlation(after, before).mean().item()
     return result
+
+
+@claim(
+    "04b §5",
+    "Any positive weights give nearly Layer-CAM's map, as no weights and another class do, and weights of both signs do not; the picture's edges are much less like it.",
+    shown="0.94, 0.94, 0.85; 0.03; 0.51",
+    holds=lambda v: (
+        min(v["positive"].min(), v["no weights"].min()) > 0.85
+        and v["next class"].min() > 0.75
+        and v["both signs"].max() < 0.3
+        and (v["edges"] < v["next class"] - 0.15).all()
+    ),
+)
+def test_positive_weights_alone_give_layer_cams_map(seed):
+    lab = load_lab("scenes", seed=seed, n=32)
+    kept = []
+    handle = lab.layer.register_forward_hook(lambda module, arguments, output: kept.append(output.detach()))
+    lab.model(lab.inputs)
+    handle.remove()
+    own = layer_cam(lab.model, lab.inputs, lab.targets, lab.layer)
+    draw = torch.randn(*kept[0].shape[:2], 1, 1, generator=torch.Generator().manual_seed(seed))
+    edges = judge.baselines.sobel(lab.inputs)[:, None]
+    others = {
+        "both signs": (draw * kept[0]).sum(dim=1),
+        "positive": (draw.abs() * kept[0]).sum(dim=1),
+        "no weights": kept[0].mean(dim=1),
+        "next class": layer_cam(lab.model, lab.inputs, (lab.targets + 1) % 10, lab.layer),
+        "edges": torch.nn.functional.adaptive_avg_pool2d(edges, 8)[:, 0],
+    }
+    return {name: judge.rank_correlation(maps, own).mean().item() for name, maps in others.items()}
