@@ -591,7 +591,7 @@ plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in spans.ite
 # %% [markdown]
 # What leaves farthest is the span that the model *answers*, right or wrong. The right answer that it missed lies a little farther out than other answers of the same passages; perhaps it was the second choice. This figure cannot tell. **The states show the decision, not the truth.**
 #
-# And the other stages? [11c](11c_four_stages.ipynb) measures them all, on new passages and with the plain encoder beside: names find names far above chance in all layers (stage 1), tokens of one sentence are a little more alike in the middle layers (stage 2), and a matching made by the fine-tuning (stage 3) cannot be shown in this small model.
+# And the other stages? [11c](11c_four_stages.ipynb) measures them all, on new passages and with the plain encoder beside: names find names far above chance in all layers (stage 1), tokens of one sentence are a little more alike in the middle layers, twice as much after training on questions (stage 2), and a matching made by the fine-tuning (stage 3) cannot be shown in this small model.
 
 # %% [markdown]
 # ## 7 · Your turn
