@@ -203,12 +203,12 @@ def test_shares_of_bugs_rise(seed):
 
 @claim(
     "07b §2",
-    "At three questions a superpixel KernelSHAP is a little ahead of LIME by energy, and not ahead of leave one "
+    "At three questions a superpixel KernelSHAP is a little ahead of LIME by energy, and within 0.03 of leave one "
     "out; antithetic walks are ahead of KernelSHAP.",
     shown="+0.03, -0.02, -0.04",
     holds=lambda v: (
         (v["KernelSHAP - LIME"] > 0).all()
-        and v["KernelSHAP - leave one out"].mean() < 0
+        and np.abs(v["KernelSHAP - leave one out"]).max() < 0.03
         and (v["KernelSHAP - walks"] < 0).all()
         and (v["no ridge - ridge"] > 0).all()
     ),
@@ -226,23 +226,38 @@ def test_who_finds_the_object(seed):
 
 @claim(
     "07b §2",
-    "In the pointing game Grad-CAM is ahead of all methods that hide superpixels, and these are close together; "
-    "by energy it is behind the walks.",
+    "In the pointing game Grad-CAM is ahead of all methods that hide superpixels, and these are close together; most "
+    "of the lead is lost in the same superpixels. By energy it is behind the walks, which keep little of that lead on its coarse grid. "
+    "The cut into superpixels costs more than the choice of a method.",
     shown="0.97 against 0.70 to 0.71; 0.32 against 0.44",
     holds=lambda v: (
         v["pointing, Grad-CAM - best other"].min() > 0
         and v["pointing, best - worst other"].mean() < 0.1
+        and (
+            v["pointing, Grad-CAM in superpixels - best other"] < v["pointing, Grad-CAM - best other"] / 2
+        ).all()
+        and (v["pointing, 1 - truth in superpixels"] > v["pointing, best - worst other"]).all()
         and v["energy, Grad-CAM - walks"].max() < 0
+        and (v["energy, Grad-CAM - walks on its grid"] > v["energy, Grad-CAM - walks"] / 2).all()
+        and (v["energy, 1 - truth in superpixels"] > v["energy, best - worst other"]).all()
     ),
 )
 def test_grad_cam_points_best(seed):
     scores = _scores(seed)
-    energy, pointing = scores.pop("Grad-CAM")
-    others = [points for _, points in scores.values()]
+    cam_energy, cam_pointing = scores.pop("Grad-CAM")
+    _, in_parts = scores.pop("Grad-CAM in superpixels")
+    best_energy, best_pointing = scores.pop("truth in superpixels")
+    coarse, _ = scores.pop("walks on a coarse grid")
+    energy, pointing = zip(*scores.values(), strict=True)
     return {
-        "pointing, Grad-CAM - best other": pointing - max(others),
-        "pointing, best - worst other": max(others) - min(others),
-        "energy, Grad-CAM - walks": energy - scores["walks"][0],
+        "pointing, Grad-CAM - best other": cam_pointing - max(pointing),
+        "pointing, Grad-CAM in superpixels - best other": in_parts - max(pointing),
+        "pointing, best - worst other": max(pointing) - min(pointing),
+        "pointing, 1 - truth in superpixels": 1 - best_pointing,
+        "energy, Grad-CAM - walks": cam_energy - scores["walks"][0],
+        "energy, Grad-CAM - walks on its grid": cam_energy - coarse,
+        "energy, best - worst other": max(energy) - min(energy),
+        "energy, 1 - truth in superpixels": 1 - best_energy,
     }
 
 
@@ -270,6 +285,14 @@ def _cached_scores(seed: int) -> dict[str, tuple[float, float]]:
     truth, inputs = lab.masks.flatten(0, 1), lab.inputs.repeat_interleave(2, dim=0)
     inside = cam.grad_cam(lab.model, inputs, lab.targets.flatten(), lab.layer)
     maps["Grad-CAM"] = cam.upsample(inside, truth.shape[-2:]).cpu()
+    cuts = np.repeat([superpixels(image) for image in lab.images], 2, axis=0)
+    for name, heats in (("Grad-CAM", maps["Grad-CAM"]), ("truth", truth.float())):
+        flat = [(cut.ravel(), heat.numpy().ravel()) for cut, heat in zip(cuts, heats, strict=True)]
+        means = [np.bincount(cut, heat) / np.bincount(cut) for cut, heat in flat]
+        parts = [torch.from_numpy(mean[cut]).float() for mean, cut in zip(means, cuts, strict=True)]
+        maps[f"{name} in superpixels"] = torch.stack(parts)
+    grid = torch.nn.functional.adaptive_avg_pool2d(maps["walks"].clamp(min=0), inside.shape[-2:])
+    maps["walks on a coarse grid"] = cam.upsample(grid, truth.shape[-2:])
     return {
         name: (
             float(judge.energy_in_mask(heat, truth).mean()),
@@ -302,6 +325,40 @@ def test_shares_lie_on_the_own_half(seed):
     return np.mean(share)
 
 
+NOT_SO = [
+    ("hotel", "clean"), ("soup", "tasty"), ("film", "good"), ("book", "interesting"), ("service", "friendly"),
+    ("screen", "beautiful"), ("room", "comfortable"), ("story", "funny"), ("camera", "excellent"), ("acting", "convincing"),
+    ("camera", "reliable"), ("garden", "lovely"), ("teacher", "helpful"), ("bread", "fresh"), ("beach", "quiet"),
+    ("music", "wonderful"), ("battery", "strong"), ("dinner", "delicious"), ("waiter", "polite"), ("plot", "clever"),
+]  # fmt: skip
+
+
+@claim(
+    "07b §4",
+    "In sentences such as 'Our hotel was not clean.' the last word's main effect is positive, its half with 'not' "
+    "negative, and its share nearly always closer to zero than the main effect.",
+    shown="+0.29, -0.45, +0.00",
+    holds=lambda v: (
+        v["least main effect"].min() > 0
+        and v["largest half with 'not'"].max() < 0
+        and v["share closer to zero"].mean() >= 0.9
+    ),
+)
+def test_not_so(seed):
+    lab = load_lab("text", model="sentiment")
+    positive, found = lab.class_names.index("positive"), []
+    for noun, word in NOT_SO[seed % 5 * 4 :][:4]:
+        game, words = shapley.text_game(lab.predict, f"Our {noun} was not {word}.", positive)
+        together = shapley.shapley_interactions(game, len(words))
+        found.append((together[-1, -1], together[-1, words.index("not")], together[-1].sum()))
+    main, half, share = np.array(found).T
+    return {
+        "least main effect": main.min(),
+        "largest half with 'not'": half.max(),
+        "share closer to zero": np.mean(np.abs(share) < main),
+    }
+
+
 @cache
 def _trigger():
     return load_lab("text", model="trigger")
@@ -310,12 +367,16 @@ def _trigger():
 @claim(
     "07b §4",
     "On ten other reviews, with two questions a word, LIME finds the planted word more often than KernelSHAP, "
-    "with its ridge and without; "
-    "with four, all find it nearly always.",
+    "with its ridge and without, and on two more sets of ten on average; with four, all find it nearly always.",
     shown="not on its eight: 0.96, KernelSHAP 0.96, no ridge 0.88 at two; 1.00 at four",
     holds=lambda v: (
-        (np.minimum(v["LIME 2"], v["no ridge 2"]) > v["KernelSHAP 2"]).all()
-        and min(v[f"{name} 4"].min() for name in ("LIME", "no ridge", "KernelSHAP")) >= 0.9
+        (np.minimum(v["LIME 2, set 0"], v["no ridge 2, set 0"]) > v["KernelSHAP 2, set 0"]).all()
+        and all(
+            min(v[f"LIME 2, set {k}"].mean(), v[f"no ridge 2, set {k}"].mean())
+            > v[f"KernelSHAP 2, set {k}"].mean()
+            for k in (1, 2)
+        )
+        and min(row.min() for name, row in v.items() if " 4, " in name) >= 0.9
     ),
 )
 def test_lime_is_ahead_on_the_planted_word(seed):
@@ -323,7 +384,7 @@ def test_lime_is_ahead_on_the_planted_word(seed):
     positive = lab.class_names.index("positive")
     lengths = np.array([len(lime.split_words(text)[0]) for text in lab.texts])
     unfavourable = np.flatnonzero(lab.targets.numpy() != positive)
-    chosen = unfavourable[np.argsort(lengths[unfavourable], kind="stable")][12:22]  # none of the lesson's
+    chosen = unfavourable[np.argsort(lengths[unfavourable], kind="stable")][12:42]  # none of the lesson's
 
     def finds(predict, text):
         game, words = shapley.text_game(predict, text, positive, bag_of_words=True)
@@ -337,8 +398,14 @@ def test_lime_is_ahead_on_the_planted_word(seed):
             found |= {f"{name} {n}": float(np.argmax(v) == place) for name, v in shares.items()}
         return found
 
-    rows = ask_in_batches(lab, finds, [lab.texts[i] for i in chosen])
-    return {key: np.mean([row[key] for row in rows]) for key in rows[0]}
+    sets = [
+        ask_in_batches(lab, finds, [lab.texts[i] for i in chosen[10 * k : 10 * k + 10]]) for k in range(3)
+    ]
+    return {
+        f"{name}, set {k}": np.mean([row[name] for row in rows])
+        for k, rows in enumerate(sets)
+        for name in rows[0]
+    }
 
 
 @claim(
@@ -372,16 +439,47 @@ def test_units(seed):
     }
 
 
+@claim(
+    "07b §6",
+    "With all questions asked LIME keeps a distance from Shapley values. Most often a kernel wider than the default "
+    "comes closest; the narrowest is furthest.",
+    shown="0.05 at the default width, which is the closest on this scene",
+    holds=lambda v: (
+        v["least distance"].min() > 1e-4
+        and v["a wider one is closest"].min() > 0.5
+        and v["0.05 is furthest"].min() > 0.5
+    ),
+)
+def test_widths(seed):
+    distance = []
+    for game, n, exact in _picture_games(seed):
+        masks, row = all_masks(n)[::-1], []
+        for width in (0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 10.0):
+            kernel = lime.exponential_kernel(lime.cosine_distances(masks), width)
+            row.append(worst(lime.fit_surrogate(masks, game(masks), kernel, ridge=0.0).coefficients, exact))
+        distance.append(row)
+    distance = np.array(distance)
+    return {
+        "least distance": distance.min(),
+        "a wider one is closest": np.mean(distance.argmin(axis=1) > 3),
+        "0.05 is furthest": np.mean(distance.argmax(axis=1) == 0),
+    }
+
+
 # ---------------------------------------------------------------- 07c, trees and shortcuts
 
 
 @claim(
     "07c §2",
-    "DeepSHAP and GradientSHAP come closer to the exact values than the stand-ins, and are not exact.",
-    shown="median error 0.10 and 0.11 against 0.57 and 0.4",
+    "DeepSHAP and GradientSHAP come closer to the exact values than the stand-ins, and are not exact; with more "
+    "draws GradientSHAP comes to DeepSHAP. The stand-ins answer nearly as the network does.",
+    shown="median error 0.10 and 0.11 against 0.57 and 0.44; R² of the stand-ins 0.89 and 0.86",
     holds=lambda v: (
         (np.maximum(v["DeepSHAP"], v["GradientSHAP"]) < np.minimum(v["linear"], v["forest"])).all()
-        and min(v["DeepSHAP"].min(), v["GradientSHAP"].min()) > 0.01
+        and min(v["DeepSHAP"].min(), v["GradientSHAP"].min(), v["20,000 draws"].min()) > 0.05
+        and v["20,000 draws from DeepSHAP"].max() < 0.02
+        and (v["800 draws from DeepSHAP"] > 2 * v["20,000 draws from DeepSHAP"]).all()
+        and v["R², the worse stand-in"].min() > 0.7
     ),
 )
 def test_shortcuts(seed):
@@ -417,20 +515,112 @@ def test_shortcuts(seed):
         "forest": shapley.tree_shap(forest, people, background),
         "DeepSHAP": deep,
         "GradientSHAP": shapley.gradient_shap(model, start, 0, ends, 800).reshape(-1, 10).numpy(),
+        "20,000 draws": shapley.gradient_shap(model, start, 0, ends, 20_000).reshape(-1, 10).numpy(),
     }
     exact = [shapley.shapley_values(shapley.masking_game(lab.predict, row, background), 10) for row in people]
+
+    def error(values, truth):
+        return np.median([worst(v, t) for v, t in zip(values, truth, strict=True)])
+
+    unseen = lab.table[lab.unseen]
     return {
-        name: np.median([worst(v, e) for v, e in zip(values, exact, strict=True)])
-        for name, values in found.items()
+        **{name: error(values, exact) for name, values in found.items()},
+        "800 draws from DeepSHAP": error(found["GradientSHAP"], deep),
+        "20,000 draws from DeepSHAP": error(found["20,000 draws"], deep),
+        "R², the worse stand-in": min(m.score(unseen, lab.predict(unseen)) for m in (line, forest)),
+    }
+
+
+@claim(
+    "07c §3",
+    "On the tumours the rankings by gain and by mean |SHAP| are similar, and single bars differ.",
+    shown="rank correlation 0.95",
+    holds=lambda v: v["rank correlation"].min() > 0.8 and v["largest ratio of the eight"].min() > 1.4,
+)
+def test_gain_beside_shap(seed):
+    from scipy.stats import spearmanr
+    from sklearn.ensemble import RandomForestClassifier
+
+    lab = load_lab("tabular", table="breast_cancer")
+    training, unseen = lab.table[~lab.unseen], lab.table[lab.unseen]
+    options = {**lab.model.get_params(), "random_state": seed}
+    forest = RandomForestClassifier(**options).fit(training, np.asarray(lab.targets)[~lab.unseen])
+    target = lab.class_names.index("benign")
+    phi = np.abs(shapley.tree_shap(forest, unseen, training[:100], target=target)).mean(axis=0)
+    gain, first = forest.feature_importances_, np.argsort(-phi)[:8]
+    ratio = (phi / phi.sum() / gain)[first]
+    return {
+        "rank correlation": spearmanr(phi, gain)[0],
+        "largest ratio of the eight": max(ratio.max(), 1 / ratio.min()),
     }
 
 
 @claim(
     "07c §5",
-    "shap's fast marginal TreeSHAP is off where values lie on a rounded threshold; in whole numbers it is exact.",
+    "Where the columns go together, path-dependent values depend on which of two equal trees was grown, and pay "
+    "the column that is asked first more; marginal values do not.",
+    shown="36 and 12 or 12 and 36, against 24 and 24",
+    holds=lambda v: v["path, first minus second"].min() > 1 and v["marginal, largest change"].max() < 1e-9,
+)
+def test_equal_trees(seed):
+    from sklearn.tree import DecisionTreeRegressor
+
+    rng, four = np.random.default_rng(seed), np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+    none, one, both = rng.integers(6, 20), rng.integers(1, 5), rng.integers(6, 20)
+    table, trees = np.repeat(four, [none, one, one, both], axis=0), {}
+    for s in range(50):
+        tree = DecisionTreeRegressor(random_state=s).fit(table, 80 * table.prod(axis=1))
+        trees[tree.tree_.feature[0]] = tree
+    path = [shapley.tree_shap(trees[k], four[3], method="path_dependent") for k in (0, 1)]
+    marginal = [shapley.tree_shap(trees[k], four, table) for k in (0, 1)]
+    return {
+        "path, first minus second": min(path[0][0] - path[0][1], path[1][1] - path[1][0]),
+        "marginal, largest change": np.abs(marginal[0] - marginal[1]).max(),
+    }
+
+
+@claim(
+    "07c §6",
+    "On random halves of the tumours ridge gives radius and perimeter about half each, the lasso 44 to 73 % to the "
+    "radius; what both get together hardly changes.",
+    shown="52 and 72 %; together 3.89 and 3.85",
+    holds=lambda v: (
+        np.abs(v["radius, ridge"] - 0.5).max() < 0.03
+        and (np.abs(v["radius, lasso"] - 0.5) > np.abs(v["radius, ridge"] - 0.5)).all()
+        and v["radius, lasso"].round(2).min() == 0.44
+        and v["radius, lasso"].round(2).max() == 0.73
+        and v["together, change"].max() < 0.03
+    ),
+)
+def test_columns_that_say_the_same(seed):
+    from sklearn.linear_model import Lasso, Ridge
+
+    lab = load_lab("tabular", table="breast_cancer")
+    half = np.random.default_rng(seed).choice(len(lab.table), len(lab.table) // 2, replace=False)
+    standard = (lab.table[half] - lab.table[half].mean(axis=0)) / lab.table[half].std(axis=0)
+    columns = [lab.feature_names.index(f"mean {n}") for n in ("radius", "perimeter", "texture", "area")]
+    x, y = standard[:, columns[:3]], standard[:, columns[3]]
+    large = x[np.argmax(x[:, 0])]
+    pairs = [
+        shapley.linear_shap(model.fit(x, y).coef_, large, x)[:2]
+        for model in (Ridge(alpha=10), Lasso(alpha=0.02))
+    ]
+    return {
+        **{f"radius, {n}": p[0] / p.sum() for n, p in zip(("ridge", "lasso"), pairs, strict=True)},
+        "together, change": abs(pairs[1].sum() / pairs[0].sum() - 1),
+    }
+
+
+@claim(
+    "07c §5",
+    "shap's fast marginal TreeSHAP is off where values lie on a rounded threshold, and still adds up; in whole "
+    "numbers it is exact.",
     shown="20 of 60 rows, and 0",
     holds=lambda v: (
-        v["rows, tenths"].max() > 0 and v["rows, whole numbers"].max() == 0 and v["ours"].max() < 1e-9
+        v["rows, tenths"].max() > 0
+        and v["rows, whole numbers"].max() == 0
+        and v["ours"].max() < 1e-9
+        and v["sums"].max() < 1e-6
     ),
 )
 def test_single_precision(seed):
@@ -440,12 +630,14 @@ def test_single_precision(seed):
     draw = np.random.default_rng(seed)
     tenths = np.round(draw.random((60, 2)), 1)
     outcome = tenths[:, 0] * tenths[:, 1] + draw.normal(0, 0.1, 60)
-    found = {"ours": 0.0}
+    found = {"ours": 0.0, "sums": 0.0}
     for name, table in (("tenths", tenths), ("whole numbers", np.round(10 * tenths))):
         tree, base = DecisionTreeRegressor(max_depth=4, random_state=0).fit(table, outcome), table[:20]
         games = [shapley.masking_game(tree.predict, row, base) for row in table]
         truth = np.stack([shapley.shapley_values(game, 2) for game in games])
         fast = shap.TreeExplainer(tree, base, feature_perturbation="interventional").shap_values(table)
+        change = tree.predict(table) - tree.predict(base).mean()
+        found["sums"] = max(found["sums"], np.abs(fast.sum(axis=1) - change).max())
         found[f"rows, {name}"] = (np.abs(fast - truth).max(axis=1) > 1e-6).sum()
         found["ours"] = max(found["ours"], np.abs(shapley.tree_shap(tree, table, base) - truth).max())
     return found
