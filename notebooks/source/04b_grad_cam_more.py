@@ -39,6 +39,7 @@ from course_utils.teach import plots
 lab = load_lab("scenes", n_objects=2)
 model, layer = lab.model, lab.layer
 pictures, questions, truth = lab.questions()  # each scene twice: one question for each object
+other_truth = lab.masks.flip(1).flatten(0, 1)  # the other object of each question
 size = truth.shape[-2:]
 
 # %% [markdown]
@@ -69,7 +70,6 @@ exercises.against_map.check(against_map)
 weighted = grad_cam(model, pictures, questions, layer, relu=False)
 speaks_for = upsample(torch.relu(weighted), size)
 against = upsample(torch.relu(-weighted), size)
-other_truth = lab.masks.flip(1).flatten(0, 1)
 some = against.amax(dim=(1, 2)) > 0  # a map may have nothing that speaks against the class
 shares = {
     "for, on the asked-for object": judge.energy_in_mask(speaks_for, truth),
