@@ -233,6 +233,37 @@ gain_ratio = Exercise(
             ),
             "each group counts by its *share* of the examples, not by how many there are: `.mean()`, not `.sum()`.",
         ),
+        "parentheses": Mistake(
+            lambda labels, answers: (
+                entropy(labels) - _over(_left_over(labels, answers), entropy(answers))
+                if entropy(answers) > 0
+                else 0.0
+            ),
+            "only what is left was divided: put the whole gain in parentheses, (before − left) / entropy of the answers.",
+        ),
+        "one for the entropy": Mistake(
+            lambda labels, answers: _over(1 - _left_over(labels, answers), entropy(answers)),
+            "you began with 1 bit: the uncertainty before the question is `entropy(labels)`, which is 1 only for two classes of the same size.",
+        ),
+        "one where alike": Mistake(
+            lambda labels, answers: _gain_ratio(labels, answers) if entropy(answers) > 0 else 1.0,
+            "a question that everybody answers alike tells nothing: its ratio counts as 0.",
+        ),
+        "numbers without gaps": Mistake(
+            lambda labels, answers: _over(
+                entropy(labels)
+                - sum(
+                    (answers == a).mean() * entropy(labels[answers == a])
+                    for a in range(len(np.unique(answers)))
+                ),
+                entropy(answers),
+            ),
+            "you counted the answers from 0: their numbers may have gaps. Go through `np.unique(answers)`.",
+        ),
+        "nothing left": Mistake(
+            lambda labels, answers: _over(entropy(labels), entropy(answers)),
+            "you divided the entropy before the question: subtract first what is left once the answer is known.",
+        ),
         "left over": Mistake(
             lambda labels, answers: _over(_left_over(labels, answers), entropy(answers)),
             "you divided what is *left* of the uncertainty: the gain is what the question takes away, the entropy before minus that.",
@@ -773,6 +804,26 @@ smallest_change = Exercise(
             lambda w, b, x: -(w @ x + b) * w,
             "the direction is right and the step is not: divide by `weights @ weights`.",
         ),
+        "the number alone": Mistake(
+            lambda w, b, x: -(w @ x + b) / (w @ w),
+            "that is how many times `weights` you have to go: multiply it by `weights`, one number a column.",
+        ),
+        "the length": Mistake(
+            lambda w, b, x: abs(w @ x + b) / np.sqrt(w @ w),
+            "that is the *length* of the shortest change: return the change itself, one number a column.",
+        ),
+        "always one way": Mistake(
+            lambda w, b, x: -abs(w @ x + b) / (w @ w) * w,
+            "you took the absolute value: a row on the other side of the border has to move the other way. Keep the sign.",
+        ),
+        "sum of weights": Mistake(
+            lambda w, b, x: -(w @ x + b) / w.sum() * w,
+            "you divided by the sum of the weights: along `weights` the log-odds change by the sum of their *squares*, `weights @ weights`.",
+        ),
+        "length of the row": Mistake(
+            lambda w, b, x: -(w @ x + b) / (x @ x) * w,
+            "you divided by `row @ row`: how fast the log-odds change along `weights` is `weights @ weights`.",
+        ),
         "the new row": Mistake(
             lambda w, b, x: x + _smallest_change(w, b, x),
             "that is the changed row: return only the change.",
@@ -831,7 +882,7 @@ deeper_trees = quiz(
     explanations=[
         "So it is on the tumours that the tree was fitted to. On others the later questions do not help.",
         "The first few questions carry over to other tumours. The later ones memorise the training tumours.",
-        "One question is easy to read, but a second and a third one still help.",
+        "One question is easy to read, but trees of three questions in a row are right more often.",
     ],
 )
 

@@ -62,6 +62,9 @@ for depth in range(1, 9):
     candidate = DecisionTreeClassifier(max_depth=depth, criterion="entropy", random_state=0)
     on_unseen.append(cross_val_predict(candidate, tumours.table, malignant, cv=ten_parts) == malignant)
     on_train.append(candidate.fit(tumours.table, malignant).score(tumours.table, malignant))
+for deep, flat in ((3, 1), (8, 3)):
+    gap = judge.paired(on_unseen[deep - 1].astype(float), on_unseen[flat - 1].astype(float))
+    print(f"unseen tumours, depth {deep} minus depth {flat}: {gap}")
 
 # %% tags=["hide-input"]
 limits = np.array([judge.bootstrap_interval(right) for right in on_unseen])
@@ -78,7 +81,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The dashed line rises to 1: a deep tree memorises its tumours. On unseen ones the later questions bring nothing (the band is the 95 % [bootstrap interval](glossary.md#bootstrap-interval)).
+# The dashed line rises to 1: a deep tree memorises its tumours. On unseen ones depth 3 is ahead of depth 1; between 3 and 8 the interval holds zero (the band is the 95 % [bootstrap interval](glossary.md#bootstrap-interval) of each depth alone). That is a finding about this table: on the digits of the core lesson, with ten classes, depth 3 was not enough. Try the depths on unseen rows of your own.
 #
 # ### Exercise: a question that costs something
 #
@@ -109,7 +112,7 @@ def gain_ratio(labels, answers):
 exercises.gain_ratio.check(gain_ratio)
 
 # %% [markdown]
-# The course's version, on the 398 training tumours: a real question, and a number of its own for each tumour.
+# The course's version, on the 398 training tumours: a real question, and a number of its own for each tumour. Then the best question (largest gain) of each of the thirty columns.
 
 # %% tags=["hide-input"]
 labels = malignant[train]
@@ -119,6 +122,15 @@ for what, answers in (("worst radius above 16.8?", large), ("which tumour is it?
     print(
         f"{what:<26} gain {ratio * entropy(answers):.2f} of {entropy(labels):.2f} bits, gain ratio {ratio:.2f}"
     )
+stump, of_column = DecisionTreeClassifier(max_depth=1, criterion="entropy"), []
+for column in tumours.table[train].T[:, :, None]:
+    of_column.append(exercises.gain_ratio.reference(labels, stump.fit(column, labels).apply(column)))
+print(
+    f"columns whose best question has a smaller ratio than the number: {(np.array(of_column) < ratio).sum()} of 30"
+)
+
+# %% [markdown]
+# By gain the number stands before every column. By gain ratio it is far behind the good ones, but still before the weakest: its price is large, not infinite.
 
 # %% [markdown]
 # ## 2 · Naive Bayes: the same evidence, counted thirty times
@@ -166,25 +178,30 @@ plots.show(
 )
 
 # %% [markdown]
-# Easy to read: two bell curves a column, the vertical line is a doubtful tumour, the title gives the logarithm of the ratio of the two heights there. Now count errors, and *sure* errors: wrong with a probability above 0.99. Five splits of the table, three chosen columns against all thirty.
+# Easy to read: two bell curves a column, the vertical line is a doubtful tumour, the title gives the logarithm of the ratio of the two heights there. Now count errors, and *sure* errors: wrong with a probability above 0.99. Five splits of the table, three chosen columns against all thirty. Two controls: the same three, each copied ten times, and three columns drawn at random.
 
 # %%
 pick = [tumours.names.index(name) for name in lesson.THREE.values()]
-counts = {}
+rng, counts = np.random.default_rng(0), {}
 for seed in range(5):
     parts = KFold(10, shuffle=True, random_state=seed)
-    for what, rows in (("3 columns", tumours.table[:, pick]), ("30 columns", tumours.table)):
-        model = make_pipeline(StandardScaler(), GaussianNB())
+    kinds = {"3 columns": pick, "the same, 10 times": pick * 10, "30 columns": list(range(30)),
+             "3 at random": rng.choice(30, 3, replace=False)}  # fmt: skip
+    for what, columns in kinds.items():
+        model, rows = make_pipeline(StandardScaler(), GaussianNB()), tumours.table[:, columns]
         p = cross_val_predict(model, rows, malignant, cv=parts, method="predict_proba")
         wrong = p.argmax(axis=1) != malignant
         counts.setdefault(what, []).append((wrong.sum(), (p.max(axis=1)[wrong] > 0.99).sum()))
+
+# %% tags=["hide-input"]
 for what, pairs in counts.items():
     print(
-        f"{what:<11} errors in five splits {[int(a) for a, _ in pairs]}, sure ones {[int(b) for _, b in pairs]}"
+        f"{what:<19} errors in five splits {[int(a) for a, _ in pairs]}, sure ones {[int(b) for _, b in pairs]}"
     )
 
 # %% [markdown]
-# Many of the thirty columns measure nearly the same, and their evidence is added up as if it were new each time. So the model with all columns is wrong about twice as often, and then mostly nearly certain. The three columns were chosen to measure different things: fewer errors, hardly a sure one. **A readable number can still be a bad number.**
+# Many of the thirty columns measure nearly the same, and their evidence is added up as if it were new each time: the model with all columns is wrong about twice as often as with three, and then mostly nearly certain. Do not put both down to the counting. A copy tells nothing new, and ten copies of the three columns hardly add an error; they make several times as many errors *sure*. The
+# number of errors depends on *which* columns are in it: three drawn at random are mostly wrong still more often, and seldom sure. **A readable number can still be a bad number.**
 #
 # ### A default that nobody sees
 #
@@ -198,6 +215,8 @@ for what, rows in (("raw", tumours.table), ("standardised", StandardScaler().fit
     answers[what] = (by_formula, by_library)
     other = ((by_formula > 0.5) != (by_library > 0.5)).sum()
     print(f"{what}: {other} other answers, largest difference {np.abs(by_formula - by_library).max():.4f}")
+    right = [((chance > 0.5) == malignant).sum() for chance in answers[what]]
+    print(f"   right: the formula for {right[0]} of {len(rows)}, the library for {right[1]}")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.0), sharey=True)
@@ -213,7 +232,7 @@ plots.show(
 )
 
 # %% [markdown]
-# scikit-learn adds a billionth of the *largest* variance of any column to all variances, "for stability". On the raw table the areas have variances of hundreds of thousands and other columns of less than a thousandth, so the small ones drown, and some answers with them. Standardise first, and the difference is gone. Nothing warns you. (With the same addition, our function gives scikit-learn's numbers:)
+# scikit-learn adds a billionth of the *largest* variance of any column to all variances, "for stability". On the raw table two of the areas have variances above a hundred thousand and other columns of less than a thousandth, so the small ones drown, and some answers change. Other does not mean worse: the library is right about as often as the formula. Standardise first, and the difference is gone. Nothing warns you. (With the same addition, our function gives scikit-learn's numbers:)
 
 # %% tags=["nbval-check-output"]
 smoothing = 1e-9 * tumours.table.var(axis=0).max()
@@ -223,15 +242,16 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# ## 3 · Curves that bring nothing
+# ## 3 · Curves without a gain
 #
-# The core lesson drew the curves of an additive model for the diabetes table: body mass index and triglycerides bend. Are the bends real? Compare the squared errors on unseen people, person by person, for a line, for curves and for a forest.
+# The core lesson drew the curves of an additive model for the diabetes table: body mass index and triglycerides bend. Do the bends help on unseen people? Compare the errors, person by person, for a line, for the core's curves, for calmer curves (three knots instead of six: fewer pieces) and for a forest.
 
 # %%
 strengths = np.logspace(-2, 3, 12)
 models = {
     "line": make_pipeline(StandardScaler(), LinearRegression()),
     "additive": make_pipeline(StandardScaler(), SplineTransformer(n_knots=6), RidgeCV(strengths)),
+    "calmer": make_pipeline(StandardScaler(), SplineTransformer(n_knots=3), RidgeCV(strengths)),
     "forest": RandomForestRegressor(50, max_depth=6, random_state=0),
 }
 errors = {}
@@ -240,11 +260,11 @@ for name, model in models.items():
     errors[name] = np.abs(guesses - people.outcome)
     share = 1 - (errors[name] ** 2).sum() / ((people.outcome - people.outcome.mean()) ** 2).sum()
     print(f"{name:<9} mean error {errors[name].mean():.1f} points, R² {share:.2f}")
-for name in ("additive", "forest"):
+for name in list(models)[1:]:
     print(f"{name} minus line, in points: {judge.paired(errors[name], errors['line'])}")
 
 # %% [markdown]
-# ($R^2$ is the share of the outcome's variance that a model accounts for.) The curves' interval holds zero: they bring nothing. The forest's errors are even a little larger. **That is an answer, too**: the straight lines were not too simple.
+# ($R^2$ is the share of the outcome's variance that a model accounts for.) Both intervals of the curves hold zero: with 442 people no gain can be shown. That is not "no gain": the calmer curves may be a point better than the line, or level with it. The forest's errors are a little larger. **That is an answer, too**: this table gives no reason to leave the straight line.
 #
 # And HDL, whose sign the core lesson could not tell? Each row is a defensible model of the same people:
 
@@ -265,7 +285,7 @@ for name, slope in slopes.items():
     print(f"{name:<28} HDL {slope:+5.1f} for one standard deviation")
 
 # %% [markdown]
-# A *ridge* is a penalty that keeps coefficients small; among columns that move together it shares the weight. All four numbers lie within the two standard errors of the first one (about ±20). Each model fills in a story of its own, and the predictions are no better for it.
+# A *ridge* is a penalty that keeps coefficients small; among columns that move together it shares the weight. All four numbers lie within two standard errors of the first one (about ±20, the bar of HDL in the core's section 2). Two of them differ in nothing but the strength of the penalty.
 #
 # One more reading of such a curve: for an additive model the SHAP values of [lesson 07](07_shap.ipynb) are the curve, minus its mean over the table. So the partial dependence, the curve inside and SHAP tell the same.
 
@@ -283,7 +303,7 @@ judge.agreement_table(
 # %% [markdown]
 # ## 4 · Accuracy from nothing
 #
-# Sixty patients, two thousand columns of *pure noise*, labels drawn with a coin. There is nothing to learn: 0.5 is all that anybody can reach. Choose the twenty best columns, then cross-validate a logistic regression on them. Or choose them anew within each part of the cross-validation.
+# Sixty patients, two thousand columns of *pure noise*, thirty labels of each kind, shuffled. There is nothing to learn: on average nobody reaches more than 0.5. Choose the twenty best columns, then cross-validate a logistic regression on them. Or choose them anew within each part of the cross-validation.
 
 # %%
 from sklearn.feature_selection import SelectKBest
@@ -310,15 +330,15 @@ plots.show(
 )
 
 # %% [markdown]
-# Chosen before, twenty columns of noise seem to predict nearly everything. This error (*leakage*) was found in well-known studies of gene data (Ambroise and McLachlan, 2002). Everything that looks at the labels belongs *inside* the cross-validation. And an explanation of such a model would be perfectly faithful: it would name twenty columns, with confidence, and all of them are noise.
+# Chosen before, twenty columns of noise seem to predict nearly everything. This error (*leakage*) was found in well-known studies of gene data (Ambroise and McLachlan, 2002). Everything that looks at the labels belongs *inside* the cross-validation. And an explanation of such a model would be perfectly faithful: it would name twenty columns, and all of them are noise.
 
 # %% [markdown]
 # ## 5 · Recap
 #
 # - A deep tree memorises its own rows; a question with many answers must pay for them.
-# - Evidence from columns that say the same is counted several times: sure, and wrong.
+# - Evidence from columns that say the same is counted several times: the errors get *sure*. How many there are depends on which columns you take.
 # - A library's default may change answers without a word. Standardise, and compare with the formula.
-# - Curves that do not predict better are a story, not a finding.
+# - Curves that do not predict better are a story, not a finding. No gain shown is not the same as no gain.
 # - What looks at the labels belongs inside the cross-validation.
 #
 # **References**
