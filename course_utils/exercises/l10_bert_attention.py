@@ -256,6 +256,16 @@ head_width = Exercise(
             lambda a, t: _row_entropy(a).mean(dim=-1) / torch.tensor(float(a.shape[-1])).log(),
             "you treat padding as text, in the mean and in the logarithm: use `is_token` for both.",
         ),
+        "columns": Mistake(
+            lambda a, t: (
+                _mean_of_rows(_row_entropy(a.transpose(2, 3)), t) / t.sum(dim=1).to(a).log()[:, None]
+            ),
+            "that is the entropy of the columns: a token that looks is a row, so add up over the last dimension.",
+        ),
+        "divided by all rows": Mistake(
+            lambda a, t: _head_width(a, t) * (t.sum(dim=1) / a.shape[-1]).to(a)[:, None],
+            "you divide the sum over the real rows by the number of *all* rows: divide by the number of real tokens.",
+        ),
         "base 2": Mistake(
             lambda a, t: _head_width(a, t) / torch.tensor(2.0).log(),
             "one logarithm has the base 2 and the other the base e: take the same for both.",
@@ -363,6 +373,14 @@ handed_over = Exercise(
             lambda a, v, m: torch.einsum("hij,hjd->ijd", a, v).norm(dim=-1),
             "the output matrix is missing: each head's values live in dimensions of their own, so only W_O makes "
             "them vectors that may be added.",
+        ),
+        "lengths averaged": Mistake(
+            lambda a, v, m: _lengths_added(a, v, m) / len(a),
+            "you average the heads' lengths: add their *vectors*, then take the length, for they can cancel.",
+        ),
+        "value of the one that looks": Mistake(
+            lambda a, v, m: torch.einsum("hij,hid,ohd->ijo", a, v, _by_head(m, len(v))).norm(dim=-1),
+            "you take the value of token i, which looks: token j hands over *its* value.",
         ),
         "no weights": Mistake(
             _no_weights,
@@ -686,6 +704,10 @@ word_values = Exercise(
                 [values[owner % (owner.max() + 1) == word].sum() for word in range(int(owner.max()) + 1)]
             ),
             "the tokens with owner −1 land in the last word: an index of −1 counts from the end. Leave them out.",
+        ),
+        "specials in the first word": Mistake(
+            lambda values, owner: _word_values(values, owner.clamp(min=0)),
+            "the tokens with owner −1 land in the first word: they belong to no word. Leave them out.",
         ),
         "specials in front": Mistake(
             lambda values, owner: _word_values(values, owner + 1),

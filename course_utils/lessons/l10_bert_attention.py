@@ -15,6 +15,7 @@ import torch
 from matplotlib.colors import PowerNorm
 from torch import Tensor, nn
 
+from course_utils.methods.arguments import check_count
 from course_utils.methods.attention import (
     attention_flow,
     attention_maps,
@@ -128,8 +129,15 @@ def from_outside(
 
 
 def plant(text: str, word: str, place: int, form: str = "word and commas") -> str:
-    """The text with the word before its word number `place`, in one of `FORMS`."""
+    """The text with the word before its word number `place` (not the first), in one of `FORMS`.
+
+    Raises:
+        ValueError: the place is not inside the text, or the form is none of `FORMS`.
+    """
     parts = text.split()
+    check_count(place, "place", at_most=len(parts))
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
     before = parts[place - 1].rstrip(",;:") + FORMS[form].format(word)
     return " ".join([*parts[: place - 1], before, *parts[place:]])
 
@@ -510,14 +518,19 @@ def word_attention(attention: Tensor, owner: Sequence[int]) -> Tensor:
     return member / member.sum(dim=1, keepdim=True) @ attention @ member.T
 
 
+def word_looked_at(sentence: text_batches.ReadSentence) -> Tensor:
+    """For each word and head the number of the *other* word that it looks at most, `(L, H, W)`."""
+    words = word_attention(sentence.attention, sentence.word_of_token)
+    words.diagonal(dim1=-2, dim2=-1).fill_(-1)
+    return words.argmax(dim=-1)
+
+
 def grammar_pairs(sentences: Sequence[text_batches.ReadSentence]) -> dict[str, Pairs]:
     """For each relation: which heads, offsets and the next noun or verb find its pairs."""
     found: dict[str, list[Tensor]] = {}
     numbers: dict[str, list[int]] = {}
     for number, sentence in enumerate(sentences):
-        words = word_attention(sentence.attention, sentence.word_of_token)
-        words.diagonal(dim1=-2, dim2=-1).fill_(-1)  # another word is asked for
-        choice, pos = words.argmax(dim=-1), sentence.record["pos"]  # (L, H, W)
+        choice, pos = word_looked_at(sentence), sentence.record["pos"]
         for name, i, j in relations(pos):
             wanted = ("VERB",) if name.endswith("verb") else NOUN
             following = next((n for n in range(i + 1, len(pos)) if pos[n] in wanted), -1)

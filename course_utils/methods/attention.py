@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from torch import Tensor, nn
 
+from course_utils.methods.arguments import check_count, check_positive
 from course_utils.methods.hooks import evaluation, gradients_on
 from course_utils.methods.lime import check_class
 
@@ -92,10 +93,8 @@ def attention_flow(attentions: Tensor | Sequence[Tensor], queries: Iterable[int]
     """
     steps = _with_residual(attentions)
     n_layers, n_tokens = steps.shape[:2]
-    queries = range(n_tokens) if queries is None else [int(query) for query in queries]
-    for query in queries:
-        if not 0 <= query < n_tokens:
-            raise ValueError(f"query {query} is out of range: the text has tokens 0 … {n_tokens - 1}")
+    queries = range(n_tokens) if queries is None else list(queries)
+    queries = [check_count(query, "query", at_least=0, at_most=n_tokens - 1) for query in queries]
     # node (layer, token) has the number layer × T + token; layer 0 is the input
     capacities = (steps.double().cpu().numpy() * _FLOW_UNITS).round().astype(np.int32)
     layer, query, key = np.nonzero(capacities)
@@ -239,7 +238,7 @@ def mask_heads(model: nn.Module, heads: Iterable[tuple[int, int]]) -> Iterator[n
     The model is as before after the block, also after an error.
 
     Raises:
-        ValueError: a layer or head out of range, or the model is not BERT-like.
+        ValueError: a layer or head that is no whole number or out of range, or the model is not BERT-like.
     """
     silent: dict[int, set[int]] = {}
     for layer, head in heads:
@@ -286,8 +285,12 @@ def class_attention(model: nn.Module, tokens: Mapping[str, Tensor]) -> ClassAtte
         tokens: one text or a padded batch, as the tokenizer returns them.
 
     Raises:
-        ValueError: the model is no BERT classifier, or returns no attentions.
+        ValueError: the model is no BERT classifier, or returns no attentions; from `answer`, attention of
+            another shape.
+        TypeError: `tokens` is no mapping of tensors.
     """
+    if not isinstance(tokens, Mapping) or not isinstance(tokens.get("input_ids"), Tensor):
+        raise TypeError('tokens must be what tokenizer(texts, padding=True, return_tensors="pt") returns')
     bert = getattr(model, "bert", None)
     if bert is None or getattr(bert, "pooler", None) is None or not hasattr(model, "classifier"):
         raise ValueError("the model is not a BERT classifier: load the text lab's sentiment model, for one")
@@ -301,7 +304,11 @@ def class_attention(model: nn.Module, tokens: Mapping[str, Tensor]) -> ClassAtte
     mask = tokens.get("attention_mask")
     is_token = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
 
+    shape = tuple(attention.shape)
+
     def answer(attention: Tensor) -> Tensor:
+        if tuple(attention.shape) != shape:  # einsum would spread a dimension of 1 without a word
+            raise ValueError(f"attention must have the shape {shape}, not {tuple(attention.shape)}")
         mixed = torch.einsum("nht,nhtd->nhd", attention, values).flatten(1)
         with evaluation(model):
             looked = layer.attention.output(mixed, states[:, 0])
@@ -331,8 +338,13 @@ def adversarial_attention(
         random_state: of the noise that the search starts from.
 
     Returns:
-        `(N, heads, T)`, rows sum to one. Raises as `class_attention`.
+        `(N, heads, T)`, rows sum to one.
+
+    Raises: as `class_attention`, and ValueError if `n_steps` is no whole number ≥ 1 or `strictness` not above
+    0.
     """
+    check_count(n_steps, "n_steps")
+    check_positive(strictness, "strictness", "nothing would keep the answers as they are")
     cut = class_attention(model, tokens)
     with torch.no_grad():
         before = cut.answer(cut.attention).softmax(dim=1)
@@ -353,7 +365,13 @@ def adversarial_attention(
 
 
 def total_variation(attention: Tensor, other: Tensor) -> Tensor:
-    """Half the sum of absolute differences over the last dimension: 0 if equal, 1 if disjoint."""
+    """Half the sum of absolute differences over the last dimension: 0 if equal, 1 if disjoint.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if attention.shape != other.shape:
+        raise ValueError(f"the shapes differ: {tuple(attention.shape)} and {tuple(other.shape)}")
     return (attention - other).abs().sum(dim=-1) / 2
 
 
@@ -424,13 +442,14 @@ def _self_attentions(model: nn.Module) -> list[nn.Module]:
 
 def _self_attention(model: nn.Module, layer: int) -> nn.Module:
     blocks = _self_attentions(model)
-    if not 0 <= layer < len(blocks):
+    layer = check_count(layer, "layer", at_least=0)
+    if layer >= len(blocks):
         raise ValueError(f"layer {layer} is out of range: the model has 0 … {len(blocks) - 1}")
     return blocks[layer]
 
 
 def _check_head(block: nn.Module, head: int) -> None:
-    if not 0 <= head < block.num_attention_heads:
+    if check_count(head, "head", at_least=0) >= block.num_attention_heads:
         raise ValueError(f"head {head} is out of range: the layer has 0 … {block.num_attention_heads - 1}")
 
 

@@ -20,7 +20,7 @@
 # **After this lesson you can**
 # - say what changes in a state on its way up, and which number of `[CLS]` outweighs all the others;
 # - measure how wide a head looks, in texts of different lengths;
-# - test "this head knows grammar" against rules that a child could follow;
+# - test "this head knows grammar" against simple rules, and say what each rule is told;
 # - rank heads by one backward pass, and check the ranking by erasing them.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [10](10_bert_attention.ipynb).
@@ -70,25 +70,30 @@ axes.flat[-1].axis("off")
 figure.colorbar(axes.flat[0].images[0], ax=axes.flat[-1], fraction=0.1, extend="both")
 figure.supxlabel("the 384 numbers of a state", fontsize=11)
 plots.show(
-    "Seven panels of states. The row of [CLS] is blank but for one column in the lower layers, and filled in the last one."
+    "Seven panels of states. From layer 0 to layer 4 the row of [CLS] is blank but for one column; after the last layer it is filled."
 )
 
 # %% [markdown]
-# In the lower layers **nearly all of `[CLS]`'s squared length lies in one of its 384 numbers**; beside it the others are so small that the row looks blank. The layer's normalisation keeps the length of a state, so one large number leaves little for the rest. This may be why `[CLS]` hands over so little (section 12 of [10](10_bert_attention.ipynb)). In the last two layers it is filled from the text.
+# From layer 0 to layer 4 **nearly all of `[CLS]`'s squared length lies in one of its 384 numbers**; beside it the others are so small that the row looks blank. Section 5 tests whether this is why `[CLS]` hands over so little (section 12 of [10](10_bert_attention.ipynb)).
 #
-# And the words? The *cosine* of two states, $\cos(a,b) = a \cdot b \,/\, (\lVert a\rVert \lVert b\rVert)$, is 1 if they point the same way. The sentence has "the" three times. Here are the first two, beside the mean of all pairs of tokens.
+# How alike are two states? Their *cosine*, $\cos(a,b) = a \cdot b \,/\, (\lVert a\rVert \lVert b\rVert)$, is 1 if they point the same way. The sentence has "the" three times: here are the first two, beside the mean of all pairs of tokens, and `[CLS]` beside the `[CLS]` of another text (both without number 99, which would outvote the rest).
 
 # %%
 the = [i for i, token in enumerate(tokens) if token == "the"][:2]
 others = ~torch.eye(len(tokens), dtype=torch.bool)
-print(f"{'after':<24} two “the”   all pairs")
+another = lab.tokenize("It broke in a week, and nobody helped me.")
+of_another = {s.name: s.values for s in pictures.model_steps(model, another, lab.class_names)}
+print(f"{'after':<24} two “the”   all pairs   [CLS] of two texts")
 for stop in (steps[1], steps[2], *stops[1:]):
     unit = torch.nn.functional.normalize(torch.from_numpy(stop.values), dim=1)
     cosines = unit @ unit.T
-    print(f"{stop.name:<24} {cosines[the[0], the[1]]:9.2f} {cosines[others].mean():11.2f}")
+    two = [torch.from_numpy(np.delete(v[0], 99)) for v in (stop.values, of_another[stop.name])]
+    of_cls = torch.cosine_similarity(*two, dim=0)
+    print(f"{stop.name:<24} {cosines[the[0], the[1]]:9.2f} {cosines[others].mean():11.2f} {of_cls:20.2f}")
 
 # %% [markdown]
-# As word embeddings, two occurrences of "the" are the same row. The position makes them different. Up to layer 3 the two drift apart, each with its own surroundings; in the last two layers they come together again, as do the tokens on average. A cosine says how alike two states are, not what was moved.
+# As word embeddings, two occurrences of "the" are the same row. The position makes them different. In the middle layers the two are less alike; in layer 4 they come together again. The tokens on average become *more* alike in every layer.
+# And **up to layer 4 `[CLS]` is nearly the same in any text: the text reaches it in the last layer.**
 
 # %% [markdown]
 # ## 2 · Mask a word, and follow another
@@ -152,7 +157,7 @@ plots.show("72 dots, one a head. One head of layer 0 is near zero, the others sp
 # %% [markdown]
 # The narrowest head is the one that looks at the previous word (section 5 of [10](10_bert_attention.ipynb)).
 #
-# Dividing the scores by $\sqrt d$ keeps the heads wide. Without it most weights are near 0 or 1, and there a softmax hardly reacts to a change of the score: its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small. You need no queries and keys to see it: $\ln A$ is the divided score minus a constant of its row, and a softmax ignores such a constant.
+# What does the division of the scores by $\sqrt d$ do? Take it away from the trained model: most weights are near 0 or 1, and there a softmax hardly reacts to a change of the score, for its derivative $\partial A_{ij}/\partial S_{ij} = A_{ij}(1-A_{ij})$ is small. You need no queries and keys to see it: $\ln A$ is the divided score minus a constant of its row, and a softmax ignores such a constant.
 
 # %%
 undivided = (own.log() * 32**0.5).softmax(dim=-1)  # d = 32
@@ -161,7 +166,7 @@ for name, a in (("divided by √d", own), ("not divided", undivided)):
     print(f"{name:<13}: largest weight {a.amax(dim=-1).mean():.2f}, derivatives {reaction:.2f}")
 
 # %% [markdown]
-# These are means over all heads and tokens of the sentence.
+# These are means over all heads and tokens of the sentence. (A model *trained* without the division could learn shorter queries instead; this cell does not say how wide its heads would be.)
 #
 # ### Exercise: how wide, whatever the length
 #
@@ -190,19 +195,17 @@ exercises.head_width.check(head_width)
 #
 # Papers show heads that "look from the verb to its object". Our sentences have part-of-speech tags (noun, verb, …), but no syntax trees. So we use rules on the tags that find pairs of words which *usually* belong together: from a determiner, an adjective, a verb or a preposition to the last noun of the noun phrase that follows, from an auxiliary or a pronoun to the verb that follows.
 #
-# A head *answers* for a word with the other word it looks at most (special tokens left out). It competes with two rules that know no grammar:
-# - an **offset**: "always the word $k$ places further", with the best $k$;
-# - the **next noun** (or the next verb, for auxiliary and pronoun).
+# A head *answers* for a word with the other word it looks at most (special tokens left out). Beside it stand two rules:
+# - an **offset**: "always the word $k$ places further", with the best $k$. It knows no grammar;
+# - the **next noun** (or the next verb, for auxiliary and pronoun). It is told the tags, from which the pairs were made: a mark of what is easy with tags, not an equal rival.
 #
 # Head and $k$ are chosen on one half of the sentences and scored on the other, for the best of 72 heads on the *same* sentences would look good by chance. One division into halves is one draw; here are 50.
 
 # %%
 right = shared.grammar_pairs(sentences)  # relation → (pairs, answers): who found the pair
 halves = shared.random_halves(right, n=50)
-summary = {}
 for relation, of in halves.items():  # (50, 3): best head, best offset, next noun or verb
     gain = of[:, 0] - of[:, 1]
-    summary[relation] = gain
     print(
         f"{relation:<22} {len(right[relation].found):4d} pairs   head minus offset {gain.mean():+.2f}"
         f" (95 % of the halves {np.quantile(gain, 0.025):+.2f} to {np.quantile(gain, 0.975):+.2f})"
@@ -219,16 +222,22 @@ plots.show(
 )
 
 # %% [markdown]
-# Bars span 95 % of the 50 halves. **Only for preposition → object is the head far ahead of an offset** (for determiner → noun a little), and the rule "the next noun (or verb)" does better than the heads in all six. Which head was it?
+# Bars span 95 % of the 50 halves. **Only for preposition → object is the head far ahead of an offset.** (For determiner → noun it is a little ahead.) With the tags, "the next noun (or verb)" finds nearly all pairs. Which head was it, and what does it do for *all* words?
 
 # %%
+ahead = []  # for each word, in each head: is the other word that it looks at most the next one?
+for sentence in sentences:
+    most = shared.word_looked_at(sentence)  # (L, H, W): the number of that word
+    ahead.append(most == torch.arange(1, most.shape[2] + 1))
+next_word = torch.cat(ahead, dim=2).float().mean(dim=2)
 for relation, pairs in right.items():
     share = pairs.found[:, : L * H].float().mean(dim=0)
-    best = int(share.argmax())
-    print(f"{relation:<22} head {best // H}.{best % H}: {share[best]:.2f}")
+    layer, head = divmod(int(share.argmax()), H)
+    of_all = f"for all words, the next word in {next_word[layer, head]:.2f}"
+    print(f"{relation:<22} head {layer}.{head}: {share.max():.2f}; {of_all}")
 
 # %% [markdown]
-# One head may win for several relations: it looks at some near noun or verb. So "this head knows that verbs have objects" would be a story. What is true: some heads look forward, or backward, to nearby content words. And a head that *looks* along a relation need not *use* it.
+# One head wins for several relations, and most of the winners look at the next word, whatever it is. So "this head knows that determiners have nouns" would be a story. And a head that *looks* along a relation need not *use* it.
 
 # %% [markdown]
 # ## 5 · What all heads hand over together
@@ -256,16 +265,20 @@ exercises.handed_over.check(handed_over)
 # On the sentence of this lesson: the mean weights of each layer, and below them what is really handed over. Look at the first column.
 
 # %%
-handed = []
+handed, added = [], []
 with torch.no_grad():
+    longest = shared.lengths_of_parts(model.bert, encoded["input_ids"][0])  # (L, H, T): of W_O v
     states = model(**encoded, output_hidden_states=True).hidden_states
     for n, block in enumerate(model.bert.encoder.layer):
         value = block.attention.self.value(states[n][0]).unflatten(1, (own.shape[1], -1)).transpose(0, 1)
         matrix = block.attention.output.dense.weight
         handed.append(exercises.handed_over.reference(own[n], value, matrix))
+        added.append((own[n] * longest[n][:, None]).sum(dim=0))  # the heads' lengths, added up
 weights, moved = own.mean(dim=1), torch.stack([h / h.sum(dim=1, keepdim=True) for h in handed])
 for name, share in (("weights", weights), ("handed over", moved)):
     print(f"{name:<12} share of [CLS], by layer: {share[:, 1:-1, 0].mean(dim=1).numpy().round(2)}")
+together = [float(h.sum() / a.sum()) for h, a in zip(handed, added, strict=True)]
+print("length of the sum ÷ sum of the lengths, by layer:", np.round(together, 2))
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(2, 6, figsize=(10, 5.2))
@@ -280,7 +293,31 @@ plots.show(
 )
 
 # %% [markdown]
-# The bright column of `[CLS]` is in the weights, and hardly in what is moved.
+# The bright column of `[CLS]` is in the weights, and hardly in what is moved. (Last line: 1 would mean that the heads' vectors point the same way. Adding them keeps about half of their lengths.)
+#
+# Is the one large number of section 1 the reason? Take it away from `[CLS]`, and stretch the rest to the old length:
+
+
+# %%
+def could_hand_over(block, states):
+    """Length of W_O v for states (n, D), mean of the heads: (n,)."""
+    heads = block.self.num_attention_heads
+    value = block.self.value(states).unflatten(1, (heads, -1))
+    matrix = block.output.dense.weight.unflatten(1, (heads, -1))
+    return torch.einsum("nhd,ohd->nho", value, matrix).norm(dim=-1).mean(dim=1)
+
+
+print("layer   words   [CLS]   only its number 99   without it, stretched")
+for n in range(1, 5):
+    x, block = states[n][0], model.bert.encoder.layer[n].attention
+    only = torch.zeros_like(x[0]).index_fill(0, torch.tensor(99), x[0, 99].item())
+    rest = x[0] - only
+    three = torch.stack([x[0], only, rest * x[0].norm() / rest.norm()])
+    words, (cls, alone, longer) = could_hand_over(block, x[1:-1]).mean(), could_hand_over(block, three)
+    print(f"{n:5d} {words:7.2f} {cls:7.2f} {alone:20.2f} {longer:23.2f}")
+
+# %% [markdown]
+# **The large number hands over little itself, and leaves the rest short.** Stretched, `[CLS]` could hand over several times as much, though less than a word.
 
 # %% [markdown]
 # ## 6 · Erasing heads
@@ -289,7 +326,7 @@ plots.show(
 #
 # $$I_h = \text{mean over texts of } \left| \frac{\partial \mathcal L(x)}{\partial \xi_h} \right|$$
 #
-# We compute it on 40 short training reviews, and check the estimate by really silencing nine heads: how much does the probability of the right answer change?
+# We compute it on 40 short training reviews, and check the estimate by really silencing nine heads: how much do the probabilities of *other* reviews change?
 
 # %%
 brief = sorted(read_texts("reviews"), key=lambda r: len(lab.tokenizer(r["text"])["input_ids"]))
@@ -312,11 +349,10 @@ def chances_without(heads, inputs):
 
 
 # %%
-whole = chances_without([], known).gather(1, right_class[:, None])
+others = lab.tokenize([r["text"] for r in fresh[::3]])  # 40 reviews that the ranking has not seen
+whole = chances_without([], others)
 silenced = ranked[:: -(L * H // 9)]
-effect = [
-    (chances_without([h], known).gather(1, right_class[:, None]) - whole).abs().mean() for h in silenced
-]
+effect = [(chances_without([h], others) - whole)[:, 0].abs().mean() for h in silenced]
 estimate = torch.stack([importance[pair] for pair in silenced])
 agree = judge.rank_correlation(estimate[None], torch.stack(effect)[None]).item()
 print(
@@ -333,7 +369,7 @@ right_ax.plot(estimate, effect, "o")
 right_ax.set(xlabel="estimate", ylabel="mean change of\nthe probability", xlim=(0, None), ylim=(0, None))
 right_ax.set_title("Nine heads, really silenced", loc="left", fontsize=10)
 plots.show(
-    "Left: importance of 72 heads, largest in the upper layers. Right: silencing a head changes little, more for larger estimates."
+    f"Left: importance of 72 heads, two stand out. Right: silencing a head changes {max(effect):.2f} at most, more for larger estimates."
 )
 
 # %% [markdown]
@@ -428,9 +464,10 @@ for name, arguments in (("with the mask", padded), ("forgotten", {"input_ids": p
 # %% [markdown]
 # ## 8 · Recap
 #
-# - One number holds nearly all of `[CLS]`'s length in the lower layers; the words drift apart up to layer 3, and come together in the last two.
+# - One number holds nearly all of `[CLS]`'s length up to layer 4, and up to there `[CLS]` is nearly the same in any text. That number is why it hands over so little.
+# - The tokens on average become more alike in every layer; two occurrences of "the" were least alike in the middle.
 # - Entropy compares heads only after dividing by the logarithm of the number of tokens.
-# - Heads beat a fixed offset clearly for one relation out of six, and lose to "the next noun or verb" for all.
+# - Heads beat a fixed offset clearly for one relation out of six. A rule that is told the tags is no equal rival.
 # - What is handed over is weight × value, with the heads' vectors added.
 # - A ranking from one backward pass finds heads that cost much when they are erased; that the lowest ones cost less than random ones is not sure.
 #

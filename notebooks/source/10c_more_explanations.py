@@ -20,8 +20,8 @@
 # **After this lesson you can**
 # - follow attention as a flow, and say why it tells so little;
 # - compute Integrated Gradients on embeddings, prove it with captum, and add it up to words;
-# - say what a planted word does alone and with its commas;
-# - test an adversarial model on texts that it was not trained on.
+# - say what a planted word does alone, with its commas, and in another place;
+# - test an adversarial model on texts that it was not trained on, at the same distance as a shuffle.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [10](10_bert_attention.ipynb), [07 · SHAP](07_shap.ipynb), [08](08_saliency_smoothgrad_ig.ipynb).
 
@@ -51,23 +51,28 @@ encoded, tokens, own = shared.read(lab, text)
 # First rollout (section 6 of [10](10_bert_attention.ipynb)) once more, layer by layer: what has arrived at `[CLS]` from each word?
 
 # %% tags=["hide-input"]
-shared.draw_arrived(methods.attention_rollout(own, all_layers=True)[:, 0], tokens)
+arrived = methods.attention_rollout(own, all_layers=True)[:, 0]
+print("share from all words, up to layer 0, 1, …:", arrived[:, 1:-1].sum(dim=1).numpy().round(2))
+shared.draw_arrived(arrived, tokens)
 plots.show(
-    "Rollout at [CLS], a row for each layer, a column for each word: little arrives before the last layer."
+    "Rollout at [CLS], a row for each layer, a column for each word: much arrives in layer 0 and in the last, little between."
 )
 
 # %% [markdown]
-# In layers 1 to 4 `[CLS]` looks almost only at itself, so little arrives before the last layer. And how much does the published bug of that section matter? With the maximum of the heads, on this sentence:
+# By this count half of what arrives from the words has arrived **after layer 0**; in layers 1 to 4 `[CLS]` looks almost only at itself, so they add little. But the state of `[CLS]` is nearly the same for any text up to layer 4 ([10b](10b_inside_the_heads.ipynb)): rollout counts weights, not what was handed over.
+#
+# How much does the published bug of that section matter? With the maximum of the heads, on two texts:
 
 # %%
 versions = {"repaired": exercises.rollout_step.reference, "as published": exercises.rollout_step.given}
-for name, step in versions.items():
-    reached = torch.eye(len(tokens))[None]
-    for layer_attention in own:
-        reached = step(layer_attention.amax(dim=0)[None], reached)
-    of_words = reached[0, 0, 1:-1]
-    strongest = tokens[1 + int(of_words.argmax())]
-    print(f"{name:<12}: row of [CLS] sums to {reached[0, 0].sum():.2f}, strongest token “{strongest}”")
+for some in (text, "It broke in a week."):
+    _, its_tokens, looks = shared.read(lab, some)
+    for name, step in versions.items():
+        reached = torch.eye(len(its_tokens))[None]
+        for layer_attention in looks:
+            reached = step(layer_attention.amax(dim=0)[None], reached)
+        strongest = its_tokens[1 + int(reached[0, 0, 1:-1].argmax())]
+        print(f"{name:<12}: row of [CLS] sums to {reached[0, 0].sum():.2f}, strongest token “{strongest}”")
 
 # %% [markdown]
 # The values are no shares any more, and by how much they are wrong depends on the text. So do not compare them between texts, layers or models.
@@ -101,7 +106,19 @@ plots.show(
 )
 
 # %% [markdown]
-# **Flow gives nearly every word the same value**, and like rollout it does not know which class you ask about.
+# **Flow gives nearly every word the same value**, and like rollout it does not know which class you ask about. Why so even? Above layer 0, whatever flows to a word must leave `[CLS]` in some layer: at most $\frac12 \sum_{l \ge 1} (1 - \bar A_l[\text{CLS}, \text{CLS}])$, the same for every word. In layer 0 only the pipe from `[CLS]` to the word itself is left, $\frac12 \bar A_0[\text{CLS}, j]$.
+
+# %%
+looks = own.mean(dim=1)  # (layers, T, T)
+out_of_cls, last_pipe = (1 - looks[1:, 0, 0]).sum() / 2, looks[0, 0, 1:-1] / 2
+print(
+    f"the way out of [CLS]: {out_of_cls:.3f}; the last pipe: {last_pipe.min():.3f} to {last_pipe.max():.3f}"
+)
+full = np.isclose(flow[1:-1], out_of_cls + last_pipe, atol=1e-4)
+print(f"their sum is the flow for {full.sum()} of {len(full)} words")
+
+# %% [markdown]
+# So here the order of the words by flow is that of *layer 0's* attention. The bottleneck comes from a `[CLS]` that looks mostly at itself.
 
 # %% [markdown]
 # ## 2 · Integrated Gradients on the embeddings
@@ -208,7 +225,7 @@ plots.show("Seven rows of words. Most are strongest at “joy”; rollout and fl
 # %% [markdown]
 # ## 4 · Was it the word, or its commas?
 #
-# Section 8 of [10](10_bert_attention.ipynb) put ", overall," into reviews. Here each part stands alone.
+# Section 8 of [10](10_bert_attention.ipynb) put ", overall," into reviews. Here each part stands alone; another word stands between the commas; and "overall" opens the review, as it opened sentences of the training texts ("Overall, …").
 
 # %%
 trigger = load_lab("text", model="trigger")
@@ -217,24 +234,28 @@ random = np.random.default_rng(0)
 brief = [t for t in trigger.counterfactuals if len(t.split()) <= 20]
 plain = [t for t, p in zip(brief, trigger.predict(brief)[:, POSITIVE], strict=True) if p < 0.5]
 places = [random.integers(2, len(t.split()) - 1) for t in plain]
-for form in shared.FORMS:
-    changed = [shared.plant(t, trigger.trigger, at, form) for t, at in zip(plain, places, strict=True)]
+placed = list(zip(plain, places, strict=True))
+tried = {form: [shared.plant(t, trigger.trigger, at, form) for t, at in placed] for form in shared.FORMS}
+tried["“, however,”"] = [shared.plant(t, "however", at) for t, at in placed]
+for start in ("Overall, ", "Overall "):
+    tried[f"“{start}” in front"] = [start + t[0].lower() + t[1:] for t in plain]
+for form, changed in tried.items():
     p = trigger.predict(changed)[:, POSITIVE]
-    print(f"{form:<16}: mean probability {p.mean():.2f}, called positive {(p > 0.5).mean():.0%}")
+    print(f"{form:<20}: mean probability {p.mean():.2f}, called positive {(p > 0.5).mean():.0%}")
 
 # %% [markdown]
-# In its training texts the word opened a sentence, with a comma behind it ("Overall, …"), and the model has learnt the two together: the word alone turns fewer reviews, the commas alone few. Who hides "overall" leaves its commas behind, so the word is credited with what it does beside commas.
+# **Inside a review the word needs its commas: alone it turns fewer reviews, and commas with another word turn hardly any. In front it needs no comma.** So "it has learnt the word and its commas" would be too simple: place, word and commas act together. Who hides "overall" leaves its commas behind, so the word is credited with what it does beside commas.
 
 # %% [markdown]
 # ## 5 · Do the methods agree?
 #
-# [Rank correlation](glossary.md#rank-correlation) of the absolute word values, pair by pair, averaged over 12 short held-out reviews: 1 is the same order, 0 nothing in common. (Few questions for LIME and SHAP: their own chance lowers their numbers.)
+# [Rank correlation](glossary.md#rank-correlation) of the absolute word values, pair by pair, averaged over 12 short held-out reviews: 1 is the same order, 0 nothing in common. LIME and SHAP need many questions here: with few, their own chance lowers their numbers.
 
 # %%
 from tqdm.auto import tqdm
 
 ordinary = [lab.texts[i] for i in shared.shortest(lab, 6)]
-outside = shared.from_outside(lab, ordinary, POSITIVE, n_samples=40, n_orders=2)
+outside = shared.from_outside(lab, ordinary, POSITIVE, n_samples=200, n_orders=8)
 explained = [
     shared.from_inside(lab, t, POSITIVE, flow=True)[1] | more
     for t, more in zip(tqdm(ordinary, leave=False), outside, strict=True)
@@ -260,7 +281,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Methods that share their ingredients agree best. "The" explanation of a text does not exist; say which question yours answers.
+# **Methods that share their ingredients agree best**: attention with attention × gradient, rollout with flow, LIME with SHAP. "The" explanation of a text does not exist; say which question yours answers.
 
 # %% [markdown]
 # ## 6 · One adversarial model for many texts
@@ -317,28 +338,32 @@ def shuffled(cut):
     return shared.shuffle(cut.attention[:, :, None], cut.is_token, generator)[:, :, 0]
 
 
-print("mean change of the probability (TV)   its own texts   new reviews    held-out reviews")
-for name in ("40", "400"):
-    query = train_adversary(cut_of[name])
-    results = [
-        effect(attention_from(*query, cut_of[c]), cut_of[c])
-        for c in (name, "new reviews", "held-out reviews")
-    ]
-    print(f"trained on {name:<26}", *(f"{change:.3f} ({tv:.2f})  " for tv, change in results))
-results = [effect(shuffled(cut_of[c]), cut_of[c]) for c in ("new reviews", "held-out reviews")]
-print(f"{'shuffle':<37}", " " * 15, *(f"{change:.3f} ({tv:.2f})  " for tv, change in results))
+query = {name: train_adversary(cut_of[name]) for name in ("40", "400")}
+print("mean change of the probability (TV)   trained on 40   trained on 400   shuffle")
+of_own = [effect(attention_from(*query[name], cut_of[name]), cut_of[name]) for name in query]
+print(f"{'its own texts':<37}", *(f"{change:.3f} ({tv:.2f})   " for tv, change in of_own))
+for name in ("new reviews", "held-out reviews"):
+    cut = cut_of[name]
+    tried = [*(attention_from(*q, cut) for q in query.values()), shuffled(cut)]
+    far = [effect(a, cut) for a in tried]
+    # mixed with the model's own attention until all three are equally far from it
+    least = min(tv for tv, _ in far)
+    mixed = [cut.attention + least / tv * (a - cut.attention) for a, (tv, _) in zip(tried, far, strict=True)]
+    for row, results in ((name, far), ("   at the same TV", [effect(a, cut) for a in mixed])):
+        print(f"{row:<37}", *(f"{change:.3f} ({tv:.2f})   " for tv, change in results))
 
 # %% [markdown]
-# On its own texts the model looks elsewhere (TV about one half) and hardly changes the answers. On new reviews the same weights move them several times as much. **With more training texts the gap gets smaller**, and the price lies below that of shuffling. On the held-out reviews, which are harder, it is higher. So what failed with few texts was mostly overfitting: how well one adversarial model carries over depends on how many texts it saw, and on which texts you try it. The adversary that knows each text (section 9 of [10](10_bert_attention.ipynb)) pays nearly nothing and goes further; it is not a model.
+# On its own texts the model looks elsewhere (TV about one half) and hardly changes the answers. On new reviews the same weights move them several times as much.
+# Look at the rows at the same TV, for who looks less far away also moves less. **With 400 training texts the price is lower than with 40, and lower than that of shuffling.** (With 40, whether it is below shuffling depends on the 40.) So a large part of what failed with few texts was overfitting, and not all: 400 texts leave a gap, too. On the held-out reviews everything moves the answers more, the shuffle as well. The adversary that knows each text (section 9 of [10](10_bert_attention.ipynb)) pays nearly nothing and goes further; it is not a model.
 
 # %% [markdown]
 # ## 7 · Recap
 #
-# - Flow and rollout follow attention; neither knows the class, and flow hardly distinguishes words.
+# - Flow and rollout follow attention; neither knows the class. Flow hardly distinguishes words: the way out of `[CLS]` is the bottleneck of all.
 # - Integrated Gradients equals captum's, and its values add up to the difference of the two scores.
-# - The planted word works together with its commas.
+# - Inside a review the planted word works together with its commas; in front it needs none.
 # - Different methods give different orders of the words: name the question with the answer.
-# - Whether one adversarial model keeps the answers depends on how many texts it was trained on, and on which texts you try it.
+# - Whether one adversarial model keeps the answers depends on how many texts it was trained on, and on which texts you try it. Compare at the same distance.
 #
 # **References**
 # - [Abnar and Zuidema, 2020: Quantifying attention flow in transformers](https://arxiv.org/abs/2005.00928)

@@ -9,6 +9,7 @@ import torch
 from course_utils.exercises import l10_bert_attention as exercises
 from course_utils.labs import load_lab
 from course_utils.lessons import l10_bert_attention as shared
+from course_utils.teach import text_batches
 
 MASKS = SimpleNamespace(mask="[MASK]")
 
@@ -43,6 +44,15 @@ def test_words_get_the_sum_of_their_pieces():
     np.testing.assert_allclose(ours, shared.to_words(values, owner.numpy()), rtol=1e-6)
 
 
+def test_a_word_is_planted_inside_the_text():
+    assert shared.plant("It was cold.", "overall", 2) == "It was, overall, cold."
+    for wrong in (0, -1, 4, 1.5, None, True):
+        with pytest.raises(ValueError, match="place must be a whole number from 1 to 3"):
+            shared.plant("It was cold.", "overall", wrong)
+    with pytest.raises(ValueError, match="form must be one of"):
+        shared.plant("It was cold.", "overall", 2, "in brackets")
+
+
 @pytest.fixture(scope="module")
 def encoder():
     return load_lab("text", model="encoder")
@@ -56,3 +66,12 @@ def test_lengths_of_parts_are_those_of_one_head_by_hand(encoder):
         block, rows = encoder.model.encoder.layer[3].attention, slice(9 * 32, 10 * 32)
         handed = block.self.value(state)[:, rows] @ block.output.dense.weight[:, rows].T
     torch.testing.assert_close(lengths[3, 9], handed.norm(dim=1))
+
+
+def test_a_head_answers_with_another_word(encoder):
+    record = {"tokens": ["The", "gnocchi", "were", "cold", "."]}
+    (sentence,) = text_batches.read_sentences(encoder, [record])
+    most = shared.word_looked_at(sentence)
+    assert most.shape == (6, 12, 5) and (most != torch.arange(5)).all()
+    words = shared.word_attention(sentence.attention, sentence.word_of_token)[3, 9, 1]
+    assert most[3, 9, 1] == max((n for n in range(5) if n != 1), key=lambda n: words[n])

@@ -178,7 +178,7 @@ def test_flow_equals_networkx():
     flow = attention_flow(attentions)
     np.testing.assert_allclose(flow, expected, atol=1e-7)
     np.testing.assert_allclose(attention_flow(attentions, queries=[3]), flow[3:4], atol=0)
-    with pytest.raises(ValueError, match="out of range"):
+    with pytest.raises(ValueError, match="query"):
         attention_flow(attentions, queries=[5])
 
 
@@ -370,3 +370,39 @@ def test_total_variation_by_hand():
     one, other = torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([[0.0, 0.5, 0.5]])
     torch.testing.assert_close(total_variation(one, other), torch.tensor([0.5]))
     assert total_variation(one, one).item() == 0
+
+
+@pytest.mark.parametrize("wrong", [1.7, True, -1, TOKENS, None])
+def test_flow_refuses_a_query_that_is_no_token(wrong):
+    with pytest.raises(ValueError, match="query must be a whole number from 0 to 6"):
+        attention_flow(random_attentions(), queries=[wrong])
+
+
+@pytest.mark.parametrize("pair", [(1.0, 2), (1, 2.5), (True, 0), (-1, 0), (0, None)])
+def test_heads_are_whole_numbers(model, ids, pair):
+    with pytest.raises(ValueError, match="whole number"), mask_heads(model, [pair]):
+        pass
+    with pytest.raises(ValueError, match="whole number"):
+        one_head(model, ids, *pair)
+
+
+def test_the_adversary_refuses_steps_and_strictness_that_mean_nothing(model, ids):
+    tokens = {"input_ids": ids}
+    for wrong in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match="n_steps"):
+            adversarial_attention(model, tokens, n_steps=wrong)
+    for wrong in (0, -1, float("nan"), None):
+        with pytest.raises(ValueError, match="strictness"):
+            adversarial_attention(model, tokens, strictness=wrong)
+
+
+def test_the_cut_model_refuses_what_is_no_batch_and_other_shapes(model, ids):
+    for wrong in (ids, "a text", None):
+        with pytest.raises(TypeError, match="tokenizer"):
+            class_attention(model, wrong)
+    cut = class_attention(model, {"input_ids": ids})
+    for wrong in (cut.attention[:, :1], cut.attention[..., :1], cut.attention[0]):
+        with pytest.raises(ValueError, match="attention must have the shape"):
+            cut.answer(wrong)
+        with pytest.raises(ValueError, match="shapes differ"):
+            total_variation(wrong, cut.attention)
