@@ -116,6 +116,20 @@ closeness = Exercise(
             _centred_closeness,
             "you subtract the mean first: that is a correlation. The cosine takes the pixels as they are.",
         ),
+        "width not squared": Mistake(
+            lambda pictures, width: np.exp(-((1 - _pixel_cosine(pictures)) ** 2) / (2 * width)),
+            "σ is not squared below the line: 2σ² is `2 * width**2`.",
+        ),
+        "distances": Mistake(
+            lambda pictures, width: 1 - _pixel_cosine(pictures),
+            "these are the distances D: the kernel exp(−D²/2σ²) is still to come.",
+        ),
+        "angle": Mistake(
+            lambda pictures, width: np.exp(
+                -(np.arccos(np.clip(_pixel_cosine(pictures), -1, 1)) ** 2) / (2 * width**2)
+            ),
+            "you took the angle itself: D is 1 minus its cosine.",
+        ),
         "as in the paper": Mistake(
             lambda pictures, width: np.exp(-((1 - _pixel_cosine(pictures)) ** 2) / width**2),
             "this is the paper's kernel, exp(−D²/σ²). Asked for is the one of the libraries, with 2σ² below.",
@@ -168,6 +182,25 @@ def _unweighted(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit
     half = len(masks) // 2
     coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
     return _r2(outputs[half:], intercept + masks[half:] @ coefficients, np.ones(len(masks) - half))
+
+
+def _unweighted_fit(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], np.ones(half))
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:])
+
+
+def _half_weighted(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    f, g, w = outputs[half:], intercept + masks[half:] @ coefficients, weights[half:]
+    return float(1 - (w * (f - g) ** 2).sum() / ((f - np.average(f, weights=w)) ** 2).sum())
+
+
+def _no_mean(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
+    half = len(masks) // 2
+    coefficients, intercept = fit(masks[:half], outputs[:half], weights[:half])
+    return _r2(outputs[half:], intercept + masks[half:] @ coefficients, weights[half:], mean=0.0)
 
 
 def _plain_mean(masks: np.ndarray, outputs: np.ndarray, weights: np.ndarray, fit: Fit) -> float:
@@ -241,6 +274,18 @@ fresh = Exercise(
         "unweighted": Mistake(
             _unweighted,
             "near and far questions count the same in your R²: weigh the squared errors, above and below the line.",
+        ),
+        "unweighted fit": Mistake(
+            _unweighted_fit,
+            "g was fitted without the weights: give `fit` the weights of the first half.",
+        ),
+        "weighted above only": Mistake(
+            _half_weighted,
+            "you weigh the squared errors above the line only: weigh those below it as well.",
+        ),
+        "no mean": Mistake(
+            _no_mean,
+            "below the line the outputs are compared with 0: compare them with their weighted mean m.",
         ),
         "old mean": Mistake(
             _old_mean,
@@ -586,6 +631,18 @@ stability = Exercise(
             lambda chosen: _stability(chosen) / 2,
             "there are n(n − 1)/2 pairs, not n(n − 1): your average is half of the right one.",
         ),
+        "in per cent": Mistake(
+            lambda chosen: 100 * _stability(chosen),
+            "this is VSI in per cent, as in its paper; here it lies between 0 and 1.",
+        ),
+        "the same sets": Mistake(
+            lambda chosen: float(np.mean([(a == b).all() for a, b in combinations(chosen, 2)])),
+            "you count pairs that name exactly the same features: VSI counts the features that two have in common.",
+        ),
+        "named by all": Mistake(
+            lambda chosen: float(chosen.all(axis=0).sum() / chosen.sum(axis=1).max()),
+            "you count the features that all runs name: VSI looks at two runs at a time, and averages.",
+        ),
         "all features": Mistake(
             _share_of_all,
             "you also count the features that neither chose: with many features nearly everything would look stable.",
@@ -622,6 +679,15 @@ def _importance(coefficients: np.ndarray) -> np.ndarray:
 
 def _pick(coefficients: np.ndarray, budget: int, **how: bool) -> list[int]:
     return _greedy(coefficients != 0, _importance(coefficients), budget, **how)
+
+
+def _root_of_each(coefficients: np.ndarray, budget: int) -> list[int]:
+    return _greedy(coefficients != 0, np.sqrt(np.abs(coefficients)).sum(axis=0), budget)
+
+
+def _last_of_equals(coefficients: np.ndarray, budget: int) -> list[int]:
+    last = len(coefficients) - 1
+    return [last - i for i in _pick(coefficients[::-1], budget)]
 
 
 def _own_coefficients(coefficients: np.ndarray, budget: int) -> list[int]:
@@ -720,6 +786,18 @@ pick = _Picking(
         "own coefficients": Mistake(
             _own_coefficients,
             "you add up the row's own |coefficients|: a column's importance comes from all rows, √Σ|W|.",
+        ),
+        "sorted": Mistake(
+            lambda coefficients, budget: sorted(_pick(coefficients, budget)),
+            "these are the right rows, sorted: give them in the order in which they were picked.",
+        ),
+        "root of each": Mistake(
+            _root_of_each,
+            "you take the root of each |coefficient| and add: the root comes after the sum, √Σ|W|.",
+        ),
+        "last of equals": Mistake(
+            _last_of_equals,
+            "of rows that gain the same you take the last: take the one with the lower number (`np.argmax` does).",
         ),
         "counting": Mistake(
             lambda coefficients, budget: _greedy(coefficients != 0, np.ones(coefficients.shape[1]), budget),

@@ -23,7 +23,7 @@ from unicodedata import name as character_name
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.methods.arguments import check_count
+from course_utils.methods.arguments import check_count, check_flag, check_number, check_positive, to_floats
 
 Predict = Callable[..., np.ndarray]
 Seed = int | np.random.RandomState | None
@@ -255,8 +255,6 @@ def lime_text(
     """
     if hidden is None:
         hidden = "" if bag_of_words else "UNKWORDZ"
-    if not isinstance(text, str):
-        raise TypeError(f"text must be one string, not a {type(text).__name__}")
     words, _, _ = split_words(text, bag_of_words)
     if not words:
         raise ValueError("the text holds no word: nothing to explain")
@@ -296,6 +294,9 @@ def split_words(text: str, bag_of_words: bool = True) -> tuple[tuple[str, ...], 
     Returns:
         The words; all pieces (joined they are the text); for each piece the index of its word, or −1.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be one string, not a {type(text).__name__}")
+    check_flag(bag_of_words, "bag_of_words")
     pieces, words, owners = [], [], []
     for number, piece in enumerate(re.split(_word_pattern(text), text)):
         if not piece:
@@ -333,6 +334,8 @@ def hide_words(text: str, masks: np.ndarray, *, bag_of_words: bool = True, hidde
     """The texts that remain when the words whose mask is 0 are replaced by `hidden`."""
     words, pieces, owners = split_words(text, bag_of_words)
     masks = checked_masks(masks, len(words))
+    if not isinstance(hidden, str):
+        raise TypeError(f"hidden must be a string that stands for a word, not {hidden!r}")
     # the separators' −1 finds the column of ones at the end
     shown = np.column_stack([masks, np.ones(len(masks), masks.dtype)])[:, owners]
     return ["".join(p if on else hidden for p, on in zip(pieces, row, strict=True)) for row in shown.tolist()]
@@ -408,6 +411,9 @@ def tabular_neighbourhood(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Sample rows around `row`: what the surrogate sees (n, d), the rows (n, d), names (d,)."""
     row, table = _table_row(row, training_table)
+    around_row, discretize = check_flag(around_row, "around_row"), check_flag(discretize, "discretize")
+    if around_row and discretize:
+        raise ValueError("around_row needs discretize=False: quarters are drawn from the whole table")
     random = _generator(random_state)
     n_columns = len(row)
     _positive(n_samples=n_samples)
@@ -501,7 +507,8 @@ def _quarter_name(name: str, cuts: np.ndarray, quarter: int) -> str:
 
 def cosine_distances(masks: np.ndarray) -> np.ndarray:
     """1 − cosine between each 0/1 row and the row of ones, in [0, 1]: 1 − √(share of ones)."""
-    return 1 - np.sqrt(np.mean(masks, axis=1))
+    masks = np.asarray(masks)
+    return 1 - np.sqrt(np.mean(checked_masks(masks, masks.shape[-1] if masks.ndim else 0), axis=1))
 
 
 def exponential_kernel(distances: np.ndarray, width: float) -> np.ndarray:
@@ -510,9 +517,11 @@ def exponential_kernel(distances: np.ndarray, width: float) -> np.ndarray:
     This is the kernel of the `lime` package, which writes √exp(−D²/σ²), and of captum. The paper (section
     3.3) has exp(−D²/σ²): the same kernel, its σ is √2 times this one.
     """
-    if not width > 0:
-        raise ValueError(f"the kernel width must be positive, not {width}")
-    return np.exp(-(np.asarray(distances, float) ** 2) / (2 * width**2))
+    width = check_positive(width, "the kernel width", "only the input itself would count")
+    distances = to_floats(distances, "distances")
+    if np.isnan(distances).any():
+        raise ValueError("distances must not hold NaN")
+    return np.exp(-(distances**2) / (2 * width**2))
 
 
 def fit_surrogate(
@@ -537,17 +546,21 @@ def fit_surrogate(
             "auto", the default of the `lime` package, is "forward" for k ≤ 6, else "highest_weights".
         ridge: Squared penalty on the coefficients; the paper has none, the `lime` package has 1.
     """
-    x, y, w = np.asarray(masks, float), np.asarray(outputs, float), np.asarray(weights, float)
+    x, y, w = to_floats(masks, "masks"), to_floats(outputs, "outputs"), to_floats(weights, "weights")
     if x.ndim != 2 or y.shape != (len(x),) or w.shape != (len(x),):
         raise ValueError(f"masks {x.shape}, outputs {y.shape}, weights {w.shape} must be (n, d), (n,), (n,)")
     if not (np.isfinite(y).all() and np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
         raise ValueError("outputs and weights must be finite and the weights not all zero: widen the kernel?")
+    if not np.isfinite(x).all():
+        raise ValueError("masks must not hold NaN or infinite values")
+    if len(names) not in (0, x.shape[1]):
+        raise ValueError(f"{len(names)} names for {x.shape[1]} columns")
+    check_number(ridge, "ridge")
     if len(x) < 2:
         raise ValueError("one sample says nothing about the columns: n_samples must be 2 or more")
     if selection not in SELECTIONS:
         raise ValueError(f"selection must be one of {', '.join(SELECTIONS)}, not {selection!r}")
-    k = x.shape[1] if k is None else min(k, x.shape[1])
-    _positive(k=k)
+    k = x.shape[1] if k is None else min(check_count(k, "k"), x.shape[1])
     if selection == "auto":
         selection = "forward" if k <= 6 else "highest_weights"
 
@@ -657,7 +670,7 @@ def csi(explanations: Sequence[Explanation], level: float = 0.95) -> float:
     """Coefficients stability index: do the confidence intervals of repeated explanations overlap? In [0, 1].
 
     For each variable the share of overlapping pairs among the explanations that chose it, averaged over the
-    variables (Visani et al. 2022; there in per cent).
+    variables (Visani et al. 2022; there in per cent). Where no explanation chose anything, all agree: 1.
     """
     intervals = np.stack([coefficient_intervals(e, level) for e in _several(explanations)])
     chosen = np.stack([e.coefficients != 0 for e in explanations])
@@ -665,7 +678,7 @@ def csi(explanations: Sequence[Explanation], level: float = 0.95) -> float:
     for j in np.flatnonzero(chosen.sum(axis=0) > 1):
         pairs = combinations(intervals[chosen[:, j], j], 2)
         shares.append(np.mean([a[0] <= b[1] and b[0] <= a[1] for a, b in pairs]))
-    return float(np.mean(shares)) if shares else 0.0
+    return float(np.mean(shares)) if shares else float(not chosen.any())
 
 
 def coefficient_intervals(explanation: Explanation, level: float = 0.95) -> np.ndarray:
@@ -673,6 +686,7 @@ def coefficient_intervals(explanation: Explanation, level: float = 0.95) -> np.n
 
     Var b = s² (X'WX + rI)⁻¹ X'WX (X'WX + rI)⁻¹ on centred X, s² from the weighted residuals of the fit.
     """
+    check_positive(level, "level", "an interval holds the truth in this share of cases", below=1.0)
     chosen = np.flatnonzero(explanation.coefficients)
     x, w = explanation.masks[:, chosen].astype(float), explanation.weights
     xs = (x - np.average(x, axis=0, weights=w)) * np.sqrt(w)[:, None]
@@ -696,7 +710,9 @@ def submodular_pick(coefficients: np.ndarray, budget: int) -> list[int]:
     Returns:
         Row numbers in the order picked. Feature j counts √Σ|W_ij| once a picked row uses it (equations 3, 4).
     """
-    used = np.abs(np.asarray(coefficients, float))
+    used = np.abs(to_floats(coefficients, "coefficients"))
+    if not np.isfinite(used).all():
+        raise ValueError("coefficients must not hold NaN or infinite values")
     if used.ndim != 2 or used.size == 0:
         raise ValueError(f"coefficients must have the shape (n, d), not {used.shape}")
     _positive(budget=budget)
@@ -799,7 +815,7 @@ def checked_masks(masks: np.ndarray, n_features: int) -> np.ndarray:
 
 def _table_row(row: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     try:
-        row, table = np.asarray(row, float), np.asarray(table, float)
+        row, table = to_floats(row, "row"), to_floats(table, "training_table")
     except (TypeError, ValueError) as error:
         raise ValueError(
             "row and training_table must hold numbers: number the categories of a column of words, for "

@@ -197,7 +197,7 @@ def test_inputs_stay_as_they_were(picture):
         ({"n_samples": 0}, "n_samples"),
         ({"k": 0}, "k must be"),
         ({"selection": "best"}, "lasso_path"),
-        ({"kernel_width": 0}, "positive"),
+        ({"kernel_width": 0}, "above 0"),
         ({"hidden": (1, 2)}, "colour"),
         ({"masks": np.full((4, 16), 2)}, "only 0"),
         ({"masks": np.ones((4, 3))}, r"\(n, 16\)"),
@@ -444,6 +444,25 @@ def test_stability_is_one_for_repeats_and_less_for_noise():
     assert lime.csi(noisy) < 1
     with pytest.raises(ValueError, match="two or more"):
         lime.vsi(same[:1])
+
+
+def test_explanations_that_all_name_nothing_agree():
+    masks, outputs, weights = random_problem(0)
+    nothing = [lime.fit_surrogate(masks, np.zeros_like(outputs), weights)] * 2
+    assert lime.vsi(nothing) == lime.csi(nothing) == 1
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, -0.5, np.nan, True, None])
+def test_a_level_that_is_no_share_is_refused(level):
+    explanation = lime.fit_surrogate(*random_problem(0), 3)
+    with pytest.raises(ValueError, match="level must be"):
+        lime.coefficient_intervals(explanation, level)
+
+
+def test_cosine_distances_want_rows_of_switches():
+    for wrong in ([[2, 1]], [[np.nan, 1]], [1, 0], None):
+        with pytest.raises(ValueError, match="masks must"):
+            lime.cosine_distances(wrong)
 
 
 def test_stability_indices_by_hand():
