@@ -650,6 +650,13 @@ sign_distance = Exercise(
             lambda changes: _sign_distance((changes >= 0).float()),
             "you made two groups, below zero and the rest: the sign has three values, −1, 0 and 1.",
         ),
+        "zero as equal": Mistake(
+            lambda changes: (
+                (changes.sign()[:, None] * changes.sign()[None] < 0).float().mean(dim=2).sum()
+                / (len(changes) * (len(changes) - 1))
+            ),
+            "you counted only −1 against 1: a 0 differs from both of them.",
+        ),
         "difference of the signs": Mistake(
             lambda changes: (
                 (changes.sign()[:, None] - changes.sign()[None]).abs().mean(dim=2).sum()

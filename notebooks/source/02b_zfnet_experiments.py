@@ -88,7 +88,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A sudden change in a row means that another picture has become the strongest. How soon does each layer settle? For each channel, correlate its maxima in these 60 pictures with those of the trained network. 1 means that the same pictures excite it, in the same order of strength.
+# A sudden change in a row means that another picture, or another place, has become the strongest. How soon does each layer settle? For each channel, correlate its maxima in these 60 pictures with those of the trained network. 1 means that the same pictures excite it, in the same order of strength. A control: *another* channel of the young network.
 
 
 # %%
@@ -100,14 +100,17 @@ def settled(now, final):
     return float(((now * final).sum(dim=0)[alive] / norm[alive]).mean())
 
 
-last = history[max(history)]
+first, last = history[min(history)], history[max(history)]
+another_channel = {name: settled(first[name][0].roll(1, dims=1), last[name][0]) for name in RELUS}
 curves = {name: [settled(h[name][0], last[name][0]) for h in history.values()] for name in RELUS}
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), width_ratios=(1.6, 1))
 for name, curve in curves.items():
     axes[0].plot(list(checkpoints), curve, "o-", label=name)
-axes[0].set(ylabel="correlation with\nthe trained channels", title="The lower layers settle first")
+axes[0].set(
+    ylabel="correlation with\nthe trained channels", title="The lower layers start nearer, and settle first"
+)
 axes[0].legend(ncols=2, fontsize=9)
 axes[1].plot(list(checkpoints), accuracies, "ko-")
 axes[1].set(ylabel="accuracy", title="Accuracy on the 60 pictures")
@@ -118,9 +121,16 @@ plots.show(
     f"Left: correlation of each layer's maxima with the trained ones; after {first_step} steps relu1 "
     f"{curves['relu1'][1]:.2f}, relu5 {curves['relu5'][1]:.2f}. Right: the accuracy rises at the same time."
 )
+early, late = min(checkpoints), list(checkpoints)[-2]
+for name in RELUS:
+    start, way = curves[name][0], (curves[name][-2] - curves[name][0]) / (1 - curves[name][0])
+    print(
+        f"{name}: after {early} steps {start:.2f} (another channel {another_channel[name]:.2f}); "
+        f"after {late} steps {way:.0%} of the way from there to 1"
+    )
 
 # %% [markdown]
-# The paper reports that lower layers settle within a few epochs and upper layers only after many; your curves show the same order. A part of it is built in: a channel of `relu1` reacts to some edge or colour even with random weights, so it is partly right from the start.
+# The paper reports that lower layers settle within a few epochs and upper layers only after many; your curves show the same order. But most of what you see is where the curves *begin*: in the lower layers even another channel, after a few steps, puts the pictures in a similar order. Counted from there, `relu1` is ahead of `relu5`, but by much less.
 
 # %% [markdown]
 # ## 2 · What changes when the picture moves?
@@ -167,12 +177,13 @@ trials = {
     "scale": np.linspace(0.7, 1.8, 8),
     "angle": np.arange(-180, 181, 30),
 }
+another, _ = layer_changes(twenty, twenty.roll(1, dims=0))  # what another picture changes
 moves, sure = {}, {}
 for kind, amounts in trials.items():
     moves[kind], sure[kind] = [], []
     for amount in amounts:
         found, scores = layer_changes(twenty, transformed(twenty, **{kind: float(amount)}))
-        moves[kind].append(found)
+        moves[kind].append({name: value / another[name] for name, value in found.items()})
         sure[kind].append(float(scores.softmax(dim=1).gather(1, their_class[:, None]).mean()))
 
 # %% tags=["hide-input"]
@@ -183,23 +194,26 @@ for column, (kind, amounts) in enumerate(trials.items()):
         axes[0, column].plot(amounts, [found[name] for found in moves[kind]], "o-", ms=3, label=name)
     axes[1, column].plot(amounts, sure[kind], "ko-", ms=3)
     axes[1, column].set(xlabel=units[kind], ylim=(0, 1.03))
-axes[0, 0].set_ylabel("change of the layer")
+axes[0, 0].set_ylabel("change of the layer\n(1: another picture)")
 axes[1, 0].set_ylabel("probability of\nthe right class")
-axes[0, 0].legend(fontsize=9)
-figure.suptitle("Mean of 20 pictures: the last layers change least, and turning is the hardest")
+axes[0, 2].legend(fontsize=9, loc="lower right")
+figure.suptitle(
+    "Mean of 20 pictures: the last layer changes least when shifted or enlarged, but not when turned"
+)
 plots.show(
     "Change of four layers when pictures are shifted, enlarged and turned: relu1 jumps at once, relu6 changes "
     f"little for small moves. The probability of the right class falls to {min(sure['angle']):.2f} when turned."
 )
 
 # %% [markdown]
-# The first layer changes strongly at the smallest move: another pixel, another number. The upper layers change more slowly with shift and scale. Rotation is another matter: nothing in a convolution knows about it, and the training pictures were turned only a little.
+# Here each change is divided by the one that *another picture* brings, so that layers can be compared. The first layer changes strongly at the smallest move: another pixel, another number. For small moves, the change is smaller the higher the layer. For large shifts `relu1` to `relu5` change nearly as much as for another picture; only `relu6` stays far below. Rotation is another matter: at a quarter turn `relu6` changes as much as `relu5`, and the probability falls most.
+# The training pictures were turned only a little; whether that is the reason, no cell here tests.
 # The mirrored border is a part of the measurement, too: what moves in from outside was made by us.
 
 # %% [markdown]
 # ## 3 · Occlusion: cover a part, and watch
 #
-# A deconvnet shows what *could* have caused an activation. Occlusion tests it: slide a grey square over the picture, and see what changes. The package has it as `occlusion`; write it yourself first.
+# A deconvnet shows what *could* have caused an activation. Occlusion tests it: slide a grey square over the picture, and see what changes.
 #
 # ### Exercise: occlusion
 #
@@ -266,7 +280,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The channel falls where the deconvnet had drawn. Compare with the last column: for some pictures the probability falls at about the same place; for others also at places that this channel does not need.
+# In these pictures the channel falls where the deconvnet had drawn, which is also where the object is. The probability (last column) falls at about the same place in some pictures, in others also at places that this channel does not need.
 #
 # ### Does this confirm the pattern?
 #
@@ -330,7 +344,7 @@ plots.show(
 #
 # ### The square is a thing, too
 #
-# Occlusion asks what happens when something is *not there*. But a grey, black or white square is very much there, and the network may take it for a part of some object. First the proof that our occlusion is the usual one (where squares overlap, a pixel gets the mean fall), then three colours.
+# A grey, black or white square is itself a thing, and the network may take it for a part of some object. First the proof that our occlusion is the usual one (where squares overlap, a pixel gets the mean fall), then three colours, and as a control a slightly smaller grey square.
 
 # %% tags=["nbval-check-output", "hide-input"]
 from captum.attr import Occlusion
@@ -348,9 +362,10 @@ judge.agreement_table([("captum Occlusion", ours / top, of_captum[:, 0] / top, "
 # %%
 colours = {"grey (0)": 0.0, "black (−1)": -1.0, "white (+1)": 1.0}
 by_colour = {name: occlusion(model, batch, target, 24, 12, baseline=value) for name, value in colours.items()}
-for name in ("black (−1)", "white (+1)"):
-    same = judge.rank_correlation(by_colour[name], by_colour["grey (0)"])
-    print(f"{name} and grey: rank correlation {same.mean():.2f}")
+smaller = {"grey, 20 pixels": occlusion(model, batch, target, 20, 12)}  # the control: still grey
+for name, maps in (by_colour | smaller).items():
+    same = judge.rank_correlation(maps, by_colour["grey (0)"])
+    print(f"{name:>15} and grey, 24 pixels: rank correlation {same.mean():.2f}")
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -367,7 +382,7 @@ plots.show(
 # %% [markdown]
 # ## 4 · Does the same part change the features in the same way?
 #
-# Nobody told the network about parts. Still, the paper asks: if we cover the *same part* in different pictures, do the features change in the same way? Let $f(x_i)$ be the features of picture $i$, $\tilde x_i$ the picture with the part covered, and $\varepsilon_i = f(x_i) - f(\tilde x_i)$ the change. Take
+# The paper asks: if we cover the *same part* in different pictures, do the features change in the same way? Let $f(x_i)$ be the features of picture $i$, $\tilde x_i$ the picture with the part covered, and $\varepsilon_i = f(x_i) - f(\tilde x_i)$ the change. Take
 # its signs, and compare two pictures by the share of features whose signs differ, the Hamming distance $\mathcal{H}$:
 #
 # $$\Delta = \text{mean over pairs } (i, j),\, i \ne j, \text{ of } \mathcal{H}\big(\operatorname{sign} \varepsilon_i, \operatorname{sign} \varepsilon_j\big).$$
@@ -391,7 +406,7 @@ def sign_distance(changes):
 exercises.sign_distance.check(sign_distance)
 
 # %% [markdown]
-# The paper used five photographs of dogs and covered eyes and noses by hand. Our pictures know their parts, so we can cover a part exactly. Two controls: the same shape at a *random place*, and, stricter, *another part* of the same kind of object (the distance between pictures with part 1 covered and pictures with part 2 covered).
+# The paper used five photographs of dogs and covered eyes and noses by hand. Our pictures know their parts, so we can cover a part exactly. Controls: the same shape at a *random place*, and, stricter, *another part* of the same kind of object (the distance between pictures with part 1 covered and pictures with part 2 covered). A third tells the part from the object: a part of *another class*.
 # And two covers: grey, as in the paper, and the picture itself, blurred so much that the part is gone but no new outline appears.
 
 # %% tags=["hide-input"]
@@ -405,17 +420,20 @@ PARTS = {
     "mushroom": ("cap", "stem"),
     "ice cream": ("cone", "scoop"),
 }
+WHAT = ("same part", "another part", "another class", "random place")
+deltas = {(way, what): [] for way in ("grey", "blurred") for what in WHAT}
+firsts, sizes = {"grey": [], "blurred": []}, {"grey": [], "blurred": []}
 rng = np.random.default_rng(0)
 
 
-def signs_of_change(inputs, cover, fill):
-    """Signs of the change of the mean of each map of relu5, when `cover` (N, H, W) is filled."""
+def change_of_maps(inputs, cover, fill):
+    """Change of the mean of each map of relu5, when `cover` (N, H, W) is filled."""
     with torch.no_grad():
         both = [
             run_to(model, channels_inside(v), "relu5").mean(dim=(2, 3))
             for v in (inputs, torch.where(cover[:, None], fill, inputs))
         ]
-    return (both[0] - both[1]).sign()
+    return both[0] - both[1]
 
 
 def mean_distance(one, two):
@@ -425,9 +443,6 @@ def mean_distance(one, two):
 
 
 # %%
-deltas = {
-    (way, what): [] for way in ("grey", "blurred") for what in ("same part", "another part", "random place")
-}
 for class_name, names in PARTS.items():
     numbers = [new.part_names.index(name) for name in names]
     visible = torch.stack([(new.parts == n).flatten(1).sum(dim=1) > 60 for n in numbers]).all(dim=0)
@@ -437,36 +452,48 @@ for class_name, names in PARTS.items():
         torch.stack([m.roll(tuple(rng.integers(30, 98, 2).tolist()), (0, 1)) for m in c]) for c in covers
     ]
     for way, fill in (("grey", torch.zeros(())), ("blurred", judge.blur(inputs, 8))):
-        signs = [signs_of_change(inputs, cover, fill) for cover in covers]
-        strange = [signs_of_change(inputs, cover, fill) for cover in moved]
-        deltas[way, "same part"].append(np.mean([mean_distance(s, s) for s in signs]))
-        deltas[way, "random place"].append(np.mean([mean_distance(s, s) for s in strange]))
-        deltas[way, "another part"].append(mean_distance(*signs))
+        own, strange = (
+            torch.stack([change_of_maps(inputs, cover, fill) for cover in some]) for some in (covers, moved)
+        )
+        sizes[way].append([own.abs().mean().item(), strange.abs().mean().item()])
+        firsts[way].append(own[0].sign())
+        deltas[way, "same part"].append(np.mean([mean_distance(s, s) for s in own.sign()]))
+        deltas[way, "random place"].append(np.mean([mean_distance(s, s) for s in strange.sign()]))
+        deltas[way, "another part"].append(mean_distance(*own.sign()))
+
+# %% tags=["hide-input"]
+for way, signs in firsts.items():  # the first part of each class against that of each other class
+    for s in signs:
+        pairs = [(s[:, None] != t[None]).float().mean().item() for t in signs if t is not s]
+        deltas[way, "another class"].append(np.mean(pairs))
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
 for ax, way in zip(axes, ("blurred", "grey"), strict=True):
-    columns = [deltas[way, what] for what in ("same part", "another part", "random place")]
-    ax.plot(range(3), np.array(columns), "o-", color=plots.BASELINE, alpha=0.7)
-    ax.plot(range(3), np.mean(columns, axis=1), "s", color=plots.ACCENT, ms=9)
-    ax.set_xticks(range(3), ("same part", "another part", "random place"))
-    ax.set(xlim=(-0.35, 2.35), title=f"{way} cover")
+    columns = [deltas[way, what] for what in WHAT]
+    ax.plot(range(4), np.array(columns), "o-", color=plots.BASELINE, alpha=0.7)
+    ax.plot(range(4), np.mean(columns, axis=1), "s", color=plots.ACCENT, ms=9)
+    ax.set_xticks(range(4), [what.replace(" ", "\n") for what in WHAT])
+    ax.set(xlim=(-0.35, 3.35), title=f"{way} cover")
 axes[0].set_ylabel("Δ (low: alike)")
-figure.suptitle("The same part changes the features more alike than a random place, above all when blurred")
+figure.suptitle(
+    "The same part changes the features most alike, then another part of that object, then one of another class"
+)
 plots.show(
-    "A line for each of eight classes, and the mean. Blurred cover: the same part has the lowest distance, a "
-    "random place the highest. Grey cover: the three are closer."
+    "A line for each of eight classes, and the mean. Blurred cover: the same part has the lowest distance, then "
+    "another part, another class, a random place. Grey cover: the random place is nearer to the same part."
 )
 for way in ("blurred", "grey"):
-    for what in ("another part", "random place"):
+    for what in WHAT[1:]:
         gap = judge.paired(np.array(deltas[way, what]), np.array(deltas[way, "same part"]))
         print(f"{way:>8}: {what} minus same part {gap}")
+    of_part, of_place = np.mean(sizes[way], axis=0)
+    print(f"{way:>8}: mean size of a change: the part {of_part:.3f}, random place {of_place:.3f}")
 
 # %% [markdown]
-# Each class is compared with itself, so read the differences, not the spread of the points. With the blurred cover, the same part changes the features more alike than a random place: the network reacts to a part in a consistent way. But most of this is there for *any* part of that kind of object: a hidden
-# part takes evidence for the class away, whatever part it is. The paper had no such control.
+# With the blurred cover, the same part changes the features more alike than another part does, and another part of the same object more alike than a part of another class. So a good share of the agreement belongs to the *object*, whatever the piece.
 #
-# With the grey cover, which the paper used, the gap to a random place is smaller: every grey shape adds a new outline. How you take something away is a part of the experiment.
+# The random place, which the paper used, is a weak control: the blurred shape changes hardly anything there (see the sizes), and the signs of tiny changes are nearly random. With the grey cover, which the paper used too, the gap to it is smaller; there a grey shape changes several times as much as a blurred one. How you take something away is a part of the experiment.
 
 # %% [markdown]
 # ## 5 · Which layers does it need, and do they help elsewhere?
@@ -521,6 +548,7 @@ train = torch.arange(350) % 35 < 20
 *_, (_, all_random) = judge.randomize_cascade(model)  # all weights new
 tasks = {
     "our objects, new head": (model, new.inputs, new.targets, torch.arange(400) < 300),
+    "our objects, random layers": (all_random, new.inputs, new.targets, torch.arange(400) < 300),
     "digits, trained layers": (model, images, digit, train),
     "digits, random layers": (all_random, images, digit, train),
 }
@@ -537,33 +565,40 @@ for task in tasks:
 ax.set_xticks(range(6), (*RELUS, "relu6"))
 ax.set(xlabel="layers kept up to …", ylabel="error on unseen pictures", ylim=(0, None))
 ax.legend()
-ax.set_title("Depth pays for our objects, not for the digits", loc="left")
-plots.show("Error of a new head by depth. For our objects it falls with each layer; for digits it does not.")
+ax.set_title("Depth pays for our objects if the layers are trained, and not for the digits", loc="left")
+plots.show(
+    "Error of a new head by depth. For our objects it falls with each trained layer and stays high with random ones; for digits depth does not help."
+)
 for name in ("relu2", "relu3", "relu5", "relu6"):
     gap = judge.paired(errors["digits, random layers", name], errors["digits, trained layers", name])
     print(f"digits, {name}: error with random layers minus with trained ones {gap}")
 
 # %% [markdown]
-# For our own objects, depth pays. For the digits it does not: features that were trained on drawn objects are no better here than those of layers with random weights, and those of the last layer are clearly worse. They were made for ten other classes.
+# For our own objects, depth pays, and training makes the difference: with random layers the error stays high at every depth. For the digits depth does not pay: features that were trained on drawn objects are no better here than those of layers with random weights, and those of the last layer are clearly worse.
 # The paper found that ImageNet features transfer well to other *photographs*. How far features carry depends on how near the two data sets are, and random layers are the control to have.
 #
 # **Take something out and do not train again.** Remove one layer (`conv4` keeps the shape of its maps, so we can leave it out).
 
 # %%
-modules = dict(model.named_children())
-without_four = nn.Sequential(*[m for name, m in modules.items() if name not in ("conv4", "relu4")])
+without_four = nn.Sequential()
+for name, module in model.named_children():
+    if name not in ("conv4", "relu4"):
+        without_four.add_module(name, module)
 with torch.no_grad():
     for name, network in {"whole": model, "without conv4": without_four}.items():
         scores = torch.cat([network(channels_inside(part)) for part in lab.inputs.split(20)])
         print(f"{name:>14}: error {(scores.argmax(dim=1) != lab.targets).float().mean():.2f}")
+for name, x in frozen_features(without_four, new.inputs, ("relu3", "relu5")).items():
+    wrong = head_errors(x[:300], new.targets[:300], x[300:], new.targets[300:])
+    print(f" without conv4, a new head on {name}: error {wrong.mean():.2f}")
 
 # %% [markdown]
-# A network that lost a layer *without* training is broken: the next layer gets numbers it has never seen. That says little about whether the layer was needed. Whoever says "layer 4 is important, because the error rises without it" should say whether they trained again.
+# A network that lost a layer *without* training is broken: the next layer gets numbers it has never seen. Even with a new head, its `relu5` is worth less than `relu3`, the layer before the gap: here `conv5` does harm. So whoever says "layer 4 is important, because the error rises without it" should say whether they trained again.
 
 # %% [markdown]
 # ## 6 · A look that led to a better first layer
 #
-# The authors looked at the first layer of AlexNet and saw two defects: *dead filters*, and *aliasing* from the large stride of 4. They replaced its 11×11 filters at stride 4 by 7×7 filters at stride 2, and report a lower error. Our network has the improved first layer. Its filters, each on its own scale:
+# The authors looked at the first two layers of AlexNet and saw defects: *dead filters* in the first, and in the second *aliasing*, from the large stride of 4. They replaced its 11×11 filters at stride 4 by 7×7 filters at stride 2, and report a lower error. Our network has the improved first layer. Its filters, each on its own scale:
 
 # %% tags=["hide-input"]
 filters = model.conv1.weight.detach()
@@ -577,7 +612,7 @@ active = (maxima(model, new.inputs[:100], ["relu1"])["relu1"][0] > 0).any(dim=0)
 print(f"filters that are never active on 100 pictures: {int((~active).sum())} of {len(filters)}")
 
 # %% [markdown]
-# No filter is dead. Most look like noise to the eye: a filter is harder to read than what it reacts to.
+# No filter is dead. Most look like noise to the eye.
 #
 # What is aliasing? Take one filter that likes fine stripes (five pixels from one to the next), and a test picture whose stripes get finer from the middle outwards. The filter should answer on two arcs, where the stripes have its width. A stride of 4 looks only at each fourth place.
 
@@ -602,7 +637,7 @@ plots.show(
 )
 
 # %% [markdown]
-# At stride 2 the fine stripes are just kept: near the border there are so few samples a wave that they look like broad circles to the eye. At stride 4 broad stripes appear that are not there: that is aliasing, and no later layer can undo it. A stride of $s$ can keep waves of at least $2s$ pixels. How much of the answers of our trained filters would be too fine for a stride?
+# At stride 2 the fine stripes are just kept: near the border there are so few samples a wave that they look like broad circles to the eye. At stride 4 broad stripes appear that are not there: that is aliasing, and from this map alone no later layer can undo it. A stride of $s$ can keep waves of at least $2s$ pixels. How much of the answers of our trained filters would be too fine for a stride?
 
 
 # %%
@@ -622,7 +657,7 @@ for s in (2, 4):
     )
 
 # %% [markdown]
-# So at stride 4 the same filters would turn much more of their answers into something that is not in the picture. Whether this costs accuracy is another question, which needs two trained networks; the paper trained them.
+# So at stride 4 the same filters would turn much more of their answers into something that is not in the picture. Whether this costs accuracy needs two trained networks; the paper trained them.
 #
 # ### The overlapping windows, counted
 #
@@ -714,10 +749,10 @@ exercises.score_gradient.check(score_gradient)
 # %% [markdown]
 # ## 9 · Recap
 #
-# - Lower layers settle early in training, upper ones late.
-# - Upper layers change less when the picture moves; rotation is the exception.
+# - Lower layers settle earlier in training than upper ones. Most of the difference is there at the start.
+# - For small moves, upper layers change less. For large shifts only the last layer does; turned far, not even that one.
 # - Occlusion tests *where* an activation comes from, not the pattern. The colour of the square is a part of the question.
-# - The network reacts to a part in a consistent way, but mostly because any part of the object is evidence for the class.
+# - Hiding the same part has a consistent effect, and a good share of it belongs to the object: another part of it has a similar one.
 # - Removing a layer without training again breaks the network, and says little about the layer.
 # - A rule on modules misses a ReLU that is a function. A map of the loss is not a map of the score.
 #

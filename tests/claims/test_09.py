@@ -159,12 +159,17 @@ def test_random_weights(seed):
 
 @claim(
     "09b §1, §2",
-    "Names are above chance, and on other scenes the named filter has a little more of its map on the part than any filter.",
-    shown="median IoU far above chance; a small paired difference",
+    "Names are above chance. Of four filters, less than half of the strongest percent lies on the part, of the strongest "
+    "tenth of it more. On other scenes the named filter has a little more of its map on the part than any filter and than "
+    "the filter named after another part, but less than the filter with the largest value in the scene.",
+    shown="median IoU far above chance; 0.29 to 0.36, 0.69 to 0.83; small paired differences",
     holds=lambda v: (
         (v["median IoU"] > v["chance, largest"]).all()
+        and v["on the part"].max() < 0.5 < v["tenth on the part"].min()
         and v["named − any"].min() > 0
         and v["named − any"].max() < 0.2
+        and v["named − another part"].mean() > 0.01
+        and v["named − largest"].max() < 0
     ),
 )
 def test_names(seed):
@@ -193,12 +198,22 @@ def test_names(seed):
         big = torch.nn.functional.interpolate(chosen, truth.shape[1:], mode="bilinear")[:, 0]
         return judge.energy_in_mask(big, truth)
 
+    def on_part(k, share):
+        heat = torch.nn.functional.interpolate(maps[:, [k]], parts.shape[1:], mode="bilinear")[:, 0]
+        kept = heat >= heat.flatten().topk(round(share * heat.numel())).values[-1]
+        return (kept[parts == countable[int(overlap[k].argmax())]].sum() / kept.sum()).item()
+
+    four = (60, 17, 49, 0)
+    own = energy(torch.tensor([named[part] for _, part in pairs]))
+    another = [next((q for j, q in pairs if j == i and q != part), part) for i, part in pairs]
     return {
+        "on the part": max(on_part(k, 0.01) for k in four),
+        "tenth on the part": min(on_part(k, 0.001) for k in four),
+        "named − another part": judge.paired(own, energy(torch.tensor([named[p] for p in another]))).mean,
+        "named − largest": judge.paired(own, energy(fresh.amax(dim=(2, 3)).argmax(dim=1)[scenes])).mean,
         "median IoU": best.median().item(),
         "chance, largest": chance.max().item(),
-        "named − any": judge.paired(
-            energy(torch.tensor([named[part] for _, part in pairs])), energy(lot)
-        ).mean,
+        "named − any": judge.paired(own, energy(lot)).mean,
     }
 
 
@@ -266,16 +281,38 @@ def test_saturated(seed):
 
 @claim(
     "09b card 3",
-    "conv1's filters like the plain ascent's picture more than the careful one's.",
-    shown="two filters",
-    holds=lambda gaps: gaps.min() > 0,
+    "The careful ascent keeps less of the score of conv1's filters than of conv5's; in conv1 the waves alone lose, too, and "
+    "which half costs more depends on the filter.",
+    shown="0.07 and 0.11 against 0.68; waves 0.30 and 0.30, moves 0.02 and 0.33",
+    holds=lambda v: (
+        (v["conv1 careful"] < v["conv5 careful"]).all()
+        and v["conv1 careful"].max() < 0.5
+        and v["conv5 careful"].min() > 0.45
+        and v["conv1 waves"].max() < 0.6
+        and (v["waves ahead"] > 0).all()
+        and v["waves ahead"].min() < 1
+    ),
 )
 def test_careful_hides(seed):
-    model, k = load_lab("scenes", model="zfnet").model, (seed * 5) % 32
-    plain, careful = (
-        filter_activation(
-            model, activation_maximization(model, "conv1", k, seed=seed, **how), "conv1", k
-        ).mean()
-        for how in ({"n_steps": 12}, CAREFUL | {"n_steps": 12})
-    )
-    return (plain - careful).item()
+    """Shares of the plain ascent's score that are kept, mean of four filters that the seed chooses."""
+    model, found = load_lab("scenes", model="zfnet").model, {}
+    ways = {
+        "plain": {},
+        "waves": {key: CAREFUL[key] for key in ("parametrization", "learning_rate")},
+        "moves": {key: CAREFUL[key] for key in ("jitter", "scale", "rotate")},
+        "careful": CAREFUL,
+    }
+    for layer, n in (("conv1", 32), ("conv5", 64)):
+        four = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:4].tolist()
+        scores = {}
+        for name, how in ways.items():
+            made = activation_maximization(model, layer, four, **how | {"n_steps": 24, "seed": seed})
+            likes = [
+                filter_activation(model, x[None], layer, k).mean() for x, k in zip(made, four, strict=True)
+            ]
+            scores[name] = torch.stack(likes)
+        for name in ("waves", "moves", "careful"):
+            found[f"{layer} {name}"] = (scores[name] / scores["plain"]).mean().item()
+        if layer == "conv1":
+            found["waves ahead"] = (scores["waves"] > scores["moves"]).float().mean().item()
+    return found
