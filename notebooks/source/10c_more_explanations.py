@@ -281,7 +281,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **Methods that share their ingredients agree best**: attention with attention × gradient, rollout with flow, LIME with SHAP. "The" explanation of a text does not exist; say which question yours answers.
+# **Three pairs that share their ingredients agree best here**: attention with attention × gradient, rollout with flow, LIME with SHAP. (With other reviews another pair can come before one of these three; all three stay above the mean of the other pairs.) "The" explanation of a text does not exist; say which question yours answers.
 
 # %% [markdown]
 # ## 6 · One adversarial model for many texts

