@@ -685,6 +685,17 @@ control_task = Exercise(
             )(*np.unique(words, return_inverse=True)),
             "you drew without replacement. Each word's label is drawn anew from all labels.",
         ),
+        "seed not used": Mistake(
+            lambda words, labels, seed: _control_task(words, labels, 0),
+            "your task is right for the seed 0, and the same for every other seed: hand `seed` to `default_rng`.",
+        ),
+        "older generator": Mistake(
+            lambda words, labels, seed: (
+                lambda types, index: np.random.RandomState(seed).choice(labels, size=len(types))[index]
+            )(*np.unique(words, return_inverse=True)),
+            "your task is a good control task, but NumPy's older generator draws other numbers from the same seed: "
+            "use `np.random.default_rng(seed)`.",
+        ),
         "order": Mistake(
             _first_seen,
             "each word keeps its label, but the words were taken as they come: take them in ascending order, as the task says.",

@@ -310,6 +310,32 @@ rank_correlation = Exercise(
             lambda maps, others: -_rank_correlation(maps, others),
             "one of your rankings runs from large to small, the other from small to large.",
         ),
+        "ranks of each column": Mistake(
+            lambda maps, others: _correlation(
+                *(values.argsort(dim=1).argsort(dim=1).flatten(1) for values in (maps, others))
+            ),
+            "you ranked each column of a map by itself: flatten the map first, so that all its pixels share one ranking.",
+        ),
+        "ranks of each row": Mistake(
+            lambda maps, others: _correlation(
+                *(values.argsort(dim=2).argsort(dim=2).flatten(1) for values in (maps, others))
+            ),
+            "you ranked each row of a map by itself: flatten the map first, so that all its pixels share one ranking.",
+        ),
+        "one map ranked": Mistake(
+            lambda maps, others: _correlation(_ranks(maps), others.flatten(1)),
+            "you ranked the first map only: the other one needs ranks, too.",
+        ),
+        "two kinds of spread": Mistake(
+            lambda maps, others: (
+                _rank_correlation(maps, others) * (1 - 1 / torch.tensor(maps[0].numel(), dtype=torch.float64))
+            ),
+            "your spread divides by n − 1 (as `.std()` does), your mean by n: then a map and itself do not get 1.",
+        ),
+        "distance": Mistake(
+            lambda maps, others: 1 - _rank_correlation(maps, others),
+            "you returned one minus the correlation: two maps of the same order have 1.",
+        ),
         "all together": Mistake(
             _all_together,
             "you ranked all pictures together: give each picture its own ranks and its own correlation.",
@@ -339,6 +365,8 @@ def _pointing_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
         if n > 4:  # one of two tied maxima hits, the first one
             maps[4, 0, 0] = maps[4, 5, 3] = 2.0
             masks[4, 5, 3] = False
+            maps[5, 0, :3] = 2.0  # the majority hits, the last one does not
+            masks[5, 0, :3] = torch.tensor([True, True, False])
         cases.append((maps, masks))
     return cases
 
@@ -346,6 +374,11 @@ def _pointing_cases() -> list[tuple[torch.Tensor, torch.Tensor]]:
 def _pointing(maps: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     tops = maps == maps.amax(dim=(1, 2), keepdim=True)
     return (tops & masks).sum(dim=(1, 2)) / tops.sum(dim=(1, 2))
+
+
+def _constant_maps_only(maps: torch.Tensor, masks: torch.Tensor, constant: torch.Tensor) -> torch.Tensor:
+    """Any maximum that hits is a hit; a constant map gets the number `constant` (N,)."""
+    return torch.where(maps.amax(dim=(1, 2)) > maps.amin(dim=(1, 2)), _any_hit(maps, masks), constant)
 
 
 def _any_hit(maps: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -374,6 +407,23 @@ pointing = Exercise(
                 masks.flatten(1).gather(1, maps.flatten(1).argmax(dim=1, keepdim=True))[:, 0].float()
             ),
             "you took the first of the tied maxima: then the answer depends on which corner the counting starts in.",
+        ),
+        "last maximum": Mistake(
+            lambda maps, masks: (
+                masks.flatten(1)
+                .flip(1)
+                .gather(1, maps.flatten(1).flip(1).argmax(dim=1, keepdim=True))[:, 0]
+                .float()
+            ),
+            "you took the last of the tied maxima: then the answer depends on which corner the counting starts in.",
+        ),
+        "constant maps only, area": Mistake(
+            lambda maps, masks: _constant_maps_only(maps, masks, masks.float().mean(dim=(1, 2))),
+            "you mended constant maps only: a map with two or three tied maxima still wins with one of them.",
+        ),
+        "constant maps only, miss": Mistake(
+            lambda maps, masks: _constant_maps_only(maps, masks, torch.zeros(len(maps))),
+            "you only count a constant map as a miss: its honest score is the object's share, and two or three tied maxima are a tie, too.",
         ),
         "all": Mistake(
             lambda maps, masks: torch.stack(
