@@ -504,7 +504,7 @@ for way in ("blurred", "grey"):
 # layers with *random* weights.
 
 
-# %%
+# %% tags=["hide-input"]
 def head_errors(x, y, x_test, y_test, hidden=96, steps=60):
     """Errors (one a test picture) of a small head, trained on frozen features (N, D)."""
     torch.manual_seed(0)
@@ -519,7 +519,7 @@ def head_errors(x, y, x_test, y_test, hidden=96, steps=60):
         return (head.eval()((x_test - mean) / spread).argmax(dim=1) != y_test).float()
 
 
-# %%
+# %% tags=["hide-input"]
 def frozen_features(network, inputs, layers=(*RELUS, "relu6")):
     """{layer: (N, D)}: each map averaged to 4×4 places."""
     found = {name: [] for name in layers}
@@ -547,7 +547,7 @@ train = torch.arange(350) % 35 < 20
 # %%
 *_, (_, all_random) = judge.randomize_cascade(model)  # all weights new
 tasks = {
-    "our objects, new head": (model, new.inputs, new.targets, torch.arange(400) < 300),
+    "our objects, trained layers": (model, new.inputs, new.targets, torch.arange(400) < 300),
     "our objects, random layers": (all_random, new.inputs, new.targets, torch.arange(400) < 300),
     "digits, trained layers": (model, images, digit, train),
     "digits, random layers": (all_random, images, digit, train),
@@ -564,7 +564,7 @@ for task in tasks:
     ax.plot([float(errors[task, n].mean()) for n in (*RELUS, "relu6")], "o-", label=task)
 ax.set_xticks(range(6), (*RELUS, "relu6"))
 ax.set(xlabel="layers kept up to …", ylabel="error on unseen pictures", ylim=(0, None))
-ax.legend()
+ax.legend(loc="upper right", bbox_to_anchor=(1, 0.85), ncols=2, fontsize=9)
 ax.set_title("Depth pays for our objects if the layers are trained, and not for the digits", loc="left")
 plots.show(
     "Error of a new head by depth. For our objects it falls with each trained layer and stays high with random ones; for digits depth does not help."

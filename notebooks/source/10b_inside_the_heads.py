@@ -281,10 +281,11 @@ together = [float(h.sum() / a.sum()) for h, a in zip(handed, added, strict=True)
 print("length of the sum ÷ sum of the lengths, by layer:", np.round(together, 2))
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(2, 6, figsize=(10, 5.2))
+figure, axes = plt.subplots(2, 6, figsize=(10, 6.2))
 for row, (label, share) in enumerate((("weights, mean of the heads", weights), ("handed over", moved))):
     for n, ax in enumerate(axes[row]):
         plots.show_heat(ax, share[n], title=f"layer {n}" if row == 0 else "")
+        ax.set_aspect("auto")
         if n == 0:
             ax.set_yticks(range(len(tokens)), tokens, fontsize=9)
             ax.set_ylabel(label, fontsize=10)
