@@ -66,6 +66,12 @@ tokens_to_maps = Exercise(
             ),
             "rows and columns are exchanged: patches run along a row first, then to the next row.",
         ),
+        "all axes turned round": Mistake(
+            lambda tokens, height, width, n_extra: (
+                tokens[n_extra:].permute(2, 1, 0).reshape(*tokens.shape[1:], height, width)
+            ),
+            "you have D first and the pictures second, and `reshape` then mixes them: the order is N, D, places.",
+        ),
     },
 )
 
@@ -218,6 +224,18 @@ share_in_corner = Exercise(
         "clockwise": Mistake(
             lambda maps, corner: _share_in_corner(maps, {0: 0, 1: 1, 2: 3, 3: 2}[corner]),
             "you counted clockwise: corner 2 is bottom left and corner 3 bottom right.",
+        ),
+        "bottom first": Mistake(
+            lambda maps, corner: _share_in_corner(maps, {0: 2, 1: 3, 2: 0, 3: 1}[corner]),
+            "the two rows are exchanged: corners 0 and 1 are the upper ones, and row 0 of a map is its top.",
+        ),
+        "smallest value taken away": Mistake(
+            lambda maps, corner: _share_in_corner(maps - maps.amin(dim=(1, 2), keepdim=True), corner),
+            "you took the smallest value away, so that nothing is negative: cut negative values off instead.",
+        ),
+        "number of places": Mistake(
+            lambda maps, corner: _share_in_corner((maps > 0).float(), corner),
+            "you counted the positive places: add up their values.",
         ),
         "all values below": Mistake(
             lambda maps, corner: _corner(maps.clamp(min=0), corner).sum(dim=(1, 2)) / maps.sum(dim=(1, 2)),

@@ -33,7 +33,7 @@ import torch
 from course_utils import judge
 from course_utils.exercises import l05_cam_in_practice as exercises
 from course_utils.labs import load_lab
-from course_utils.methods.cam import grad_cam
+from course_utils.methods.cam import grad_cam, min_max, upsample
 from course_utils.teach import plots
 
 lab, single = load_lab("scenes", n_objects=2), load_lab("scenes")
@@ -138,6 +138,9 @@ cards = {" and ".join(names): average_of(names) for names in (["layer1"], ["laye
 for name, heat in cards.items():
     on = judge.energy_in_mask(torch.from_numpy(heat).repeat(2, 1, 1), lab.masks[0])
     print(f"{name:<18} share on the object {on[0]:.2f}, on the other {on[1]:.2f}")
+pair = [upsample(grad_cam(model, inputs, first, lab.layers[name]), 128) for name in ("layer1", "layer4")]
+for name, (one, four) in (("as they are", pair), ("scaled", [min_max(heat) for heat in pair])):
+    print(f"maps {name}: layer1 has {one.sum() / (one.sum() + four.sum()):.0%} of what both add up to")
 
 # %% tags=["hide-input"]
 plots.show_images([plots.overlay(lab.images[0], heat) for heat in cards.values()], list(cards), width=7)
@@ -146,33 +149,33 @@ plots.show(
 )
 
 # %% [markdown]
-# By its sum, layer1's map is several times weaker than layer4's, and on this scene it lies mostly on the *other* object. In the average both have the same say: the share on the object falls, and the other object appears.
+# By its sum, layer1's map is several times weaker than layer4's, and on this scene it lies mostly on the *other* object. In the average both have the same *peak*, however weak they were: the share on the object falls, and the other object appears. (The average of the enlarged maps as they are would hardly show layer1.) Over fresh scenes layer1's map has as much on the other object as on the one that was asked for, so averaging it in takes from the object and adds to the other one, as here.
 
 # %% [markdown]
 # ## 4 · Brightness is not probability
 #
-# In the core you saw a film in which the map's brightness did not follow the probability. Is that so in other films too? For six films we correlate, over the frames, the map's maximum with the probability, and the *difference of the two objects' logits* with the probability.
+# In the core you saw a film in which the map's brightness did not follow the probability. Is that so in other films too? For six films we correlate four things with the probability, over the frames: the map's maximum, its sum, the class's own logit, and the *difference of the two objects' logits*.
 
 # %%
 from scipy.stats import spearmanr
 
 from course_utils.drawing.scenes import render_motion
 
+print("film   maximum   sum of the map   own logit   difference of the logits")
 for seed in range(1, 7):
     film = render_motion(24, seed=seed)
     moving, resting = (int(c) for c in film.targets[0])
     frames = single.preprocess(film.images)
-    peak = grad_cam(model, frames, moving, layer).amax(dim=(1, 2))
+    heat = grad_cam(model, frames, moving, layer)
     with torch.no_grad():
         logits = model(frames)
-    probability = logits.softmax(dim=1)[:, moving]
-    with_peak, with_gap = (
-        spearmanr(v, probability).statistic for v in (peak, logits[:, moving] - logits[:, resting])
-    )
-    print(f"film {seed}: maximum of the map {with_peak:+.2f}, difference of the logits {with_gap:+.2f}")
+    own, probability = logits[:, moving], logits.softmax(dim=1)[:, moving]
+    measures = (heat.amax(dim=(1, 2)), heat.sum(dim=(1, 2)), own, own - logits[:, resting])
+    row = [spearmanr(values, probability).statistic for values in measures]
+    print(f"{seed:>4}{row[0]:>+10.2f}{row[1]:>+17.2f}{row[2]:>+12.2f}{row[3]:>+27.2f}")
 
 # %% [markdown]
-# The maximum of the map has no steady connection with the probability: in these films it is weak and mostly negative, in others it is positive (change the seeds). The difference of the logits goes with it nearly perfectly. Two reasons. The maximum is one place, while the logit is made of all places, also of the negative ones that the ReLU cuts away. And the probability depends on the other object's logit too. When a probability and its map disagree, look at the logits.
+# The maximum of the map has no steady connection with the probability: in these films it is weak and mostly negative, in others clearly positive (try the seeds 105, 107 and 110). From left to right the connection gets closer. The maximum is one place, while the sum counts all places. The logit also counts the negative places, which the ReLU cuts away: it is their mean (at this layer) plus a constant. And the probability depends on the other object's logit too; the difference of the two follows it closely in each film. When a probability and its map disagree, look at the logits.
 
 # %% [markdown]
 # ## 5 · Other transformers
@@ -262,14 +265,14 @@ plots.show("Six scenes of the folder with the map of the class that the network 
 # %% [markdown]
 # ## 8 · The wider family
 #
-# You will meet a dozen more names. Each differs from Grad-CAM in one line. Write $g$ for the gradient at the maps $A$, $\odot$ for place by place, and $\bar g$ for the mean over the places.
+# You will meet a dozen more names. Each differs from Grad-CAM in one line. Write $A^k_{ij}$ for the map of channel $k$ at row $i$ and column $j$, $g^k_{ij}$ for the gradient of the score there, $\bar g^k$ for its mean over the places, and $\odot$ for a product place by place.
 #
 # | name | the line that differs | what for |
 # |---|---|---|
 # | Grad-CAM | $\text{ReLU}(\sum_k \bar g^k A^k)$ | |
 # | HiResCAM (2020) | $\text{ReLU}(\sum_k g^k \odot A^k)$ | no averaging: faithful to a linear head on the maps |
 # | Layer-CAM (2021) | $\text{ReLU}(\sum_k \text{ReLU}(g^k) \odot A^k)$ | early layers |
-# | XGrad-CAM (2020) | weight $\sum_{ij} g^k_{ij} A^k_{ij} / \sum_{ij} A^k_{ij}$ | the map adds up to more of the score |
+# | XGrad-CAM (2020) | weight $\sum_{ij} g^k_{ij} A^k_{ij} / \sum_{ij} A^k_{ij}$ | the gradient counts where the channel is active |
 # | Ablation-CAM (2020) | weight: how much the score falls when channel $k$ is set to zero | no gradient; one pass for each channel |
 # | Score-CAM (2020) | weight: the score of the picture masked by channel $k$ | no gradient; one pass for each channel |
 # | Eigen-CAM (2020) | the first principal component of the maps | does not ask for a class at all |
@@ -296,13 +299,13 @@ print("Eigen-CAM gives the same map for two classes:", same)
 model.zero_grad()
 
 # %% [markdown]
-# A map that is the same for each class cannot say why the network chose *this* one. Some libraries list such a method beside the others without a word.
+# A map that is the same for each class cannot say why the network chose *this* one. The library's documentation says so ("no class discrimination"), but the call does not: it takes a target and ignores it without a word.
 
 # %% [markdown]
 # ## 9 · Recap
 #
 # - Use extractors with `with`, and clear gradients before you train on.
-# - Read a library's pictures with its scaling in mind; an average of scaled maps gives weak maps the same say.
+# - Read a library's pictures with its scaling in mind; in an average of scaled maps a weak map's peak counts as much as a strong one's.
 # - Brightness is no probability: look at the logits.
 # - A transformer's tokens: leave out those without a place, then bring the rest into rows and columns.
 # - Ask of each new CAM: which line differs, and does it ask for the class?
