@@ -395,6 +395,15 @@ def _mobius(table, n, sign=-1, swapped=False):
     return table
 
 
+def _coalition_by_coalition(table, n):
+    table = np.array(table, float)
+    for c in range(2**n):
+        for i in range(n):
+            if c >> i & 1:
+                table[c] -= table[c ^ (1 << i)]
+    return table
+
+
 mobius = Exercise(
     name="mobius",
     difficulty=2,
@@ -420,6 +429,11 @@ mobius = Exercise(
                 [t[c] - sum(t[c ^ (1 << i)] for i in range(n) if c >> i & 1) for c in range(2**n)]
             ),
             "you subtracted from the old worths each time: the second player must work on what the first one left.",
+        ),
+        "coalition by coalition": Mistake(
+            _coalition_by_coalition,
+            "you finished one coalition before the next: take one *player* after the other, each for the whole table "
+            "(the loop over players outside).",
         ),
         "sign of the part": Mistake(
             lambda t, n: np.array([(-1) ** c.bit_count() for c in range(2**n)]) * _mobius(t, n),

@@ -482,9 +482,14 @@ corner_share = Question(
     minutes=2,
     hints=("In training the coin was always in the corner. Which of the two was the reason for the reward?",),
     expected=lambda share: share,
-    examples=lambda: [(0.85,), (0.8,)],
-    tolerance=0.2,
+    examples=lambda: [(0.86,), (0.85,)],
+    tolerance=0.14,  # up to 1, and no more
     mistakes={
+        "more than all": Mistake(
+            lambda answer, share: isinstance(answer, (int, float)) and 1 < answer < 2,
+            "a share is at most 1.",
+            example=lambda share: 1.05,
+        ),
         "none": Mistake(
             lambda answer, share: isinstance(answer, (int, float)) and 0 <= answer < 0.02,
             "that would be an agent that has learnt to go to the coin.",
@@ -502,7 +507,7 @@ corner_share = Question(
             example=lambda share: 0.5,
         ),
         "per cent": Mistake(
-            lambda answer, share: isinstance(answer, (int, float)) and 1 < answer <= 100,
+            lambda answer, share: isinstance(answer, (int, float)) and 2 <= answer <= 100,
             "you answered in per cent: write a share from 0 to 1.",
             example=lambda share: 100 * share,
         ),

@@ -287,6 +287,15 @@ def own_dividends(game: Callable[[np.ndarray], np.ndarray], n_players: int, most
     return lines + ([f"… and {len(order) - most} smaller ones"] if len(order) > most else [])
 
 
+def told_by_singles(worths: np.ndarray) -> float:
+    """Which share of the variance of the worths (2^n,) the best sum of one number a player tells, R²."""
+    n = len(worths).bit_length() - 1
+    there = np.arange(len(worths))[:, None] >> np.arange(n) & 1
+    table = np.column_stack([np.ones(len(worths)), there])
+    apart = worths - table @ np.linalg.lstsq(table, worths, rcond=None)[0]
+    return float(1 - (apart**2).sum() / ((worths - worths.mean()) ** 2).sum())
+
+
 # --- pictures as games ------------------------------------------------------------------------------------
 
 

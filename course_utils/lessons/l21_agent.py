@@ -43,23 +43,47 @@ def steps() -> np.ndarray:
 NEXT = steps()
 
 
+def _cells(values: int | Sequence[int] | np.ndarray, name: str, at_least: int = 0) -> np.ndarray:
+    """Numbers of free cells, (n,), or an error: NumPy would count a negative one from the end."""
+    cells = np.atleast_1d(np.asarray(values))
+    if cells.dtype.kind not in "iu" or not cells.size or cells.min() < at_least or cells.max() >= len(FREE):
+        raise ValueError(
+            f"{name} must be numbers of free cells, from {at_least} to {len(FREE) - 1}: see FREE"
+        )
+    return cells
+
+
 def optimal(coin: int, n_rounds: int = 100) -> np.ndarray:
     """Q*(cell, move), (n, 4), by value iteration: 1 for the move that reaches the coin, discounted by 0.9."""
-    q = np.zeros((len(FREE), 4))
+    coin, q = _cells(coin, "coin")[0], np.zeros((len(FREE), 4))
     for _ in range(n_rounds):
         q = np.where(NEXT == coin, 1.0, DISCOUNT * q.max(axis=1)[NEXT])
     return q
 
 
+def lengths() -> np.ndarray:
+    """How many steps the shortest way between each two free cells has, (n, n)."""
+    found = np.full((len(FREE), len(FREE)), np.inf)
+    np.fill_diagonal(found, 0)
+    for _ in range(len(FREE)):
+        found = np.minimum(found, 1 + found[NEXT].min(axis=1))
+    return found
+
+
 def observe(agents: Sequence[int] | np.ndarray, coins: Sequence[int] | np.ndarray) -> Tensor:
     """What an agent sees: (N, 3, 7, 7), planes for the walls, the agent, and the coin (coin −1: none)."""
+    agents, coins = _cells(agents, "agents"), _cells(coins, "coins", at_least=-1)
+    if len(agents) != len(coins):
+        raise ValueError(
+            f"{len(agents)} agents and {len(coins)} coins: give one coin for each agent, −1 for none"
+        )
     seen = torch.zeros(len(agents), 3, SIDE, SIDE)
     seen[:, 0] = torch.from_numpy(WALLS).float()
     places = torch.tensor(FREE)
     rows = torch.arange(len(agents))
-    where = places[torch.as_tensor(np.array(agents))]
+    where = places[torch.from_numpy(agents)]
     seen[rows, 1, where[:, 0], where[:, 1]] = 1
-    coins = torch.as_tensor(np.array(coins))
+    coins = torch.from_numpy(coins)
     there = coins >= 0
     where = places[coins.clamp(min=0)]
     seen[rows[there], 2, where[there, 0], where[there, 1]] = 1
@@ -68,7 +92,7 @@ def observe(agents: Sequence[int] | np.ndarray, coins: Sequence[int] | np.ndarra
 
 def situations(coins: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of an agent's cell and a coin's cell, without those where both are the same."""
-    pairs = np.array([(a, c) for c in coins for a in range(len(FREE)) if a != c])
+    pairs = np.array([(a, c) for c in _cells(coins, "coins") for a in range(len(FREE)) if a != c])
     return pairs[:, 0], pairs[:, 1]
 
 

@@ -20,8 +20,8 @@
 # **After this lesson you can**
 # - compute all dividends of a game with the Möbius transform, and read planted terms from them;
 # - say what an *interaction* of two inputs is, in three versions that disagree, and why;
-# - show whether two inputs work together alone or only in company;
-# - compare two layers by a number that is zero for noise, and say what it does not tell.
+# - show how what two inputs do together changes with their company;
+# - compare two layers by a number that is zero for noise on average, and say what it does not tell.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: Shapley values ([07](07_shap.ipynb), sections 2 and 3), dividends ([07c](07c_shap_trees.ipynb), section 1); of [20](20_pieces_and_symmetries.ipynb) the perceptron.
 
@@ -241,7 +241,7 @@ ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 plots.show("Interaction by order for four pairs: 0, 1 constant at 2; 5, 6 constant at −1.5; 0, 2 zero; 2, 3 falls in a straight line from 0 to −3.")  # fmt: skip
 
 # %% [markdown]
-# A flat line: these two are enough. A slanted line: they wait for somebody. That is what one average hides.
+# The flat lines: these two need nobody. The slanted line: they wait for somebody. One average hides that. But each point of a line is an average, too. If player 2 lets the pair 0, 1 gain 1 and player 3 lets it lose 1, its line is flat at 0, as of two that do nothing; only the dividends show it.
 
 # %% [markdown]
 # ## 5 · The real thing: how much do models let inputs interact?
@@ -255,15 +255,16 @@ from course_utils.labs import load_lab
 from course_utils.methods.shapley import masking_game
 
 sizes = np.bitwise_count(np.arange(1024))
-mass, fits = {}, {}
+mass, fits, singles = {}, {}, {}
 for kind in tqdm(("linear", "tree", "forest", "network"), leave=False):
     lab = load_lab("tabular", table="diabetes", model=kind)
     fits[kind] = np.corrcoef(lab.predict(lab.table[lab.unseen]), lab.targets[lab.unseen])[0, 1]
     others = lab.table[~lab.unseen][:30]
     for row in lab.table[lab.unseen][:20]:
-        found = np.abs(dividends(masking_game(lab.predict, row, others), 10))
-        by_size = np.bincount(sizes, found, 11)[1:]
+        worths = all_worths(masking_game(lab.predict, row, others), 10)
+        by_size = np.bincount(sizes, np.abs(my_dividends(worths, 10)), 11)[1:]
         mass.setdefault(kind, []).append(by_size / by_size.sum())
+        singles.setdefault(kind, []).append(lesson.told_by_singles(worths))
 mass = {kind: np.array(values) for kind, values in mass.items()}
 
 # %% tags=["hide-input"]
@@ -282,10 +283,14 @@ plots.show(
 )
 
 # %% [markdown]
-# Two warnings. *Sizes* do not cancel: many small dividends of both signs count much, although their sum is small. And the mass says nothing about quality: on patients that no model was fitted to, the linear one is as good as the others (numbers below). But look at it before you explain. Where nearly all is single, single shares tell nearly everything; where it is not, they are averages over very different companies.
+# Is the network, with its many interactions, the model that single numbers cannot tell? Test it: give each measurement one number, such that their sums come as near to the 1,024 worths as they can. How much of the worths' variance do the sums tell ($R^2$)? And as to quality: how well does each model foretell patients that it was not fitted to?
 
 # %% tags=["hide-input"]
+print("told by single numbers:", ", ".join(f"{kind} {np.mean(r):.2f}" for kind, r in singles.items()))
 print("correlation of answers and truth:", ", ".join(f"{kind} {r:.2f}" for kind, r in fits.items()))
+
+# %% [markdown]
+# No. The network has by far the largest share of interactions, and yet single numbers tell about nine tenths of it, no less than of the tree. *Sizes* do not cancel: many dividends of both signs count much, although little is left of their sums. **The mass of the dividends does not say how much single numbers miss.** Nor does it say how good a model is: the linear one is as good as the others.
 
 # %% [markdown]
 # ### And a network that sees pictures?
@@ -309,10 +314,10 @@ games = {
 games["shuffled worths"] = [rng.permutation(w) for w in games["trained"]]
 strength = {name: np.array([lesson.strength_of_orders(w) for w in three]) for name, three in games.items()}
 
-together_share = []
-for w in games["trained"]:
-    found = np.abs(dividends(lambda masks, w=w: w[masks @ (1 << np.arange(9))], 9))
-    together_share.append(found[sizes[:512] > 1].sum() / found[sizes[:512] > 0].sum())
+together_share = {}
+for name, three in games.items():
+    found = np.abs([my_dividends(w, 9) for w in three])
+    together_share[name] = found[:, sizes[:512] > 1].sum(axis=1) / found[:, 1:].sum(axis=1)
 
 # %% tags=["hide-input"]
 from course_utils.methods.lime import hide_segments
@@ -327,7 +332,7 @@ axes[0].set_title(
     loc="left",
     fontsize=11,
 )
-for k, (values, share) in enumerate(zip(strength["trained"], together_share, strict=True)):
+for k, (values, share) in enumerate(zip(strength["trained"], together_share["trained"], strict=True)):
     axes[1].plot(values, "os^"[k] + "-", color=plots.COLOURS[0], label=f"scene {k}: {share:.0%} together")
 axes[1].set(xlabel="order m", ylabel="strength, in log-odds", ylim=(0, 1.7 * strength["trained"].max()))
 axes[1].legend(fontsize=9, loc="upper right")
@@ -346,9 +351,10 @@ plots.show(
     + ", ".join(f"{name} {value:.1f} times" for name, value in ratio.items())
     + "."
 )
+print("together, mean of three:", ", ".join(f"{name} {s.mean():.0%}" for name, s in together_share.items()))
 
 # %% [markdown]
-# The middle: cells do much together ("together": the share of all |dividends| that is not of single cells), and each scene has its own line. The right: the outer orders are a little stronger on average, but as much so with random weights, which know nothing. And chance alone makes a deep U. Why? In the middle, $I^{(m)}$ averages 35 companies, and they cancel; at both ends there is only one. **A U alone is no sign of what a network has learnt.** These are three scenes, nine large cells and one network: they do not refute the paper, they show which controls to ask for.
+# The middle: each scene has its own line. "Together" is the share of all |dividends| that is not of single cells. It is large, but the line under the figure shows that random weights have more of it, and chance has nothing else: so it is no sign of learning, either. The right: a weak U in these three scenes; in other scenes the right arm is often missing, and random weights, which know nothing, bend it at least as much. Chance alone makes a deep U. Why? In the middle, $I^{(m)}$ averages 35 companies, and differences without order cancel; at both ends there is only one company. **A U alone is no sign of what a network has learnt.** These are few scenes, nine large cells and one network: they do not refute the paper, they show which controls to ask for.
 
 # %% [markdown]
 # ## 6 · How alike are two layers?
@@ -357,7 +363,7 @@ plots.show(
 #
 # $$\text{CKA} = \frac{\lVert X^\top Y \rVert^2}{\lVert X^\top X \rVert\; \lVert Y^\top Y \rVert}, \qquad \lVert M \rVert^2 = \text{the sum of all squared entries}.$$
 #
-# It is 1 if $Y$ is $X$ turned in its space, shifted or scaled as a whole, and was made to be near 0 for layers that have nothing to do with each other.
+# It is 1 if $Y$ is $X$ turned in its space, shifted or scaled as a whole, and one would like it to be near 0 for layers that have nothing to do with each other.
 #
 # ### Exercise: CKA
 
@@ -401,15 +407,17 @@ ax.set_title(f"Noise is alike: {np.mean(noise[100, False]):.2f} with 100 inputs"
 ax.legend(fontsize=9)
 plots.show(
     "CKA of two independent random tables with 96 columns falls from nearly 1 with ten inputs to "
-    f"{np.mean(noise[1000, False]):.2f} with a thousand; the debiased value stays near 0."
+    f"{np.mean(noise[1000, False]):.2f} with a thousand; the mean debiased value stays near 0."
 )
+spread = {n: np.std(noise[n, True]) for n in (10, 100)}
+print(f"ten debiased values scatter by {spread[10]:.2f} with 10 inputs, by {spread[100]:.2f} with 100")
 
 # %% [markdown]
 # With 96 units and 100 inputs two noises "agree" by one half. The reason: write $K = XX^\top$ and $L = YY^\top$, the tables of how alike the inputs are to each other. Then $\lVert X^\top Y\rVert^2 = \sum_{ij} K_{ij} L_{ij}$, and on the diagonal stands how alike each input is *to itself*: always large, in both. Empty both diagonals and correct the centring for it (Song and others, 2012):
 #
 # $$\sum_{i \ne j} K_{ij} L_{ij} \;+\; \frac{\sum K \cdot \sum L}{(n-1)(n-2)} \;-\; \frac{2}{n-2} \sum_i k_i\, l_i ,$$
 #
-# where $k_i$ and $l_i$ are the sums of row $i$. Used three times in place of the squares, it gives the *debiased* CKA.
+# where $k_i$ and $l_i$ are the sums of row $i$. Used three times in place of the squares, it gives the *debiased* CKA. For noise it is 0 *on average*: with few inputs single values scatter widely (the line under the figure).
 #
 # ### Exercise: find the bug
 #
@@ -441,7 +449,7 @@ exercises.debiased.check(similarity)
 # %% [markdown]
 # ## 7 · Twins: the same answers, the same inside?
 #
-# Three kinds of perceptron (64, 32, 16, 10 units) for handwritten digits: trained; not trained; trained on labels that were shuffled. Of each kind two with other first weights, the *twins*. We compare the first and the second hidden layer on 400 test digits, by the debiased CKA and by a second measure. **Explained share**: how well can a straight formula foretell the units of one twin from those of the other, on digits that it was not fitted to ($R^2$: 1 perfectly, 0 no better than a constant)? Liang and others (2020) call what can be foretold *consistent knowledge*.
+# Four kinds of perceptron (64, 32, 16, 10 units) for handwritten digits: trained; not trained; trained on labels that were shuffled; trained on labels that are all wrong by one (a 3 is called 4, a 9 is called 0). Of each kind two with other first weights, the *twins*. We compare the first and the second hidden layer on 400 test digits, by the debiased CKA and by a second measure. **Explained share**: how well can a straight formula foretell the units of one twin from those of the other, on digits that it was not fitted to ($R^2$: 1 perfectly, 0 no better than a constant)? Liang and others (2020) call what can be foretold *consistent knowledge*.
 
 # %%
 train_x, train_y, test_x, test_y = lesson.digits()
@@ -451,12 +459,16 @@ family = {
     "trained": [lesson.digit_network(train_x, train_y, seed) for seed in (0, 1)],
     "not trained": [lesson.digit_network(train_x, train_y, seed, steps=0) for seed in (2, 3)],
     "shuffled labels": [lesson.digit_network(train_x, shuffled, seed) for seed in (4, 5)],
+    "wrong by one": [lesson.digit_network(train_x, (train_y + 1) % 10, seed) for seed in (6, 7)],
 }
 inside = {kind: [lesson.hidden(net, test_x) for net in twins] for kind, twins in family.items()}
+
+# %%
 pairs = {
     "trained twins": (inside["trained"][0], inside["trained"][1]),
     "trained and not trained": (inside["trained"][0], inside["not trained"][0]),
     "trained and shuffled labels": (inside["trained"][0], inside["shuffled labels"][0]),
+    "trained and wrong by one": (inside["trained"][0], inside["wrong by one"][0]),
     "not trained twins": inside["not trained"],
     "shuffled twins": inside["shuffled labels"],
 }
@@ -474,11 +486,11 @@ figure, axes = plt.subplots(1, 3, figsize=(10, 2.7), sharey=True)
 for ax, which, title in zip(axes, range(3), ("CKA", "CKA, debiased", "explained share"), strict=True):
     for layer in (0, 1):
         values = [alike[name, layer][which] for name in pairs]
-        ax.plot(values, np.arange(5) + 0.15 * (2 * layer - 1), "os"[layer], color=plots.COLOURS[layer], label=f"hidden layer {layer + 1}")  # fmt: skip
+        ax.plot(values, np.arange(len(pairs)) + 0.15 * (2 * layer - 1), "os"[layer], color=plots.COLOURS[layer], label=f"hidden layer {layer + 1}")  # fmt: skip
     ax.set(xlim=(min(0, min(a[which] for a in alike.values()) - 0.05), 1.05))
     ax.set_title(title, loc="left", fontsize=11)
     ax.grid(axis="x", color="#d9dde0")
-axes[0].set_yticks(range(5), list(pairs))
+axes[0].set_yticks(range(len(pairs)), list(pairs))
 axes[0].invert_yaxis()
 axes[2].legend(fontsize=9.5, loc="upper left", bbox_to_anchor=(1, 1))
 plots.show(
@@ -498,9 +510,14 @@ for kind, (a, b) in answers.items():
     print(f"{kind:16} right {(a == test_y).double().mean():.2f}, twins give the same answer {(a == b).double().mean():.2f}")  # fmt: skip
 learnt = family["shuffled labels"][0](train_x.flatten(1).double()).argmax(1) == shuffled
 print(f"shuffled labels that the network has learnt by heart: {learnt.double().mean():.2f}")
+mixed = np.random.default_rng(0).permuted(test_x.flatten(1).numpy(), axis=0)  # each pixel by itself
+left = [lesson.hidden(net, torch.from_numpy(mixed))[0] for net in family["not trained"]]
+print(
+    f"not trained twins, layer 1, each pixel dealt anew to the pictures: debiased CKA {linear_cka(*left):.2f}"
+)
 
 # %% [markdown]
-# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer, since both pass on what the pictures themselves have in common. Networks that learnt shuffled labels by heart (most of them) share about as much in the first layer, and little in the second. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: it says what two networks have in common, true or not. The measures answer different questions: CKA looks at the few directions in which the units vary most, the explained share at how well everything can be foretold, from one to the other.
+# The trained twins are alike in both layers, by all three numbers. But do not measure from zero: two networks that were *never trained* are alike, too, by about one half in the first layer. They saw the same pictures, and the pixels of digits go together: if each pixel is dealt anew to the pictures, so that they no longer do, about half of that is left. Twins that learnt shuffled labels by heart (most of them) are about as alike as those in each layer, and far from the trained ones. **A similarity needs the untrained pair beside it**, as a heat map needs the untrained network ([12](12_judging_explanations.ipynb), *sanity checks*). And it is no proof of right knowledge: a network that is wrong about every digit, by one, is as much like the trained one as its twin. The measures ask differently: CKA is 1 only if one layer is the other turned and scaled as a whole, the explained share forgives every stretching. Plain and debiased CKA hardly differ here.
 
 # %% [markdown]
 # ## 8 · Your turn
@@ -520,7 +537,7 @@ print("\n".join(lesson.own_dividends(my_game, n_players)))
 # %% [markdown]
 # ## 9 · Where it breaks
 #
-# **Card 1: many players.** All of this asks every coalition: 25 players are 33 million questions. For a picture of 16 × 16 patches nothing here can be computed, only estimated. **Card 2: an absent player must mean something.** All dividends depend on what replaces it, as in [07](07_shap.ipynb), section 10. **Card 3: a maximum has all orders.** One ReLU of three inputs (the game above) has dividends that cancel each other. A network is made of ReLUs, so its dividends are many and of both signs, and most say little about how it works.
+# **Card 1: many players.** All of this asks every coalition: 25 players are 33 million questions. For a picture of 16 × 16 patches nothing here can be computed, only estimated. **Card 2: an absent player must mean something.** All dividends depend on what replaces it, as in [07](07_shap.ipynb), section 10. **Card 3: a maximum has all orders.** One ReLU of three inputs (the game above) has dividends that cancel each other. A network is made of ReLUs: its dividends can be many and of both signs (section 5), and a long list of them tells little.
 #
 # ### Play
 #
@@ -560,8 +577,9 @@ plots.show("CKA and its debiased version against the number of inputs, for two l
 #
 # - Dividends are a game taken apart completely; the Möbius transform finds all of them with few subtractions.
 # - A number for a pair is a choice: all versions agree about a pair that works alone, and not about larger groups.
-# - Orders show who works alone and who waits for company.
-# - CKA finds noise alike; the debiased version does not. Put the untrained pair beside it.
+# - Many large dividends can cancel: their mass does not say what single numbers miss.
+# - Orders show how a pair's work changes with its company, on average.
+# - CKA finds noise alike if inputs are few; the debiased version does not, on average. Put the untrained pair beside it.
 #
 # **References**
 # - Harsanyi, 1963: *A simplified bargaining model for the n-person cooperative game*, International Economic Review 4

@@ -21,7 +21,7 @@
 # - compute what each move is worth (*value iteration*), and train a network to know it;
 # - find out what an agent has learnt by an intervention that training never made;
 # - cover parts of what an agent sees, without covering the agent;
-# - say why a heat map on familiar situations can suggest the wrong goal.
+# - say what a heat map of such an agent shows of its goal, and what it cannot show.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: [21](21_what_if.ipynb), sections 2 and 3; a network and its training.
 
@@ -149,7 +149,7 @@ for name, agent in agents.items():
     )
 
 # %% [markdown]
-# In the situations that the corner agent was trained in, one cannot tell the two apart.
+# By where their walks end, one cannot tell the two apart in the situations that the corner agent was trained in.
 #
 # ### Move the coin
 #
@@ -175,6 +175,12 @@ exercises.corner_share.check(share_in_corner, (tested["corner agent"].last == CO
 for name, walk in tested.items():
     print(f"{name}: coin reached {walk.success.mean():.0%}, ends in the empty corner {(walk.last == CORNER).mean():.0%} "
           f"({len(walk.success)} walks)")  # fmt: skip
+walk, ways = tested["corner agent"], room.lengths()
+lost = ~walk.success & (walk.last == CORNER)
+detour = [room.path(corner_agent, a, c).index(CORNER) - ways[a, CORNER] for a, c in zip(walk.agents[lost], walk.coins[lost], strict=True)]  # fmt: skip
+on_way = ways[walk.agents, walk.coins] + ways[walk.coins, CORNER] == ways[walk.agents, CORNER]
+print(f"corner agent: its walks to the empty corner are at most {max(detour):.0f} steps too long; "
+      f"of the coins that it gets {on_way[walk.success].mean():.0%} lie on a shortest way to the corner")  # fmt: skip
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.6))
@@ -185,7 +191,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The corner agent passes the coin and walks to the empty corner (the few coins that it does get lie on its way). It is not stupid: it finds a shortest way around all walls. It learnt *another goal* that fits its training equally well. This is called **goal misgeneralisation** (Langosco and others, 2022). No test with the coin in the corner could have shown it.
+# The corner agent passes the coin and walks to the empty corner (the few coins that it does get lie on its way). It is not stupid: when it gets there, it took a shortest way around all walls. But the unfamiliar coin disturbs it: in a few walks it gets stuck on the way (2 % here, up to a tenth for other first weights). It learnt *another goal* that fits its training equally well. This is called **goal misgeneralisation** (Langosco and others, 2022). Walks to a coin in the corner could never show it.
 #
 # ## 4 · Would an explanation have told us?
 #
@@ -255,7 +261,16 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at the ring. Where the coin lies, the twin's values move more than those of the corner agent: about four times as much in the situations that the corner agent knows (two to four times for other first weights), and more than that elsewhere. But its number there is not 0, and without a twin beside it nobody could say how large it "should" be. (Walls never moved in training; what an agent would do without one is chance.)
+# Look at the ring. Where the coin lies, the twin's values move more than those of the corner agent: about four times as much in the situations that the corner agent knows (two to four times for other first weights), and more than that elsewhere. One map alone says less: its number at the ring is not 0, and how large "should" it be? Compare it with what lies beside it: is the coin the brightest of the nine things that can be covered, eight walls and the coin? (Walls never moved in training; what an agent would do without one is chance.)
+
+# %%
+random_agent = room.network()  # the same first weights, before training
+for name, agent in (agents | {"random weights": random_agent}).items():
+    brightest = [mean_map(agent, coin).argmax() == 7 * FREE[coin][0] + FREE[coin][1] for coin in range(N)]
+    print(f"{name}: the coin is the brightest in {np.mean(brightest):.0%} of its {N} places")
+
+# %% [markdown]
+# So the map does tell: for the twin the coin is in most places what matters most, for the corner agent nowhere. What it wants instead, the map cannot say: in the empty corner there is nothing to cover.
 #
 # A change of the *values* is not yet a change of what the agent *does*. So count: how often does its best move change when the coin is covered, and when the coin is moved to another cell?
 
@@ -268,15 +283,19 @@ def best_move(agent, cells, coins):
 
 for place, coins in (("in the corner", [CORNER]), ("elsewhere", ELSEWHERE)):
     cells, there = situations(coins)
-    for name, agent in agents.items():
+    new = room.other_places(cells, there)
+    for name, agent in (agents | {"random weights": random_agent}).items():
         before = best_move(agent, cells, there)
         covered = best_move(agent, cells, np.full(len(cells), -1)) != before
-        moved = best_move(agent, cells, room.other_places(cells, there)) != before
+        moved = best_move(agent, cells, new) != before
         print(f"coin {place:<13} {name}: another move for {covered.mean():.0%} when it is covered, "
               f"{moved.mean():.0%} when it is moved")  # fmt: skip
+    first = np.array([truth[coin].argmax(axis=1) for coin in range(N)])  # perfect play
+    perfect = first[new, cells] != first[there, cells]
+    print(f"coin {place:<13} perfect play: another move for {perfect.mean():.0%} when it is moved")
 
 # %% [markdown]
-# This is clearer than the map: the twin changes its move in more than half of the situations, the corner agent in few. And to *move* the coin is the better question than to *cover* it: a room without a coin is a situation that neither agent has ever seen.
+# These shares have a yardstick, the perfect play: who wants the coin must change its move in about half of the situations when it is moved. The twin does; the corner agent changes it in few (random weights in none here, in up to a fifth for other first weights). A share above 0 is not yet a wish for the coin: section 7 shows that a coin in an unfamiliar place enters through weights that training never touched. Covering and moving say the same here. They ask different things, though: a room without a coin is a situation that neither agent has ever seen, and a moved coin is new to the corner agent only.
 #
 # ### The gradient's answer
 #
@@ -285,7 +304,7 @@ for place, coins in (("in the corner", [CORNER]), ("elsewhere", ELSEWHERE)):
 # %%
 cells, there = situations(range(N))
 scenes, bare = observe(cells, there), observe(cells, np.full(len(cells), -1))  # bare: the coin is covered
-for name, agent in (agents | {"random weights": room.network()}).items():
+for name, agent in (agents | {"random weights": random_agent}).items():
     best = torch.from_numpy(best_move(agent, cells, there))
     size = input_x_gradient(agent, scenes, best).abs().sum(dim=(2, 3))  # (N, 3), one number a plane
     walls, own, coin = (size / size.sum(dim=1, keepdim=True)).mean(dim=0)
@@ -313,6 +332,12 @@ to_corner = truth[CORNER][cells]
 print(
     f"corner agent with the values of a coin in the corner: {np.corrcoef(believed['corner agent'].ravel(), to_corner.ravel())[0, 1]:.2f}"
 )
+step = room.lengths()
+for name, values in believed.items():
+    top = {coin: cells[there == coin][values[there == coin].max(axis=1).argmax()] for coin in ELSEWHERE}
+    print(f"{name}: the cell of the largest value is at most a step from the corner for "
+          f"{np.mean([step[cell, CORNER] <= 1 for cell in top.values()]):.0%} of the places of the coin, "
+          f"from the coin for {np.mean([step[cell, coin] <= 1 for coin, cell in top.items()]):.0%}")  # fmt: skip
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
@@ -328,7 +353,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The corner agent's values are nearly those of another world: one in which the coin lies in the corner. Values drawn over the room show what an agent wants more plainly than a heat map of what it looks at.
+# The corner agent's values are nearly those of another world: one in which the coin lies in the corner. Values drawn over the room have their peak where the agent wants to go, for both agents (the last two lines). A heat map of what it looks at cannot show a goal where nothing lies.
 #
 # ## 7 · Does variety help?
 #
@@ -342,11 +367,14 @@ for k in (1, 4, 16, 32):
     agent = room.train([CORNER, *rest][:k], n_rounds=20)
     variety[k] = [room.walk_all(agent, c).success.mean() for c in ([CORNER, *rest][:k], held_back)]
     variety[k].append((room.walk_all(agent, held_back).last == CORNER).mean())
+columns = [98 + 7 * FREE[cell][0] + FREE[cell][1] for cell in held_back]  # of the coin's plane, the third
+same = torch.equal(agent[1].weight[:, columns], room.network()[1].weight[:, columns])
+print(f"the weights of a coin in these six cells are still the first, random ones: {same}")
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7, 3))
 for j, (label, style) in enumerate((("coin found, places of the training", "o-"), ("coin found, places never seen", "s--"),
-                                    ("ends in the empty corner (coin never seen there)", "^:"))):  # fmt: skip
+                                    ("ends in the empty corner (same walks)", "^:"))):  # fmt: skip
     ax.plot(range(4), [row[j] for row in variety.values()], style, color=plots.COLOURS[j], label=label)
 ax.set_xticks(range(4), list(variety))
 ax.set(xlabel="places of the coin in training", ylabel="share of the walks", ylim=(-0.04, 1.04))
@@ -359,7 +387,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With more places the walk to the corner (nearly) ends. But the agent finds a coin only where it has seen one: in a place that it never saw, it finds it as seldom as before, however many other places it knows. This network does not know that the 49 numbers of a plane are *neighbours*: a coin in a new cell is a new number to it. (A convolution would share what it learns among cells; the twin does not need it, since it has seen them all.)
+# With more places the walk to the corner (nearly) ends. But the agent finds a coin only where it has seen one: in a place that it never saw, it finds it seldom, however many other places it knows. Why? A coin enters this network through the 96 weights of its own cell. Where no coin ever lay in training, this input was always 0, and training never touched these weights: the agent with 32 places knows no more of these six cells than at its start. The twin has no such cell. So it is honest in the places that it was trained on; no cell here tests whether it would want a coin anywhere else.
 #
 # ### Play
 #
@@ -393,10 +421,10 @@ plots.show(
 # %% [markdown]
 # ## 8 · Recap
 #
-# - An agent can learn another goal than the one you meant, if both fit its training. More of the same tests cannot show it.
+# - An agent can learn another goal than the one you meant, if both fit its training. More of the same walks cannot show it.
 # - Move what you think it wants: an intervention tells the goals apart.
-# - Cover what the agent sees, not the agent. A change of values is not yet a change of moves.
-# - Draw the values over the room: they show where the agent wants to go.
+# - Cover what the agent sees, not the agent. A share of changed moves needs a yardstick: perfect play.
+# - Draw the values over the room: they show where the agent wants to go. A heat map cannot show an empty place.
 # - Variety in training cures what it covers. Test on what you held back.
 #
 # **References**

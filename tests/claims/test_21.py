@@ -252,20 +252,33 @@ def _elsewhere():
 @claim(
     "21b §1, §3, §4",
     "Both agents reach the coin in the corner from everywhere. With the coin elsewhere the corner agent mostly ends "
-    "in the empty corner, and the honest twin reaches the coin.",
-    shown="both 100 %; 0.86 in the corner, 0.12 at the coin; 1.00",
+    "in the empty corner, on a shortest way, gets the coins on such a way, and sometimes gets stuck; the honest twin "
+    "reaches the coin.",
+    shown="both 100 %; 0.86 in the corner, 0.12 at the coin, 0.02 stuck; 1.00",
     holds=lambda v: (
         v["corner agent at home"].min() == 1
         and v["twin at home"].min() > 0.97
         and v["corner agent in the corner"].min() > 0.6
         and v["corner agent at the coin"].max() < 0.25
         and v["twin at the coin"].min() > 0.97
+        and v["to the corner, steps too many"].max() == 0
+        and v["coins on a shortest way"].min() > 0.97
+        and v["stuck"].max() < 0.25
     ),
 )
 def test_the_agent_wants_the_corner(seed):
     agent, twin = _agents(seed)
     away, away_twin = room.walk_all(agent, _elsewhere()), room.walk_all(twin, _elsewhere())
+    ways, lost = room.lengths(), ~away.success & (away.last == room.CORNER)
+    longer = [
+        room.path(agent, a, c).index(room.CORNER) - ways[a, room.CORNER]
+        for a, c in zip(away.agents[lost], away.coins[lost], strict=True)
+    ]
+    through = ways[away.agents, away.coins] + ways[away.coins, room.CORNER]
     return {
+        "to the corner, steps too many": max(longer),
+        "coins on a shortest way": (through == ways[away.agents, room.CORNER])[away.success].mean(),
+        "stuck": 1 - away.success.mean() - (away.last == room.CORNER).mean(),
         "corner agent at home": room.walk_all(agent, [room.CORNER]).success.mean(),
         "twin at home": room.walk_all(twin, [room.CORNER]).success.mean(),
         "corner agent in the corner": (away.last == room.CORNER).mean(),
@@ -277,12 +290,14 @@ def test_the_agent_wants_the_corner(seed):
 @claim(
     "21b §6",
     "The corner agent's values have nothing to do with the truth, and are nearly those of a coin in the corner; the "
-    "twin's are nearly the truth.",
-    shown="correlations 0.03, 0.98, 0.99",
+    "twin's are nearly the truth. The largest lie beside the corner and beside the coin.",
+    shown="correlations 0.03, 0.98, 0.99; peaks 1.00 and 1.00",
     holds=lambda v: (
         np.abs(v["corner agent"]).max() < 0.25
         and v["as in the corner"].min() > 0.7
         and v["twin"].min() > 0.95
+        and v["peak at the corner, corner agent"].min() > 0.9
+        and v["peak at the coin, twin"].min() > 0.9
     ),
 )
 def test_values_against_the_truth(seed):
@@ -291,7 +306,16 @@ def test_values_against_the_truth(seed):
     right = np.array([truth[coin][cell] for cell, coin in zip(cells, coins, strict=True)]).ravel()
     with torch.no_grad():
         agent, twin = (m(room.observe(cells, coins)).numpy().ravel() for m in _agents(seed))
+    ways = room.lengths()
+
+    def peak(values, goal):
+        best = values.reshape(-1, 4).max(axis=1)
+        tops = {c: cells[coins == c][best[coins == c].argmax()] for c in _elsewhere()}
+        return np.mean([ways[top, c if goal is None else goal] <= 1 for c, top in tops.items()])
+
     return {
+        "peak at the corner, corner agent": peak(agent, room.CORNER),
+        "peak at the coin, twin": peak(twin, None),
         "corner agent": np.corrcoef(agent, right)[0, 1],
         "as in the corner": np.corrcoef(agent, truth[room.CORNER][cells].ravel())[0, 1],
         "twin": np.corrcoef(twin, right)[0, 1],
@@ -304,6 +328,55 @@ def _at_the_coin(agent, coin):
     cells, coins = room.situations([coin])
     covered = room.observe(cells, np.full(len(cells), -1))
     return float((agent(covered) - agent(room.observe(cells, coins))).abs().mean())
+
+
+@torch.no_grad()
+def _coin_is_brightest(agent):
+    """For which share of its places covering the coin moves the values more than covering any wall."""
+    found = []
+    for coin in range(len(room.FREE)):
+        scenes = room.observe(*room.situations([coin]))
+        walls = []
+        for r, c in np.argwhere(room.WALLS):
+            covered = scenes.clone()
+            covered[:, 0, r, c] = 0
+            walls.append(float((agent(covered) - agent(scenes)).abs().mean()))
+        found.append(_at_the_coin(agent, coin) > max(walls))
+    return np.mean(found)
+
+
+@torch.no_grad()
+def _best_moves(agent, cells, coins):
+    return agent(room.observe(cells, coins)).argmax(dim=1).numpy()
+
+
+@claim(
+    "21b §5",
+    "If the coin is moved, perfect play changes its move in about half of the situations, and so does the twin; the "
+    "corner agent in far fewer, but not in none. Covering the coin says the same.",
+    shown="48 to 55 %; 56 to 65 %; 12 to 16 %",
+    holds=lambda v: (
+        np.abs(v["perfect"] - 0.5).max() < 0.1
+        and v["twin, moved"].min() > 0.45
+        and v["twin, covered"].min() > 0.45
+        and v["corner agent, moved"].max() < 0.4
+        and v["corner agent, covered"].max() < 0.4
+        and v["corner agent, moved"].min() > 0.05
+        and (v["corner agent, moved"] < v["twin, moved"] - 0.15).all()
+        and (v["corner agent, covered"] < v["twin, covered"] - 0.15).all()
+    ),
+)
+def test_changed_moves(seed):
+    cells, coins = room.situations(range(len(room.FREE)))
+    new, bare = room.other_places(cells, coins, seed), np.full(len(cells), -1)
+    first = np.array([room.optimal(coin).argmax(axis=1) for coin in range(len(room.FREE))])
+    values = {"perfect": (first[new, cells] != first[coins, cells]).mean()}
+    agents = dict(zip(("corner agent", "twin"), _agents(seed), strict=True)) | {"random": room.network(seed)}
+    for name, agent in agents.items():
+        before = _best_moves(agent, cells, coins)
+        values[f"{name}, moved"] = (_best_moves(agent, cells, new) != before).mean()
+        values[f"{name}, covered"] = (_best_moves(agent, cells, bare) != before).mean()
+    return values
 
 
 @torch.no_grad()
@@ -322,14 +395,19 @@ def _brightest_at_itself(agent):
 
 @claim(
     "21b §4, §5",
-    "A map that also covers the agent is often brightest there. At the coin the twin's values move about two to "
-    "four times as much as the corner agent's if it lies in the corner, and more than four times elsewhere.",
-    shown="75 % and 34 % of the situations; 4 and 9 times",
+    "A map that also covers the agent is often brightest there. At the coin the twin's values move two to "
+    "four times as much as the corner agent's if it lies in the corner, and more than four times elsewhere. The coin is "
+    "the brightest that can be covered for the twin in most places, and nowhere for the corner agent.",
+    shown="75 % and 34 % of the situations; 4 and 9 times; brightest 95 % and 0 %, random weights 10 %",
     holds=lambda v: (
         v["own cell, corner agent"].min() > 0.5
         and v["own cell, twin"].min() > 0.15
-        and v["ratio, corner"].min() > 1.2
+        and v["ratio, corner"].min() > 1.5
+        and v["ratio, corner"].max() < 5
         and v["ratio, elsewhere"].min() > 4
+        and v["brightest, twin"].min() > 0.5
+        and v["brightest, corner agent"].max() < 0.1
+        and v["brightest, random"].max() < 0.6
     ),
 )
 def test_maps_of_the_agents(seed):
@@ -337,6 +415,9 @@ def test_maps_of_the_agents(seed):
     return {
         "own cell, corner agent": _brightest_at_itself(agent),
         "own cell, twin": _brightest_at_itself(twin),
+        "brightest, corner agent": _coin_is_brightest(agent),
+        "brightest, twin": _coin_is_brightest(twin),
+        "brightest, random": _coin_is_brightest(room.network(seed)),
         "ratio, corner": _at_the_coin(twin, room.CORNER) / _at_the_coin(agent, room.CORNER),
         "ratio, elsewhere": _at_the_coin(twin, room.NUMBER[1, 5]) / _at_the_coin(agent, room.NUMBER[1, 5]),
     }
@@ -394,13 +475,14 @@ def test_gradient_and_occlusion_agree(seed):
 @claim(
     "21b §7",
     "With 32 places of the coin in training an agent finds a coin in a place never seen as seldom as with one place, "
-    "and hardly walks to the corner.",
-    shown="0.06 and 0.07; corner 0.93 and 0.00",
+    "and hardly walks to the corner. The weights of such a place are those before training.",
+    shown="0.06 and 0.07; corner 0.93 and 0.00; the same",
     holds=lambda v: (
         v["found, 1"].max() < 0.3
         and v["found, 32"].max() < 0.3
         and v["corner, 1"].min() > 0.5
         and v["corner, 32"].max() < 0.2
+        and v["weights moved"].max() == 0
     ),
 )
 def test_variety_does_not_reach_new_places(seed):
@@ -408,6 +490,9 @@ def test_variety_does_not_reach_new_places(seed):
     held_back, rest = order[:6].tolist(), order[6:].tolist()
     values = {}
     for k in (1, 32):
-        walks = room.walk_all(room.train([room.CORNER, *rest][:k], seed, n_rounds=20), held_back)
+        agent = room.train([room.CORNER, *rest][:k], seed, n_rounds=20)
+        walks = room.walk_all(agent, held_back)
         values |= {f"found, {k}": walks.success.mean(), f"corner, {k}": (walks.last == room.CORNER).mean()}
-    return values
+    columns = [2 * room.SIDE**2 + room.SIDE * room.FREE[c][0] + room.FREE[c][1] for c in held_back]
+    apart = (agent[1].weight - room.network(seed)[1].weight).detach()[:, columns]
+    return values | {"weights moved": float(apart.abs().max())}

@@ -94,6 +94,7 @@ def test_optimal_values_are_the_shortest_ways():
     graph[np.repeat(np.arange(n), 4), room.NEXT.ravel()] = 1
     far = shortest_path(graph, unweighted=True)
     assert np.isfinite(far).all()  # no cell is shut in
+    np.testing.assert_array_equal(room.lengths(), far)
     for coin in (0, 17, room.CORNER):
         best = room.optimal(coin).max(axis=1)
         others = np.arange(n) != coin
@@ -109,6 +110,18 @@ def test_what_an_agent_sees():
     moved = room.other_places(agents, coins)
     assert not ((moved == agents) | (moved == coins)).any()
     assert moved.min() >= 0 and moved.max() < len(room.FREE)
+
+
+@pytest.mark.parametrize("cell", [-1, len(room.FREE), 2.5, True, None])
+def test_cells_outside_the_room_are_refused(cell):
+    with pytest.raises(ValueError, match="numbers of free cells"):
+        room.optimal(cell)
+    with pytest.raises(ValueError, match="numbers of free cells"):
+        room.situations([cell])
+    with pytest.raises(ValueError, match="numbers of free cells"):
+        room.observe([cell], [3])
+    with pytest.raises(ValueError, match="one coin for each agent"):
+        room.observe([0, 1], [3])
 
 
 def test_an_agent_learns_one_place():
