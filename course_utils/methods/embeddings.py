@@ -182,13 +182,15 @@ def mlp_probe(
     hidden: int = 256,
     seed: int = 0,
 ) -> Probe:
-    """The same with one hidden layer: higher accuracy, and the more reason to look at the selectivity.
+    """The same with one hidden layer, which learns more by heart: the more reason to look at the selectivity.
 
     Args:
-        hidden: hidden units. The others, and Raises: as `linear_probe`.
+        hidden: hidden units, a whole number above 0. The others, and Raises: as `linear_probe`.
     """
 
     from sklearn.neural_network import MLPClassifier
+
+    hidden = check_count(hidden, "hidden")
 
     def classifier() -> MLPClassifier:
         return MLPClassifier((hidden,), max_iter=60, early_stopping=False, tol=1e-3, random_state=seed)

@@ -203,6 +203,8 @@ def test_probe_refuses():
         (lambda: remove_common_component(torch.eye(3) * 1j), TypeError, "states must be a float tensor"),
         (lambda: linear_probe(torch.eye(8), [0, 1] * 4, seed=-1), ValueError, "seed must be"),
         (lambda: linear_probe(torch.eye(8), [0, 1] * 4, penalty=0), ValueError, "penalty must be above 0"),
+        (lambda: mlp_probe(torch.eye(8), [0, 1] * 4, hidden=True), ValueError, "hidden must be"),
+        (lambda: mlp_probe(torch.eye(8), [0, 1] * 4, hidden=[8, 8]), ValueError, "hidden must be"),
         (lambda: control_labels(["a", "b"], [0, 1, 1]), ValueError, "one each a token"),
     ],
 )
