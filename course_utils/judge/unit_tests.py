@@ -7,7 +7,8 @@ The networks are those of `load_lab("designed")`. The truth is the Shapley value
 
 - "exact": all numbers are the true ones, up to `TOLERANCE` of the largest.
 - "place": the numbers are others, but the strongest is where it must be for each input that has a truth, and
-  the map is empty for the inputs whose truth is zero. On pictures: the maximum lies on the pattern.
+  the map is empty for the inputs whose truth is zero. On pictures: the maximum lies on the pattern. Strong is
+  what is far from zero, so the truth with the wrong sign is "place", too.
 - "fails": neither.
 - "n/a": the method has no answer for this network: no ReLU, no feature maps, too many players.
 """
@@ -24,6 +25,7 @@ from course_utils.judge.localisation import pointing_game
 from course_utils.judge.methods_table import Method
 from course_utils.labs.designed import NETWORKS
 from course_utils.labs.lab import Lab, load_lab
+from course_utils.methods.arguments import check_finite
 
 TOLERANCE = 0.03  # of the largest true value: integrals over a kink are not exact
 N_PICTURES = 6  # of each network of pictures
@@ -112,19 +114,26 @@ def try_method(explain: Callable[[nn.Module, Tensor, Tensor], Tensor], network: 
         explain: `(model, inputs, targets)` to attributions like `inputs`, `(N, C, H, W)`; the networks of
             vectors take them as pictures of one row, `(N, 1, 1, d)`.
         network: one of the designed networks.
+
+    Raises:
+        ValueError: unknown network, another shape, NaN or infinite values.
+        TypeError: `explain` returns no float tensor.
     """
     case = _case(network)
-    values = explain(case.model, case.inputs, case.targets).detach()
+    values = explain(case.model, case.inputs, case.targets)
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise TypeError(f"attributions must be a float tensor, not {kind}")
     if values.shape != case.inputs.shape:
         raise ValueError(f"attributions must be {tuple(case.inputs.shape)}, not {tuple(values.shape)}")
-    return judge_map(values.sum(dim=1), case)
+    return judge_map(check_finite(values, "the attributions").sum(dim=1), case)
 
 
 def judge_map(maps: Tensor | None, case: _Case) -> Result:
     """Compare maps `(N, H, W)` with the truth; None means that the method has no answer."""
     if maps is None:
         return Result("n/a")
-    maps, truth = maps.detach().double(), case.truth.double()
+    maps, truth = check_finite(maps.detach(), "the maps").double(), case.truth.double()
     error = float((maps - truth).abs().max() / truth.abs().max())
     if error <= TOLERANCE:
         return Result("exact", error)

@@ -409,7 +409,7 @@ plots.show(
 
 # %% [markdown]
 # Ten pictures and two draws: read large differences only. The edges never change, since they do not look at the network. Guided backprop and Grad-CAM++ hardly react to a random *last* layer, the layer that decides which class is which. Saliency loses some of its order; CAM and Grad-CAM change a lot. A likely reason for Grad-CAM++: its weights of the channels are never negative, so its map resembles the sum of all channels, whatever the class.
-# [12b](12b_scoreboard.ipynb) shows that another measure of likeness (SSIM) would give another verdict for some methods.
+# [12b](12b_scoreboard.ipynb) shows that another measure of likeness (SSIM) can give another verdict, for example on guided Grad-CAM.
 #
 # A second check makes the *labels* random: a network that has learnt them by heart (a *memoriser*) should get other maps than an honest one. [12d](12d_retraining.ipynb) trains such networks and shows why the check needs several of each kind. **A map that passes such checks may still be wrong; one that fails explains little.**
 

@@ -11,6 +11,7 @@ from course_utils import judge
 from course_utils.judge.methods_table import image_methods
 from course_utils.labs import load_lab
 from course_utils.lessons import l12_judging_explanations as lesson
+from course_utils.methods.gradients import input_x_gradient, integrated_gradients
 
 METHODS = image_methods()
 
@@ -155,10 +156,12 @@ def test_empty_pictures(seed):
 
 @claim(
     "12b §2",
-    "A constant map wins sensitivity; of the others Grad-CAM is more stable than guided backprop, and that than saliency.",
-    shown="0.00; 0.01, 0.18, 0.39",
+    "A constant map wins sensitivity; of the others CAM and Grad-CAM move less than the edges, which ignore the model, these less than guided backprop, and that less than saliency.",
+    shown="0.00; 0.01, 0.01, 0.08, 0.18, 0.39",
     holds=lambda v: (
         (v["constant"] == 0).all()
+        and (np.maximum(v["CAM"], v["Grad-CAM"]) < v["edges (Sobel)"]).all()
+        and (v["edges (Sobel)"] < v["guided backprop"]).all()
         and (v["Grad-CAM"] < v["guided backprop"]).all()
         and (v["guided backprop"] < v["saliency"]).all()
     ),
@@ -173,7 +176,57 @@ def test_sensitivity(seed):
 
         return judge.sensitivity_max(explain, inputs, perturbations=noise).mean().item()
 
-    return {n: sensitivity(n) for n in ("constant", "Grad-CAM", "guided backprop", "saliency")}
+    asked_for = ("constant", "CAM", "Grad-CAM", "edges (Sobel)", "guided backprop", "saliency")
+    return {n: sensitivity(n) for n in asked_for}
+
+
+@claim(
+    "12b §2",
+    "The third power of Grad-CAM, with the same order of pixels, has more energy on the object.",
+    shown="printed there",
+    holds=lambda v: (v["cubed"] > v["plain"] + 0.1).all() and (abs(v["IoU"]) < 0.005).all(),
+)
+def test_energy_follows_the_spread(seed):
+    lab, inputs, classes, truth = asked(seed)
+    heat = METHODS["Grad-CAM"].explain(lab.model, inputs, classes, lab.layer).clamp(min=0).double()
+    return {
+        "plain": judge.energy_in_mask(heat, truth).mean().item(),
+        "cubed": judge.energy_in_mask(heat**3, truth).mean().item(),
+        "IoU": float((judge.mask_iou(heat**3, truth) - judge.mask_iou(heat, truth)).mean()),
+    }
+
+
+@claim(
+    "12b §2",
+    "In the trained network the maxima of guided backprop and of guided Grad-CAM follow the question, in the guessing one hardly; guided backprop keeps the order of all pixels, guided Grad-CAM does not, though SSIM calls its maps alike.",
+    shown="0.92 and 0.06 against 0.58 and 0.56 (guided backprop); rank correlations printed there",
+    holds=lambda v: (
+        all(v[f"{n}: trained"].min() > 0.7 for n in ("guided backprop", "guided Grad-CAM"))
+        and all(abs(v[f"{n}: guessing"]).max() < 0.5 for n in ("guided backprop", "guided Grad-CAM"))
+        and abs(v["guided backprop: guessing"].mean()) < 0.15
+        and v["guided backprop: order"].min() > 0.8
+        and v["guided Grad-CAM: order"].max() < 0.6
+        and v["guided Grad-CAM: SSIM"].min() > 0.6
+    ),
+)
+def test_what_guided_maps_notice(seed):
+    lab, inputs, classes, truth = asked(seed)
+    cascade = judge.randomize_cascade(lab.model, seed=seed)
+    guessing = next(n for name, n in cascade if name == "layer4.conv1").eval()
+    found = {}
+    for name in ("guided backprop", "guided Grad-CAM"):
+        maps = []
+        for kind, network in (("trained", lab.model), ("guessing", guessing)):
+            heat, other = (
+                METHODS[name].explain(network, inputs, c, network.layer4)
+                for c in (classes, lab.targets[:, 1])
+            )
+            on_it = [judge.pointing_game(h, truth, 5).mean().item() for h in (heat, other)]
+            found[f"{name}: {kind}"] = on_it[0] - on_it[1]
+            maps.append(heat)
+        found[f"{name}: order"] = judge.rank_correlation(*maps).mean().item()
+        found[f"{name}: SSIM"] = judge.ssim(*maps).mean().item()
+    return found
 
 
 @claim(
@@ -274,14 +327,51 @@ def test_ways_from_a_pixel(seed):
 
 
 @claim(
+    "12b §3",
+    "By deletion gradient × input is before saliency with grey, and behind it with a blur.",
+    shown="printed there",
+    holds=lambda v: (
+        (v["grey"] < 0.01).all()
+        and v["grey"].mean() < 0
+        and (v["blur, 2"] > 0).all()
+        and (v["blur, 16"] > 0).all()
+    ),
+)
+def test_grey_or_blurred(seed):
+    lab = load_lab("scenes", seed=seed, n=40)
+    x, c, gaps = lab.inputs, lab.targets, {}
+    maps = [METHODS[n].explain(lab.model, x, c, lab.layer) for n in ("gradient × input", "saliency")]
+    empty = {"grey": torch.zeros_like(x), "blur, 2": judge.blur(x, 2), "blur, 16": judge.blur(x, 16)}
+    for name, substrate in empty.items():
+        how = {"substrate": substrate, "fractions": (0.04, 0.15, 0.4)}
+        areas = [judge.deletion(lab.model, x, c, heat, **how).area for heat in maps]
+        gaps[name] = judge.paired(*areas).mean
+    return gaps
+
+
+@claim(
     "12b §4",
-    "The size of a part alone (the constant map) explains a part of the order in which the parts matter.",
-    shown="rank correlation of the constant map, printed there",
-    holds=lambda values: values.min() > 0.15,
+    "The size of a part alone (the constant map) explains a part of the order in which the parts matter; guided backprop explains more, for a guessing network nearly as much; Grad-CAM is not above the edges.",
+    shown="rank correlations, drawn there",
+    holds=lambda v: (
+        v["constant"].min() > 0.15
+        and (np.minimum(v["guided backprop"], v["guessing"]) > v["constant"] + 0.05).all()
+        and abs(v["guided backprop"] - v["guessing"]).mean() < 0.08
+        and v["edges (Sobel)"].mean() > v["constant"].mean() + 0.05
+        and (v["Grad-CAM"] < v["edges (Sobel)"] + 0.05).all()
+    ),
 )
 def test_size_of_parts(seed):
-    lab = load_lab("scenes", seed=seed, n=30)
-    soft, correlations = judge.blur(lab.inputs, 8), []
+    lab = load_lab("scenes", seed=seed, n=40)
+    guessing = next(n for name, n in judge.randomize_cascade(lab.model, seed=seed) if name == "layer4.conv1")
+    maps = {
+        name: METHODS[name].explain(lab.model, lab.inputs, lab.targets, lab.layer)
+        for name in ("constant", "edges (Sobel)", "guided backprop", "Grad-CAM")
+    }
+    maps["guessing"] = METHODS["guided backprop"].explain(
+        guessing.eval(), lab.inputs, lab.targets, guessing.layer4
+    )
+    soft, correlations = judge.blur(lab.inputs, 8), {name: [] for name in maps}
     for n in range(len(lab)):
         part_masks = [(lab.parts[n] == p) & lab.masks[n] for p in lab.parts[n][lab.masks[n]].unique() if p]
         part_masks = [m for m in part_masks if m.sum() >= 30]
@@ -290,9 +380,44 @@ def test_size_of_parts(seed):
         pictures = torch.stack([lab.inputs[n], *(torch.where(m, soft[n], lab.inputs[n]) for m in part_masks)])
         with torch.no_grad():
             scores = lab.model(pictures)[:, lab.targets[n]]
-        sizes = torch.stack([m.sum() for m in part_masks]).float()
-        correlations.append(judge.rank_correlation(sizes[None], (scores[0] - scores[1:])[None]).item())
-    return float(np.mean(correlations))
+        for name, heat in maps.items():
+            mass = torch.stack([heat[n][m].clamp(min=0).sum() for m in part_masks])
+            found = judge.rank_correlation(mass[None], (scores[0] - scores[1:])[None]).item()
+            correlations[name].append(found)
+    return {name: float(np.mean(values)) for name, values in correlations.items()}
+
+
+@claim(
+    "12b §5",
+    "A shift of all pictures, undone in the first layer, leaves integrated gradients from the blurred picture as they are; those from zero, and gradient × input, change.",
+    shown="1.00; 0.72 and 0.81",
+    holds=lambda v: (
+        v["IG, blurred picture"].min() > 0.999
+        and max(v["IG, zero"].max(), v["gradient × input"].max()) < 0.95
+    ),
+)
+def test_input_invariance(seed):
+    animals = lesson.small_animals(60, seed=seed)
+    network, shifted = lesson.train(animals.pictures, animals.labels, 20, seed), lesson.tiny_network(0).eval()
+    shifted.load_state_dict(network.state_dict())
+    shift = torch.rand(1, 3, 1, 1, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    with torch.no_grad():
+        shifted[0].bias -= (network[0].weight * shift).sum(dim=(1, 2, 3))
+    x, y = animals.pictures[:20], animals.labels[:20]
+
+    def integrated(net, x, start):
+        return integrated_gradients(net, x, y, baselines=start, n_steps=12)
+
+    checks = {
+        "IG, blurred picture": lambda net, x: integrated(net, x, judge.blur(x, 4)),
+        "IG, zero": lambda net, x: integrated(net, x, torch.zeros(1, 3, 1, 1)),
+        "gradient × input": lambda net, x: input_x_gradient(net, x, y),
+    }
+    pairs = {
+        n: [of(*at).sum(dim=1).abs() for at in ((network, x), (shifted, x + shift))]
+        for n, of in checks.items()
+    }
+    return {n: judge.rank_correlation(*maps).mean().item() for n, maps in pairs.items()}
 
 
 @claim(
