@@ -577,11 +577,13 @@ def _changed_ground(images, masks, i: int, donors: np.ndarray, fault: str) -> np
 
 
 def _what_decides(predict, images, targets, masks, *, fault: str = "", first: int = 0, border=0.5) -> str:
-    if fault == "always ground":
-        return "ground"
+    if fault in ("always ground", "both"):
+        return fault.removeprefix("always ")
     changed = images.copy()
     for i, c in enumerate(targets):
-        donors = np.roll(np.flatnonzero(targets != c), -i)
+        donors = np.roll(
+            np.flatnonzero(np.arange(len(targets)) != i if fault == "any class" else targets != c), -i
+        )
         if fault == "grey animal":
             changed[i][masks[i]] = 128
         else:
@@ -649,6 +651,14 @@ what_decides = Exercise(
         "any": Mistake(
             partial(_what_decides, border=0.1),
             "you call it the animal as soon as a few answers stay right. In some models one of the two decides in most pictures, but not in all: the majority counts.",
+        ),
+        "any class": Mistake(
+            partial(_what_decides, fault="any class"),
+            "your grounds seem to come from pictures of *any* class. Where it is the animal's own, animal and ground still agree, and every model stays right: take ground of the *other* class only.",
+        ),
+        "both": Mistake(
+            partial(_what_decides, fault="both"),
+            'you answer "both": return the one of the two words "animal" and "ground" with which most answers go.',
         ),
         "always ground": Mistake(
             partial(_what_decides, fault="always ground"),
