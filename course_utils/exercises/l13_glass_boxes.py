@@ -67,6 +67,14 @@ odds_ratio_of = Exercise(
             lambda p, times: times / (1 - times),
             "you turned `times` into odds: it is no probability. `times * probability` is one, that of group B.",
         ),
+        "no referral, upside down": Mistake(
+            lambda p, times: (1 - p) / (1 - times * p),
+            "you divided what is *left* in A by what is left in B: that is half of it, since odds are p / (1 − p). Multiply by the ratio of the two p.",
+        ),
+        "one minus the ratio": Mistake(
+            lambda p, times: 1 - _odds_ratio_of(p, times),
+            "that is by which share the odds are lower: return the odds ratio itself, without 1 −.",
+        ),
         "rounded": Mistake(
             lambda p, times: round(_odds_ratio_of(p, times), 2),
             "the formula is right, but you rounded the result: return all digits, and round only when you print.",
@@ -368,6 +376,23 @@ dependence = Exercise(
         "median": Mistake(
             lambda *case: np.median(_curves(*case), axis=1),
             "you took the median of the answers: partial dependence is their mean.",
+        ),
+        "all but the column": Mistake(
+            lambda predict, table, column, grid: np.array(
+                [
+                    predict(np.where(np.arange(table.shape[1]) == column, table, value)).mean()
+                    for value in grid
+                ]
+            ),
+            "you set all *other* columns to the value and kept this one: it is the other way round.",
+        ),
+        "first column": Mistake(
+            lambda predict, table, column, grid: _curves(predict, table, 0, grid).mean(axis=1),
+            "you always set the first column: set the one that `column` names.",
+        ),
+        "minus the answer as it is": Mistake(
+            lambda *case: _curves(*case).mean(axis=1) - case[0](case[1]).mean(),
+            "you subtracted the mean answer for the table as it is: the formula has no such term.",
         ),
         "centred": Mistake(
             lambda *case: _curves(*case).mean(axis=1) - _curves(*case).mean(),

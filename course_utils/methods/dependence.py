@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from course_utils.methods.arguments import check_count
+from course_utils.methods.arguments import check_count, to_floats
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -30,12 +30,15 @@ def ice_curves(predict: Predict, table: np.ndarray, column: int, grid: np.ndarra
         `(n, m)`.
 
     Raises:
-        ValueError: wrong shape, no rows, a column that does not exist, or more than one answer a row.
+        ValueError: wrong shape, no rows, NaN or infinite values, a column that does not exist, or more than
+            one answer a row.
     """
     table = _rows(table)
-    grid = np.asarray(grid, float)
+    grid = to_floats(grid, "the grid")
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"the grid is a row of at least one value, not of the shape {grid.shape}")
+    if not np.isfinite(grid).all():
+        raise ValueError("the grid contains NaN or infinite values: take values that the column may have")
     _check_column(column, table)
     curves = np.empty((len(table), len(grid)))
     for k, value in enumerate(grid):
@@ -93,13 +96,19 @@ def permutation_importance(
         `(d, n_repeats)`, or one row a group. Zero or slightly below where the model does not use the column.
 
     Raises:
-        ValueError: shapes that do not fit, an unknown column, no repeats, or an order that is none.
+        ValueError: shapes that do not fit, NaN or infinite values, an unknown column, an empty group, no
+            repeats, or an order that is none.
+        TypeError: a group that is no list of columns.
     """
     table, targets = _rows(table), np.asarray(targets)
     n, d = table.shape
+    if targets.ndim != 1:  # (n, 1) against (n,) would compare each row with all others
+        raise ValueError(f"targets must be one number or word a row, ({n},), not {targets.shape}")
     if len(targets) != n:
         raise ValueError(f"{n} rows have {len(targets)} targets: give one for each row")
-    groups = [[column] for column in range(d)] if groups is None else [list(group) for group in groups]
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        raise ValueError("targets contain NaN or infinite values: leave out the rows without a truth")
+    groups = [[column] for column in range(d)] if groups is None else _groups(groups)
     for column in (column for group in groups for column in group):
         _check_column(column, table)
     if orders is None:
@@ -107,26 +116,46 @@ def permutation_importance(
         rng = np.random.default_rng(seed)
         orders = np.array([rng.permutation(n) for _ in range(n_repeats)])
     orders = np.asarray(orders)
-    if orders.ndim != 2 or not (np.sort(orders, axis=1) == np.arange(n)).all():
+    whole = orders.ndim == 2 and orders.size > 0 and orders.dtype.kind in "iu"
+    if not whole or orders.shape[1] != n or not (np.sort(orders, axis=1) == np.arange(n)).all():
         raise ValueError(f"orders must hold the numbers 0 to {n - 1} once in each row")
 
-    before = score(targets, predict(table))
+    before = score(targets, _answers(predict, table))
     falls = np.empty((len(groups), len(orders)))
     for g, group in enumerate(groups):
         for r, order in enumerate(orders):
             shuffled = table.copy()
             shuffled[:, group] = table[order][:, group]
-            falls[g, r] = before - score(targets, predict(shuffled))
+            falls[g, r] = before - score(targets, _answers(predict, shuffled))
     return falls
+
+
+def _answers(predict: Predict, rows: np.ndarray) -> np.ndarray:
+    answers = np.asarray(predict(rows))
+    if answers.shape[:1] != (len(rows),) or answers.shape[1:] == (1,):
+        raise ValueError(f"predict must give one answer a row, ({len(rows)},), and gives {answers.shape}")
+    return answers
+
+
+def _groups(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    try:
+        lists = [list(group) for group in groups]
+    except TypeError as error:
+        raise TypeError(f"groups must be lists of columns, such as [[0, 1], [2]], not {groups!r}") from error
+    if not lists or not all(lists):
+        raise ValueError(f"each group needs at least one column, and there must be a group: {groups!r}")
+    return lists
 
 
 def _rows(table: np.ndarray) -> np.ndarray:
     try:
-        table = np.asarray(table, float)
-    except (TypeError, ValueError) as error:
-        raise ValueError("the table must hold numbers: encode the categories of a column of words") from error
+        table = to_floats(table, "the table")
+    except ValueError as error:
+        raise ValueError(f"{error}; encode the categories of a column of words") from error
     if table.ndim != 2 or len(table) == 0:
         raise ValueError(f"a table has the shape (n, d) with at least one row, this one has {table.shape}")
+    if not np.isfinite(table).all():
+        raise ValueError("the table contains NaN or infinite values: leave out or mend these rows")
     return table
 
 

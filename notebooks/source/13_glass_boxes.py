@@ -49,7 +49,7 @@ malignant, train, test = tumours.malignant, tumours.train, tumours.test
 # %% [markdown]
 # ## 1 · A puzzle: does the good cholesterol make people ill?
 #
-# Two models of the same people, both weighted sums: the first one of all ten columns, the second one of all but LDL (the “bad” cholesterol). The number is what one typical step (one standard deviation) more of HDL cholesterol does; plus means that the disease progresses further. Each tenth of the people is predicted by a model fitted to the other nine (*cross-validation*).
+# Two models of the same people, both weighted sums: the first one of all ten columns, the second one of all but LDL (the “bad” cholesterol). The number is how far one typical step (one standard deviation) more of HDL cholesterol moves the predicted score; plus means that the disease progresses further. Each tenth of the people is predicted by a model fitted to the other nine (*cross-validation*).
 
 # %%
 LDL, HDL = people.names.index("LDL cholesterol"), people.names.index("HDL cholesterol")
@@ -66,7 +66,7 @@ for label, model, rows, j in (("ten columns", first, people.standardised, HDL),
     )
 
 # %% [markdown]
-# HDL is called the *good* cholesterol. In one model more of it makes things worse, in the other one better, and the two predict equally well. Which one do you believe?
+# HDL is called the *good* cholesterol. In one model more of it goes with a worse score, in the other one with a better one, and the two predict equally well. Which one do you believe?
 
 # %% tags=["hide-input"]
 exercises.which_story
@@ -81,7 +81,7 @@ exercises.which_story
 #
 # $$b = (X^\top X)^{-1} X^\top y, \qquad s^2 = \frac{1}{n - d - 1} \sum_i (y_i - \hat y_i)^2, \qquad \text{SE}_j = s \sqrt{\big[(X^\top X)^{-1}\big]_{jj}} .$$
 #
-# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*). One divides by $n - d - 1$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
+# The standard error says how much $b_j$ would vary if other people had been measured. Roughly, $b_j \pm 2\,\text{SE}_j$ holds the true value 95 times in 100 (a *95 % interval*), if the outcome is such a sum and the misses scatter alike for everybody. One divides by $n - d - 1$, not by $n$: the model was fitted to these points, so they lie closer to it than new ones.
 
 
 # %% tags=["by-hand"]
@@ -168,7 +168,7 @@ plots.show(
 #
 # $$\ln\frac{p}{1-p} = b_0 + b_1 x_1 + \dots + b_d x_d \qquad\Longleftrightarrow\qquad \frac{p}{1-p} = e^{b_0} \cdot e^{b_1 x_1} \cdots e^{b_d x_d}.$$
 #
-# Each column *multiplies* the odds; $e^{b_j}$ is its **odds ratio** for one step. There is no formula for $b$. One starts at 0 and improves it step by step, each time by a weighted least squares in which row $i$ counts $p_i (1 - p_i)$: the rows about which the model is in doubt tell most (*Newton's method*).
+# Each column *multiplies* the odds; $e^{b_j}$ is its **odds ratio** for one step. There is no formula for $b$. One starts at 0 and improves it step by step, each time by a weighted least squares in which row $i$ counts $p_i (1 - p_i)$: the rows about which the model is in doubt count most in a step (*Newton's method*). In the *result*, a row also pulls with its miss, $y_i - p_i$ ($y_i$ is 1 for malignant, 0 for benign): one about which the model is sure, and wrong, moves $b$ most (13d).
 
 
 # %% tags=["by-hand"]
@@ -312,7 +312,7 @@ def best_split(values, labels):
 rows = tumours.table[train]
 gains = {name: best_split(rows[:, j], malignant[train]) for j, name in enumerate(tumours.names)}
 ranked = sorted(gains, key=lambda name: -gains[name][0])
-tree = DecisionTreeClassifier(max_depth=2, criterion="entropy").fit(rows, malignant[train])
+tree = DecisionTreeClassifier(max_depth=2, criterion="entropy", random_state=0).fit(rows, malignant[train])
 
 # %% tags=["hide-input"]
 everything = entropy(malignant[train])
@@ -328,7 +328,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Several questions are nearly as good as the best one: other tumours would have made another tree. [13d](13d_how_sure_what_needed.ipynb) counts them. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
+# Several questions are nearly as good as the best one: other tumours would have made another tree. [13d](13d_how_sure_what_needed.ipynb) counts the first questions that lead to trees as good as the best. Below, the tree of *depth* 2 (two questions in a row), with the training tumours that arrive at each box.
 
 # %% tags=["hide-input", "thumbnail"]
 drawn = lesson.draw_tree(tree, tumours.names, height=4.4)
@@ -417,7 +417,7 @@ plots.show(
 )
 
 # %% [markdown]
-# On body mass index and triglycerides all three agree, in different shapes. On HDL the line rises and the other two fall. And on unseen people neither the curves nor the forest predict better than the line (13b).
+# On body mass index and triglycerides all three rise, in different shapes. On HDL the line rises and the other two fall. Make no story of it: with other people drawn, the line fell as well in about three of ten draws (section 2). And on unseen people no gain of the curves over the line can be shown; the forest is a little worse (13b).
 #
 # ### The truth, and a trap
 #
@@ -482,7 +482,7 @@ def ask(column, model, person):
 #
 # <details><summary>One answer</summary>
 #
-# Age: from the youngest to the oldest the mean hardly changes, but some single curves fall and others rise. The mean hides it.
+# Age: from the youngest to the oldest the mean hardly changes, but some single curves fall and others rise. The mean hides it. Part of this is chance: if the forest learns from *shuffled* ages, its curves fan out, too, about half as wide.
 #
 # </details>
 
@@ -540,15 +540,18 @@ falls = np.array([[before - forest.score(shuffle(noisy[test], j, rng), malignant
 exercises.fall_alone.check(fall_of_the_first, falls)
 
 # %% [markdown]
-# Now shuffle whole groups of columns that measure nearly the same, with the course's `permutation_importance`:
+# Now shuffle whole groups of columns that measure nearly the same, with the course's `permutation_importance`. The control: nine columns of other kinds, the most important single one among them.
 
 # %%
 groups = {
-    "all nine of size": [j for j, n in enumerate(names) if n.endswith(("radius", "perimeter", "area")) or
-                         any(w in n for w in ("radius e", "perimeter e", "area e"))],
-    "all six of notches": [j for j, n in enumerate(names) if "conca" in n],
-}  # fmt: skip
-groups["these fifteen"] = groups["all nine of size"] + groups["all six of notches"]
+    what: [j for j, name in enumerate(names) if any(word in name for word in words)]
+    for what, words in (
+        ("all nine of size", ("radius", "perimeter", "area")),
+        ("all six of notches", ("conca",)),
+        ("these fifteen", ("radius", "perimeter", "area", "conca")),
+        ("nine others (control)", ("texture", "smoothness", "symmetry")),
+    )
+}
 together = permutation_importance(
     forest.predict, noisy[test], malignant[test], accuracy_score, 10, groups=list(groups.values())
 )
@@ -558,20 +561,20 @@ strongest = [*np.argsort(-falls.mean(axis=1))[:6], len(names) - 1]
 rows = {names[j]: (falls[j].mean(), falls[j].min(), falls[j].max()) for j in strongest}
 rows |= {name: (f.mean(), f.min(), f.max()) for name, f in zip(groups, together, strict=True)}
 figure, ax = plt.subplots(figsize=(8, 4))
-lesson.draw_intervals(ax, rows, grey=("noise (control)",), decimals=3,
+lesson.draw_intervals(ax, rows, grey=("noise (control)", "nine others (control)"), decimals=3,
                       colours=dict.fromkeys(groups, plots.COLOURS[1]))  # fmt: skip
 ax.set(xlabel="fall of the accuracy on unseen tumours (bars: smallest to largest of ten shuffles)")
-ax.set_title("Single columns cost little, groups cost much", loc="left")
+ax.set_title("One column costs little, and so do nine others; size together costs much", loc="left")
 plots.show(
     f"The six most important single columns cost at most {falls.mean(axis=1).max():.3f} of the accuracy, the noise "
     f"{falls[-1].mean():.3f}. All nine columns of size together cost {together[0].mean():.2f}, fifteen columns "
-    f"{together[2].mean():.2f}."
+    f"{together[2].mean():.2f}; nine others only {together[3].mean():.2f}."
 )
 
 # %% [markdown]
-# Alone, no column costs more than about two of the 171 tumours. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers. **An importance of zero means "not needed while the others are there", not "tells nothing".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13d.)
+# Alone, no column costs more than about two of the 171 tumours. Read alone, this list says that the tumour's size is unimportant. Shuffle the nine columns of size *together*, and the forest loses about a quarter of its right answers; the control shows that it is not the number of columns. **An importance of zero does not say which: "tells nothing" (the noise), or "not needed while the others are there".** Look at groups of columns that move together. (*Left out*, with a new forest, they cost hardly anything: 13d.)
 #
-# Forests come with a list of their own, `feature_importances_`. A random patient number gets a good place in it: 13d shows why.
+# Forests come with a list of their own, `feature_importances_`. On the diabetes table a random patient number stands before several real columns in it: 13d shows why.
 
 # %% [markdown]
 # ## 7 · The proof: the agreement table
@@ -737,7 +740,7 @@ plots.show(f"Partial dependence of the three columns that a {model} of the table
 # 5. **The key idea?** An explanation made afterwards cannot be perfectly faithful: if it were, it would be the model itself.
 # 6. **Which experiments?** It is an argument with examples (new crimes, seizures, pictures with prototypes), not a benchmark.
 # 7. **Data and code?** Public data such as ProPublica's COMPAS table; the author's group publishes its programs.
-# 8. **Do the results support it?** For tables, often: section 8 found it on the tumours, if a sum of thirty terms counts as readable; a tree of depth 3 was worse. For raw pictures and text the claim is much weaker, and section 1 showed that glass boxes can mislead as well.
+# 8. **Do the results support it?** Section 8 found it on the tumours, if a sum of thirty terms counts as readable (a tree of depth 3 was worse); on the digits the forest stayed a little ahead. For raw pictures and text the claim is much weaker, and section 1 showed that glass boxes can mislead as well.
 # 9. **What did it contribute?** Who must prove it: whoever uses a black box where much is at stake should show that a readable model is worse.
 # 10. **What next?** Readable models for pictures (prototype networks, concept bottlenecks), and explanations that are tested instead of believed (lesson 12).
 #

@@ -124,8 +124,43 @@ def test_seed_decides_and_nothing_is_changed(patients):
         (lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, 0), "n_repeats"),
         (lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, groups=[[5]]), "no column 5"),
         (lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, orders=np.zeros((1, 4))), "once"),
+        (
+            lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, orders=np.arange(4.0)[None]),
+            "once",
+        ),
+        (
+            lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, orders=np.zeros((0, 4), int)),
+            "once",
+        ),
+        (
+            lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, orders=np.zeros((1, 3), int)),
+            "once",
+        ),
+        (lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, groups=[[0], []]), "at least one"),
+        (lambda t, p: permutation_importance(p, t, np.zeros(4), r2_score, groups=[]), "must be a group"),
+        (lambda t, p: permutation_importance(p, t, np.zeros((4, 1)), r2_score), "a row"),
+        (lambda t, p: permutation_importance(p, t, None, r2_score), "a row"),
+        (lambda t, p: permutation_importance(p, t, np.full(4, np.nan), r2_score), "truth"),
+        (
+            lambda t, p: permutation_importance(lambda rows: rows[:, :1], t, np.zeros(4), r2_score),
+            "one answer",
+        ),
+        (
+            lambda t, p: permutation_importance(lambda rows: rows[:1, 0], t, np.zeros(4), r2_score),
+            "one answer",
+        ),
+        (lambda t, p: permutation_importance(p, t * np.nan, np.zeros(4), r2_score), "table contains NaN"),
+        (lambda t, p: partial_dependence(p, t * np.inf, 0, np.zeros(2)), "table contains NaN"),
+        (lambda t, p: partial_dependence(p, t * 1j, 0, np.zeros(2)), "hold numbers"),
+        (lambda t, p: partial_dependence(p, t, 0, [0.0, None]), "grid contains NaN"),
+        (lambda t, p: partial_dependence(p, t, 0, ["a"]), "grid must hold numbers"),
     ],
 )
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((4, 3)), lambda rows: rows[:, 0])
+
+
+def test_groups_are_lists_of_columns():
+    with pytest.raises(TypeError, match="lists of columns"):
+        permutation_importance(lambda rows: rows[:, 0], np.ones((4, 3)), np.zeros(4), r2_score, groups=[0, 1])
