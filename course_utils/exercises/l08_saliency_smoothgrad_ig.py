@@ -642,6 +642,24 @@ fgsm_step = Exercise(
             lambda *case: _fgsm(*case, step=lambda g: g / g.flatten(1).norm(dim=1)[:, None, None, None]),
             "you divided the gradient by its length. FGSM takes the sign of each number.",
         ),
+        "own answer": Mistake(
+            lambda *case: _fgsm(*case, loss=lambda logits, _: F.cross_entropy(logits, logits.argmax(dim=1))),
+            "you used the class that the network answers: the loss is that of the right class, `target`.",
+        ),
+        "softmax twice": Mistake(
+            lambda *case: _fgsm(
+                *case, loss=lambda logits, target: F.cross_entropy(logits.softmax(dim=1), target)
+            ),
+            "you gave probabilities to `F.cross_entropy`, which takes the softmax itself: give it the scores.",
+        ),
+        "absolute": Mistake(
+            lambda *case: _fgsm(*case, step=torch.abs),
+            "you took the absolute gradient, so all numbers go up: FGSM takes the sign of each.",
+        ),
+        "one end only": Mistake(
+            lambda *case: _fgsm(*case, limits=(None, 1.0)),
+            "you cut off at white only: some numbers are below black, −1.",
+        ),
     },
 )
 

@@ -35,6 +35,7 @@ from torch.nn import functional as F
 from course_utils import judge
 from course_utils.exercises import l08_saliency_smoothgrad_ig as exercises
 from course_utils.labs import load_lab
+from course_utils.methods.attacks import fgsm, pgd
 from course_utils.methods.cam import grad_cam, upsample
 from course_utils.methods.gradients import integrated_gradients, saliency
 from course_utils.teach import plots
@@ -93,7 +94,7 @@ exercises.fgsm_step.check(fgsm_step)
 # %% [markdown]
 # ## 2 · How small is enough?
 #
-# The direction depends on the picture only, not on $\varepsilon$. So compute it once and then take steps of any size. First, two grey levels:
+# The direction depends on the picture, its class and the network, but not on $\varepsilon$. So compute it once and then take steps of any size. First, two grey levels:
 
 
 # %%
@@ -128,22 +129,28 @@ plots.show(
 )
 
 # %% [markdown]
-# That is the scene on which the attack worked best. Now all sixty, for two networks and steps of different size. Beside the attack goes the control, without which the experiment says little: *random* signs, a change of exactly the same size that knows nothing about the network.
+# That is the scene on which the attack worked best. Now all sixty, for two networks and steps of different size. Beside the attack go two controls of exactly the same size, without which the experiment says little: *random* signs, which know nothing about the network, and the signs computed for *another* scene. The second has the grain of a real attack, but aims elsewhere.
 
 # %%
 levels = (0, 1, 2, 4, 8, 16, 32)
 curves = {}
 for name, model in (("ResNet", lab.model), ("ZF-Net", load_lab("scenes", model="zfnet").model)):
-    for kind, direction in (("FGSM", upwards(model, x, t)), ("random signs", random_signs(x))):
-        curves[name, kind] = [is_right(model, (x + e * LEVEL * direction).clamp(-1, 1), t) for e in levels]
+    aimed = upwards(model, x, t)
+    directions = {"FGSM": aimed, "another's signs": aimed.roll(1, dims=0), "random signs": random_signs(x)}
+    for kind, signs in directions.items():
+        curves[name, kind] = [is_right(model, (x + e * LEVEL * signs).clamp(-1, 1), t) for e in levels]
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.9), sharey=True)
-print(f"share right at ε =     {''.join(f'{e:>7}' for e in levels)}   grey levels of 255")
+print(f"share right at ε =       {''.join(f'{e:>7}' for e in levels)}   grey levels of 255")
 for (name, kind), right in curves.items():
-    print(f"{name + ', ' + kind:<23}{''.join(f'{r.mean():>7.2f}' for r in right)}")
+    print(f"{name + ', ' + kind:<25}{''.join(f'{r.mean():>7.2f}' for r in right)}")
     axes["ResNet ZF-Net".split().index(name)].plot(
-        range(len(levels)), [r.mean() for r in right], "o-" if kind == "FGSM" else "s--", label=kind
+        range(len(levels)),
+        [r.mean() for r in right],
+        "o-" if kind == "FGSM" else "s--",
+        label=kind,
+        alpha=0.8,
     )
 for ax, name in zip(axes, ("ResNet", "ZF-Net"), strict=True):
     ax.set_xticks(range(len(levels)), levels)
@@ -151,12 +158,12 @@ for ax, name in zip(axes, ("ResNet", "ZF-Net"), strict=True):
 axes[0].set_ylabel("share right")
 axes[0].legend()
 plots.show(
-    "Two panels, ResNet and ZF-Net. The line of FGSM falls fast and is near zero from 8 or 16 levels on; the line of random signs of the same size "
-    "stays near one up to 8 levels."
+    "Two panels, ResNet and ZF-Net. The line of FGSM falls fast and is near zero from 8 or 16 levels on; the lines of random signs and of another "
+    "scene's signs stay near one up to 8 levels."
 )
 
 # %% [markdown]
-# You cannot see a change of two grey levels, and it is enough for a good part of the scenes. Random signs of the same size do no harm; they have to be many times larger. So it is not the *amount* of change that fools the network but the direction. Accuracy on a test set knows nothing about this curve.
+# You cannot see a change of two grey levels, and it is enough for a good part of the scenes. Random signs of the same size do no harm; they have to be many times larger. The signs that fool *another* scene do hardly any harm either. So at small sizes it is neither the *amount* of change nor its grain that fools the network, but a direction that fits this picture. (The grain counts at 16 levels: there another scene's signs do more harm than random ones.) Accuracy on a test set knows nothing about this curve: both networks have nearly the same.
 
 # %% [markdown]
 # ## 3 · Right for the right reason, and easy to fool?
@@ -165,7 +172,7 @@ plots.show(
 #
 # ### Exercise: predict, then run
 #
-# Both are right on all pictures. Attack both with $\varepsilon$ = 8 levels. Which one will be right *more often* then: `"shortcut"` or `"honest"`?
+# Unharmed, both are right on all forty pictures. Attack both with one step of $\varepsilon$ = 8 levels. Which one will be right *more often* then: `"shortcut"` or `"honest"`? (The cell also tries ten small steps that together move no number by more than 8 levels: `pgd`, of [lesson 15](15_fooled.ipynb); `fgsm` is your function with checks.)
 
 # %% exercise="harder_to_fool"
 prediction = None
@@ -175,32 +182,33 @@ prediction = "shortcut"
 
 
 # %%
-def right_after(wolves, epsilon):
-    """For 40 pictures of a lab: is its network right after a step of this many levels?"""
-    x, t = wolves.inputs[:40], wolves.targets[:40]
-    leaf = x.clone().requires_grad_()
-    loss = F.cross_entropy(wolves.model(leaf), t, reduction="sum")
-    step = torch.autograd.grad(loss, leaf)[0].sign()
-    return is_right(wolves.model, (x + epsilon * LEVEL * step).clamp(-1, 1), t)
-
-
 networks = {"shortcut": load_lab("wolves", model="shortcut"), "honest": load_lab("wolves", model="clean")}
-right = {name: right_after(wolves, 8) for name, wolves in networks.items()}
+right = {}
 for name, wolves in networks.items():
-    unharmed = is_right(wolves.model, wolves.inputs[:40], wolves.targets[:40])
-    print(f"{name:<9} right before {unharmed.mean():.2f}, after the attack {right[name].mean():.2f}")
-print("honest minus shortcut:", judge.paired(right["honest"], right["shortcut"]))
+    model, some, classes = wolves.model, wolves.inputs[:40], wolves.targets[:40]
+    changed = {
+        "unharmed": some,
+        "random signs": (some + 8 * LEVEL * random_signs(some)).clamp(-1, 1),
+        "one step": fgsm(model, some, classes, 8 * LEVEL, bounds=(-1, 1)),
+        "ten small steps": pgd(model, some, classes, 8 * LEVEL, bounds=(-1, 1)),
+    }
+    after = {kind: is_right(model, inputs, classes) for kind, inputs in changed.items()}
+    print(f"{name:<9} right:", ", ".join(f"{kind} {r.mean():.2f}" for kind, r in after.items()))
+    right[name] = after["one step"]
+print("one step, honest minus shortcut:", judge.paired(right["honest"], right["shortcut"]))
 
 # %%
 exercises.harder_to_fool.check(prediction, right)
 
 # %% [markdown]
-# **Right for the right reason and hard to fool are two different virtues.** An explanation that looks right does not tell you how easily the network is fooled. Test both.
+# **Right for the right reason and hard to fool are two different virtues.** An explanation that looks right does not tell you how easily the network is fooled. Test both. (These are two networks: they show that the one does not bring the other, not that honest networks are easier to fool in general.)
+#
+# Look at the ten small steps, too. One step made the honest network look tougher than it is. A weak attack that fails is no proof of strength.
 
 # %% [markdown]
 # ## 4 · What the map shows after an attack
 #
-# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside random signs of the same size? Second: what does the map of the *new, wrong* answer look like? You could hope that such a map shows the attack, for example because it points at nothing.
+# Take the scenes that four levels of FGSM turn into a wrong answer. First question: how much does the map *of the same class* change, beside two controls of the same size: random signs, and the *opposite* step, down the loss, which helps the network? Second: what does the map of the *new, wrong* answer look like? You could hope that such a map shows the attack, for example because it points at nothing.
 
 
 # %%
@@ -214,7 +222,8 @@ def three_maps(inputs, targets):
     }
 
 
-attacked = (x + 4 * LEVEL * upwards(lab.model, x, t)).clamp(-1, 1)
+signs = upwards(lab.model, x, t)
+attacked, helped = ((x + e * LEVEL * signs).clamp(-1, 1) for e in (4, -4))
 with torch.no_grad():
     answers = lab.model(attacked).argmax(dim=1)
 chosen = (answers != t).nonzero()[:24, 0]
@@ -226,22 +235,31 @@ masks = lab.masks[chosen]
 maps = {
     "clean": three_maps(clean, true),
     "attacked": three_maps(hurt, true),
+    "opposite": three_maps(helped[chosen], true),
     "random": three_maps(shaken, true),
     "wrong answer": three_maps(hurt, wrong),
 }
 same, shares = {}, {}
 for name in maps["clean"]:
-    same[name] = [judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "random")]
+    same[name] = [
+        judge.rank_correlation(maps[k][name], maps["clean"][name]) for k in ("attacked", "opposite", "random")
+    ]
     shares[name] = [judge.energy_in_mask(maps[k][name], masks) for k in ("wrong answer", "clean")]
 
 # %% tags=["hide-input"]
 print("rank correlation with the map of the clean picture, for the true class:")
-for name, (by_attack, by_chance) in same.items():
-    print(f"   {name:<21} attacked {by_attack.mean():.2f}, random signs {by_chance.mean():.2f}")
+for name, (by_attack, by_help, by_chance) in same.items():
+    print(
+        f"   {name:<21} attacked {by_attack.mean():.2f}, opposite step {by_help.mean():.2f}, random signs {by_chance.mean():.2f}"
+    )
+print(f"right after the opposite step: {is_right(lab.model, helped[chosen], true).mean():.2f}")
 print("share on the object, map of the wrong answer:")
 for name, (after_it, before_it) in shares.items():
     print(f"   {name:<21} minus the area       {judge.paired(after_it, masks.float().mean(dim=(1, 2)))}")
     print(f"   {'':<21} minus the clean map  {judge.paired(after_it, before_it)}")
+    print(
+        f"   {'':<21} less than on a clean map: {(after_it[:, None] < before_it).float().mean():.0%} of all pairs"
+    )
 
 # %% tags=["hide-input"]
 figure, axes = plots.grid(2, 6, ratio=1.05)
@@ -261,7 +279,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The maps of the true class change more under the attack than under random signs of the same size: an attack moves the map, too. On average the map of the wrong answer has less on the object than the clean map had, but still more than the object's share of the area. Single maps go either way, as in the figure: one stays on the object and looks like any other map, one moves off it. So a map shows where the evidence for a class was found, not whether the answer is right, and one map alone is no test for an attack.
+# The maps of the true class change more under the attack than under random signs of the same size. But look at the opposite step: for saliency and Integrated Gradients it changes the map at least as much, and there all answers stay right. So these two maps move with *any* step along the gradient, whether the answer turns or not. Grad-CAM's map mostly stays under the opposite step: its change goes with the answer.
+#
+# On average the map of the wrong answer has less on the object than the clean map had, but still more than the object's share of the area. Single maps go either way, as in the figure: one stays on the object and looks like any other map, one moves off it. Take one map of a clean picture and one of a wrong answer: which has less on the object? Half of the pairs would be chance; the last lines show how often it is the wrong answer's. So a map shows where the evidence for a class was found, not whether the answer is right, and where one map lies is no sure test for an attack.
 
 # %% [markdown]
 # ## 5 · Explain with the score, or with the loss?
@@ -316,20 +336,23 @@ judge.agreement_table([("captum FGSM", by_hand, by_captum, "cross-entropy, cut o
 
 # %%
 endings = {
-    "softmax": torch.nn.Sequential(lab.model, torch.nn.Softmax(dim=1)),
+    "softmax": lambda inputs: lab.model(inputs).softmax(dim=1),
+    "softmax of 4 × scores": lambda inputs: (4 * lab.model(inputs)).softmax(dim=1),
     "logits": lab.model,
-    "log-softmax": torch.nn.Sequential(lab.model, torch.nn.LogSoftmax(dim=1)),
+    "logits − 30": lambda inputs: lab.model(inputs) - 30,
+    "log-softmax": lambda inputs: lab.model(inputs).log_softmax(dim=1),
 }
-print(f"{'the network ends in':<22}{'right after it':>15}{'pixels moved the wrong way':>29}")
+print(f"{'the network ends in':<22}{'right after it':>15}{'pixels moved the wrong way':>29}{'not moved':>12}")
 for ending, network in endings.items():
     careless = FGSM(network, lower_bound=-1.0, upper_bound=1.0)
     moved = careless.perturb(some.clone().requires_grad_(), 2 * LEVEL, target=its_class).detach()
-    wrong_way = ((moved - some).sign() * (by_hand - some).sign() < 0).float().mean()
-    print(f"{ending:<22}{is_right(lab.model, moved, its_class).mean():>15.2f}{wrong_way:>29.0%}")
+    way = (moved - some).sign() * (by_hand - some).sign()
+    print(f"{ending:<22}{is_right(lab.model, moved, its_class).mean():>15.2f}", end="")
+    print(f"{(way < 0).float().mean():>29.0%}{(way == 0).float().mean():>12.0%}")
 print(f"{'with cross-entropy':<22}{is_right(lab.model, by_hand, its_class).mean():>15.2f}")
 
 # %% [markdown]
-# With the softmax the default does its job. With log-probabilities it pushes nearly every pixel the wrong way: it *helps* the network, which then looks perfectly safe. With logits it only lowers the score of the class and does not look at the rivals. (If that logit is negative, even this goes wrong: its logarithm does not exist, but the slope of the formula does, with the other sign.)
+# All five give the same answers, only sharper, lower or on another scale. With the softmax of our network the default does its job. With the scores times four the network is so sure that most gradients fall below captum's one millionth: these pixels stay where they are. With log-probabilities nearly every pixel moves the wrong way: that *helps* the network, which then looks perfectly safe. With logits it only lowers the score of the class and does not look at the rivals; and if that logit is negative, as after taking away 30, even this goes wrong: its logarithm does not exist, but the slope of the formula does, with the other sign.
 #
 # A network that seems to resist may only have been attacked badly. Whenever a result pleases you, ask whether the test was able to fail.
 
@@ -403,10 +426,10 @@ for probability, value in sorted(zip(said.max(axis=1), agree, strict=True)):
 # %% [markdown]
 # ## 8 · Recap
 #
-# - The same gradient that explains can attack: one step along its sign is enough.
-# - The control is a random change of the same size. Without it you do not know whether the direction mattered.
+# - The same gradient that explains can attack: one step along its sign, too small to see, turns many answers.
+# - The controls are changes of the same size: random signs, another picture's signs, the opposite step. Without them you do not know what mattered.
 # - A network that reads the right thing can be easier to fool than one that reads a shortcut.
-# - An attack moves the map too, and the map of a wrong answer can look like any other map.
+# - An attack moves the map too, but pixel maps move with any step along the gradient; and the map of a wrong answer can look like any other map.
 # - The gradient of the loss fades when the network is sure, and it asks another question than that of the score.
 # - A test that finds nothing may be a test that could not find anything: check the sign, the loss and the cut-off.
 #
