@@ -354,7 +354,7 @@ plots.show(
 print("together, mean of three:", ", ".join(f"{name} {s.mean():.0%}" for name, s in together_share.items()))
 
 # %% [markdown]
-# The middle: each scene has its own line. "Together" is the share of all |dividends| that is not of single cells. It is large, but the line under the figure shows that random weights have more of it, and chance has nothing else: so it is no sign of learning, either. The right: a weak U in these three scenes; in other scenes the right arm is often missing, and random weights, which know nothing, bend it at least as much. Chance alone makes a deep U. Why? In the middle, $I^{(m)}$ averages 35 companies, and differences without order cancel; at both ends there is only one company. **A U alone is no sign of what a network has learnt.** These are few scenes, nine large cells and one network: they do not refute the paper, they show which controls to ask for.
+# The middle: each scene has its own line. "Together" is the share of all |dividends| that is not of single cells. It is large, but the line under the figure shows that random weights have more of it, and chance has nothing else: so it is no sign of learning, either. The right: a weak U in these three scenes; in other scenes the right arm is often missing, and random weights, which know nothing, bend it more on average. Chance alone makes a deep U. Why? In the middle, $I^{(m)}$ averages 35 companies, and differences without order cancel; at both ends there is only one company. **A U alone is no sign of what a network has learnt.** These are few scenes, nine large cells and one network: they do not refute the paper, they show which controls to ask for.
 
 # %% [markdown]
 # ## 6 · How alike are two layers?

@@ -266,8 +266,8 @@ def test_models_let_measurements_interact(seed):
 
 @claim(
     "20b §5",
-    "Scenes, three a seed: the outer orders are hardly stronger than the middle ones on average, and the last order is "
-    "often not; random weights bend the line at least as much; in every game of shuffled worths the outer orders are more "
+    "Scenes, three a seed: the outer orders are a little stronger than the middle ones on average, and the last order is "
+    "often not; random weights bend the line more on average; in every game of shuffled worths the outer orders are more "
     "than twice as strong. The share of dividends that is not of single cells is larger with random weights, and largest "
     "with shuffled worths.",
     shown="1.3, 1.7 and 4.8 times; 72, 86 and 100 %",
