@@ -406,6 +406,8 @@ def _difference(answer: Any, expected: Any, tolerance: float = 0.0) -> str | Non
 def _number_difference(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> str | None:
     if np.isnan(given).any() and not np.isnan(wanted).any():
         return "it gives NaN (not a number). Is something divided by zero?"
+    if (np.isnan(wanted) & ~np.isnan(given)).any():
+        return "it gives a number where the right value is NaN (not a number)."
     finite = np.abs(wanted[np.isfinite(wanted)])
     scale = finite.max() if finite.size else 0.0
     absolute = max(1e-5 * scale, 1e-8, tolerance)

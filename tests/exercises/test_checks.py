@@ -77,6 +77,14 @@ def test_wrong_because(answer, reason):
     assert reason in verdict.message
 
 
+def test_values_that_are_not_numbers_are_named():
+    share = exercise(lambda x: torch.stack([x.mean(), x[:0].mean()]))  # the second one is NaN
+    assert share.check(share.reference).state == RIGHT
+    zero_instead = share.check(lambda x: torch.stack([x.mean(), torch.tensor(0.0)]))
+    assert "where the right value is NaN" in str(zero_instead)
+    assert "it gives NaN" in str(total.check(lambda x: x.sum(dim=1) / 0 * 0))
+
+
 def test_right_value_but_changed_inputs():
     def answer(x):
         result = x.sum(dim=1)
