@@ -35,6 +35,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.exercises import l02_zfnet_deconvnet as exercises
@@ -289,8 +290,6 @@ plots.show(
 # Two controls: the reconstruction of *another* channel (drawn by chance) that is active at the *same place*, and of that channel at *its own* strongest place.
 
 # %%
-from tqdm.auto import tqdm
-
 from course_utils.lessons.l02_zfnet_deconvnet import most_harmful, share_in_square
 
 torch.manual_seed(0)
@@ -553,7 +552,7 @@ tasks = {
     "digits, random layers": (all_random, images, digit, train),
 }
 errors = {}
-for task, (network, inputs, targets, for_training) in tasks.items():
+for task, (network, inputs, targets, for_training) in tqdm(tasks.items(), leave=False):
     for name, x in frozen_features(network, inputs).items():
         parts = (x[for_training], targets[for_training], x[~for_training], targets[~for_training])
         errors[task, name] = head_errors(*parts)

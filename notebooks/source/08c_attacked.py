@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.exercises import l08_saliency_smoothgrad_ig as exercises
@@ -137,7 +138,7 @@ curves = {}
 for name, model in (("ResNet", lab.model), ("ZF-Net", load_lab("scenes", model="zfnet").model)):
     aimed = upwards(model, x, t)
     directions = {"FGSM": aimed, "another's signs": aimed.roll(1, dims=0), "random signs": random_signs(x)}
-    for kind, signs in directions.items():
+    for kind, signs in tqdm(directions.items(), desc=name, leave=False):
         curves[name, kind] = [is_right(model, (x + e * LEVEL * signs).clamp(-1, 1), t) for e in levels]
 
 # %% tags=["hide-input"]
@@ -184,7 +185,7 @@ prediction = "shortcut"
 # %%
 networks = {"shortcut": load_lab("wolves", model="shortcut"), "honest": load_lab("wolves", model="clean")}
 right = {}
-for name, wolves in networks.items():
+for name, wolves in tqdm(networks.items(), leave=False):
     model, some, classes = wolves.model, wolves.inputs[:40], wolves.targets[:40]
     changed = {
         "unharmed": some,
@@ -232,13 +233,9 @@ shaken = (clean + 4 * LEVEL * random_signs(clean)).clamp(-1, 1)
 masks = lab.masks[chosen]
 
 # %%
-maps = {
-    "clean": three_maps(clean, true),
-    "attacked": three_maps(hurt, true),
-    "opposite": three_maps(helped[chosen], true),
-    "random": three_maps(shaken, true),
-    "wrong answer": three_maps(hurt, wrong),
-}
+asked = {"clean": (clean, true), "attacked": (hurt, true), "opposite": (helped[chosen], true)}
+asked |= {"random": (shaken, true), "wrong answer": (hurt, wrong)}
+maps = {kind: three_maps(*question) for kind, question in tqdm(asked.items(), leave=False)}
 same, shares = {}, {}
 for name in maps["clean"]:
     same[name] = [
