@@ -12,12 +12,14 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from sklearn.datasets import load_digits, make_circles, make_moons
+from sklearn.linear_model import LinearRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.labs import Lab
 from course_utils.methods.pieces import Box, Layers, Piece, piece_of, reach
 from course_utils.teach import plots
+from course_utils.teach.superpixels import all_masks
 
 BOX: Box = (-2.5, 2.5, -2.5, 2.5)  # the part of the plane that is drawn and counted
 RATE, STEPS = 0.3, 3000  # of gradient descent
@@ -289,11 +291,8 @@ def own_dividends(game: Callable[[np.ndarray], np.ndarray], n_players: int, most
 
 def told_by_singles(worths: np.ndarray) -> float:
     """Which share of the variance of the worths (2^n,) the best sum of one number a player tells, R²."""
-    n = len(worths).bit_length() - 1
-    there = np.arange(len(worths))[:, None] >> np.arange(n) & 1
-    table = np.column_stack([np.ones(len(worths)), there])
-    apart = worths - table @ np.linalg.lstsq(table, worths, rcond=None)[0]
-    return float(1 - (apart**2).sum() / ((worths - worths.mean()) ** 2).sum())
+    masks = all_masks(len(worths).bit_length() - 1)
+    return float(LinearRegression().fit(masks, worths).score(masks, worths))
 
 
 # --- pictures as games ------------------------------------------------------------------------------------
