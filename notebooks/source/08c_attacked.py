@@ -45,15 +45,13 @@ lab = load_lab("scenes")  # drawn scenes, from −1 (black) to 1 (white), and a 
 LEVEL = 2 / 255  # one grey level of 255 in the network's numbers
 
 
-def random_signs(inputs, seed=0):
-    """Plus or minus one for each number, by chance."""
+def random_signs(inputs, seed=0):  # plus or minus one for each number, by chance
     return torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed)).sign()
 
 
-def is_right(model, inputs, targets):
-    """One (right) or zero for each picture."""
-    with torch.no_grad():
-        return (model(inputs).argmax(dim=1) == targets).float()
+@torch.no_grad()
+def is_right(model, inputs, targets):  # one (right) or zero for each picture
+    return (model(inputs).argmax(dim=1) == targets).float()
 
 
 # %% [markdown]
