@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from course_utils.drawing.backgrounds import GROUNDS, SUMMER_GROUNDS, ground
 from course_utils.labs import load_lab
@@ -81,7 +82,8 @@ def layer_maps(lab: Lab, images: np.ndarray, layers: tuple[str, ...]) -> list[Te
     """What some layers of the lab's network put out for the pictures, (N, K, h, w) each."""
     with torch.no_grad(), ExitStack() as stack:
         outputs = [stack.enter_context(layer_outputs(lab.model, name)) for name in layers]
-        for some in np.array_split(images, max(1, len(images) // 16)):
+        groups = np.array_split(images, max(1, len(images) // 16))
+        for some in tqdm(groups, desc="looking at the scenes", leave=False):
             # small sets of pictures, the colours of a pixel side by side: a quarter less time on one core
             lab.model(lab.preprocess(some).contiguous(memory_format=torch.channels_last))
     return [torch.cat(parts).contiguous() for parts in outputs]
@@ -337,7 +339,7 @@ def train_prototypes(
     optimiser = torch.optim.Adam([*reduce.parameters(), vectors], lr=3e-3)
     generator = torch.Generator().manual_seed(seed)
     learn = (learn - mean) / scale
-    for _ in range(n_steps):
+    for _ in tqdm(range(n_steps), desc="training prototypes", leave=False):
         batch = torch.randint(N_LEARN, (64,), generator=generator)
         likeness = prototype_similarities(reduce(learn[batch]), vectors).flatten(2).amax(dim=2)
         distance = (1 - 1e-4 * likeness.exp()) / (likeness.exp() - 1)  # the same formula, solved for d²

@@ -432,7 +432,7 @@ def all_maps(x, t):
     return {
         "saliency": saliency(model, x, t).amax(dim=1),
         "SmoothGrad (0.02)": smooth_grad(model, x, t, 5, 0.02).abs().amax(dim=1),
-        "Integrated Gradients": integrated_gradients(model, x, t, n_steps=8).sum(dim=1).abs(),
+        "Integrated Gradients": integrated_gradients(model, x, t, n_steps=8, progress=True).sum(dim=1).abs(),
         "Grad-CAM": upsample(grad_cam(model, x, t, lab.layer), x.shape[-2:]),
         "edges (Sobel)": judge.baselines.sobel(x),
         "centre": judge.baselines.center(x),

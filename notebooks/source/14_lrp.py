@@ -428,7 +428,9 @@ plots.show(
 # %%
 fixed = {
     "Grad-CAM": upsample(grad_cam(lab.model, pictures, questions, lab.layer), truth.shape[-2:]),
-    "IG, 20 steps": integrated_gradients(lab.model, pictures, questions, n_steps=20).sum(dim=1),
+    "IG, 20 steps": integrated_gradients(lab.model, pictures, questions, n_steps=20, progress=True).sum(
+        dim=1
+    ),
     "gradient × input": input_x_gradient(lab.model, pictures, questions).sum(dim=1),
     "saliency": saliency(lab.model, pictures, questions).amax(dim=1),
     "edges (Sobel)": judge.baselines.sobel(pictures),
