@@ -123,7 +123,8 @@ def activation_maximization(
     check_model(model)
     module = find_layer(model, layer)
     channels = _indices(channel, "channel", n_pictures)
-    check_number(diversity, "diversity")
+    if check_number(diversity, "diversity") and n_pictures == 1:
+        raise ValueError("diversity pushes the pictures of one channel apart: ask for n_pictures=2 or more")
     position = None if position is None else check_whole(position, "position").tolist()
     checked = False
 
@@ -145,8 +146,8 @@ def activation_maximization(
                 )
             values = maps[:, row, column]
         else:
-            values = maps.flatten(1).mean(dim=1)
-        likeness = _likeness(outputs, n_pictures) if diversity and n_pictures > 1 else 0.0
+            values = maps if maps.ndim == 1 else maps.flatten(1).mean(dim=1)
+        likeness = _likeness(outputs, n_pictures) if diversity else 0.0
         return values, diversity * likeness
 
     return ascend(model, score, len(channels), **options)
@@ -516,6 +517,8 @@ def _check_options(
     names = ("l2", "l1", "total_variation", "blur", "jitter", "scale", "rotate", "code_l2", "learning_rate")
     for name in names:
         check_number(options[name], name, below=1.0 if name == "scale" else float("inf"))
+    if options["learning_rate"] == 0:
+        raise ValueError("learning_rate must be above 0: the pictures would stay as they are")
     if generator is not None and not callable(generator):
         raise TypeError(
             f"generator must be a function from codes to pictures, not a {type(generator).__name__}"

@@ -202,6 +202,7 @@ CALLS = [
     (lambda m, x: gradients.smooth_grad(m, x, 0, 2, -0.1), ValueError, "noise_level must be a number ≥ 0"),
     (lambda m, x: gradients.smooth_grad(m, x, 0, 2, NAN), ValueError, "noise_level must be a number ≥ 0"),
     (lambda m, x: gradients.smooth_grad(m, x, 0, 2, INF), ValueError, "noise_level must be a number ≥ 0"),
+    (lambda m, x: gradients.smooth_grad(m, x, 0, 2, 15), ValueError, "noise_level is a share .* not 15"),
     (lambda m, x: gradients.smooth_grad(m, x, 0, 2, "a"), ValueError, "noise_level must be a number ≥ 0"),
     (lambda m, x: gradients.var_grad(m, x, 0, 2, None), ValueError, "noise_level must be a number ≥ 0"),
     (lambda m, x: gradients.smooth_grad(m, x, 0, 2, generator=3), TypeError, r"generator .*manual_seed"),

@@ -70,6 +70,13 @@ def test_a_linear_model_is_driven_to_the_corner_of_the_range():
     assert torch.equal(found, weights[[2, 0]].sign())
 
 
+def test_a_linear_layer_has_no_map_and_is_climbed_as_a_class():
+    model = seeded(linear_network)
+    options = {"shape": (3, 6, 8), "n_steps": 5}
+    of_class = class_maximization(model, [2, 0], **options)
+    assert torch.equal(activation_maximization(model, "1", [2, 0], **options), of_class)
+
+
 def test_with_l2_a_linear_model_has_an_optimum_inside():
     model = seeded(linear_network)
     weights = model[1].weight.detach().view(4, 3, 6, 8)[1]
@@ -348,6 +355,7 @@ def test_a_progress_bar_on_request(capsys):
         ({"start": torch.zeros(1, 3, 5, 5)}, "start"),
         ({"colours": torch.eye(2), "parametrization": "fourier"}, "colours"),
         ({"objective": "loss"}, "objective"),
+        ({"learning_rate": 0}, "learning_rate must be above 0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
@@ -364,6 +372,7 @@ def test_options_that_make_no_sense_are_refused(options, message):
         (lambda m: activation_maximization(m, "4", 0, position=(9, 0), **SMALL), "position"),
         (lambda m: activation_maximization(m, "7", 0, position=(0, 0), **SMALL), "position"),
         (lambda m: activation_maximization(m, "9", 0, **SMALL), "no layer"),
+        (lambda m: activation_maximization(m, "4", 0, diversity=1.0, **SMALL), "n_pictures=2"),
     ],
 )
 def test_wrong_places_are_named(call, message):
