@@ -2,8 +2,10 @@
 
 import sys
 import threading
+import time
 from dataclasses import dataclass
 
+import numpy as np
 import psutil
 
 SECONDS = 60.0  # a lesson from top to bottom, two CPU cores
@@ -15,6 +17,7 @@ MORE_SECONDS = {
 FIRST_FIGURE = 10.0  # seconds after the kernel starts
 MEGABYTES = 2000.0  # peak memory of the kernel
 FAIL_AT = 2.0  # times the budget; between one and two times it is only reported
+FIXED_WORK = 0.0108  # seconds of `slowness`'s work on the computer that the budgets were measured on
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Cost:
     first_figure: float | None = None
     megabytes: float = 0.0
     processor: float | None = None  # seconds that the kernel has computed; None if nobody asked
+    slowness: float = 1.0  # of this computer at that time
 
     @property
     def budget(self) -> float:
@@ -35,10 +39,32 @@ class Cost:
     def excess(self) -> float:
         """The largest ratio of a cost to its budget (the first figure is reported, but never fails).
 
-        On a busy machine the clock runs on while the kernel waits: then its processor time counts.
+        On a busy machine the clock runs on while the kernel waits: then its processor time counts. A slower
+        machine gets more time.
         """
         seconds = self.seconds if self.processor is None else min(self.seconds, self.processor)
-        return max(seconds / self.budget, self.megabytes / MEGABYTES)
+        return max(seconds / (self.budget * self.slowness), self.megabytes / MEGABYTES)
+
+
+def slowness() -> float:
+    """How many times longer work takes here and now than where the budgets were measured, at least 1.
+
+    Fixed work, some of it arithmetic with arrays and some plain Python, is measured by its processor time: a
+    slower processor counts, and one that shares its core or memory with others, but not the waiting.
+    """
+    _fixed_work()  # the first time is for the caches
+    start = time.thread_time()
+    _fixed_work()
+    return max((time.thread_time() - start) / FIXED_WORK, 1.0)
+
+
+def _fixed_work() -> None:
+    rows = np.random.default_rng(0).normal(size=(192, 192)).astype(np.float32)
+    for _ in range(60):  # no matrix product: that would start threads
+        rows = np.tanh(rows - 0.5 * rows[::-1] * rows.T)
+    counts: dict[str, int] = {}
+    for i in range(60_000):
+        counts[str(i % 997)] = counts.get(str(i % 997), 0) + i
 
 
 def processor_seconds(pid: int) -> float | None:
@@ -112,4 +138,7 @@ def table(costs: list[Cost]) -> str:
     ]
     limits = f"budgets: {SECONDS:.0f} s, first figure {FIRST_FIGURE:.0f} s, {MEGABYTES:.0f} MB"
     limits += "".join(f"; {cost.lesson} {cost.budget:.0f} s" for cost in costs if cost.budget != SECONDS)
-    return "\n".join([*lines, f"{limits} (`!` = above it; twice the time or memory fails)"])
+    here = np.mean([cost.slowness for cost in costs])
+    limits += f"\n`!`: above it. Here and now the same work takes {here:.1f} times as long, "
+    limits += f"so that {FAIL_AT * here:.1f} times the time fails, or {FAIL_AT:g} times the memory"
+    return "\n".join([*lines, limits])

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from course_utils.authoring import lesson as lessons
-from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, processor_seconds, table
+from course_utils.authoring.budgets import FAIL_AT, Cost, MemoryWatch, processor_seconds, slowness, table
 from course_utils.authoring.contents import LINKS, update_readme
 from course_utils.authoring.glossary import write_glossary
 from course_utils.authoring.lesson import Lesson, LessonError
@@ -160,6 +160,7 @@ def execute(
                 cost.seconds = time.perf_counter() - start
                 cost.megabytes = watch.stop()
                 cost.processor = processor_seconds(client.km.provisioner.pid)
+                cost.slowness = slowness()
             if edition == "learner":
                 _prove_solutions(client, lesson)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:

@@ -6,14 +6,16 @@ exercise is answered with its source's solution in the same kernel, and the chec
 
 import ast
 import functools
+import statistics
 from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbCell
 
-from course_utils.authoring.budgets import FAIL_AT, Cost, peak_megabytes, processor_seconds, table
+from course_utils.authoring.budgets import FAIL_AT, Cost, peak_megabytes, processor_seconds, slowness, table
 
 _costs: dict[str, Cost] = {}
+_slownesses: dict[str, list[float]] = {}
 
 
 def pytest_collection_modifyitems(items):
@@ -40,7 +42,10 @@ def pytest_runtest_teardown(item, nextitem):
     if isinstance(item, IPyNbCell) and kernel is not None and kernel.is_alive():
         has_figure = any("image/" in key for out in item.cell.outputs for key in out.get("data", ()))
         used = processor_seconds(kernel.km.provisioner.pid)
-        item.user_properties.append(("lesson", (Path(item.path).stem, has_figure, _memory(kernel), used)))
+        slow = slowness() if has_figure else None  # some times in each lesson
+        item.user_properties.append(
+            ("lesson", (Path(item.path).stem, has_figure, _memory(kernel), used, slow))
+        )
         is_last = nextitem is None or nextitem.parent is not item.parent
         if is_last and not item.parent.timed_out:
             wrong = wrong_solutions(Path(item.path), kernel.kc)
@@ -57,10 +62,14 @@ def pytest_runtest_logreport(report):
         name = Path(report.location[0]).stem
         _costs.setdefault(name, Cost(name)).seconds += report.duration
     elif report.when == "teardown" and lesson:
-        name, has_figure, megabytes, used = lesson
+        name, has_figure, megabytes, used, slow = lesson
         cost = _costs.setdefault(name, Cost(name))
         cost.megabytes = max(cost.megabytes, megabytes)
         cost.processor = used if used is not None else cost.processor
+        if slow is not None:
+            slownesses = _slownesses.setdefault(name, [])
+            slownesses.append(slow)
+            cost.slowness = statistics.median(slownesses)
         if has_figure and cost.first_figure is None:
             cost.first_figure = cost.seconds
 
@@ -79,7 +88,7 @@ def pytest_terminal_summary(terminalreporter):
     for cost in _costs.values():
         if cost.excess() > FAIL_AT:
             terminalreporter.write_line(
-                f"FAILED {cost.lesson}: more than {FAIL_AT:g} times its budget", red=True
+                f"FAILED {cost.lesson}: {cost.excess():.1f} times its budget", red=True
             )
 
 

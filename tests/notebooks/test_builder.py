@@ -7,8 +7,9 @@ import pytest
 from demo import write_demo
 from nbconvert import HTMLExporter
 
+from course_utils.authoring import budgets
 from course_utils.authoring import lesson as lessons
-from course_utils.authoring.budgets import Cost, table
+from course_utils.authoring.budgets import Cost, slowness, table
 from course_utils.authoring.build import WIDGET_TEXT, build, execute
 from course_utils.authoring.contents import END, PLACE, lesson_table, update_readme
 from course_utils.authoring.lesson import LessonError
@@ -243,6 +244,21 @@ def test_the_table_of_costs_marks_what_is_over():
     assert "70.0 s!" in text
     assert "2100 MB!" in text
     assert Cost("x", 130).excess() > 2
+
+
+def test_a_slower_machine_gets_more_time_and_no_more_memory():
+    assert Cost("x", 130, slowness=2.0).excess() == pytest.approx(130 / 120)
+    assert Cost("x", 1, megabytes=4200, slowness=3.0).excess() > 2
+    assert "2.0 times as long" in table([Cost("x", 130, slowness=3.0), Cost("y", 1)])
+    assert 1 <= slowness() < 50
+
+
+def test_fixed_work_that_takes_longer_counts_as_slow(monkeypatch):
+    work = budgets._fixed_work
+    monkeypatch.setattr(budgets, "FIXED_WORK", 1e-5)
+    once = slowness()
+    monkeypatch.setattr(budgets, "_fixed_work", lambda: (work(), work(), work()))
+    assert slowness() > 1.5 * once > 1
 
 
 def test_the_table_of_lessons_comes_from_the_title_cells(tmp_path):
