@@ -233,7 +233,17 @@ class Question(_Task):
         """Compare the learner's answer with what the learner's own run says."""
         if answer is None or answer is ...:
             return self._not_attempted()
-        expected = self.expected(*context)
+        try:
+            expected = self.expected(*context)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".rstrip(".: ")
+            return self._not_attempted(
+                f"This check cannot use what it takes from your run ({what}). "
+                "Run the cells above it once more, in order."
+            )
+        number = isinstance(expected, (int, float, np.number)) and not isinstance(expected, bool)
+        if number and isinstance(answer, (bool, np.bool_)):
+            return Verdict(WRONG, f"a number is expected, and your answer is `{answer}`.")
         difference = _difference(answer, expected, self.tolerance)
         if difference is None:
             return Verdict(RIGHT)
@@ -242,6 +252,11 @@ class Question(_Task):
                 return Verdict(WRONG, mistake.diagnosis, name)
         if isinstance(expected, str) != isinstance(answer, str):
             return Verdict(WRONG, f"{_kind(expected)} is expected, and your answer is {_kind(answer)}.")
+        given = _numbers(answer) if number else np.zeros(())
+        if given is None or given.shape != ():
+            return Verdict(WRONG, f"one number is expected, and your answer is {_kind(answer)}.")
+        if np.isnan(given):
+            return Verdict(WRONG, "your answer is NaN (not a number): write a number.")
         return Verdict(WRONG, "not this one. Think it through once more, or look at the output again.")
 
     def problems(self) -> list[str]:
