@@ -243,7 +243,7 @@ class TestQuestion:
     def test_values_of_another_kind_from_the_run_are_named(self):
         verdict = self.question.check("a", 3.0)  # a cell above was changed, and gives no dictionary
         assert verdict.state == NOT_ATTEMPTED
-        assert "(TypeError: 'float' object is not iterable). Run the cells above" in str(verdict)
+        assert "(AttributeError: 'float' object has no attribute 'get'). Run the cells" in str(verdict)
 
     def test_a_number_may_be_off_by_the_tolerance(self):
         number = Question("n", 1, 1, ("h",), {}, expected=lambda: np.float64(0.734), tolerance=0.01)
