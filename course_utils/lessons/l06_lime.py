@@ -12,7 +12,7 @@ from course_utils.judge.agreement.libraries import no_lime_bar
 from course_utils.labs.lab import Lab
 from course_utils.methods import lime
 from course_utils.teach import plots
-from course_utils.teach.superpixels import network_answers
+from course_utils.teach.superpixels import count_superpixels, network_answers
 
 FILLS = ("mean colours", "grey", "black", "white", "blurred")
 FOR, AGAINST = "#b2182b", "#2166ac"
@@ -33,10 +33,11 @@ def lime_for_all(
 
     Equal to `lime.lime_image` for each class by itself. `hidden` as in `lime.hidden_image`.
     """
-    masks = lime.sample_masks(n_samples, int(segments.max()) + 1, random_state)
+    masks = lime.sample_masks(n_samples, count_superpixels(segments), random_state)
     said = network_answers(lab, picture, segments, masks, hidden, logits=logits)
     weights = lime.exponential_kernel(lime.cosine_distances(masks), 0.25)
-    return [lime.fit_surrogate(masks, said[:, int(c)], weights) for c in targets]
+    classes = [lime.check_class(c, said.shape[1]) for c in targets]
+    return [lime.fit_surrogate(masks, said[:, c], weights) for c in classes]
 
 
 def fill_of(picture: np.ndarray, name: str) -> np.ndarray | float | None:

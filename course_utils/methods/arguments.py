@@ -2,6 +2,7 @@
 
 import operator
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 HALF_PRECISION = (torch.float16, torch.bfloat16)
+Values = TypeVar("Values", Tensor, np.ndarray)
 
 
 def check_inputs(model: nn.Module, inputs: Tensor, *, vectors: bool = False) -> Tensor:
@@ -117,10 +119,13 @@ def check_range(indices: Tensor, count: int, name: str = "target") -> None:
         raise ValueError(f"{name} {wrong[0].item()} is out of range: the model has 0 … {count - 1}")
 
 
-def check_finite(values: Tensor, name: str, hint: str = "") -> Tensor:
-    """Return the tensor, or raise if it holds NaN or infinite values."""
-    # a NaN is the extreme of any tensor that holds one; ten times faster than a look at each value
-    if values.numel() and not all(extreme.isfinite() for extreme in values.detach().aminmax()):
+def check_finite(values: Values, name: str, hint: str = "") -> Values:
+    """Return the tensor or array, or raise if it holds NaN or infinite values."""
+    if isinstance(values, np.ndarray):
+        finite = np.isfinite(values).all()
+    else:  # a NaN is the extreme of any tensor that holds one; ten times faster than a look at each value
+        finite = not values.numel() or all(extreme.isfinite() for extreme in values.detach().aminmax())
+    if not finite:
         verb = "contain" if name.endswith("s") else "contains"
         raise ValueError(f"{name} {verb} NaN or infinite values{hint}")
     return values
@@ -278,3 +283,8 @@ def to_floats(values: object, name: str) -> np.ndarray:
         elif "masked" in str(error):
             raise
     raise ValueError(f"{name} must hold numbers: {remedy}")
+
+
+def finite_floats(values: object, name: str, hint: str = "") -> np.ndarray:
+    """Return `to_floats(values, name)`, or raise also if it holds NaN or infinite values."""
+    return check_finite(to_floats(values, name), name, hint)

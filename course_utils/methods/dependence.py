@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from course_utils.methods.arguments import check_count, to_floats
+from course_utils.methods.arguments import check_count, check_finite, finite_floats, to_floats
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -34,11 +34,9 @@ def ice_curves(predict: Predict, table: np.ndarray, column: int, grid: np.ndarra
             one answer a row.
     """
     table = _rows(table)
-    grid = to_floats(grid, "the grid")
+    grid = finite_floats(grid, "the grid", ": take values that the column may have")
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"the grid is a row of at least one value, not of the shape {grid.shape}")
-    if not np.isfinite(grid).all():
-        raise ValueError("the grid contains NaN or infinite values: take values that the column may have")
     _check_column(column, table)
     curves = np.empty((len(table), len(grid)))
     for k, value in enumerate(grid):
@@ -106,8 +104,8 @@ def permutation_importance(
         raise ValueError(f"targets must be one number or word a row, ({n},), not {targets.shape}")
     if len(targets) != n:
         raise ValueError(f"{n} rows have {len(targets)} targets: give one for each row")
-    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
-        raise ValueError("targets contain NaN or infinite values: leave out the rows without a truth")
+    if targets.dtype.kind == "f":
+        check_finite(targets, "targets", ": leave out the rows without a truth")
     groups = [[column] for column in range(d)] if groups is None else _groups(groups)
     for column in (column for group in groups for column in group):
         _check_column(column, table)
@@ -154,9 +152,7 @@ def _rows(table: np.ndarray) -> np.ndarray:
         raise ValueError(f"{error}; encode the categories of a column of words") from error
     if table.ndim != 2 or len(table) == 0:
         raise ValueError(f"a table has the shape (n, d) with at least one row, this one has {table.shape}")
-    if not np.isfinite(table).all():
-        raise ValueError("the table contains NaN or infinite values: leave out or mend these rows")
-    return table
+    return check_finite(table, "the table", ": leave out or mend these rows")
 
 
 def _check_column(column: int, table: np.ndarray) -> None:

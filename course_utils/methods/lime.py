@@ -23,7 +23,15 @@ from unicodedata import name as character_name
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.methods.arguments import check_count, check_flag, check_number, check_positive, to_floats
+from course_utils.methods.arguments import (
+    check_count,
+    check_finite,
+    check_flag,
+    check_number,
+    check_positive,
+    finite_floats,
+    to_floats,
+)
 
 Predict = Callable[..., np.ndarray]
 Seed = int | np.random.RandomState | None
@@ -117,9 +125,10 @@ def lime_image(
     if masks is None:
         masks = sample_masks(n_samples, n_segments, random_state)
     masks = checked_masks(masks, n_segments)
-    batches = masked_images(image, labels, masks, hidden, batch_size=batch_size)
+    _positive(batch_size=batch_size)
+    batches = _masked_images(image, labels, masks, hidden_image(image, labels, hidden), batch_size)
     outputs = _collect(predict, batches, target, len(masks), progress)
-    weights = exponential_kernel(cosine_distances(masks), kernel_width)
+    weights = exponential_kernel(_cosine_distances(masks), kernel_width)
     return fit_surrogate(masks, outputs, weights, k, selection=selection, ridge=ridge)
 
 
@@ -183,7 +192,7 @@ def hide_segments(
     """Pictures in which the segments whose mask is 0 are hidden: (n, d) masks to (n, H, W, C)."""
     image, labels, n_segments = _picture(image, segments)
     masks = checked_masks(masks, n_segments)
-    return next(masked_images(image, labels, masks, hidden, batch_size=len(masks)))
+    return next(_masked_images(image, labels, masks, hidden_image(image, labels, hidden), len(masks)))
 
 
 def masked_images(
@@ -198,7 +207,14 @@ def masked_images(
     image, labels, n_segments = _picture(image, segments)
     masks = checked_masks(masks, n_segments)
     _positive(batch_size=batch_size)
-    shown_values, hidden_values = image.ravel(), hidden_image(image, labels, hidden).ravel()
+    return _masked_images(image, labels, masks, hidden_image(image, labels, hidden), batch_size)
+
+
+def _masked_images(
+    image: np.ndarray, labels: np.ndarray, masks: np.ndarray, hidden: np.ndarray, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Batches of pictures: `image` where the mask of a label is 1, `hidden` where it is 0."""
+    shown_values, hidden_values = image.ravel(), hidden.ravel()
     owners = np.repeat(labels.ravel(), image.shape[2])  # the segment of each colour value
     batch = np.empty((min(batch_size, len(masks)), image.size), image.dtype)
     shown = np.empty(batch.shape, bool)
@@ -214,9 +230,12 @@ def masked_images(
 def paint(coefficients: np.ndarray, segments: np.ndarray) -> np.ndarray:
     """Give every pixel the value of its segment: (d,) and (H, W) to (H, W)."""
     labels, n_segments = _labels(segments)
-    if len(coefficients) != n_segments:
-        raise ValueError(f"{len(coefficients)} values for {n_segments} segments: they must belong together")
-    return np.asarray(coefficients)[labels]
+    values = np.asarray(coefficients)
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
+        raise ValueError(f"coefficients must be numbers (d,), not {values.dtype} of shape {values.shape}")
+    if len(values) != n_segments:
+        raise ValueError(f"{len(values)} values for {n_segments} segments: they must belong together")
+    return values[labels]
 
 
 # ---------------------------------------------------------------- text
@@ -272,7 +291,7 @@ def lime_text(
                 'try hidden="[MASK]" or hidden=""'
             ) from error
         raise
-    weights = exponential_kernel(100 * cosine_distances(masks), kernel_width)
+    weights = exponential_kernel(100 * _cosine_distances(masks), kernel_width)
     return fit_surrogate(masks, outputs, weights, k, selection=selection, ridge=ridge, names=words)
 
 
@@ -508,7 +527,11 @@ def _quarter_name(name: str, cuts: np.ndarray, quarter: int) -> str:
 def cosine_distances(masks: np.ndarray) -> np.ndarray:
     """1 − cosine between each 0/1 row and the row of ones, in [0, 1]: 1 − √(share of ones)."""
     masks = np.asarray(masks)
-    return 1 - np.sqrt(np.mean(checked_masks(masks, masks.shape[-1] if masks.ndim else 0), axis=1))
+    return _cosine_distances(checked_masks(masks, masks.shape[-1] if masks.ndim else 0))
+
+
+def _cosine_distances(masks: np.ndarray) -> np.ndarray:
+    return 1 - np.sqrt(np.mean(masks, axis=1))
 
 
 def exponential_kernel(distances: np.ndarray, width: float) -> np.ndarray:
@@ -546,13 +569,12 @@ def fit_surrogate(
             "auto", the default of the `lime` package, is "forward" for k ≤ 6, else "highest_weights".
         ridge: Squared penalty on the coefficients; the paper has none, the `lime` package has 1.
     """
-    x, y, w = to_floats(masks, "masks"), to_floats(outputs, "outputs"), to_floats(weights, "weights")
+    parts = {"masks": masks, "outputs": outputs, "weights": weights}
+    x, y, w = (finite_floats(part, name) for name, part in parts.items())
     if x.ndim != 2 or y.shape != (len(x),) or w.shape != (len(x),):
         raise ValueError(f"masks {x.shape}, outputs {y.shape}, weights {w.shape} must be (n, d), (n,), (n,)")
-    if not (np.isfinite(y).all() and np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
-        raise ValueError("outputs and weights must be finite and the weights not all zero: widen the kernel?")
-    if not np.isfinite(x).all():
-        raise ValueError("masks must not hold NaN or infinite values")
+    if (w < 0).any() or w.sum() == 0:
+        raise ValueError("weights must not be negative, and not all zero: widen the kernel?")
     if len(names) not in (0, x.shape[1]):
         raise ValueError(f"{len(names)} names for {x.shape[1]} columns")
     check_number(ridge, "ridge")
@@ -710,9 +732,7 @@ def submodular_pick(coefficients: np.ndarray, budget: int) -> list[int]:
     Returns:
         Row numbers in the order picked. Feature j counts √Σ|W_ij| once a picked row uses it (equations 3, 4).
     """
-    used = np.abs(to_floats(coefficients, "coefficients"))
-    if not np.isfinite(used).all():
-        raise ValueError("coefficients must not hold NaN or infinite values")
+    used = np.abs(finite_floats(coefficients, "coefficients"))
     if used.ndim != 2 or used.size == 0:
         raise ValueError(f"coefficients must have the shape (n, d), not {used.shape}")
     _positive(budget=budget)
@@ -734,6 +754,7 @@ def _collect(
     predict: Predict, batches: Iterator, target: int | None, total: int, progress: bool
 ) -> np.ndarray:
     """Outputs for `target` of all batches, (total,) float64."""
+    check_flag(progress, "progress")
     outputs = []
     with tqdm(total=total, unit="sample", disable=not progress) as bar:
         for batch in batches:
@@ -823,9 +844,8 @@ def _table_row(row: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarr
         ) from error
     if row.ndim != 1 or table.ndim != 2 or table.shape[1:] != row.shape or len(table) == 0:
         raise ValueError(f"row {row.shape} and training_table {table.shape} must be (d,) and (N, d)")
-    if not (np.isfinite(row).all() and np.isfinite(table).all()):
-        raise ValueError("row and training_table must not hold NaN or infinite values: fill the gaps first")
-    return row, table
+    check_finite(row, "row", ": fill the gaps first")
+    return row, check_finite(table, "training_table", ": fill the gaps first")
 
 
 def _several(explanations: Sequence[Explanation]) -> Sequence[Explanation]:

@@ -23,12 +23,11 @@ from torch import Tensor, nn
 
 from .arguments import (
     check_count,
-    check_finite,
     check_flag,
     check_inputs,
     check_target,
     check_whole,
-    to_floats,
+    finite_floats,
 )
 from .hooks import evaluation, input_gradients
 from .lime import Predict, check_class, checked_masks, hide_words, masked_images, split_words, target_outputs
@@ -267,12 +266,11 @@ def _batched(value: Game, masks: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def _worths(value: Game, masks: np.ndarray) -> np.ndarray:
-    worths = to_floats(value(masks), "the worths that value returned")
+    worths = finite_floats(value(masks), "the worths that value returned")
     if worths.shape != (len(masks),):
         raise ValueError(
             f"value returned {worths.shape} for {len(masks)} coalitions, expected ({len(masks)},)"
         )
-    check_finite(torch.from_numpy(worths), "the worths that value returned")
     return worths
 
 
@@ -411,7 +409,7 @@ def linear_shap(coef: np.ndarray, x: np.ndarray, background: np.ndarray) -> np.n
         The shape of `x`.
     """
     parts = {"coef": coef, "x": x, "background": background}
-    coef, x, background = (to_floats(part, name) for name, part in parts.items())
+    coef, x, background = (finite_floats(part, name) for name, part in parts.items())
     if coef.ndim == 2 and len(coef) == 1:
         raise ValueError(
             f"coef must be (d,), not {coef.shape}: scikit-learn keeps classes apart, take coef_[0]"
@@ -422,8 +420,6 @@ def linear_shap(coef: np.ndarray, x: np.ndarray, background: np.ndarray) -> np.n
         )
     if x.ndim > 2 or background.ndim > 2 or background.size == 0:
         raise ValueError(f"x {x.shape} and background {background.shape} must be (N, d) and (K, d), or (d,)")
-    for name, part in zip(parts, (coef, x, background), strict=True):
-        check_finite(torch.from_numpy(part), name)
     return coef * (x - np.atleast_2d(background).mean(axis=0))
 
 
@@ -873,6 +869,8 @@ def gradient_shap(
 
 
 def _row_and_table(x: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if np.ma.is_masked(x) or np.ma.is_masked(table):
+        raise ValueError("x and the table must not have masked values: fill them or leave them out")
     x, table = np.asarray(x), np.atleast_2d(np.asarray(table))
     if x.ndim != 1 or table.ndim != 2 or table.shape[1:] != x.shape or len(table) == 0:
         raise ValueError(f"x {x.shape} and the table {table.shape} must be (d,) and (K, d)")

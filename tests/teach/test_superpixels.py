@@ -33,7 +33,7 @@ def test_answers_are_those_of_the_pictures(lab, hidden):
 
 
 def test_masks_must_fit(lab):
-    with pytest.raises(ValueError, match="one a superpixel"):
+    with pytest.raises(ValueError, match="masks must have the shape"):
         network_answers(lab, lab.images[0], superpixels(lab.images[0]), np.ones((2, 3)))
 
 
@@ -55,3 +55,25 @@ def test_a_table_of_worths_is_a_game():
     worths = np.random.default_rng(0).normal(size=16)
     assert np.array_equal(look_up(worths)(all_masks(4)), worths)
     assert look_up(worths)(np.array([[1, 0, 1, 0]])) == worths[5]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda lab, cut: superpixels(lab.images), "one picture"),
+        (lambda lab, cut: superpixels(lab.images[0], 2.5), "n must be a whole number"),
+        (lambda lab, cut: all_masks(-1), "n must be a whole number"),
+        (lambda lab, cut: network_answers(lab, lab.images[0], cut - 1, all_masks(3)), "without a gap"),
+        (lambda lab, cut: network_answers(lab, lab.images[0], 2 * cut, all_masks(3)), "without a gap"),
+        (
+            lambda lab, cut: network_answers(lab, lab.images[0], cut, np.full((2, cut.max() + 1), 0.5)),
+            "only 0",
+        ),
+        (lambda lab, cut: picture_games(lab, lab.images[0], cut, [-1]), "out of range"),
+        (lambda lab, cut: look_up(np.ones(6)), "2ⁿ"),
+        (lambda lab, cut: look_up(np.ones(4))(np.full((1, 2), 0.5)), "only 0"),
+    ],
+)
+def test_what_is_no_cut_no_mask_and_no_class_is_refused(lab, ask, message):
+    with pytest.raises(ValueError, match=message):
+        ask(lab, superpixels(lab.images[0]))
