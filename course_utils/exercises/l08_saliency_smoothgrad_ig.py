@@ -134,7 +134,7 @@ much_noise = Question(
     difficulty=1,
     minutes=3,
     hints=(
-        "SmoothGrad averages gradients at noisy pictures. Would the network still recognise anything at level 0.2, where the noise is a fifth of the whole range?",
+        "Look at the figure above: where do the bright places lie at noise level 0.2, and where is the outline of the object?",
         'Answer "higher" or "lower".',
     ),
     expected=_much_noise,
@@ -145,7 +145,7 @@ much_noise = Question(
     mistakes={
         "the other": Mistake(
             lambda answer, values: answer in ("higher", "lower") and answer != _much_noise(values),
-            "your own curve goes the other way: compare its first and its last point.",
+            "your own run says the opposite: the means of `iou['ResNet'][-1]` and of `iou['ResNet'][0]`, plain saliency, tell.",
             example=lambda values: "lower" if _much_noise(values) == "higher" else "higher",
         ),
         "not a word": Mistake(
@@ -213,6 +213,18 @@ noisy_copies = Exercise(
             lambda *case: _noisy(*case, square=True),
             "you still square: that is the variance, and the factor before the noise is the standard deviation.",
         ),
+        "first picture": Mistake(
+            lambda inputs, noise, noise_level: (
+                inputs + noise_level * (inputs[0].max() - inputs[0].min()) * noise
+            ),
+            "you took the range of the first picture for all of them: each picture has its own.",
+        ),
+        "own noise": Mistake(
+            lambda inputs, noise, noise_level: _noisy(
+                inputs, torch.randn(noise.shape, generator=torch.Generator().manual_seed(0)), noise_level
+            ),
+            "you drew noise of your own: use the noise that the function is given.",
+        ),
         "whole batch": Mistake(
             lambda *case: _noisy(*case, dims=None),
             "you took the range of the whole batch: each picture has its own.",
@@ -262,11 +274,16 @@ noisy_copies = Exercise(
 
 
 def _integrated(
-    model: nn.Module, inputs: torch.Tensor, baselines: torch.Tensor, n_steps: int, shift: float
+    model: nn.Module,
+    inputs: torch.Tensor,
+    baselines: torch.Tensor,
+    n_steps: int,
+    shift: float,
+    n_parts: int | None = None,
 ) -> torch.Tensor:
     total = torch.zeros_like(inputs)
     for k in range(n_steps):
-        point = (baselines + (k + shift) / n_steps * (inputs - baselines)).requires_grad_()
+        point = (baselines + (k + shift) / (n_parts or n_steps) * (inputs - baselines)).requires_grad_()
         (gradients,) = torch.autograd.grad(model(point).sum(), point)
         total += gradients / n_steps
     return total
@@ -317,6 +334,29 @@ complete_attributions = Exercise(
                 (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.0)
             ),
             "the factor is there, but the points are the left ends of the steps: the task asks for their middles.",
+        ),
+        "both ends": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.0, n_steps - 1)
+            ),
+            "the factor is there, but the points run from end to end, as `linspace(0, 1, n_steps)`: the task asks for the middles.",
+        ),
+        "trapezoids": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines)
+                * (
+                    _integrated(model, inputs, baselines, n_steps, 0.0)
+                    + _integrated(model, inputs, baselines, n_steps, 1.0)
+                )
+                / 2
+            ),
+            "this is the trapezoid rule, which is a good one. The task asks for the midpoint rule: the middles of the steps.",
+        ),
+        "absolute": Mistake(
+            lambda model, inputs, baselines, n_steps: (
+                (inputs - baselines) * _integrated(model, inputs, baselines, n_steps, 0.5)
+            ).abs(),
+            "you took absolute values: then the attributions no longer add up to the change.",
         ),
         "right ends": Mistake(
             lambda model, inputs, baselines, n_steps: (

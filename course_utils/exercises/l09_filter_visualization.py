@@ -326,6 +326,7 @@ total_variation = Exercise(
 
 
 _ROWS = ("plain", "careful", "robust", "robust, careful")
+_NAMES = '"plain", "careful", "robust" or "robust, careful"'
 
 
 def _read_best(read: dict[str, torch.Tensor]) -> str:
@@ -339,7 +340,7 @@ read_best = Question(
     hints=(
         "The outsider has another architecture: it cannot read what only one network has learnt to like.",
         "Two things make a picture less of a quirk: the training of the network, and the way of climbing.",
-        f"Answer with one of the names of the rows: {', '.join(_ROWS)}.",
+        f"Answer with one of the names of the rows: {_NAMES}.",
     ),
     expected=_read_best,
     examples=lambda: [
@@ -349,7 +350,7 @@ read_best = Question(
     mistakes={
         "not a row": Mistake(
             lambda answer, read: answer not in read,
-            f"that is not one of the rows: answer with one of {', '.join(_ROWS)}.",
+            f"that is not one of the rows: answer {_NAMES}.",
             example=lambda read: "outsider",
         ),
         "plain": wrong_answer(
@@ -466,6 +467,33 @@ climb_from_noise = Exercise(
                 _noise_like(photograph), gradient_of, n_steps, clamp=True, low=0.0
             ),
             "you cut the pixels off at 0: black is −1 here, so `clamp(-1, 1)`.",
+        ),
+        "divided by the root mean square": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph),
+                lambda x: (slope := gradient_of(x)) / slope.square().mean().sqrt(),
+                n_steps,
+                clamp=True,
+            ),
+            "you divide the gradient by its root mean square, as section 3 does. This text does not: only the start and the range were wrong.",
+        ),
+        "slope at the photograph": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), lambda x: gradient_of(photograph), n_steps, clamp=True
+            ),
+            "you ask for the slope at the photograph in each step: ask for it at x, the picture that climbs.",
+        ),
+        "a step short": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), gradient_of, n_steps - 1, clamp=True
+            ),
+            "your ascent takes one step less than `n_steps`.",
+        ),
+        "a step too many": Mistake(
+            lambda photograph, gradient_of, n_steps: _climb(
+                _noise_like(photograph), gradient_of, n_steps + 1, clamp=True
+            ),
+            "your ascent takes one step more than `n_steps`.",
         ),
         "sign of the gradient": Mistake(
             lambda photograph, gradient_of, n_steps: _climb(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.labs.lab import Lab
+from course_utils.methods.arguments import check_pictures
 from course_utils.methods.filters import class_maximization
 from course_utils.teach import plots
 
@@ -27,6 +28,14 @@ DIGIT_PICTURES = {"shape": (1, 28, 28), "value_range": (0.0, 1.0)}  # one channe
 
 def fine_share(pictures: Tensor) -> Tensor:
     """Share (N,) of the variance of pictures (N, C, S, S) that lies in waves shorter than four pixels."""
+    check_pictures(pictures)
+    if pictures.shape[2] != pictures.shape[3]:
+        raise ValueError(f"pictures must be squares (N, C, S, S), not {tuple(pictures.shape)}")
+    plain = (pictures == pictures[:, :, :1, :1]).flatten(1).all(dim=1)
+    if plain.any():
+        raise ValueError(
+            f"picture {int(plain.nonzero()[0])} has one even colour: no variance to share"
+        )
     frequencies = torch.fft.fftfreq(pictures.shape[-1])
     short = torch.hypot(frequencies[:, None], frequencies[None]) > 0.25
     waves = torch.fft.fft2(pictures - pictures.mean(dim=(2, 3), keepdim=True))
@@ -72,7 +81,8 @@ def with_random_weights(lab: Lab, seed: int = 1) -> nn.Module:
                 module.reset_parameters()
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 1.0  # one batch is the whole measurement
-        network.train()(lab.inputs)
+        if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+            network.train()(lab.inputs)
     return network.eval()
 
 
