@@ -384,6 +384,10 @@ green_red = Exercise(
             ),
             "you colour the weakest superpixels: `np.argsort` puts the smallest first.",
         ),
+        "in order of strength": Mistake(
+            lambda c, n, m: _green_red(c, n, m)[np.argsort(-np.abs(c), kind="stable")],
+            "the colours are right, but stand in the order of strength: entry j belongs to superpixel j.",
+        ),
         "weights, not signs": Mistake(
             lambda c, n, m: np.abs(_green_red(c, n, m)) * c,
             "the superpixels are the right ones, but you give back their coefficients: +1, −1 and 0 are asked for.",

@@ -4,11 +4,12 @@ surprises, a walk there and back; exact values, a published bug."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import comb, factorial
 
 import numpy as np
 
-from course_utils.teach.checks import Exercise, Mistake, Question
+from course_utils.teach.checks import Exercise, Mistake, Question, Verdict
 
 # ---------------------------------------------------------------- the gap in a theorem
 
@@ -17,11 +18,24 @@ def _counterexample(passed: dict[str, list[bool]]) -> str:
     return next(name for name, results in passed.items() if all(results) and name != "Shapley")
 
 
+def _plain(answer: object) -> object:
+    """The name of a rule without quotation marks, dots and hyphens."""
+    return answer.strip(" .…'\"").replace("-", " ").casefold() if isinstance(answer, str) else answer
+
+
 def _said(answer: object, name: str) -> bool:
-    return isinstance(answer, str) and answer.strip(" .…").casefold() == name
+    return _plain(answer) == name
 
 
-gap = Question(
+@dataclass
+class _RuleName(Question):
+    """A question whose answer is a name, however it is written."""
+
+    def _judge(self, answer: object, *context: object) -> Verdict:
+        return super()._judge(_plain(answer), *context)
+
+
+gap = _RuleName(
     name="gap",
     difficulty=2,
     minutes=5,
@@ -47,7 +61,7 @@ gap = Question(
     ],
     mistakes={
         "Shapley": Mistake(
-            lambda answer, passed: _said(answer, "shapley"),
+            lambda answer, passed: isinstance(answer, str) and _plain(answer).startswith("shapley"),
             "Shapley's rule has all three, but the theorem says so, too. A counterexample is *another* rule.",
             example=lambda passed: "Shapley",
         ),
@@ -66,6 +80,11 @@ gap = Question(
             "the rescaled rule divides by the losses of all players. When the others' losses grow, a share can "
             "fall although its player adds more: it is not consistent.",
             example=lambda passed: "… rescaled",
+        ),
+        "a wish": Mistake(
+            lambda answer, passed: _plain(answer) in ("efficiency", "symmetry", "dummy", "additivity"),
+            "that is a wish. Asked for is the name of a *rule*: one of the rows of the table.",
+            example=lambda passed: "symmetry",
         ),
         "none": Mistake(
             lambda answer, passed: _said(answer, "none"),

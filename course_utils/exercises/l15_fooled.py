@@ -219,6 +219,7 @@ transfer = Question(
     ),
     expected=_share,
     tolerance=0.15,
+    within=(0, 1),
     examples=lambda: [(torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0]),), (torch.tensor([1.0, 0.0]),)],
     mistakes={
         "too low": Mistake(
@@ -554,6 +555,7 @@ half_recognised = Question(
     ),
     expected=_names_group,
     tolerance=0.15,
+    within=(0, 1),
     examples=lambda: [(np.array([False] * 20),), (np.array([True] * 2 + [False] * 18),)],
     mistakes={
         "too high": Mistake(

@@ -222,12 +222,14 @@ class Question(_Task):
         expected: `expected(*context)` is the right answer; `context` is what the lesson passes to `check`.
         examples: returns a list of contexts on which the tests try the question.
         tolerance: how far a number may be off.
+        within: the smallest and the largest number that makes sense; one outside is wrong, however close.
         mistakes: at least two typical wrong answers, each with an `example`.
     """
 
     expected: Callable | None = None
     examples: Callable[[], list[tuple]] | None = None
     tolerance: float = 0.0
+    within: tuple[float, float] | None = None
 
     def _judge(self, answer: Any, *context: Any) -> Verdict:
         """Compare the learner's answer with what the learner's own run says."""
@@ -245,7 +247,7 @@ class Question(_Task):
         if number and isinstance(answer, (bool, np.bool_)):
             return Verdict(WRONG, f"a number is expected, and your answer is `{answer}`.")
         difference = _difference(answer, expected, self.tolerance)
-        if difference is None:
+        if difference is None and (self.within is None or _lies_within(answer, self.within)):
             return Verdict(RIGHT)
         for name, mistake in self.mistakes.items():
             if _shows(mistake, answer, context):
@@ -431,6 +433,12 @@ def _number_difference(given: np.ndarray, wanted: np.ndarray, tolerance: float) 
     with np.errstate(invalid="ignore"):
         largest = np.nanmax(np.abs(given - wanted))
     return f"its values are off by up to {largest:.2g}, where the right ones reach {scale:.2g}."
+
+
+def _lies_within(answer: Any, limits: tuple[float, float]) -> bool:
+    """Whether an answer is a number (True and False are none) between the limits."""
+    given = None if isinstance(answer, (bool, np.bool_)) else _numbers(answer)
+    return given is not None and bool(((limits[0] <= given) & (given <= limits[1])).all())
 
 
 def _numbers(value: Any) -> np.ndarray | None:

@@ -246,6 +246,9 @@ class TestQuestion:
         assert "(AttributeError: 'float' object has no attribute 'get'). Run the cells" in str(verdict)
 
     def test_a_number_may_be_off_by_the_tolerance(self):
+        share = Question("n", 1, 1, ("h",), {}, expected=lambda: 0.0, tolerance=0.15, within=(0, 1))
+        assert [share.check(x).state for x in (0, 0.1, np.float32(0.1))] == [RIGHT] * 3
+        assert [share.check(x).state for x in (-0.1, 0.2, np.nan, False, "0")] == [WRONG] * 5
         number = Question("n", 1, 1, ("h",), {}, expected=lambda: np.float64(0.734), tolerance=0.01)
         assert number.check(0.73).state == RIGHT
         assert number.check(0.7).state == WRONG
