@@ -22,7 +22,7 @@ def _layers() -> list[tuple]:
         a, weight = torch.randn(n, j, generator=generator), torch.randn(k, j, generator=generator)
         bias, paid = torch.randn(k, generator=generator), torch.randn(n, k, generator=generator)
         cases.append((a, weight, bias, paid))
-    zero = (torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, -1.0], [2.0, 1.0]]), torch.zeros(2))
+    zero = (torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, -1.0], [2.0, 1.0]]), torch.tensor([0.0, 0.5]))
     return [*cases, (*zero, torch.tensor([[1.0, 3.0]]))]  # the first output is exactly 0
 
 
@@ -161,7 +161,7 @@ blind_rules = Question(
     difficulty=2,
     minutes=4,
     hints=(
-        "Two classes differ in the weights of the last layer. Which rule throws half of those weights away?",
+        "Two classes differ in what the linear layers add up and take away. Which rule drops all that is taken away?",
         'Answer with one of the names, as a string: `"ε everywhere"`, for example.',
     ),
     expected=_blind,

@@ -169,9 +169,11 @@ def z_box(low: float = -1.0, high: float = 1.0) -> Rule:
         low, high: the smallest and the largest value that an input can have.
 
     Raises:
-        ValueError: no numbers, or `low` is not below `high`; when used: inputs outside the box.
+        ValueError: no finite numbers, or `low` is not below `high`; when used: inputs outside the box.
     """
     low, high = (check_number(v, f"z_box's {n}", float("-inf")) for v, n in ((low, "low"), (high, "high")))
+    if low == float("-inf"):
+        raise ValueError("z_box's low must be finite: the smallest value that an input can have")
     if low >= high:
         raise ValueError(f"z_box's low must be below its high, not {low:g} and {high:g}")
 
@@ -379,11 +381,8 @@ def _paying(
     """Let every layer pay by its rule; yield a list that gets the first layer's ones, if it has a rule."""
     ones: list[Tensor] = []
     waiting = [at_pixels and rules.first is not None]
-    busy: list[nn.Module] = []
 
-    def pay(module: nn.Module, arguments: tuple, output: Tensor) -> Tensor | None:
-        if busy:
-            return None
+    def pay(module: nn.Module, arguments: tuple, output: Tensor) -> Tensor:
         rule = rules.linear if isinstance(module, nn.Linear) else rules.convolution
         a = arguments[0]
         one = torch.ones((), dtype=a.dtype, device=a.device)
@@ -404,15 +403,13 @@ def _paying(
         return paid + (output - paid).detach()
 
     def apply_of(module: nn.Module) -> Linear:
+        bare = _WithoutHooks(module)  # it runs once more, unseen
+
         def apply(values: Tensor, weight: Tensor) -> Tensor:
-            parameters = {"weight": weight}
+            parameters = {"module.weight": weight}
             if module.bias is not None:
-                parameters["bias"] = torch.zeros_like(module.bias)
-            busy.append(module)  # the module runs once more, without its rule
-            try:
-                return functional_call(module, parameters, (values,))
-            finally:
-                busy.pop()
+                parameters["module.bias"] = torch.zeros_like(module.bias)
+            return functional_call(bare, parameters, (values,))
 
         return apply
 
@@ -437,6 +434,17 @@ def _paying(
                     module.inplace = False  # its input is needed
                 stack.callback(module.register_forward_hook(pass_on).remove)
         yield ones
+
+
+class _WithoutHooks(nn.Module):
+    """Runs a module's own forward pass: neither its rule nor who records its outputs is called."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.module.forward(values)
 
 
 def _no_other_way(pixels: Tensor, scores: Tensor) -> None:

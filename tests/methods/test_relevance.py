@@ -113,6 +113,22 @@ def test_without_biases_the_score_is_conserved_in_every_layer(rules):
         assert largest(found.flatten(1).sum(dim=1), scores) < 1e-4 * scores.abs().max()
 
 
+@pytest.mark.parametrize("rules", [epsilon(0), z_plus(), Rules(epsilon(0), gamma(1.0), flat())], ids=str)
+def test_a_layer_with_weights_can_be_asked_as_its_relu_can(rules):
+    model, inputs = seeded(gap_network, seed=6), pictures(3, 3, 12, 12, seed=1)
+    before_relu = [
+        k
+        for k in range(1, len(model))
+        if isinstance(model[k - 1], nn.Conv2d) and isinstance(model[k], nn.ReLU)
+    ]
+    assert before_relu
+    for k in before_relu:
+        asked, relu = (relevance(model, inputs, TARGETS, rules, layer=model[i]) for i in (k - 1, k))
+        assert torch.equal(asked, relu)
+    last = relevance(model, inputs, TARGETS, rules, layer=model[-1]).sum(dim=1)
+    assert largest(last, model(inputs).gather(1, TARGETS[:, None])[:, 0].detach()) < 1e-12
+
+
 def test_residual_sums_and_batch_norms():
     model, inputs = seeded(ResidualNetwork), pictures(3, 3, 10, 10)
     folded = fold_batch_norms(model, inputs)
@@ -232,6 +248,7 @@ BAD = {
         ValueError,
         "z_box's 0 … 1: give the smallest",
     ),
+    "endless box": (lambda m, x: z_box(float("-inf"), 1), ValueError, "low must be finite"),
     "empty box": (lambda m, x: z_box(1, 1), ValueError, "low must be below its high"),
     "attention": (
         lambda m, x: relevance(nn.TransformerEncoderLayer(4, 1, batch_first=True).double(), ROWS, 0),
