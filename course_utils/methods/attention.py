@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from torch import Tensor, nn
 
-from course_utils.methods.arguments import check_count, check_positive
+from course_utils.methods.arguments import HALF_PRECISION, check_count, check_positive
 from course_utils.methods.hooks import evaluation, gradients_on
 from course_utils.methods.lime import check_class
 
@@ -67,7 +67,8 @@ def attention_rollout(attentions: Tensor | Sequence[Tensor], *, all_layers: bool
         sum to 1.
 
     Raises:
-        ValueError: wrong shape, or negative or infinite entries.
+        TypeError: not float tensors.
+        ValueError: wrong shape, negative or infinite entries, or rows that do not sum to 1.
     """
     steps = _with_residual(attentions)
     reached = [steps[0]]
@@ -458,13 +459,24 @@ def _with_residual(attentions: Tensor | Sequence[Tensor]) -> Tensor:
     if not isinstance(attentions, Tensor):
         if not len(attentions):
             raise ValueError("there are no attentions: " + _NO_ATTENTIONS)
+        if not all(isinstance(a, Tensor) for a in attentions):
+            raise TypeError("attentions must be a float tensor (layers, heads, T, T), or a list of tensors")
         attentions = torch.stack([a[0] if a.ndim == 4 and len(a) == 1 else a for a in attentions])
     if attentions.ndim != 4 or attentions.shape[2] != attentions.shape[3] or attentions.numel() == 0:
         raise ValueError(
             f"attentions must have the shape (layers, heads, T, T), not {tuple(attentions.shape)}"
         )
+    if not attentions.is_floating_point():
+        raise TypeError(f"attentions must be a float tensor, not {attentions.dtype}")
     if not attentions.isfinite().all() or (attentions < 0).any():
         raise ValueError("attentions must be finite and not negative: pass probabilities, not scores")
+    sums = attentions.detach().double().sum(dim=-1)
+    if (sums - 1).abs().max() > (0.02 if attentions.dtype in HALF_PRECISION else 1e-3):
+        wrong = sums.flatten()[(sums - 1).abs().argmax()].item()
+        raise ValueError(
+            f"each row of attentions must sum to 1, and one sums to {wrong:.3g}: pass them as the model "
+            "gives them, rows look at columns; of weighted or cut maps divide each row by its sum first"
+        )
     mean = attentions.detach().mean(dim=1)
     mixed = 0.5 * mean + 0.5 * torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)
     return mixed / mixed.sum(dim=-1, keepdim=True)

@@ -156,11 +156,21 @@ def test_rollout_takes_transformers_tuples(model, ids):
         ((), "eager"),
         (-torch.rand(2, 3, 5, 5), "not scores"),
         (torch.full((2, 3, 5, 5), torch.nan), "finite"),
+        (torch.full((2, 3, 5, 5), 0.1), "sum to 1, and one sums to 0.5"),
+        (torch.eye(5).repeat(2, 3, 1, 1).index_fill(2, torch.tensor([1]), 0), "one sums to 0"),
+        (torch.eye(5).long().repeat(2, 3, 1, 1), "float"),
+        ([[[1.0]]], "list of tensors"),
     ],
 )
 def test_rollout_refuses(attentions, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         attention_rollout(attentions)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_rollout_takes_rows_that_sum_to_one_but_for_rounding(dtype):
+    attentions = torch.randn(2, 3, 200, 200, generator=torch.Generator().manual_seed(0))
+    assert attention_rollout(attentions.softmax(dim=3).to(dtype)).isfinite().all()
 
 
 def test_flow_equals_networkx():
