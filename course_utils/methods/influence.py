@@ -106,10 +106,13 @@ def influence(
         ValueError: as `loss_hessian`; H + damping · 1 cannot be inverted, or so nearly that rounding decides.
         TypeError: as `example_gradients`.
     """
-    gradients, solved, again = _solved(model, inputs, targets, damping)
+    damping = check_number(damping, "damping")
+    gradients = example_gradients(model, inputs, targets)
     of_tests = example_gradients(model, test_inputs, test_targets)
-    _check_rounding(of_tests.double() @ solved, of_tests.double() @ again, damping)
-    return of_tests @ solved.to(gradients) / len(gradients)
+    solved, moved = _solved(loss_hessian(model, inputs, targets), damping, of_tests)
+    found = solved @ gradients.double().T
+    _check_rounding(found, moved @ gradients.double().T, damping)
+    return found.to(gradients) / len(gradients)
 
 
 def self_influence(model: nn.Module, inputs: Tensor, targets: int | Tensor, damping: float) -> Tensor:
@@ -118,9 +121,12 @@ def self_influence(model: nn.Module, inputs: Tensor, targets: int | Tensor, damp
     Large for examples that the model had to learn by heart, such as those with a wrong label.
     Args, Raises: as `influence`.
     """
-    gradients, solved, again = _solved(model, inputs, targets, damping)
-    _check_rounding(*((gradients * found.T).sum(dim=1) for found in (solved, again)), damping)
-    return (gradients * solved.T.to(gradients)).sum(dim=1) / len(gradients)
+    damping = check_number(damping, "damping")
+    gradients = example_gradients(model, inputs, targets)
+    solved, moved = _solved(loss_hessian(model, inputs, targets), damping, gradients)
+    found = (gradients * solved).sum(dim=1)
+    _check_rounding(found, (gradients * moved).sum(dim=1), damping)
+    return found.to(gradients) / len(gradients)
 
 
 def tracin(
@@ -166,33 +172,26 @@ def tracin_self(
     )
 
 
-def _solved(
-    model: nn.Module, inputs: Tensor, targets: int | Tensor, damping: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients G `(n, P)`; (H + damping · 1)⁻¹ Gᵀ `(P, n)` in double precision, twice.
+def _solved(hessian: Tensor, damping: float, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """(H + damping · 1)⁻¹ v for each of the vectors `(m, P)`, in double precision, and how sure that is.
 
-    The second time the damping is larger by what rounding leaves open in H.
+    Returns:
+        The solutions `(m, P)`, and by how much (to first order) each would move if the damping were larger by
+        what rounding leaves open in H. The matrix is factorised once.
     """
-    damping = check_number(damping, "damping")
-    gradients = example_gradients(model, inputs, targets)
-    hessian = loss_hessian(model, inputs, targets).double()
-    hessian.diagonal().add_(damping)
-    rounding = 10 * torch.finfo(gradients.dtype).eps * hessian.abs().max()
-    both = []
-    for more in (0, rounding):
-        hessian.diagonal().add_(more)
-        solved, singular = torch.linalg.solve_ex(hessian, gradients.T.double())
-        if singular or not solved.isfinite().all():
-            raise ValueError(
-                f"the Hessian cannot be inverted with damping={damping:g}: give a larger damping"
-            )
-        both.append(solved)
-    return gradients, *both
+    damped = hessian.double()
+    damped.diagonal().add_(damping)
+    rounding = 10 * torch.finfo(vectors.dtype).eps * damped.abs().max()
+    factors, pivots, singular = torch.linalg.lu_factor_ex(damped)
+    solved = torch.linalg.lu_solve(factors, pivots, vectors.T.double())
+    if singular or not solved.isfinite().all():
+        raise ValueError(f"the Hessian cannot be inverted with damping={damping:g}: give a larger damping")
+    return solved.T, rounding * torch.linalg.lu_solve(factors, pivots, solved).T
 
 
-def _check_rounding(found: Tensor, again: Tensor, damping: float) -> None:
-    """Raise if a damping that is larger by no more than rounding gives another answer."""
-    if (found - again).abs().max() > 0.1 * found.abs().max():
+def _check_rounding(found: Tensor, moved: Tensor, damping: float) -> None:
+    """Raise if a damping that is larger by no more than rounding moves the answer."""
+    if not moved.isfinite().all() or moved.abs().max() > 0.1 * found.abs().max():
         raise ValueError(
             f"the Hessian can hardly be inverted with damping={damping:g}, rounding decides what comes out: "
             "give a larger damping, or the model and the inputs in double precision"
