@@ -193,13 +193,17 @@ def patch(
                 "both texts need the same number of tokens"
             )
         if places is None:
-            return output
+            return output.to(own)
         if own.ndim < 2:
             raise ValueError(f"places: the module's output {tuple(own.shape)} has no places, leave them out")
         chosen = check_whole(places, "places").reshape(-1)
-        check_range(torch.where(chosen < 0, chosen + own.shape[1], chosen), own.shape[1], "places")
+        outside = chosen[(chosen < -own.shape[1]) | (chosen >= own.shape[1])]
+        if len(outside):
+            raise ValueError(
+                f"places {outside[0].item()} is out of range: the texts have {own.shape[1]} tokens"
+            )
         changed = own.clone()
-        changed[:, chosen] = output[:, chosen]
+        changed[:, chosen] = output[:, chosen].to(own)
         return changed
 
     with evaluation(model), change_output(module, put_in):
@@ -279,11 +283,13 @@ def attention_at_distance(weights: Tensor, distance: int, first: int = 0) -> Ten
 
     Raises:
         TypeError: not a float tensor, or numbers that are not whole.
-        ValueError: another shape, or no row is left.
+        ValueError: another shape, weights that are not from 0 to 1, or no row is left.
     """
     _check_float(weights, "weights")
     if weights.ndim != 3 or weights.shape[1] != weights.shape[2] or weights.numel() == 0:
         raise ValueError(f"weights must have the shape (N, T, T), not {tuple(weights.shape)}")
+    if weights.min() < 0 or weights.max() > 1.01:
+        raise ValueError("weights must be from 0 to 1: pass the weights after the softmax, not the scores")
     for name, value in (("distance", distance), ("first", first)):
         if check_whole(value, name).ndim or value < 0:
             raise ValueError(f"{name} must be a whole number of 0 or more, not {value!r}")

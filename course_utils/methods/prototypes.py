@@ -47,9 +47,11 @@ def mmd2(k: np.ndarray, chosen: Sequence[int]) -> float:
         chosen: indices of examples, at least one.
 
     Raises:
-        ValueError: `k` is not square, symmetric and finite; no index, one twice, or one that is not there.
+        ValueError: `k` is not square, symmetric and finite, or holds distances; no index, one twice, or one
+            that is not there.
     """
-    k, chosen = _square(k, "k"), _indices(chosen, len(k))
+    k = _similar(k)
+    chosen = _indices(chosen, len(k))
     return float(k.mean() - 2 * k[:, chosen].mean() + k[np.ix_(chosen, chosen)].mean())
 
 
@@ -66,7 +68,7 @@ def prototypes(k: np.ndarray, n_chosen: int) -> list[int]:
     Raises:
         ValueError: as `mmd2`; `n_chosen` out of range.
     """
-    k = _square(k, "k")
+    k = _similar(k)
     n_chosen = check_count(n_chosen, "n_chosen", at_most=len(k))
     to_all, chosen, within = k.mean(axis=0), [], 0.0
     to_chosen = np.zeros(len(k))
@@ -85,6 +87,8 @@ def prototypes(k: np.ndarray, n_chosen: int) -> list[int]:
 def criticisms(k: np.ndarray, chosen: Sequence[int], n_criticisms: int) -> list[int]:
     """The examples whose mean similarity to all and to the chosen ones differ most, the largest first.
 
+    This difference is the *witness function* of the MMD. It may have either sign: a criticism may be an
+    example that the prototypes leave out, or one near them that they count too much.
     Kim and others 2016, section 3.2, without the term that asks criticisms to differ from each other.
 
     Args:
@@ -95,7 +99,8 @@ def criticisms(k: np.ndarray, chosen: Sequence[int], n_criticisms: int) -> list[
     Raises:
         ValueError: as `mmd2`; `n_criticisms` out of range.
     """
-    k, chosen = _square(k, "k"), _indices(chosen, len(k))
+    k = _similar(k)
+    chosen = _indices(chosen, len(k))
     n_criticisms = check_count(n_criticisms, "n_criticisms", at_most=len(k) - len(chosen))
     difference = np.abs(k.mean(axis=1) - k[:, chosen].mean(axis=1))
     difference[chosen] = -1
@@ -139,6 +144,16 @@ def medoids(distances: np.ndarray, n_chosen: int, *, seed: int = 0, n_starts: in
         if cost < lowest:
             best, lowest = [int(c) for c in centres], cost
     return best
+
+
+def _similar(k: np.ndarray) -> np.ndarray:
+    """`k` as a square matrix of similarities, or raise: distances have zeros on the diagonal."""
+    k = _square(k, "k")
+    if not np.diag(k).any():
+        raise ValueError(
+            "k has zeros on the diagonal, as distances have: give similarities, `similarities(rows)`"
+        )
+    return k
 
 
 def _square(matrix: np.ndarray, name: str) -> np.ndarray:

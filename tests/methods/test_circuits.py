@@ -239,7 +239,7 @@ BAD = {
         "same number of tokens",
     ),
     "patch, place": (lambda: circuits.patch(_M, _T, _M.heads[0], _O, 11), ValueError, "places 11"),
-    "patch, before": (lambda: circuits.patch(_M, _T, _M.heads[0], _O, -12), ValueError, "out of range"),
+    "patch, before": (lambda: circuits.patch(_M, _T, _M.heads[0], _O, -12), ValueError, "places -12"),
     "patch, half a place": (lambda: circuits.patch(_M, _T, _M.heads[0], _O, 0.5), TypeError, "places must"),
     "patch, bool": (lambda: circuits.patch(_M, _T, _M.heads[0], _O, [True]), TypeError, "places must"),
     "recovered, same": (
@@ -254,6 +254,11 @@ BAD = {
     ),
     "copying, shapes": (lambda: circuits.copying_score(_U, _U), ValueError, "write"),
     "copying, zero": (lambda: circuits.copying_score(0 * _U, _U.T), ValueError, "eigenvalues of zero"),
+    "distance, scores": (
+        lambda: circuits.attention_at_distance(3 * _W - 1, 1),
+        ValueError,
+        "after the softmax",
+    ),
     "distance, rows": (lambda: circuits.attention_at_distance(_W, 6), ValueError, "leave no row"),
     "distance, sign": (lambda: circuits.attention_at_distance(_W, -1), ValueError, "distance must"),
     "distance, one map": (lambda: circuits.attention_at_distance(_W[0], 1), ValueError, "N, T, T"),
@@ -271,6 +276,12 @@ def test_bad_input_is_named_with_its_remedy(name):
     call, error, message = BAD[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_an_output_in_another_precision_is_put_in():
+    for places in (3, None):
+        wanted = circuits.patch(_M, _T, _M.heads[0], _O, places)
+        assert torch.equal(circuits.patch(_M, _T, _M.heads[0], _O.double(), places), wanted)
 
 
 def test_states_and_unembedding_in_two_precisions():
