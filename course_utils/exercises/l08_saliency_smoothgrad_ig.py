@@ -220,9 +220,7 @@ noisy_copies = Exercise(
             "you took the range of the first picture for all of them: each picture has its own.",
         ),
         "own noise": Mistake(
-            lambda inputs, noise, noise_level: _noisy(
-                inputs, torch.randn(noise.shape, generator=torch.Generator().manual_seed(0)), noise_level
-            ),
+            lambda inputs, noise, noise_level: _noisy(inputs, torch.randn_like(noise), noise_level),
             "you drew noise of your own: use the noise that the function is given.",
         ),
         "whole batch": Mistake(

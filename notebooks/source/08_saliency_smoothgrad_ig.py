@@ -27,6 +27,8 @@
 # The first cell loads [labs](glossary.md#lab), trained models together with pictures and with the truth about them: `lab` has drawn scenes of 128 × 128 pixels, with numbers from −1 (black) to 1 (white), and one object of ten classes in each; `model` is its network, a ResNet.
 
 # %%
+import copy
+
 import matplotlib.pyplot as plt
 import torch
 
@@ -136,18 +138,29 @@ plots.show("Three scenes and their saliency maps: grainy dots, roughly where the
 # %%
 direction = torch.randn(lab.inputs[:1].shape, generator=torch.Generator().manual_seed(0))
 distances = torch.linspace(0, 0.25, 41)
-leaf = (lab.inputs[:1] + distances[:, None, None, None] * direction).requires_grad_()
-scores_on_path = model(leaf)[:, c]
-(on_path,) = torch.autograd.grad(scores_on_path.sum(), leaf)
+path = lab.inputs[:1] + distances[:, None, None, None] * direction
 strongest = drawn[0].flatten().topk(3).indices
-of_pixels = on_path.sum(dim=1).flatten(1)[:, strongest]
-for name, values in (("score", scores_on_path.detach()[:, None]), ("gradients", of_pixels)):
-    turns = (values.diff(dim=0).sign().diff(dim=0) != 0).sum(dim=0)
-    print(f"{name}: {turns.tolist()} changes between rising and falling")
+
+
+def along_the_path(network):
+    """Of the 41 pictures: scores (41,), gradients of the three pixels (41, 3), all gradients (41, 49152)."""
+    leaf = path.clone().requires_grad_()
+    scores = network(leaf)[:, c]
+    (gradients,) = torch.autograd.grad(scores.sum(), leaf)
+    return scores.detach(), gradients.sum(dim=1).flatten(1)[:, strongest], gradients.flatten(1)
+
+
+def turns(values):  # how often each column changes between rising and falling
+    return (values.diff(dim=0).sign().diff(dim=0) != 0).sum(dim=0).tolist()
+
+
+scores_on_path, of_pixels, _ = along_the_path(model)
+print(f"score: {turns(scores_on_path[:, None])} changes between rising and falling")
+print(f"gradients: {turns(of_pixels)} changes between rising and falling")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 2.8))
-axes[0].plot(distances, scores_on_path.detach())
+axes[0].plot(distances, scores_on_path)
 axes[0].set(xlabel="noise added (standard deviation)", ylabel="score", title="the score changes smoothly")
 axes[1].plot(distances, of_pixels)
 axes[1].axhline(0, color=plots.BASELINE, linewidth=0.8)
@@ -159,7 +172,22 @@ plots.show(
 )
 
 # %% [markdown]
-# A network of ReLUs is made of many small flat pieces. Where two of them meet, the score has no gap, but its slope changes at once. So the slope at one point says little about the neighbourhood.
+# A network of ReLUs is made of many small flat pieces. Where two of them meet, the score has no gap, but its slope changes at once. Are these kinks the reason? The control has the same weights, and a smooth curve (*softplus*) in place of each ReLU. We also compare *all* gradients on the way with those of the picture, by their cosine: 1 for the same direction, 0 for nothing in common.
+
+# %%
+rounded = copy.deepcopy(model)
+for block in list(rounded.modules()):
+    for name, part in block.named_children():
+        if isinstance(part, torch.nn.ReLU):
+            setattr(block, name, torch.nn.Softplus(beta=10))
+for name, network in (("ReLU", model), ("softplus", rounded)):
+    _, three_pixels, gradients = along_the_path(network)
+    cosines = torch.cosine_similarity(gradients, gradients[:1])
+    there = ", ".join(f"{cosines[k]:.2f} at noise {distances[k]:.2f}" for k in (8, 16, 40))
+    print(f"{name:<8} {turns(three_pixels)} turns; cosine {there}")
+
+# %% [markdown]
+# Without these kinks the curves turn less often, yet the gradients lose their direction almost as soon. So the kinks are only a part of the reason: the function also bends. Either way, **the slope at one point soon says little about the neighbourhood.**
 
 # %% [markdown]
 # ## 4 · SmoothGrad: ask the neighbourhood
@@ -272,7 +300,7 @@ lengths = torch.linspace(0, 2, 101)
 line = torch.stack([lengths, torch.zeros(101)], dim=1).requires_grad_()  # the second number stays zero
 trunk_scores = trunk.model(line)[:, 0]
 (slopes,) = torch.autograd.grad(trunk_scores.sum(), line)
-print(f"at the length 2: score {trunk_scores[-1]:.2f}, gradient {slopes[-1, 0]:.2f}")
+print(f"at the length 2: score {trunk_scores[-1]:.2f}, gradient {abs(slopes[-1, 0]):.2f}")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.5))
@@ -313,7 +341,7 @@ ig_of_trunk = my_integrated_gradients(trunk.model, long_trunk, torch.tensor([0])
 print("Integrated Gradients of the trunk:", [round(v, 4) for v in ig_of_trunk[0].tolist()])
 
 # %% [markdown]
-# Now on a picture. The baseline is grey (zero in the network's input). The figure shows four stations on the way with their gradients; the last one is the picture itself.
+# Now on a picture. The baseline is grey (zero in the network's input). The figure shows four stations on the way with their gradients; the last one is the picture itself. (The score need not rise all the way.)
 
 # %%
 stations = (0.05, 0.3, 0.6, 1.0)
@@ -421,7 +449,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# Now the score. With one object in a scene we take the IoU again. With two objects, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*; a miss by 5 pixels is forgiven)? Beside the maps of this lesson stand Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network: the edges of the picture (a *Sobel* filter), a spot in the centre, and random numbers. SmoothGrad has little noise, as section 4 advises.
+# Now the score. With one object in a scene we take the IoU again. With two objects, the map must follow the question: does its maximum lie on the object that we asked for (the *pointing game*; a miss by 5 pixels is forgiven)? Beside the maps of this lesson stand Grad-CAM ([lesson 04](04_grad_cam.ipynb)) and three maps that know nothing about the network: the edges of the picture (a *Sobel* filter), a spot in the centre, and random numbers. SmoothGrad has little noise, the level that cost no overlap in section 4.
 
 # %%
 pairs = load_lab("scenes", n_objects=2)
@@ -446,6 +474,8 @@ iou_one = {name: judge.mask_iou(maps, lab.masks[:40]) for name, maps in with_one
 with_two = all_maps(pairs.inputs[:20].repeat_interleave(2, dim=0), pairs.targets[:20].flatten())
 truth = pairs.masks[:20].flatten(0, 1)
 hits = {name: judge.pointing_game(maps, truth, tolerance=5) for name, maps in with_two.items()}
+either = hits["edges (Sobel)"].view(-1, 2).any(dim=1).float().mean()
+print(f"two objects: edges on one of the two  {either:.2f}")
 print("one object, IoU: saliency minus edges", judge.paired(iou_one["saliency"], iou_one["edges (Sobel)"]))
 print(
     "two objects: IG minus edges          ", judge.paired(hits["Integrated Gradients"], hits["edges (Sobel)"])
@@ -465,7 +495,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With one object, an edge filter that has never seen the network does about as well as saliency and IG. **A map that shows the object need not explain the decision.** With two objects the edge filter is right about half of the time: it finds an object, but not the one asked for.
+# With one object, an edge filter that has never seen the network does about as well as saliency and IG. **A map that shows the object need not explain the decision.** With two objects the edge filter is right about half of the time: it finds one of the two objects nearly always, but cannot know which one is asked for.
 
 # %% [markdown]
 # ## 8 · The puzzle again: which map would have told you?
@@ -579,26 +609,31 @@ for name in ("SmoothGrad", "IG", "Grad-CAM"):
 # %% [markdown]
 # ## 10 · Where it breaks: does the map depend on the network?
 #
-# A map that explains what the network has learnt must change when the network forgets it. Draw new random weights for the last layer, then for all layers (Adebayo and others, 2018). Compare with the trained network's map by [rank correlation](glossary.md#rank-correlation): 1 if both put their pixels in the same order, 0 if the orders have nothing in common. The control is the trained map of *another* picture.
+# A map that explains what the network has learnt must change when the network forgets it. Draw new random weights for the last layer, then for all layers (Adebayo and others, 2018). Compare with the trained network's map by [rank correlation](glossary.md#rank-correlation): 1 if both put their pixels in the same order, 0 if the orders have nothing in common. The control: show the random network pictures of pure noise. What its map still has in common with that of the trained network, neither training nor the scene can have put there.
 
 # %%
 some, some_targets = lab.inputs[40:50], lab.targets[40:50]
+noise = 2 * torch.rand(some.shape, generator=torch.Generator().manual_seed(0)) - 1
 tested = {
-    "saliency": lambda m: saliency(m, some, some_targets).amax(dim=1),
-    "Integrated Gradients": lambda m: integrated_gradients(m, some, some_targets, n_steps=6).sum(dim=1).abs(),
+    "saliency": lambda m, x: saliency(m, x, some_targets).amax(dim=1),
+    "Integrated Gradients": lambda m, x: integrated_gradients(m, x, some_targets, n_steps=6).sum(dim=1).abs(),
 }
 cascade = list(judge.randomize_cascade(model))
+last, every = cascade[0][1], cascade[-1][1]
+
+# %%
 for name, method in tested.items():
-    before = method(model)
-    last, every = (method(network) for _, network in (cascade[0], cascade[-1]))
-    print(
-        f"{name}: last layer random {judge.rank_correlation(last, before).mean():.2f}, all layers random "
-        f"{judge.rank_correlation(every, before).mean():.2f}; the same against another picture "
-        f"{judge.rank_correlation(every, before.roll(1, dims=0)).mean():.2f}"
-    )
+    before = method(model, some)
+    for what, network, shown in (
+        ("last layer random", last, some),
+        ("all layers random", every, some),
+        ("all layers random, noise instead of scenes", every, noise),
+    ):
+        likeness = judge.rank_correlation(method(network, shown), before)
+        print(f"{name}, {what}: {likeness.mean():.2f}")
 
 # %% [markdown]
-# The maps change as soon as the last layer is random, as they should. But something remains even when all layers are random, and that was not learnt. A part of it is there even against another picture: it comes from the network's architecture alone. The rest comes from the picture.
+# The maps change as soon as the last layer is random, as they should. But something remains even when all layers are random, and that was not learnt. A part of it is there even when the random network sees noise: it comes from the architecture alone. The rest comes from the picture.
 
 # %% [markdown]
 # ## 11 · Play
@@ -661,7 +696,7 @@ panels(3, 0.05, n_samples=1, n_steps=2, baseline="grey")
 # 4. **Related work?** Gradients, deconvolution, guided backpropagation, LRP, DeepLIFT: each violates one of the paper's two axioms, sensitivity and implementation invariance.
 # 5. **The key idea?** Add up the gradient on the straight line from a baseline to the input.
 # 6. **Which experiments?** Object recognition, diabetic retinopathy, question classification, translation, chemistry.
-# 7. **Data and code?** Public networks and data; the method is a few lines.
+# 7. **Data and code?** GoogLeNet and ImageNet are public, the network for eye photographs is not; the method is a few lines.
 # 8. **Do the results support it?** The axioms are proven. Whether the pictures help people, and which baseline is right, the paper leaves open.
 # 9. **What did it contribute?** Completeness as a check that anybody can run.
 # 10. **What next?** Baselines (Sturmfels and others, 2020), expected gradients, the link to Shapley values (lesson 07).

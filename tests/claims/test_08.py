@@ -36,7 +36,7 @@ def test_gradients_are_jagged(seed):
 @claim(
     "§3",
     "Without the ReLUs' kinks the curves turn less often, yet the gradients lose their direction almost as soon.",
-    shown="turns and cosines of the network and of its smooth copy",
+    shown="17, 15, 18 turns against 7, 7, 5; cosine 0.48 against 0.54 at noise 0.1, 0.11 against 0.13 at 0.25",
     holds=lambda v: (
         (v["turns, softplus"] < v["turns, ReLU"]).all()
         and (v["cosine at 0.1, softplus"] < v["cosine at 0.1, ReLU"] + 0.12).all()
@@ -182,7 +182,7 @@ def test_creatures(seed):
     "§10",
     "With a random last layer the map changes, and something remains when all layers are random: a part of it even when the "
     "random network sees noise.",
-    shown="0.63, 0.24 and 0.19",
+    shown="0.63, 0.24 and 0.20",
     holds=lambda v: (
         (v["last layer"] < 0.8).all()
         and (v["noise"] > 0.05).all()
