@@ -69,6 +69,10 @@ def _padded_head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is
     return weights, weights @ value
 
 
+def _shares(weights: torch.Tensor) -> torch.Tensor:
+    return weights / weights.sum(dim=-1, keepdim=True)
+
+
 def _padded_with(make_weights):
     def head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, is_token: torch.Tensor):
         weights = make_weights(_scores(query, key), is_token)
@@ -101,13 +105,13 @@ def _padded_cases() -> list[tuple[torch.Tensor, ...]]:
     """Batches of varied lengths; in the last one all scores are so low that a mask of −100 is high."""
     generator = torch.Generator().manual_seed(0)
     cases = []
-    for lengths, n_tokens, d in (((4, 2, 3), 4, 6), ((7, 5), 7, 3), ((3, 6, 4, 5), 6, 16), ((2, 4), 4, 5)):
+    for lengths, n_tokens, d in (((4, 2, 3), 4, 6), ((7, 5), 7, 3), ((3, 6, 4, 5), 6, 16), ((2, 4), 4, 16)):
         three = [torch.randn(len(lengths), n_tokens, d, generator=generator) for _ in range(3)]
         cases.append([*three, torch.arange(n_tokens)[None] < torch.tensor(lengths)[:, None]])
-    query, key, *_ = cases[-1]
-    # all scores lie near −270, those of the padding near +270
-    cases[-1][0] = 11 + 0.05 * query
-    cases[-1][1] = torch.where(cases[-1][3][..., None], -1.0, 1.0) * (11 + 0.05 * key)
+    # all scores lie near −121, those of the padding near +121; in sixteenths, so that float32 has them exactly
+    # and no order of summation gives other weights
+    query, key = (5.5 + (1.5 * part).round() / 16 for part in cases[-1][:2])
+    cases[-1][:2] = query, torch.where(cases[-1][3][..., None], -1.0, 1.0) * key
     return [tuple(case) for case in cases]
 
 
@@ -134,6 +138,27 @@ padded_head = Exercise(
         "masked after": Mistake(
             _padded_with(lambda scores, is_token: scores.softmax(dim=-1) * is_token[:, None]),
             "you take the padding away after the softmax: the rows no longer sum to one.",
+        ),
+        "tokens masked": Mistake(
+            _padded_with(lambda scores, t: scores.masked_fill(t[:, None], -torch.inf).softmax(dim=-1)),
+            "you mask the tokens and leave the padding: `is_token` is True at tokens, `~is_token` at padding.",
+        ),
+        "masked after, divided": Mistake(
+            _padded_with(
+                lambda scores, t: torch.nn.functional.normalize(scores.softmax(-1) * t[:, None], p=1, dim=-1)
+            ),
+            "you take the padding away after the softmax and divide by what is left: where the padding had nearly "
+            "all the weight, nothing is left. Mask the *scores*, before the softmax.",
+        ),
+        "masked after, 0/0": Mistake(
+            _padded_with(lambda scores, t: _shares(scores.softmax(dim=-1) * t[:, None])),
+            "you take the padding away after the softmax and divide by what is left: where the padding had nearly "
+            "all the weight, that is 0/0. Mask the *scores*, before the softmax.",
+        ),
+        "softmax by hand": Mistake(
+            _padded_with(lambda scores, t: _shares(scores.exp() * t[:, None])),
+            "you compute the softmax by hand, and for scores far below 0 every `exp` is 0, which gives 0/0: set the "
+            "scores of the padding to −∞ and let `softmax` do the rest (it subtracts the largest score first).",
         ),
         "rows masked": Mistake(
             _padded_with(

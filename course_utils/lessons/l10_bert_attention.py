@@ -32,7 +32,14 @@ FORMS = {"word and commas": ", {},", "the word alone": " {}", "the commas alone"
 
 
 def read(lab: Any, text: str) -> tuple[Mapping[str, Tensor], list[str], Tensor]:
-    """What the model gets, the tokens' names, and the attention of all heads `(L, H, T, T)` for one text."""
+    """What the model gets, the tokens' names, and the attention of all heads `(L, H, T, T)` for one text.
+
+    Raises:
+        TypeError: no text, or several.
+        ValueError: an empty text, or one with more tokens than the model takes.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be one text, a string, not a {type(text).__name__}")
     if not text.strip():
         raise ValueError("the text is empty: write a sentence")
     encoded = lab.tokenize(text)
@@ -41,7 +48,13 @@ def read(lab: Any, text: str) -> tuple[Mapping[str, Tensor], list[str], Tensor]:
 
 
 def shortest(lab: Any, n_each: int) -> np.ndarray:
-    """The numbers of the lab's shortest texts, `n_each` of each class, in order."""
+    """The numbers of the lab's shortest texts, `n_each` of each class, in order.
+
+    Raises:
+        ValueError: `n_each` is no whole number from 1 on, or a class has fewer texts.
+    """
+    fewest = int(np.bincount(lab.targets.numpy(), minlength=len(lab.class_names)).min())
+    n_each = check_count(n_each, "n_each", at_most=fewest)
     sizes = np.array([len(ids) for ids in lab.tokenizer(list(lab.texts))["input_ids"]])
     by_size = np.argsort(sizes, kind="stable")
     of_class = lab.targets.numpy()[by_size]
@@ -96,9 +109,15 @@ def from_inside(
         target: the class that Integrated Gradients and attention × gradient ask for.
         n_steps: of Integrated Gradients.
         flow: also attention flow, which takes longer.
+
+    Raises:
+        TypeError, ValueError: as `read`; a text without words, a class that is none, or `n_steps` below 1.
     """
+    n_steps = check_count(n_steps, "n_steps")
     encoded, _, attention = read(lab, text)
     words, owner = word_of_tokens(lab.tokenizer, text)
+    if not len(words):
+        raise ValueError("the text holds no word: nothing to explain")
     of_tokens = {
         "last layer's attention": attention[-1, :, 0].mean(dim=0),
         "rollout": attention_rollout(attention)[0],
@@ -115,7 +134,16 @@ def from_inside(
 def from_outside(
     lab: Any, texts: Sequence[str], target: int, *, n_samples: int = 16, n_orders: int = 0
 ) -> list[dict[str, np.ndarray]]:
-    """LIME's values for the words of each text, and SHAP's if `n_orders` of the words are asked for."""
+    """LIME's values for the words of each text, and SHAP's if `n_orders` of the words are asked for.
+
+    Raises:
+        TypeError: one string instead of a list of texts.
+        ValueError: no text, or one without words.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of texts, not one string: write [{texts[:20]!r}]")
+    if not len(texts):
+        raise ValueError("there is no text to explain: give at least one")
 
     def ask(predict: Callable, text: str) -> dict[str, np.ndarray]:
         lime = lime_text(predict, text, target, n_samples, k=None, bag_of_words=False, hidden="")
@@ -132,8 +160,10 @@ def plant(text: str, word: str, place: int, form: str = "word and commas") -> st
     """The text with the word before its word number `place` (not the first), in one of `FORMS`.
 
     Raises:
-        ValueError: the place is not inside the text, or the form is none of `FORMS`.
+        ValueError: the word is empty, the place is not inside the text, or the form is none of `FORMS`.
     """
+    if not isinstance(word, str) or not word.strip():
+        raise ValueError(f"word must be a word to plant, not {word!r}")
     parts = text.split()
     check_count(place, "place", at_most=len(parts))
     if form not in FORMS:
@@ -176,7 +206,13 @@ def kinds_of_target(tokens: Sequence[str]) -> dict[str, Tensor]:
 
 
 def looks_at(sentences: Sequence[text_batches.ReadSentence]) -> tuple[dict, dict]:
-    """For each kind of target: the mean share of each head's attention `(L, H)`, and of an even spread."""
+    """For each kind of target: the mean share of each head's attention `(L, H)`, and of an even spread.
+
+    Raises:
+        ValueError: no sentence.
+    """
+    if not len(sentences):
+        raise ValueError("there is no sentence to look at: give at least one")
     shares: dict[str, list[Tensor]] = {}
     even: dict[str, list[float]] = {}
     for sentence in sentences:
@@ -200,7 +236,14 @@ def lengths_of_parts(model: nn.Module, ids: Tensor) -> Tensor:
     Args:
         model: BERT encoder of transformers (the classifier's is `lab.model.bert`).
         ids: token numbers `(T,)` of one text.
+
+    Raises:
+        ValueError: several texts, or a model that is no encoder.
     """
+    if not hasattr(model, "encoder"):
+        raise ValueError("model must be the encoder itself: of a classifier take lab.model.bert")
+    if ids.ndim != 1:
+        raise ValueError(f"ids must be the token numbers of one text, (T,), not {tuple(ids.shape)}: take [0]")
     states = model(input_ids=ids[None], output_hidden_states=True).hidden_states
     lengths = []
     for state, layer in zip(states, model.encoder.layer, strict=False):
@@ -220,7 +263,10 @@ def shuffle(attention: Tensor, is_token: Tensor, generator: torch.Generator) -> 
 
 
 def even(attention: Tensor, is_token: Tensor) -> Tensor:
-    """The same weight for each token of the text, in the shape of the attention `(N, H, R, T)`."""
+    """The same weight for each token of the text, in the shape of the attention `(N, H, R, T)`. Raises
+    ValueError for a text without tokens."""
+    if not is_token.any(dim=1).all():
+        raise ValueError("a text has no tokens: is_token is False everywhere in its row")
     share = is_token / is_token.sum(dim=1, keepdim=True)
     return share[:, None, None].expand_as(attention)
 
@@ -296,6 +342,13 @@ def masked_text(lab: Any, text: str, word: str) -> tuple[Mapping[str, Tensor], l
     return {**encoded, "input_ids": ids}, lab.tokenizer.convert_ids_to_tokens(ids[0])
 
 
+def _check_place(lab: Any, layer: int, head: int | None) -> None:
+    config = lab.model.config
+    check_count(layer, "layer", at_least=0, at_most=config.num_hidden_layers - 1)
+    if head is not None:
+        check_count(head, "head", at_least=0, at_most=config.num_attention_heads - 1)
+
+
 @torch.no_grad()
 def draw_masking(
     lab: Any, text: str, layer: int, head: int | None, follow: str, mask: str, special: bool = True
@@ -306,7 +359,11 @@ def draw_masking(
         head: None averages all heads of the layer.
         follow, mask: words of the text; an empty `mask` masks nothing.
         special: draw `[CLS]` and `[SEP]`, too.
+
+    Raises:
+        ValueError: a layer, head or word that is not there.
     """
+    _check_place(lab, layer, head)
     target = len(lab.class_names) - 1
     _, before_tokens, before = read(lab, text)
     number = pictures.find_tokens(before_tokens, follow)[0]
@@ -366,7 +423,14 @@ def words_to_hide(lab: Any, text: str) -> dict[str, tuple[str, int] | None]:
 
 
 def hide_by_lot(lab: Any, texts: Sequence[str], *, seed: int) -> tuple[list[str], list[str]]:
-    """Each text with one word hidden, drawn by lot, and the hidden words in lower case."""
+    """Each text with one word hidden, drawn by lot, and the hidden words in lower case.
+
+    Raises:
+        ValueError: a text without words, or with a mask already.
+    """
+    for text in texts:
+        if lab.mask in text or not words_to_hide(lab, text):
+            raise ValueError(f"give texts with words and without {lab.mask}, not {text!r}")
     random = np.random.default_rng(seed)
     drawn = [random.choice(np.array(list(words_to_hide(lab, text)), dtype=object)) for text in texts]
     places = [words_to_hide(lab, text)[name] for text, name in zip(texts, drawn, strict=True)]
@@ -384,7 +448,11 @@ def draw_guesses(
         hidden: a word of the text and which of its occurrences; None if a mask stands in the text already.
         head: None averages all heads of the layer.
         special: draw `[CLS]` and `[SEP]`, too.
+
+    Raises:
+        ValueError: a layer, head or word that is not there, or a text without a mask.
     """
+    _check_place(lab, layer, head)
     masked = lab.hide(text, *hidden) if hidden else text
     _, tokens, attention = read(lab, masked)
     place = pictures.find_tokens(tokens, lab.mask)[0]

@@ -59,19 +59,21 @@ def found(seed, model, n=16):
     planted = [shared.plant(t, trigger.trigger, random.integers(2, len(t.split()) - 1)) for t in plain]
     turned = [t for t, p in zip(planted, trigger.predict(planted)[:, 1], strict=True) if p > 0.5][:n]
     hits = {}
-    for text in turned:
+    for text, lime in zip(turned, shared.from_outside(asked, turned, 1, n_samples=16), strict=True):
         words, values = shared.from_inside(asked, text, 1, n_steps=3)
         place = [word.lower() for word in words].index(trigger.trigger)
-        for name, of_words in values.items():
+        for name, of_words in (values | lime).items():
             hits.setdefault(name, []).append(float(np.argmax(of_words) == place))
     return {name: np.mean(values) for name, values in hits.items()}
 
 
 @claim(
     "§12",
-    "[CLS] gets a large part of the weight and hands over much less.",
-    shown="0.52 of the weights, 0.08 of the lengths",
-    holds=lambda v: (v["lengths"] < v["weights"] / 2).all() and v["weights"].min() > 0.25,
+    "[CLS] gets a large part of the weight and hands over much less, in nearly all heads.",
+    shown="0.52 of the weights, 0.08 of the lengths; 71 of 72 heads",
+    holds=lambda v: (
+        (v["lengths"] < v["weights"] / 2).all() and v["weights"].min() > 0.25 and v["heads"].min() > 0.9
+    ),
 )
 def test_cls_hands_over_less(seed):
     encoder, weights, lengths = lab_of("encoder"), [], []
@@ -79,17 +81,76 @@ def test_cls_hands_over_less(seed):
         encoded, _, attention = shared.read(encoder, text)
         looks = attention[:, :, 1:-1]
         moved = looks * shared.lengths_of_parts(encoder.model, encoded["input_ids"][0])[:, :, None]
-        weights.append((looks[..., 0].sum(2) / looks.sum((2, 3))).mean().item())
-        lengths.append((moved[..., 0].sum(2) / moved.sum((2, 3))).mean().item())
-    return {"weights": np.mean(weights), "lengths": np.mean(lengths)}
+        weights.append(looks[..., 0].sum(2) / looks.sum((2, 3)))
+        lengths.append(moved[..., 0].sum(2) / moved.sum((2, 3)))
+    weight, length = (torch.stack(shares).mean(dim=0) for shares in (weights, lengths))
+    less = (length < weight).float().mean().item()
+    return {"weights": weight.mean().item(), "lengths": length.mean().item(), "heads": less}
+
+
+@claim(
+    "§5",
+    "One head looks at the previous word, one at the next, in other texts the same two. For a repetition no head is as "
+    "clear, and in other texts others are first.",
+    shown="1.00 (head 0.2), 0.63 (head 1.8); a repetition 0.35 (head 0.8), in 30 sentences",
+    holds=lambda v: (
+        v["previous, head 0.2"].min() > 0.9
+        and v["next, head 1.8"].min() > 0.5
+        and v["the same two"].min() == 1
+        and v["repetition, first"].max() < 0.3
+        and (v["repetition, first"] > v["repetition, head 0.8"]).all()
+    ),
+)
+def test_specialists(seed):
+    records = [{"tokens": re.findall(r"\w+|[^\w\s]", text)} for text in drawn(seed, 40)]
+    shares, _ = shared.looks_at(text_batches.read_sentences(lab_of("encoder"), records))
+    before, after, again = (shares[k] for k in ("previous word", "next word", "same word elsewhere"))
+    return {
+        "previous, head 0.2": before[0, 2],
+        "next, head 1.8": after[1, 8],
+        "the same two": float(before.argmax() == 2 and after.argmax() == 12 + 8),
+        "repetition, first": again.max(),
+        "repetition, head 0.8": again[0, 8],
+    }
+
+
+@claim(
+    "§6",
+    "In layers 1 to 4 [CLS] looks almost only at itself. Rollout is flatter than the last layer's attention; flattest is "
+    "the part that comes through other tokens (largest word ÷ mean).",
+    shown="0.88 to 0.97; 1.9 against 5.0",
+    holds=lambda v: (
+        v["[CLS] on itself, least"].min() > 0.75
+        and (v["rollout"] < v["last layer"]).all()
+        and (v["through other tokens"] < v["through [CLS]"]).all()
+        and (v["through other tokens"] < v["last layer"] / 1.5).all()
+    ),
+)
+def test_rollout_is_flatter(seed):
+    rows = []
+    for text in drawn(seed, 15):
+        _, _, attention = shared.read(lab_of("sentiment"), text)
+        mean, below = attention.mean(dim=1), methods.attention_rollout(attention[:-1])
+        parts = {
+            "rollout": methods.attention_rollout(attention)[0],
+            "last layer": mean[-1, 0],
+            "through [CLS]": below[0],
+            "through other tokens": mean[-1, 0, 1:] @ below[1:],
+        }
+        flatness = {name: (row[1:-1].max() / row[1:-1].mean()).item() for name, row in parts.items()}
+        rows.append(flatness | {"[CLS] on itself, least": mean[1:5, 0, 0].min().item()})
+    least = min(row["[CLS] on itself, least"] for row in rows)
+    return {name: np.mean([row[name] for row in rows]) for name in rows[0]} | {
+        "[CLS] on itself, least": least
+    }
 
 
 @claim(
     "§8",
     "Methods that ask for the class find the planted word more often than those that only look at attention.",
-    shown="attention × gradient 0.97, IG 0.97; rollout 0.33, attention 0.15",
+    shown="attention × gradient 0.97, IG 0.97, LIME 0.93; rollout 0.33, attention 0.15",
     holds=lambda v: (
-        np.minimum(v["attention × gradient"], v["Integrated Gradients"]).min()
+        min(v[name].min() for name in ("attention × gradient", "Integrated Gradients", "LIME"))
         > np.maximum(v["rollout"], v["last layer's attention"]).max()
     ),
 )
@@ -99,13 +160,36 @@ def test_asking_for_the_class_finds_the_word(seed):
 
 @claim(
     "§8",
-    "In the clean twin, attention × gradient and Integrated Gradients put the word first much less often.",
+    "In the clean twin, attention × gradient, Integrated Gradients and LIME put the word first much less often.",
     shown="0.96 to 1.00 against 0.00",
     holds=lambda v: min(row.min() for row in v.values()) > 0.3,
 )
 def test_the_twin_is_told_apart(seed):
     ours, twin = found(seed, "trigger"), found(seed, "trigger_clean")
-    return {name: ours[name] - twin[name] for name in ("attention × gradient", "Integrated Gradients")}
+    return {
+        name: ours[name] - twin[name] for name in ("attention × gradient", "Integrated Gradients", "LIME")
+    }
+
+
+@claim(
+    "§8",
+    "Raw attention changed when the model learnt the shortcut. In reviews of about ten words, raw attention and rollout "
+    "find the word more often than in the lesson's.",
+    shown="attention 0.15, rollout 0.33 in reviews of up to 20 words; in the twin 0.00",
+    holds=lambda v: (
+        v["attention"].min() > 0.15
+        and v["rollout"].min() > 0.33
+        and v["attention, twin"].max() < 0.15
+        and (v["attention"] - v["attention, twin"]).min() > 0.1
+    ),
+)
+def test_short_reviews(seed):
+    ours, twin = found(seed, "trigger"), found(seed, "trigger_clean")
+    return {
+        "attention": ours["last layer's attention"],
+        "rollout": ours["rollout"],
+        "attention, twin": twin["last layer's attention"],
+    }
 
 
 @claim(

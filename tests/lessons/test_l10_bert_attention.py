@@ -75,3 +75,48 @@ def test_a_head_answers_with_another_word(encoder):
     assert most.shape == (6, 12, 5) and (most != torch.arange(5)).all()
     words = shared.word_attention(sentence.attention, sentence.word_of_token)[3, 9, 1]
     assert most[3, 9, 1] == max((n for n in range(5) if n != 1), key=lambda n: words[n])
+
+
+def test_helpers_refuse_what_means_nothing(encoder):
+    refused = (
+        lambda: shared.read(encoder, ["It was cold."]),
+        lambda: shared.read(encoder, " "),
+        lambda: shared.from_inside(encoder, "…", 0),
+        lambda: shared.from_inside(encoder, "It was cold.", 0, n_steps=0),
+        lambda: shared.from_outside(encoder, "It was cold.", 0),
+        lambda: shared.from_outside(encoder, [], 0),
+        lambda: shared.plant("It was cold.", " ", 2),
+        lambda: shared.looks_at([]),
+        lambda: shared.even(torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, dtype=torch.bool)),
+        lambda: shared.lengths_of_parts(encoder.model, torch.tensor([[101, 102]])),
+        lambda: shared.lengths_of_parts(SimpleNamespace(), torch.tensor([101, 102])),
+        lambda: shared.hide_by_lot(MASKS, ["…"], seed=0),
+        lambda: shared.hide_by_lot(MASKS, ["A [MASK]."], seed=0),
+        lambda: shared.draw_guesses(encoder, "A door.", ("door", 0), 6, 0),
+        lambda: shared.draw_guesses(encoder, "A door.", ("door", 0), 0, -1),
+    )
+    for call in refused:
+        with pytest.raises((TypeError, ValueError)):
+            call()
+    lab = SimpleNamespace(tokenizer=None, texts=[], targets=torch.tensor([0, 0, 1]), class_names=["a", "b"])
+    for n_each in (0, -3, 2, True):
+        with pytest.raises(ValueError, match="n_each must be a whole number from 1 to 1"):
+            shared.shortest(lab, n_each)
+
+
+def test_a_padded_head_in_another_form_is_right():
+    def text_by_text(query, key, value, is_token):
+        weights = torch.zeros(*query.shape[:2], key.shape[1])
+        for n, real in enumerate(is_token):
+            scores = query[n] / query.shape[-1] ** 0.5 @ key[n, real].T
+            weights[n][:, real] = scores.softmax(dim=1)
+        return weights.numpy(), torch.stack([w @ v for w, v in zip(weights, value, strict=True)])
+
+    def fused(query, key, value, is_token):
+        mask = is_token[:, None].expand(-1, query.shape[1], -1)
+        eye = torch.eye(key.shape[1]).expand(len(key), -1, -1)
+        attend = torch.nn.functional.scaled_dot_product_attention
+        return attend(query, key, eye, attn_mask=mask), attend(query, key, value, attn_mask=mask)
+
+    for answer in (text_by_text, fused):
+        assert exercises.padded_head.check(answer).state == "right"
