@@ -231,6 +231,13 @@ def _score_examples() -> list[tuple[dict[int, np.ndarray]]]:
     return [({layer: np.array([m - 0.01, m + 0.01]) for layer, m in enumerate(run)},) for run in runs]
 
 
+def _is_layer(answer: object, scores: Mapping[int, np.ndarray]) -> bool:
+    try:
+        return answer in scores
+    except TypeError:  # a list, for one
+        return False
+
+
 layer_that_adds_most = Question(
     name="layer_that_adds_most",
     difficulty=1,
@@ -244,7 +251,7 @@ layer_that_adds_most = Question(
     examples=_score_examples,
     mistakes={
         "not a layer": Mistake(
-            lambda answer, scores: answer not in scores or answer == 0,
+            lambda answer, scores: not _is_layer(answer, scores) or answer == 0,
             "that is not one of the layers that can add something: answer with a whole number from 1 on. (Number 0 is the input.)",
             example=lambda scores: 0,
         ),
@@ -755,6 +762,11 @@ mean_of_tokens = Exercise(
         "first token": Mistake(
             lambda states, mask: states[:, 0],
             "you took the state of [CLS] alone: asked for is the mean of all tokens.",
+        ),
+        "last tokens": Mistake(
+            lambda states, mask: _first_n(states.flip(1), mask),
+            "you took the last tokens, as many as the mask counts: the padding can stand at the end. Use the mask "
+            "itself.",
         ),
         "first tokens": Mistake(
             _first_n,

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.labs.text import best_span, read_texts
-from course_utils.methods.arguments import check_count
+from course_utils.methods.arguments import check_count, check_finite, check_rows
 from course_utils.methods.embeddings import project
 from course_utils.teach import attention_pictures as pictures
 from course_utils.teach import plots
@@ -55,7 +55,17 @@ def read(
         model: another model with the same tokenizer; None takes the lab's.
         say: what a progress bar says; None shows no bar.
         form: what to keep of each text's states.
+
+    Raises:
+        TypeError: one string instead of a list of texts.
+        ValueError: no text, an empty one, or one with more tokens than the model takes.
     """
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of texts, not one string: write [{texts[:20]!r}]")
+    for n, text in enumerate(texts):
+        parts = text if isinstance(text, (tuple, list)) else (text,)  # the tokenizer refuses what is no text
+        if any(isinstance(part, str) and not part.strip() for part in parts):
+            raise ValueError(f"text {n} is empty: write a sentence, or leave it out")
     model = model or lab.model
     sizes = lab.tokenize(list(texts))["attention_mask"].sum(dim=1)
     order = sizes.argsort(stable=True).tolist()  # little padding
@@ -95,12 +105,21 @@ def states_of_my_word(
             mean of its pieces.
 
     Raises:
-        ValueError: a sentence without the word, fewer than two senses, or fewer than two sentences of one.
+        TypeError: the word is no text, or `sentences` gives no list of sentences for each sense.
+        ValueError: an empty word, a sentence without the word, fewer than two senses, or fewer than two
+            sentences of one.
     """
+    if not isinstance(word, str) or not isinstance(sentences, Mapping):
+        raise TypeError("give a word as text, and its sentences as {sense: [sentence, sentence, …], …}")
+    if any(isinstance(group, str) for group in sentences.values()):
+        raise TypeError("the sentences of a sense must be a list: {sense: [sentence, sentence, …], …}")
+    if not word.strip():
+        raise ValueError("the word is empty: write the word that your sentences share")
     if len(sentences) < 2 or min(len(group) for group in sentences.values()) < 2:
         raise ValueError("give two senses or more, and two sentences or more for each of them")
     texts = [text for group in sentences.values() for text in group]
-    found = [re.search(rf"\b{re.escape(word.strip())}\b", text, re.IGNORECASE) for text in texts]
+    whole = rf"(?<!\w){re.escape(word.strip())}(?!\w)"
+    found = [re.search(whole, text, re.IGNORECASE) for text in texts]
     for text, place in zip(texts, found, strict=True):
         if place is None:
             raise ValueError(f"the word {word!r} does not stand in the sentence {text!r}")
@@ -114,6 +133,8 @@ def states_of_my_word(
 def untrained_like(model: Any, *, seed: int) -> Any:
     """The same network with random weights."""
     from transformers import BertModel
+
+    seed = check_count(seed, "seed", at_least=0)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -130,8 +151,22 @@ def sentence_vectors(lab: Any, texts: Sequence[str], *, say: str | None = None) 
 
 
 def similarities(x: Tensor, y: Tensor) -> Tensor:
-    """The cosine similarity of each row of x with each row of y, as one product of matrices."""
-    return (x / x.norm(dim=-1, keepdim=True)) @ (y / y.norm(dim=-1, keepdim=True)).transpose(-1, -2)
+    """The cosine similarity of each row of x with each row of y, as one product of matrices.
+
+    A row of zeros has no direction: its similarities are 0.
+
+    Raises:
+        ValueError: rows of different lengths, or NaN or infinite values.
+    """
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"the rows must be of one length, not {x.shape[-1]} and {y.shape[-1]} numbers")
+    one, two = (_of_length_one(check_finite(v, "states", ": leave those rows out")) for v in (x, y))
+    return one @ two.transpose(-1, -2)
+
+
+def _of_length_one(x: Tensor) -> Tensor:
+    lengths = x.norm(dim=-1, keepdim=True)
+    return x / torch.where(lengths > 0, lengths, 1)
 
 
 def _all_pairs(x: Tensor) -> Tensor:
@@ -139,36 +174,70 @@ def _all_pairs(x: Tensor) -> Tensor:
 
     [CLS] states differ by a millionth only: in 32 bits, rounding would decide which one is nearest.
     """
-    x = x.double()
+    x = check_rows(x, "states", "(N, D)").double()
     return similarities(x, x)
 
 
+def _check_senses(senses: Sequence, n: int) -> np.ndarray:
+    """One sense a row, two senses or more; `n`: how many rows there are."""
+    senses = np.asarray(senses)
+    if senses.shape != (n,):
+        raise ValueError(f"senses must have one entry for each of the {n} rows, not the shape {senses.shape}")
+    if len(set(senses.tolist())) < 2:
+        raise ValueError("all rows have one sense: give sentences of two senses, there is nothing to tell")
+    return senses
+
+
 def separation(x: Tensor, senses: np.ndarray) -> float:
-    """How often is a same-sense pair more alike than a mixed-sense pair? 0.5 is guessing."""
-    alike = _all_pairs(x)
+    """How often is a same-sense pair more alike than a mixed-sense pair? 0.5 is guessing.
+
+    Raises:
+        ValueError: one sense only, no two rows of one sense, not one sense a row, or states with NaN.
+    """
+    alike, senses = _all_pairs(x), _check_senses(senses, len(x))
     upper = torch.triu(torch.ones_like(alike), 1).bool()
     same = torch.from_numpy(senses[:, None] == senses[None])
     inside, mixed = alike[upper & same], alike[upper & ~same]
+    if not len(inside):
+        raise ValueError("no two rows have one sense: give two sentences of a sense, or more")
     higher, tie = inside[:, None] > mixed[None], inside[:, None] == mixed[None]
     return (higher.float() + 0.5 * tie.float()).mean().item()
 
 
 def neighbour_right(x: Tensor, senses: np.ndarray) -> np.ndarray:
-    """For each row: has the most similar other row the same sense?"""
-    alike = _all_pairs(x).fill_diagonal_(-torch.inf)
+    """For each row: has the most similar other row the same sense? Raises ValueError as `separation`, but
+    each row may have a sense of its own."""
+    alike, senses = _all_pairs(x).fill_diagonal_(-torch.inf), _check_senses(senses, len(x))
     return senses[alike.argmax(dim=1).numpy()] == senses
 
 
 def share_of_own_sense(x: Tensor, senses: np.ndarray) -> np.ndarray:
-    """For each row: how often a random other row has the same sense; what guessing gets."""
+    """For each row: how often a random other row has the same sense; what guessing gets. Raises ValueError
+    for one sense only, or not one sense a row."""
+    senses = _check_senses(senses, len(x))
     same = senses[:, None] == senses[None]
     return (same.sum(axis=1) - 1) / (len(senses) - 1)
 
 
 def each_word(function: Callable, x: Tensor, words: np.ndarray, senses: np.ndarray) -> np.ndarray:
-    """`function(states, senses)` on the sentences of each word, one word after the other."""
-    which = [np.flatnonzero(words == w) for w in dict.fromkeys(words)]
-    return np.concatenate([np.atleast_1d(function(x[i], senses[i])) for i in which])
+    """`function(states, senses)` on the sentences of each word, one word after the other.
+
+    Raises:
+        ValueError: not one word and one sense a row; or the function refuses a word, which is named.
+    """
+    words, senses = np.asarray(words), np.asarray(senses)
+    if not words.shape == senses.shape == (len(x),):
+        raise ValueError(
+            f"words {words.shape} and senses {senses.shape} must have one entry for each of {len(x)} rows"
+        )
+    found = []
+    for word in dict.fromkeys(words.tolist()):
+        which = np.flatnonzero(words == word)
+        try:
+            found.append(np.atleast_1d(function(x[which], senses[which])))
+        except ValueError as error:
+            raise ValueError(f"the word {word!r}: {error}") from error
+    return np.concatenate(found)
 
 
 def layer_curves(ax: Axes, curves: Mapping[str, Any], *, band: bool = True) -> None:
@@ -185,7 +254,13 @@ def layer_curves(ax: Axes, curves: Mapping[str, Any], *, band: bool = True) -> N
 
 
 def draw_two_rulers(x: Tensor, names: Sequence[str], split: float, title: str) -> None:
-    """All distances and all similarities of some states `(N, D)`, side by side; lines after row `split`."""
+    """All distances and all similarities of some states `(N, D)`, side by side; lines after row `split`.
+
+    Raises:
+        ValueError: not one name a state, or states with NaN.
+    """
+    if len(names) != len(check_rows(x, "states", "(N, D)")):
+        raise ValueError(f"give one name for each of the {len(x)} states, not {len(names)}")
     figure, axes = plt.subplots(1, 2, figsize=(10, 0.33 * len(names) + 0.9))
     distances = (x[:, None] - x[None]).square().sum(dim=-1).sqrt()
     for ax, matrix, what in (
@@ -205,7 +280,13 @@ def draw_matrices(x: Tensor, senses: np.ndarray) -> tuple[list[float], list[floa
 
     Returns:
         The mean similarity inside the senses, and between them, a number for each layer.
+
+    Raises:
+        ValueError: not two senses, or not sorted: the white lines would cut the wrong blocks.
     """
+    senses = _check_senses(senses, len(x))
+    if np.count_nonzero(senses[1:] != senses[:-1]) != 1:
+        raise ValueError("sort the states by sense, two senses: first all of the one, then all of the other")
     mixed = senses[:, None] != senses[None]
     off_diagonal = ~np.eye(len(senses), dtype=bool)
     matrices = [similarities(x[:, n], x[:, n]).numpy() for n in range(x.shape[1])]
@@ -269,9 +350,17 @@ class Case:
 def passage(context: str, *questions: tuple[str, str]) -> dict:
     """A passage with questions and their answers, in the form of the course's collections.
 
+    Where an answer stands more than once, its first place counts.
+
     Raises:
-        ValueError: an answer that does not stand in the passage.
+        ValueError: no question, one that is no pair of texts, an empty text, or an answer that does not stand
+            in the passage.
     """
+    pairs = [isinstance(each, (tuple, list)) and len(each) == 2 for each in questions]
+    if not questions or not all(pairs):
+        raise ValueError("after the passage, give a pair (question, answer), or several")
+    if not all(text.strip() for text in (context, *(part for each in questions for part in each))):
+        raise ValueError("the passage, a question or an answer is empty: write a text")
     for _, answer in questions:
         if answer not in context:
             raise ValueError(f"the answer {answer!r} does not stand in the passage: copy it from there")
@@ -285,8 +374,9 @@ def passage(context: str, *questions: tuple[str, str]) -> dict:
 
 def course_passages(n_trained: int = 24) -> tuple[list[dict], np.ndarray]:
     """The held-out passages and some that the model was trained on; and which of them are held out."""
-    held_out = read_texts("passages_heldout")
-    found = [*held_out, *read_texts("passages")[:n_trained]]
+    held_out, trained = read_texts("passages_heldout"), read_texts("passages")
+    n_trained = check_count(n_trained, "n_trained", at_least=0, at_most=len(trained))
+    found = [*held_out, *trained[:n_trained]]
     return found, np.arange(len(found)) < len(held_out)
 
 
@@ -302,7 +392,15 @@ def ask(
 
     Returns:
         A list of cases for each model, the answering one first. `given` is that model's answer everywhere.
+
+    Raises:
+        TypeError: one passage instead of a list.
+        ValueError: a passage without questions, or a model that does not answer any.
     """
+    if isinstance(passages, Mapping):
+        raise TypeError("passages must be a list: write [my_passage]")
+    if not all(p["qas"] for p in passages):
+        raise ValueError("each passage needs a question: make them with passage(context, (question, answer))")
     asked = [p["qas"][(n + shift) % len(p["qas"])] for n, p in enumerate(passages)]
     pairs = [(q["question"], p["context"]) for q, p in zip(asked, passages, strict=True)]
     readings = [
@@ -311,6 +409,8 @@ def ask(
     cases: list[list[Case]] = [[] for _ in readings]
     for n, ((question, context), wanted, p) in enumerate(zip(pairs, asked, passages, strict=True)):
         reading = readings[0][n]
+        if not reading.logits:
+            raise ValueError("qa: this model answers no questions; take load_lab('text', model='qa')")
         length = reading.states.shape[1]
         sides = np.array([-1 if side is None else side for side in reading.record.sequence_ids[:length]])
         inside = np.flatnonzero(sides == 1)
@@ -356,7 +456,13 @@ def spread_distances(case: Case) -> Tensor:
 
 
 def between(distances: Tensor, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """The mean distance of two groups of tokens in each layer `(layers + 1,)`."""
+    """The mean distance of two groups of tokens in each layer `(layers + 1,)`.
+
+    Raises:
+        ValueError: a group without tokens.
+    """
+    if not len(one) or not len(two):
+        raise ValueError("one of the two groups has no tokens: there is no distance to measure")
     return distances[:, one][:, :, two].mean(dim=(1, 2)).numpy()
 
 
@@ -368,7 +474,8 @@ def leaves(case: Case, tokens: np.ndarray) -> float:
 
 def in_the_plane(case: Case, layer: int) -> tuple[np.ndarray, float]:
     """The tokens (without [CLS] and [SEP]) along two principal directions `(T, 2)`, and the share of the
-    variance that is left."""
+    variance that is left. Raises ValueError for a layer that is none."""
+    layer = check_count(layer, "layer", at_least=0, at_most=len(case.reading.states) - 1)
     x = case.reading.states[layer, case.inner]
     points = project(x).numpy()
     return points, float(points.var(axis=0).sum() / x.var(dim=0, correction=0).sum())
@@ -639,5 +746,7 @@ def tagged_words(
 
 
 def nearest_other(x: Tensor) -> np.ndarray:
-    """For each row, the number of the most similar other row."""
+    """For each row, the number of the most similar other row. Raises ValueError for one row, or for NaN."""
+    if len(check_rows(x, "states", "(N, D)")) < 2:
+        raise ValueError("one row has no other row: give two or more")
     return _all_pairs(x).fill_diagonal_(-torch.inf).argmax(dim=1).numpy()

@@ -102,3 +102,75 @@ def test_a_sense_score_needs_company():
     for senses in (["a"] * 4, ["a", "b", "b", "b"]):
         with pytest.raises(ValueError, match="too few"):
             shared.sense_scores(h, range(4), h, words, np.array(senses))
+
+
+ROWS = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+SENSES = np.array(list("aabbab"))
+
+
+def test_scores_of_senses_refuse_what_means_nothing():
+    broken = ROWS.masked_fill(ROWS > 1, torch.nan)
+    for score in (shared.separation, shared.neighbour_right, shared.share_of_own_sense):
+        for rows, senses in ((ROWS, ["a"] * 6), (ROWS[:1], ["a"]), (ROWS, SENSES[:4])):
+            with pytest.raises(ValueError, match=r"one sense|one entry"):
+                score(rows, senses)
+        with pytest.raises(ValueError, match="the word 'q': all rows have one sense"):
+            shared.each_word(score, ROWS, list("ppppqq"), list("ababcc"))
+        with pytest.raises(ValueError, match="one entry for each of 6 rows"):
+            shared.each_word(score, ROWS, list("pppp"), SENSES)
+    with pytest.raises(ValueError, match="no two rows have one sense"):
+        shared.separation(ROWS, np.arange(6))
+    for score in (shared.separation, shared.neighbour_right):
+        with pytest.raises(ValueError, match="NaN"):
+            score(broken, SENSES)
+    for rows in (ROWS[:1], broken, ROWS[0]):
+        with pytest.raises(ValueError, match=r"other row|NaN|shape"):
+            shared.nearest_other(rows)
+
+
+def test_a_row_of_zeros_is_like_nothing():
+    rows = torch.cat([ROWS, torch.zeros(1, 4)])
+    assert (shared.similarities(rows, rows)[-1] == 0).all()
+    assert (shared.nearest_other(rows)[:-1] != 6).any()
+    with pytest.raises(ValueError, match="one length"):
+        shared.similarities(ROWS, ROWS[:, :2])
+
+
+def test_figures_of_senses_refuse_other_rows():
+    with pytest.raises(ValueError, match="one name for each of the 6 states"):
+        shared.draw_two_rulers(ROWS, ["a 1"], 1.5, "title")
+    for senses in (SENSES, ["a"] * 6):
+        with pytest.raises(ValueError, match=r"sort the states|one sense"):
+            shared.draw_matrices(ROWS[:, None].expand(6, 7, 4), np.array(senses))
+
+
+def test_words_and_texts_that_are_none_are_refused(lab):
+    sentences = {"a": ["I use C++ now.", "C++ is old."], "b": ["A C++ grade.", "It was C++."]}
+    assert shared.states_of_my_word(lab, "C++", sentences)[0].shape == (4, 7, 384)
+    for word, given in ((" ", sentences), (None, sentences), ("C++", {"a": "C++ is old.", "b": "C++"})):
+        with pytest.raises((TypeError, ValueError), match=r"empty|as text|must be a list"):
+            shared.states_of_my_word(lab, word, given)
+    for texts in ("It rained.", ["It rained.", " "], [("", "It rained.")], [3], []):
+        with pytest.raises((TypeError, ValueError)):
+            shared.read(lab, texts)
+
+
+def test_questions_that_are_none_are_refused(lab, qa):
+    for questions in ((), ("What?", "bread"), (("What?", ""),), (("", "bread"),)):
+        with pytest.raises(ValueError, match=r"a pair|is empty"):
+            shared.passage("Tom bakes bread.", *questions)
+    story = shared.passage("Tom bakes bread.", ("What does Tom bake?", "bread"))
+    for asked, passages in ((lab, [story]), (qa, [{**story, "qas": []}]), (qa, story)):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"answers no questions|needs a question|must be a list"
+        ):
+            shared.ask(asked, passages)
+    ((case,),) = shared.ask(qa, [story])
+    for tokens in (case.part["passage"], []):
+        with pytest.raises(ValueError, match="no tokens"):
+            shared.leaves(case, np.array(tokens, int))
+    for layer in (-1, 7, 1.0, True):
+        with pytest.raises(ValueError, match="layer must be a whole number from 0 to 6"):
+            shared.in_the_plane(case, layer)
+    with pytest.raises(ValueError, match="n_trained"):
+        shared.course_passages(-1)
