@@ -17,7 +17,7 @@ which_question = quiz(
     ),
     2,
     (
-        "The map shows the strokes of the 4. They are the right place to look, and the answer is wrong all the same.",
+        "A map says which pixels speak for a 9. It does not say why such pixels speak for a 9.",
         "It is one number for all pictures, and a good one. It does not say where this answer comes from.",
         "The reason is not in the picture but in what the model was taught: some pictures like it had a wrong label.",
         "That says how sure it is, not why.",
@@ -77,6 +77,10 @@ example_gradients = Exercise(
             lambda theta, rows, labels: (rows @ theta - labels)[:, None] * rows,
             "you subtracted the label from the log-odds: turn them into probabilities first, with `sigmoid`.",
         ),
+        "no labels": Mistake(
+            lambda theta, rows, labels: _sigmoid(rows @ theta)[:, None] * rows,
+            "the label is missing: p − y, not p.",
+        ),
         "no rows": Mistake(
             lambda theta, rows, labels: _sigmoid(rows @ theta) - labels,
             "that is p − y alone: the slope at θ is that number times the row x.",
@@ -131,6 +135,14 @@ influences = Exercise(
         "no 1/n": Mistake(
             lambda *case: _influences(*case, n=1),
             "the factor 1/n is missing: one example of n counts 1/n.",
+        ),
+        "1/n twice": Mistake(
+            lambda *case: _influences(*case, n=len(case[1]) ** 2),
+            "the factor 1/n is there twice: the Hessian is a mean already.",
+        ),
+        "sizes": Mistake(
+            lambda *case: np.abs(_influences(*case)),
+            "you dropped the signs: negative ones harm.",
         ),
         "no lambda": Mistake(
             lambda test, gradients, hessian, lam: gradients @ np.linalg.pinv(hessian) @ test / len(gradients),
@@ -261,6 +273,7 @@ stamped_share = Question(
     expected=_share,
     examples=_share_examples,
     tolerance=0.12,
+    within=(0, 1),
     mistakes={
         "all": Mistake(
             lambda answer, values, stamp: (

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils.methods.arguments import check_count, check_positive
 from course_utils.methods.influence import example_gradients, influence, self_influence, tracin_self
 from course_utils.teach import plots
 
@@ -90,8 +91,18 @@ def tensors(data: Digits) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(with_ones(data.pictures)), torch.from_numpy(with_ones(data.test_pictures))
 
 
-def plant(data: Digits, victim: int, wrong: int, n_planted: int = 12) -> tuple[np.ndarray, np.ndarray]:
+def plant(
+    data: Digits, victim: int, wrong: int, n_planted: int = 12, *, among: int | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the training digits of the victim's class that resemble it most a wrong label.
+
+    Args:
+        data: the digits.
+        victim: the test digit.
+        wrong: the label.
+        n_planted: how many.
+        among: draw them among so many that resemble it most; None: the most similar ones.
+        seed: of this draw.
 
     Returns:
         The labels, and which of them are wrong, (n,) bool.
@@ -99,7 +110,8 @@ def plant(data: Digits, victim: int, wrong: int, n_planted: int = 12) -> tuple[n
     distance = ((data.pictures - data.test_pictures[victim]) ** 2).sum(axis=1)
     distance[data.labels != data.test_labels[victim]] = np.inf
     planted = np.zeros(len(data.labels), bool)
-    planted[np.argsort(distance)[:n_planted]] = True
+    near = np.argsort(distance)[: among or n_planted]
+    planted[np.random.default_rng(seed).choice(near, n_planted, replace=False)] = True
     return np.where(planted, wrong, data.labels), planted
 
 
@@ -309,6 +321,22 @@ def poorer_guesses(
     return {"gradient product": test_slopes @ slopes.T, "λ forgotten": test_slopes @ bare @ slopes.T}
 
 
+def group_change(
+    theta: np.ndarray,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    lam: float,
+    test_row: np.ndarray,
+    test_label: float,
+    group: np.ndarray,
+) -> float:
+    """The change of one test row's loss without a group, by one step with a Hessian without the group."""
+    keep = np.setdiff1d(np.arange(len(rows)), group)
+    bend = _curvature(theta, rows[keep]) / len(rows) + lam * np.eye(len(theta))
+    step = np.linalg.solve(bend, _slopes(theta, rows[group], labels[group]).sum(axis=0) / len(rows))
+    return float(_slopes(theta, test_row[None], test_label)[0] @ step)
+
+
 def true_changes(
     theta: np.ndarray,
     rows: np.ndarray,
@@ -361,10 +389,15 @@ def own_influences(table: str, row: int, lam: float = 0.01):
         Lines of text: the row, then the training rows that help and harm most.
 
     Raises:
-        ValueError: the file is missing or too small, its last column holds no classes, or no such row.
+        ValueError: the file is missing or too small, its last column holds no classes, no such row, or λ is
+            no number above 0.
     """
     from course_utils.lessons.l13_glass_boxes import own_classes
 
+    row, lam = (
+        check_count(row, "row", at_least=0),
+        check_positive(lam, "lam", "the fit would have no minimum"),
+    )
     _, scaled, classes, labels, train, unseen = own_classes(table, row)
     scaled = with_ones(scaled)
     model = fit_softmax(scaled[train], labels[train], lam)

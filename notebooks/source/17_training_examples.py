@@ -46,7 +46,7 @@ N = len(digits.labels)
 # %% [markdown]
 # ## 1 · A puzzle: a 4 that is called a 9
 #
-# The model below is a weighted sum of the pixels for each of the ten digits, then a [softmax](glossary.md#softmax). It is right for most of the test digits. Here is one for which it is wrong.
+# The model below is a weighted sum of the pixels for each of the ten digits, then a [softmax](glossary.md#softmax). Here is a test digit for which it is wrong.
 
 # %% tags=["hide-input"]
 # this code would tell you the answer: look at the picture first
@@ -69,7 +69,7 @@ plots.show("One handwritten 4 of 8 × 8 pixels, well formed.")
 exercises.which_question
 
 # %% [markdown]
-# The picture is clear, and a heat map of it would show the strokes of a 4. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? In section 8 you look for them with four lists, and see which list is best.
+# A heat map says which pixels spoke for a 9, not why. **The reason lies elsewhere: in the training set.** Which of the 600 training digits taught the model this answer? (Section 8.)
 
 # %% [markdown]
 # ## 2 · The idea: take one example away
@@ -138,9 +138,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The model gets the star wrong. The large points lie, as the star does, where both kinds mix; the clear cases far to the right do nothing. Being near is not enough: many neighbours of the star are tiny.
+# The model gets the star wrong. The large points lie, as the star does, where both kinds mix; the clear cases far to the right do nothing. Being near is not enough: many neighbours of the star are tiny. (In all thirty columns, too. Most of all the size goes with how wrong the model is about the *training* tumour, $|p_i - y_i|$.)
 #
-# 400 refits of so small a model are quick; of a large network they are not. Can one predict `true` from the one fit that is there?
+# A large network cannot be fitted 400 times. Can one predict `true` from the one fit that is there?
 #
 # ### The prediction
 #
@@ -185,7 +185,7 @@ exercises.influences.check(influences)
 # %% [markdown]
 # ### Prediction and truth
 #
-# All of it in one function. It also returns $h_i = \frac{1}{n} p_i (1-p_i)\, x_i^\top H^{-1} x_i$, the *leverage*: the share of the curvature that example $i$ holds in its own direction, from 0 to 1. When example $i$ goes, its curvature goes too. In its direction $H$ shrinks by the factor $1 - h_i$, and the step grows by $1/(1-h_i)$: a **one-step correction**.
+# All in one function, which also returns $h_i = \frac{1}{n} p_i (1-p_i)\, x_i^\top H^{-1} x_i$, the *leverage*: the share of the curvature that example $i$ holds in its own direction, from 0 to 1. When example $i$ goes, its curvature goes too. In its direction $H$ shrinks by the factor $1 - h_i$, and the step grows by $1/(1-h_i)$: a **one-step correction**.
 
 
 # %% tags=["by-hand"]
@@ -215,7 +215,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Each point is a training tumour; $r$ is the correlation, the slope that of a straight line through the points. Influence puts the tumours into nearly the right order and takes the large effects for too small. The correction needs no refit either and lands on the diagonal.
+# Each point is a training tumour; $r$ is the correlation, the slope that of a straight line through the points. Influence puts the tumours into nearly the right order and takes the large effects for too small. The correction lands on the diagonal.
 
 # %% [markdown]
 # ## 3 · When the prediction is good: the penalty decides
@@ -254,38 +254,41 @@ plots.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The weaker the penalty, the further $\hat\theta$ moves when an example goes, and the worse a single step from where it was. The gradient product and the Hessian without $\lambda$ are mostly far behind. (A *slip*: the list of names looks plausible all the same.)
+# The weaker the penalty, the further $\hat\theta$ moves when an example goes, and the worse a single step from where it was. The gradient product and the Hessian without $\lambda$ are mostly far behind.
 
 # %% [markdown]
 # ## 4 · Groups: the sum says too little
 #
-# Often you want to know what a whole group did: all examples from one hospital, or from one author. The influences of its members can be added up.
+# What did a whole group do, all examples from one hospital for instance? The influences of its members can be added up.
 
 # %% tags=["hide-input"]
 exercises.group_size
 
 # %%
 order = np.argsort(-predicted)  # the most helpful first
-sizes, summed, removed = [1, 5, 10, 20, 40, 60], [], []
+sizes, summed, removed, one_step = [1, 5, 10, 20, 40, 60], [], [], []
 for k in sizes:
     keep = np.setdiff1d(np.arange(n), order[:k])
     t = lesson.fit_logistic(data.rows[keep], data.labels[keep], lam, n, theta)
     removed.append(lesson.logistic_loss(t, asked, asked_label) - test_losses[worst])
     summed.append(predicted[order[:k]].sum())
+    one_step.append(lesson.group_change(theta, data.rows, data.labels, lam, asked, asked_label, order[:k]))
 
 # %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 2.9))
 ax.plot(sizes, removed, "o-", color=plots.COLOURS[1], label="true: all left out, one refit")
+ax.plot(sizes, one_step, "^:", color=plots.COLOURS[2], label="one step, their curvature taken out of H")
 ax.plot(sizes, summed, "s--", color=plots.COLOURS[0], label="sum of the influences")
 ax.set(xlabel="how many of the most helpful tumours", ylabel="rise of the loss", ylim=0)
 ax.set_title(f"60 tumours: {removed[-1] / summed[-1]:.1f} times as much as predicted", loc="left")
 ax.legend(fontsize=9)
 plots.show(
-    f"Rise of the loss against the size of the group. For 60 tumours the sum says {summed[-1]:.2f}, the refit {removed[-1]:.2f}."
+    f"Rise of the loss against the size of the group. For 60 tumours the sum says {summed[-1]:.2f}, one step "
+    f"with a Hessian without the group {one_step[-1]:.2f}, the refit {removed[-1]:.2f}."
 )
 
 # %% [markdown]
-# The sign is right, the size too small, and the larger the group the more so. **Use a sum of influences as an order, not as an amount.** (Koh and others, 2019, find this for many groups and data sets, and that it need not be so.)
+# The sign is right, the size too small, and the larger the group the more so. Most of what is missing is the group's own curvature, which stays in $H$: take it out, and one step comes much nearer. **Use a sum of influences as an order, not as an amount.** (Koh and others, 2019: often so, not always. For the most *harmful* 60 the sum may be too large: no loss falls below 0.)
 
 # %% [markdown]
 # ## 5 · The proof: captum, refits, an identity
@@ -351,14 +354,14 @@ judge.agreement_table(
 )  # fmt: skip
 
 # %% [markdown]
-# One row disagrees, on purpose. captum adds up the Hessians of all examples instead of averaging them, so the damping beside it has to be $n\lambda$. With $\lambda$ alone the result has the right shape, and is another list.
+# One row disagrees, on purpose. captum adds up the Hessians of all examples, so the damping beside them has to be $n\lambda$. With $\lambda$ alone you get another list.
 
 # %% [markdown]
 # ## 6 · A bug that is hard to see
 #
 # ### Exercise: find the bug
 #
-# The function gets the *sum* of the examples' Hessians, as a library computes it. It gives numbers of the right size, and still another list than section 2. Mend it. $\lambda$ is the one of $J$, with its mean loss.
+# The function gets the *sum* of the examples' Hessians, as a library computes it. Mend it. $\lambda$ is the one of $J$, with its mean loss.
 
 
 # %% exercise="from_sum"
@@ -381,7 +384,7 @@ exercises.from_sum.check(from_sum)
 # %% [markdown]
 # ## 7 · A shortcut that influence does not name
 #
-# Now plant a cause of which you know the truth. Suppose that one hospital stamps its forms, and that it treats the severe cases: we add a column, `stamp` (4 where there is one, else 0). 95 of 100 malignant training tumours have it, and no benign one. Then we ask for *benign* test tumours **with** a stamp, and keep those that the model calls malignant: the victims. The stamp alone is to blame.
+# Now plant a cause. One hospital, which treats the severe cases, stamps its forms: we add a column, `stamp` (4 where there is one, else 0). 95 of 100 malignant training tumours have it, and no benign one. Then we ask for *benign* test tumours **with** a stamp, and keep those that the model calls malignant: the victims. The stamp alone is to blame.
 
 # %%
 STRENGTH = 0.01  # λ
@@ -458,7 +461,7 @@ print(f"malignant test tumours (no stamp) that are found: {finds[0]:.0%} → {fi
 print(f"sum of their influences: {harm[:, stamp].sum(axis=1).mean():+.2f}, true change {after - before:+.2f}")
 
 # %% [markdown]
-# The control, which knows no stamp, names nearly as many of the same tumours: most of them harm because they are malignant. And influence agrees with the refits: **it is right, about another question.** It asks what happens if *one* example goes. With 140 stamped examples, 139 are left to teach the same. A single one has on average no more effect than another tumour, although without all of them the victims are cured. How does that depend on their number?
+# The control, which knows no stamp, names nearly as many stamped ones: what harms a benign victim is mostly malignant, and nearly all malignant tumours have a stamp. And influence agrees with the refits: **it is right, about another question.** It asks what happens if *one* example goes, and then 139 are left to teach the same. A single one has on average no more effect than another tumour, although without all of them the victims are cured. And with fewer of them?
 
 # %%
 shares_tried, per_example = (0.1, 0.2, 0.4, 0.7, 0.95), []
@@ -477,7 +480,9 @@ counts, ratios, fooled, named = np.reshape(per_example, (len(shares_tried), 5, 4
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.7))
 axes[0].plot(counts, ratios, "o-", color=plots.ACCENT)
 axes[0].axhline(1, color=plots.BASELINE, linestyle="--")
-axes[0].set(xlabel="stamped training tumours", ylabel="influence of one of them,\nothers = 1", ylim=0)
+axes[0].set(
+    xlabel="stamped training tumours", ylabel="size of the influence of\none of them, others = 1", ylim=0
+)
 axes[0].set_title("In a large crowd each one matters little …", loc="left", fontsize=11)
 axes[1].plot(counts, fooled, "s-", color=plots.COLOURS[1])
 axes[1].set(
@@ -491,12 +496,12 @@ plots.show(
 print(f"of {counts[0]:.0f} stamped ones, {named[0]:.0%} are among the {counts[0]:.0f} most harmful (by chance {counts[0] / len(stamp):.0%})")  # fmt: skip
 
 # %% [markdown]
-# Where few are stamped, each counts several times as much as another tumour; where 140 are, about as much. Influence is a tool for *rare* causes, and even then its list holds only some of them (the printed line). For a common shortcut look at the data ([01](01_why_explain.ipynb)) or at what the model reads ([04](04_grad_cam.ipynb)).
+# Where few are stamped, each counts several times as much as another tumour; where 140 are, about as much. Influence is a tool for *rare* causes, and even then its list holds only some of them (printed). For a common shortcut look at the data ([01](01_why_explain.ipynb)) or at what the model reads ([04](04_grad_cam.ipynb)).
 
 # %% [markdown]
 # ## 8 · The score: four lists for the 4 that is called a 9
 #
-# Back to the puzzle. Twelve training digits had been given a wrong label: of all training 4s the twelve that resemble the victim most were called 9. Four lists try to find the twelve. *Largest loss*: the examples that the model gets most wrong. *Nearest with that label*: the training pictures labelled 9 that are nearest to the victim, pixel by pixel.
+# Back to the puzzle. The twelve training 4s that resemble the victim most had been labelled 9. Four lists look for them. *Largest loss*: the examples that the model gets most wrong. *Nearest with that label*: the training pictures labelled 9 that are nearest to the victim, pixel by pixel.
 
 # %%
 y, y_test = torch.from_numpy(labels_9), torch.from_numpy(digits.test_labels)
@@ -510,7 +515,7 @@ lesson.show_digits(digits.pictures[first], [f"called {labels_9[i]}" + (", plante
 plots.show(f"Twelve training digits, {planted[first].sum()} of them 4s that are called 9.")
 
 # %% [markdown]
-# One victim is no measurement. The same for sixteen victims: four kinds of confusion, in each the first four test digits whose answer becomes wrong when their twelve neighbours get the wrong label.
+# The same for sixteen victims: four kinds of confusion, in each the first four test digits whose answer becomes wrong when their twelve neighbours get the wrong label.
 
 
 # %%
@@ -551,11 +556,11 @@ print(
 )
 
 # %% [markdown]
-# Influence finds most of the twelve; the loss does not. (The twelve support each other: the last line shows it for the puzzle. Their wrong label is half believed, and other digits have a larger loss.) **But the nearest pictures with the wrong label find more, without any model.** (We help that list: the twelve were chosen because they are near.) A method that is meant to explain a model should be compared with a list that ignores it. What the neighbours cannot do: say by *how much* the answer would change.
+# Influence finds most of the twelve; the loss does not. (The twelve support each other: their wrong label is half believed, says the last line for the puzzle, and other digits have a larger loss. A single planted one the loss finds in two cases of three.) The gradient product is as good as influence. **And the nearest pictures with the wrong label find more, without any model.** We help that list: the twelve were chosen because they are near. Draw them from the fifty most similar digits of the class instead, and it finds about half of them, like influence; the gradient product finds nearly all. So compare a method with simpler lists, one that ignores the model among them. What the neighbours cannot do: say by *how much* the answer would change.
 #
 # ### Labels that are wrong at random
 #
-# More often, wrong labels are scattered. Then there is no victim to ask for, and one uses **self-influence**: the effect of an example on its own loss, $\frac{1}{n}\nabla\ell_i^\top H^{-1}\nabla\ell_i$. It is large for examples that the model could only learn by heart. We give 60 of the 600 digits a random wrong label, train a small network (64, 16, 10 units), look at the first 60 of each list, and repeat it for three draws. Two lists more: the loss itself, at the end or averaged over four moments of the training, and how many of an example's five nearest pictures have another label (*5 neighbours disagree*). **TracIn** (Pruthi and others, 2020) needs no Hessian. It adds up, over stored moments $t$ of the training (*checkpoints*, with the weights $\theta_t$), what a step along one example's slope did for the other's loss; $\eta$ is the step size:
+# More often, wrong labels are scattered. Then there is no victim to ask for, and one uses **self-influence**: the effect of an example on its own loss, $\frac{1}{n}\nabla\ell_i^\top H^{-1}\nabla\ell_i$. It is large for examples that the model could only learn by heart. We give 60 of the 600 digits a random wrong label, train a small network (64, 16, 10 units), and look at the first 60 of each list, three times. Two lists more: the loss, at the end or averaged over four moments of the training, and how many of an example's five nearest pictures have another label. **TracIn** (Pruthi and others, 2020) needs no Hessian. It adds up, over stored moments $t$ of the training (*checkpoints*, with the weights $\theta_t$), what a step along one example's slope did for the other's loss; $\eta$ is the step size:
 #
 # $$\text{TracIn}_i = \sum_t \eta\; \nabla\ell_\text{test}(\theta_t)^\top \nabla\ell_i(\theta_t).$$
 
@@ -581,7 +586,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Here the loss itself, which costs nothing, is as good as self-influence, and TracIn is behind. Look at the loss first. The largest self-influences of the *clean* training digits are worth a look as well: nobody planted them.
+# Here the loss itself, which costs nothing, is as good as self-influence, and so are five neighbours, without a model. TracIn is a little behind. Look at the loss first. The largest self-influences of the *clean* training digits are worth a look as well: nobody planted them.
 
 # %%
 clean = lesson.fit_softmax(pictures.numpy(), digits.labels, LAM)
@@ -649,12 +654,12 @@ seeds_move = (test_loss[1:4] - test_loss[0])[:, ten].abs().mean()
 print(f"mean change of the loss with other first weights:   {seeds_move:.2f}")
 
 # %% [markdown]
-# With one damping the correlation is high, with a third of it most is gone. The smallest curvature says where: a damping below its size leaves directions that bend downwards, and along them the inverse has the wrong sign. **Take a little more than that size.** (For a large network even this number is costly.) Other first weights move the loss about ten times as much as one example does on average. So for a network say "this run", state the damping, and test a few names by training without them. (Basu and others, 2021: fairly good for shallow networks, often wrong for deep ones.)
+# With one damping the correlation is high, with a third of it most is gone. The smallest curvature says where: a damping below its size leaves directions that bend downwards, and along them the inverse has the wrong sign. **Take a little more than that size.** Other first weights move the loss about ten times as much as one example does on average. So for a network say "this run", state the damping, and test a few names by training without them. (Basu and others, 2021: fairly good for shallow networks, often wrong for deep ones.)
 
 # %% [markdown]
 # ## 10 · A few that stand for many
 #
-# Another question about training examples: which few should one look at to know them all? [01b](01b_data_and_experiment.ipynb) builds *prototypes* by hand: chosen one after the other, so that their similarities to all resemble those of the whole collection (the *MMD*, a distance between the two, is then small). An older answer are *medoids*: $k$ members such that the others are, on average, near their nearest one. Which are the better eight of 200 digits?
+# Which few examples should one look at to know them all? [01b](01b_data_and_experiment.ipynb) builds *prototypes* by hand: chosen one after the other, so that their similarities to all resemble those of the whole collection (the *MMD*, a distance between the two, is then small). An older answer are *medoids*: $k$ members such that the others are, on average, near their nearest one. Which are the better eight of 200 digits?
 
 # %%
 from course_utils.methods.prototypes import medoids, mmd2, prototypes, similarities
@@ -681,7 +686,7 @@ lesson.show_digits(some[sets["prototypes"] + sets["medoids"]], ["prototype"] * 8
 plots.show("Two rows of eight handwritten digits: prototypes above, medoids below. Both are well readable.")
 
 # %% [markdown]
-# Each is built for one of the two numbers: prototypes for the MMD, medoids for the distance. Prototypes are chosen greedily and never taken back, so on other digits medoids may have the smaller MMD too. What only the MMD gives are *criticisms*, the examples that the chosen ones describe badly. The package `mmd-critic` chooses the same eight (its `sigma` is $\sqrt{q/2}$, where $q$ is the median squared distance):
+# Each is built for one of the two numbers: prototypes for the MMD, medoids for the distance. (Greedily: on other digits medoids may have the smaller MMD too.) What only the MMD gives are *criticisms*: the examples whose mean similarity to all and to the prototypes differ most. They need not be strange. Here all five resemble the prototypes *more* than the collection, and lie nearer to one than most digits: the prototypes give their kind too much weight. The package `mmd-critic` chooses the same eight (its `sigma` is $\sqrt{q/2}$, where $q$ is the median squared distance):
 
 # %% tags=["nbval-check-output"]
 from mmd_critic import MMDCritic
@@ -700,7 +705,7 @@ judge.agreement_table(
 )
 
 # %% [markdown]
-# The last row is a bug. The option `"logdet"` is meant to make criticisms differ from each other (Kim and others, 2016). The program takes the logarithm of each example's similarity *to itself*, which is 1, so it adds 0.
+# The last row is a bug. The option `"logdet"` should make criticisms differ from each other (Kim and others, 2016). The program takes the logarithm of each example's similarity *to itself*, which is 1, so it adds 0.
 
 # %% [markdown]
 # ## 11 · Your turn
@@ -746,8 +751,8 @@ draw_one(0, -3)
 # - It is nearly exact under a strong penalty, with the correction $1/(1-h)$ even closer. For a group of helpful examples the sum is too small.
 # - $\lambda$ belongs into the Hessian; beside a *sum* of Hessians it is $n\lambda$.
 # - It is a tool for rare causes. Of a common one each example can be spared, and its influence is small.
-# - Compare it with nearest neighbours and with the plain loss: in section 8 one of the two was as good, or better.
-# - For a network the damping decides: more than the most negative curvature. Test a few names by training without them.
+# - Compare it with nearest neighbours, the plain loss and the gradient product: in section 8 one of them was always as good, or better.
+# - For a network the damping decides: more than the most negative curvature.
 #
 # <details>
 # <summary>The paper in ten questions</summary>
@@ -760,7 +765,7 @@ draw_one(0, -3)
 # 4. **Related work, and who?** Case-deletion diagnostics in statistics. The authors work at Stanford.
 # 5. **The key idea?** Products of the inverse Hessian with a vector can be computed without ever writing the Hessian down.
 # 6. **Which experiments?** Leave-one-out on MNIST, a convolutional network, wrong labels in spam mail, training examples changed on purpose.
-# 7. **Data and code?** Public, with notebooks that draw the figures.
+# 7. **Data and code?** Public.
 # 8. **Do the results support it?** For convex models clearly, as here. For networks later work (Basu and others, 2021) and section 9 are more careful.
 # 9. **What did it contribute?** The question itself: explain by examples, and check by leaving them out.
 # 10. **What next?** TracIn, effects of groups, and methods for large language models.
