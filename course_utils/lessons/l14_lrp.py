@@ -18,6 +18,7 @@ from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, Norm, Pass, ZBox, ZPlu
 from course_utils.drawing.scenes import MARKED_CLASS, render
 from course_utils.labs import load_lab
 from course_utils.labs.networks import ResidualBlock
+from course_utils.methods.arguments import check_maps
 
 TINY = 1e-12  # a stabiliser that changes nothing in single precision
 IN_ZENNIT = {  # zennit's rules for fully connected layers, convolutions and the first layer
@@ -120,7 +121,10 @@ def minimum_twice() -> dict[str, nn.Sequential]:
 
 
 def map_correlation(maps: Tensor) -> Tensor:
-    """Pearson's correlation of the maps 0 and 1, 2 and 3, …: `(2 M, H, W)` to `(M,)`."""
+    """Pearson's correlation of the maps 0 and 1, 2 and 3, …: `(2 M, H, W)` to `(M,)`, 0 for a level map."""
+    maps = check_maps(maps, name="maps")
+    if len(maps) % 2:
+        raise ValueError(f"maps must come in pairs, 0 and 1, 2 and 3, …, and these are {len(maps)}")
     rows = maps.flatten(1)
     rows = rows - rows.mean(dim=1, keepdim=True)
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)

@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
 from course_utils.methods import lime, shapley
+from course_utils.methods.arguments import check_count, check_target
 
 COLUMNS = ("age", "years in job", "income", "rent", "savings", "debts", "punctual", "group B")
 PUNCTUAL, GROUP = 6, 7  # the two columns of zeros and ones
@@ -20,7 +21,8 @@ Rule = Callable[[np.ndarray], np.ndarray]
 
 
 def is_right(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """One (right) or zero for each picture, `(N,)` float."""
+    """One (right) or zero for each picture, `(N,)` float; `targets` is `(N,)`."""
+    targets = check_target(targets, inputs, "targets")
     with torch.no_grad():
         return (model(inputs).argmax(dim=1) == targets).float()
 
@@ -35,7 +37,10 @@ def emptiest_corners(masks: Tensor, side: int = 40) -> Tensor:
     Returns:
         `(N, H, W)` float.
     """
+    if masks.ndim != 3:
+        raise ValueError(f"masks must be (N, H, W), one a picture, not {tuple(masks.shape)}")
     _, height, width = masks.shape
+    side = check_count(side, "side", at_most=min(height, width))
     aims = torch.zeros(4, height, width)
     for k, (i, j) in enumerate(
         ((0, 0), (0, width - side), (height - side, 0), (height - side, width - side))

@@ -1,6 +1,7 @@
 """What lesson 14 shares: one function twice, the correlation of maps, zennit with and without its sums."""
 
 import numpy as np
+import pytest
 import torch
 
 from course_utils.labs.networks import ResNet
@@ -19,6 +20,9 @@ def test_the_correlation_is_numpys():
     theirs = [np.corrcoef(maps[i].flatten(), maps[i + 1].flatten())[0, 1] for i in (0, 2, 4)]
     assert np.allclose(lesson.map_correlation(maps), theirs, atol=1e-6)
     assert lesson.map_correlation(torch.zeros(2, 3, 3)).item() == 0
+    for wrong, message in ((maps[:3], "in pairs"), (maps[0], "shape"), (maps / 0, "NaN or infinite")):
+        with pytest.raises(ValueError, match=message):
+            lesson.map_correlation(wrong)
 
 
 def test_zennit_needs_the_sums_of_a_random_residual_network():

@@ -2,8 +2,26 @@
 
 import numpy as np
 import pytest
+import torch
 
 from course_utils.lessons import l15_fooled as lesson
+
+
+def test_the_corner_that_the_object_covers_least():
+    masks = torch.zeros(1, 10, 10, dtype=torch.bool)
+    masks[:, :5] = masks[:, :, :5] = True
+    (aim,) = lesson.emptiest_corners(masks, side=4)
+    assert aim.sum() == 16 and aim[6:, 6:].all()
+    for wrong, side, message in ((masks[0], 4, "one a picture"), (masks, 11, "side"), (masks, 0, "side")):
+        with pytest.raises(ValueError, match=message):
+            lesson.emptiest_corners(wrong, side)
+
+
+def test_right_answers_are_one_a_picture():
+    pictures = torch.eye(3)
+    assert lesson.is_right(torch.nn.Identity(), pictures, torch.tensor([0, 1, 1])).tolist() == [1, 1, 0]
+    with pytest.raises(ValueError, match="one a picture"):
+        lesson.is_right(torch.nn.Identity(), pictures, torch.tensor([[0], [1], [1]]))
 
 
 def test_people_are_possible_and_repeat_with_their_seed():
