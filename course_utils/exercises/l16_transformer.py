@@ -122,6 +122,10 @@ attribution = Exercise(
             lambda parts, U, answers: _attribution(parts, U, answers).T,
             "rows and columns are exchanged: one row for each part, one column for each text.",
         ),
+        "log_softmax": Mistake(
+            lambda parts, U, answers: _pick(_all_logits(parts, U).log_softmax(dim=2), answers),
+            "you took a log_softmax of each part: it subtracts another number than the mean, and the parts do not add up.",
+        ),
         "softmax": Mistake(
             lambda parts, U, answers: _pick(_all_logits(parts, U).softmax(dim=2), answers),
             "you took a softmax of each part: probabilities do not add up over the parts, logits do.",
@@ -163,6 +167,7 @@ without_head_0 = Question(
     ),
     expected=lambda without: without["head 0"],
     tolerance=0.1,
+    within=(0, 1),
     examples=_without_examples,
     mistakes={
         "per cent": Mistake(
@@ -338,6 +343,12 @@ patched_logits = Exercise(
                 model, head, corrupted, clean_output, place - 1
             ),
             "you patched the place before `place`: places are counted from 0, as Python does.",
+        ),
+        "place after": Mistake(
+            lambda model, head, corrupted, clean_output, place: _patched(
+                model, head, corrupted, clean_output, place + 1
+            ),
+            "you patched the place after `place`: places are counted from 0, as Python does.",
         ),
         "all but": Mistake(
             _all_but,

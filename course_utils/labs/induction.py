@@ -133,15 +133,13 @@ class InductionLab:
         """
         if not isinstance(text, str):
             raise TypeError(f"the text must be one string of letters, not a {type(text).__name__}")
-        letters = text.upper().removeprefix(START)
-        strange = next((letter for letter in letters if letter not in self.alphabet[1:]), None)
+        text = text.removeprefix(START)
+        strange = next((letter for letter in text if letter.upper() not in self.alphabet[1:]), None)
         if strange is not None:
             raise ValueError(f"the text has {strange!r}: the models only know the letters A to Z")
-        if not 1 <= len(letters) < LONGEST:
-            raise ValueError(
-                f"the text has {len(letters)} letters: give at least 1 and at most {LONGEST - 1}"
-            )
-        return torch.tensor([[0, *map(self.alphabet.index, letters)]])
+        if not 1 <= len(text) < LONGEST:
+            raise ValueError(f"the text has {len(text)} letters: give at least 1 and at most {LONGEST - 1}")
+        return torch.tensor([[0, *map(self.alphabet.index, text.upper())]])
 
     def text(self, tokens: Tensor | Sequence[int]) -> str:
         """Token numbers `(T,)` as letters."""
@@ -162,20 +160,20 @@ class InductionLab:
             ValueError: a number that is not whole or out of range, or a text that is too long for the models.
         """
         letters = len(self.alphabet) - 1
-        n_tokens = 2 * length + 1 if n_tokens is None and isinstance(length, int) else n_tokens
+        n_tokens = 2 * length + 1 if n_tokens is None and isinstance(length, (int, np.integer)) else n_tokens
         for value, name, high in (
             (n, "n", 10**6),
             (length, "length", letters),
             (n_tokens, "n_tokens (the start and the pattern twice, if you gave none)", LONGEST),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= high:
                 raise ValueError(f"{name} must be a whole number from 1 to {high}, not {value!r}")
         return patterns(n, length, np.random.default_rng([seed, length]), n_tokens)
 
     def complete(self, text: str, n: int = 1) -> str:
         """The `n` letters that the model writes after the text, always the likeliest. Raises as `tokens`."""
         tokens = self.tokens(text)
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n must be a whole number of 1 or more, not {n!r}")
         for _ in range(n):
             if tokens.shape[1] > LONGEST:
@@ -193,7 +191,10 @@ def patterns(n: int, length: int, rng: np.random.Generator, longest: int = LONGE
 
 
 def accuracy(model: nn.Module, tokens: Tensor, length: int) -> float:
-    """Share of right next letters, counted where a letter has been seen: the answer is determined there."""
+    """Share of right next letters, counted from the last letter of the first copy on.
+
+    From there on the pattern begins again. (At that last letter itself the text does not yet say so.)
+    """
     with torch.no_grad():
         right = model(tokens)[:, :-1].argmax(dim=2) == tokens[:, 1:]
     return right[:, length:].float().mean().item()

@@ -16,6 +16,7 @@ from torch import Tensor
 from course_utils.labs import load_lab
 from course_utils.labs.induction import AttentionOnly, InductionLab
 from course_utils.methods import circuits
+from course_utils.methods.arguments import check_count
 from course_utils.methods.attention import attention_rollout
 from course_utils.teach import plots
 
@@ -31,10 +32,17 @@ def two_models() -> tuple[InductionLab, InductionLab]:
 
 
 def change_letter(lab: InductionLab, tokens: Tensor, place: int, seed: int = 0) -> Tensor:
-    """Texts `(N, T)` with the letter at one place replaced by one that the text does not hold."""
+    """Texts `(N, T)` with the letter at one place replaced by one that the text does not hold.
+
+    Raises:
+        ValueError: `place` is out of range, or a text holds all letters.
+    """
+    place = check_count(place, "place", -tokens.shape[1], tokens.shape[1] - 1)
     rng, changed = np.random.default_rng([seed, place % tokens.shape[1]]), tokens.clone()
     for row in changed:
         unused = sorted(set(range(1, len(lab.alphabet))) - set(row.tolist()))
+        if not unused:
+            raise ValueError("a text holds all 26 letters, so none is left to put in: take a shorter pattern")
         row[place] = int(rng.choice(unused))
     return changed
 

@@ -38,11 +38,14 @@ MOMENTS = (*range(0, 1000, 25), *range(1000, N_STEPS + 1, 250))  # steps at whic
 TRAINING_SEED = 7_000_000  # far from the seeds of `InductionLab.sample`
 
 
-def train(variant: str, seed: int = 0, n_steps: int = N_STEPS) -> tuple[AttentionOnly, Tensor]:
+def train(
+    variant: str, seed: int = 0, n_steps: int = N_STEPS, *, skip: int = 0
+) -> tuple[AttentionOnly, Tensor]:
     """Train one model; also returns what was measured on the way, `(moments, 5)`, columns as `CURVES`.
 
     AdamW, a rate that rises for 100 steps and falls to zero, gradients clipped to length 1, 64 texts a step
-    with one pattern length. The loss counts only letters that the text has determined.
+    with one pattern length. The loss counts the letters from the second copy on; `skip` leaves out so many of
+    the first ones. (The very first one is no copy of what followed: the pattern begins again.)
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([TRAINING_SEED, seed])
@@ -63,7 +66,8 @@ def train(variant: str, seed: int = 0, n_steps: int = N_STEPS) -> tuple[Attentio
             else int(rng.integers(SHORTEST_PATTERN, LONGEST_PATTERN + 1))
         )
         tokens = patterns(BATCH, length, rng)
-        loss = F.cross_entropy(model(tokens)[:, length:-1].flatten(0, 1), tokens[:, length + 1 :].flatten())
+        first = length + skip  # the place whose next letter is the first to count
+        loss = F.cross_entropy(model(tokens)[:, first:-1].flatten(0, 1), tokens[:, first + 1 :].flatten())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -22,9 +22,9 @@
 # - read from the weights alone what two heads do together;
 # - show that two models with the same test score do different things.
 #
-# **Time**: about <!-- minutes --> minutes. **Before**: matrix products in PyTorch, softmax. Attention is explained in [10 · BERT](10_bert_attention.ipynb), on a large model; here the model is so small that each number fits on the page.
+# **Time**: about <!-- minutes --> minutes. **Before**: matrix products in PyTorch, softmax. Attention is explained in [10 · BERT](10_bert_attention.ipynb), on a large model; here each number fits on the page.
 #
-# In the [lab](glossary.md#lab) are two tiny models that we trained on texts such as `·QKZBQKZBQKZ`: a *pattern* of different random letters, again and again. `·` marks the beginning. The models guess the next letter; nothing else.
+# In the [lab](glossary.md#lab) are two tiny models that we trained on texts such as `·QKZBQKZBQKZ`: a *pattern* of different random letters, again and again. `·` marks the beginning. They guess the next letter.
 
 # %%
 import matplotlib.pyplot as plt
@@ -47,17 +47,17 @@ short, answers = texts[:200, : p + 1], texts[:200, p + 1]  # cut off after place
 # %% [markdown]
 # ## 1 · A puzzle: two models, both always right
 #
-# Four hundred new texts, each with a random pattern of 16 letters, twice. Where the second copy begins, the text tells what must follow. How often are the models right there?
+# Four hundred new texts, each with a random pattern of 16 letters, twice. How often are the models right about the letters of the second copy?
 
 # %%
 print(A.text(texts[0]))
 for name, lab in (("A", A), ("B", B)):
     said = lab.model(texts)[:, :-1].argmax(dim=2)
-    right = (said == texts[:, 1:])[:, L:]  # from the place on where the answer is known
+    right = (said == texts[:, 1:])[:, L:]  # asked at the places 16 to 31 for the next letter
     print(f"model {name}: right for {right.float().mean():.3f} of {right.numel():,} letters")
 
 # %% [markdown]
-# Each model has two attention heads, one after the other. Where does the second one look? A place in the second copy should look at the letter that *followed* in the first copy: 15 places back. The mean weight there is called the **induction score** (Olsson and others, 2022).
+# Each model has two attention heads, one after the other. Where does the second one look? A place in the second copy should look at the letter that *followed* in the first copy: 15 places back. The mean weight there is called the **induction score** (or *prefix matching score*: Olsson and others, 2022).
 
 # %%
 for name, lab in (("A", A), ("B", B)):
@@ -93,7 +93,7 @@ exercises.same_or_not
 #
 # $$x^0 = E_\text{tokens}, \qquad x^{h+1} = x^h + \text{head}_h(x^h) \quad (h = 0, 1), \qquad \text{logits} = x^2 U^\top .$$
 #
-# That is all. The usual parts that are missing here (layer norm, feed-forward networks, biases) would disturb the sum; section 12 looks at a model that has them.
+# The usual parts that are missing here (layer norm, feed-forward networks, biases) would disturb the sum (section 12).
 
 # %% tags=["hide-input"]
 lesson.draw_model()
@@ -139,7 +139,7 @@ print("largest difference to the model:", f"{(my_logits - model(tokens[None])[0]
 # %% [markdown]
 # ## 3 · Every number, one at a time
 #
-# Choose a *step* (one of the model's tables), a *token* (its row) and a *column*. Below the table stand the row and the column that this number was made of, their products, and the sum. (The idea is from Bycroft's "LLM Visualization"; here you can check every number with a pocket calculator.)
+# Choose a *step* (one of the model's tables), a *token* (its row) and a *column*. Below the table stand the row and the column that this number was made of, their products, and the sum. (The idea is from Bycroft's "LLM Visualization".)
 
 # %% tags=["hide-input"]
 step_names = list(lesson.walk(A, word)[1])
@@ -223,11 +223,11 @@ plots.show(
 lesson.draw_lens(A, word)
 plots.show(
     "For each place of ·PLANETPLAN and each depth the likeliest next letter with its probability. Up to head 0 the "
-    "model is unsure everywhere; after head 1 it is sure everywhere, and right in the second copy."
+    "model is unsure everywhere; after head 1 it is sure after each letter, and right in the second copy."
 )
 
 # %% [markdown]
-# Until head 1 has written, the model knows nothing. Then it continues the second copy with certainty. In the first copy nobody can know what follows, and yet the model says `P`, and is sure: head 1 rests on the first letter (the picture in section 1) and copies it. Training never counted the answers there, so the model never learnt to doubt.
+# Until head 1 has written, the model knows nothing. Then it continues the second copy with certainty. In the first copy nobody can know what follows, and yet the model says `P`, and is sure: head 1 rests on the first letter (the picture in section 1) and copies it. Training taught it that: it counted the answers from the end of the first copy on, and *there* the first letter is right. Trained without that one place, a model says it far less often.
 
 # %% [markdown]
 # ## 5 · Who is needed? Silence a part
@@ -272,7 +272,7 @@ for name, value in right_without.items():
 #
 # $$\text{recovered} = \frac{\text{patched} - \text{corrupted}}{\text{clean} - \text{corrupted}}$$
 #
-# Each term is the mean of the right letter's logit (minus the mean of all). 0: this vector does not matter; 1: it alone brings everything back (Meng and others, 2022; Wang and others, 2023).
+# Each term is the mean of the right letter's logit (minus the mean of all). 0: restoring this vector alone brings nothing back; 1: it alone brings everything back (Meng and others, 2022; Wang and others, 2023).
 
 # %%
 clean = lesson.rightness(model(short)[:, p], answers)
@@ -330,7 +330,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Two cells of fifty, both 1.00. The changed letter stood at place 8. Head 0 matters at place **9**, the one *after* it, and head 1 at place 24, where the answer is given. So head 0, at place 9, must have noted "before me stood this letter", and head 1, at place 24, must have found that note. This is a hypothesis about wires. Can we see them?
+# Two cells of fifty, both 1.00. The changed letter stood at place 8. Head 0 matters at place **9**, the one *after* it, and head 1 at place 24, where the answer is given. So head 0, at place 9, must have noted "before me stood this letter", and head 1, at place 24, must have found that note. (Silence head 0 at place 9 alone, and most answers are lost; everywhere else, and they stay.) This is a hypothesis about wires. Can we see them?
 
 # %% [markdown]
 # ## 7 · Two heads, one wire
@@ -483,7 +483,7 @@ plots.show(
 # %% [markdown]
 # ## 9 · How the circuit is born
 #
-# While we trained, we measured. Here are three trainings of the model A, with other random starts: the share of right letters (pattern of 16), the weight of head 0 on the previous letter, and the induction score of head 1.
+# Measured while we trained, from three random starts of each model: the share of right letters (pattern of 16), the weight of head 0 on the previous letter, and the induction score of head 1.
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.1), sharey=True)
@@ -514,9 +514,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Left: for some 250 steps nothing seems to happen. Then the three curves of one training leave the floor *together*, within a few hundred steps: head 1 cannot use a note that nobody writes, and head 0 gains nothing by a note that nobody reads. Each half is worthless without the other, so they grow together (Olsson and others, 2022, see the same jump in large models). Head 0 ends at a half, not at one: this is a mean over both copies, and nobody reads the notes of the second one (section 7).
+# Left: for some 250 steps nothing seems to happen. Then the three curves of one training leave the floor *together*, within a few hundred steps: head 1 cannot use a note that nobody writes, and head 0 gains nothing by a note that nobody reads. (Olsson and others, 2022, see such a jump in large models.) Head 0 ends at a half, not at one: this is a mean over both copies, and nobody reads the notes of the second one (section 7).
 #
-# Right: B needs no note. It is right earlier, and head 0's weight on the previous letter never rises. In one of the three trainings even the induction score stays low, with all letters right: there head 0 does the copying.
+# Right: B needs no note. It is right earlier, and head 0's weight on the previous letter never rises. In one of the three trainings even the induction score stays low, with all letters right: there head 0 does the copying. (Silence head 1 of that model, and it stays right.)
 #
 # So a high induction score shows *where* a head looks, not that it got there by content.
 
@@ -562,7 +562,7 @@ judge.agreement_table(
 # %% [markdown]
 # ## 11 · The score: which letters made the answer?
 #
-# For once we know the truth. By construction, three letters decide what follows at place $p$: the current one ($p$), its first copy ($p - L$) and the letter after that ($p - L + 1$). Change any of them, and the answer is another one, or there is none. Which method finds these three? Each credits every place; we take its best three of 25.
+# By construction, three letters decide what follows at place $p$: the current one ($p$), its first copy ($p - L$) and the letter after that ($p - L + 1$). Change any of them, and the answer is another one, or there is none. Which method finds these three? Each credits every place; we take its best three of 25.
 #
 # The methods: head 1's attention; *rollout* (attention of both heads combined, [lesson 10](10_bert_attention.ipynb)); the share of the logit that head 1 fetches from each place (exact, as in section 4); gradient × input ([lesson 08](08_saliency_smoothgrad_ig.ipynb)); the fall of the logit when that one letter is changed (mean of three changes); and chance.
 
@@ -586,12 +586,12 @@ for name in list(scores)[:-2]:
     print("change one letter minus", name, judge.paired(scores["change one letter"], scores[name]))
 
 # %% [markdown]
-# Head 1's attention finds one letter of three: the one that is copied. So does the exact share of the logit. Both are right about *what* was copied, and blind for *why there*: the search for the place happened before, in the scores and in head 0. Gradient × input finds more. Rollout combines both heads and finds all three here (its credit ignores what is written; lesson 10 shows where that fails). Changing letters finds all three, since it simply runs the experiment that defines the truth.
+# Head 1's attention finds one letter of three: the one that is copied. So does the exact share of the logit. Both are right about *what* was copied, and blind for *why there*: the search for the place happened before, in the scores and in head 0. Gradient × input finds more. Rollout finds all three here (its credit ignores what is written; lesson 10 shows where that fails). Changing letters finds all three, since it simply runs the experiment that defines the truth.
 
 # %% [markdown]
 # ## 12 · The real thing: a BERT
 #
-# Our model has no layer norm, no feed-forward parts, and two heads. [Lesson 10](10_bert_attention.ipynb)'s guesser of hidden words has all of them, six layers and twelve heads in each. Before its logits a layer norm divides the stream by its own size, so a logit is *not* a sum of parts any more. Patching still works: it only needs two texts and a second run.
+# [Lesson 10](10_bert_attention.ipynb)'s guesser of hidden words has layer norms, feed-forward parts, and six layers of twelve heads. Before its logits a layer norm divides the stream by its own size, so a logit is *not* a sum of parts any more. Patching still works: it only needs two texts and a second run.
 #
 # Clean: "The [MASK] barked at the cat." Corrupted: "smiled" instead of "barked". We follow the logit of "dog" minus that of "child", and restore the clean state of *one token after one layer*.
 
@@ -628,13 +628,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Read from below. After the first layer the whole difference sits at the verb. After the last one it sits at the mask (by construction: the answer is read there and nowhere else). In between, part of the message is in both places: what "barked" says about the mask is carried there over several layers, not by one head at one moment. So patching tells *where* the cause is at each depth. It does not yet tell *what* is written there.
+# Read from below. After the first layer the whole difference sits at the verb. After the last one it sits at the mask (by construction: the answer is read there and nowhere else). In between, part of the message is in both places: what "barked" says about the mask is carried there over several layers. Patching tells *where* the cause is at each depth, not yet *what* is written there.
 #
-# This is one sentence, chosen because the guess depends on its verb. For a statement about BERT you would need many.
+# This is one sentence, chosen because the guess depends on its verb. Eight others ("He drank a [MASK] in the evening", *read* instead of *drank*) begin and end alike. But after the fifth layer 0.5 to 0.85 is still at the changed word, and the last layer carries most of it. One table says little about BERT.
 #
 # ## 13 · Your turn
 #
-# Write letters (A to Z, at most 48), and choose a model. The picture shows the lens at the end: what it would write next, and where its second head looks at the last place.
+# Write letters (A to Z, at most 48), and choose a model. You get what it would write next, and a picture of where its second head looks from the last letter.
 
 # %%
 yours, which = "BANANABAN", A
@@ -653,21 +653,22 @@ plots.show(f"Weights of the second head at the last letter of {yours}: the large
 # %% [markdown]
 # ## 14 · Where it breaks
 #
-# **Card 1: letters that occur twice.** Above, `BANANABAN` should go on with `ANABAN`. Does it? An induction circuit of two heads knows only *one* letter of what came before. In `BANANAB`, `A` is followed by `N` twice and by `B` once; which one is meant, only a longer memory could tell. Measured, with patterns of 8 letters drawn from a small alphabet, so that letters repeat:
+# **Card 1: letters that occur twice.** Above, `BANANABAN` should go on with `ANABAN`. Does it? An induction circuit of two heads knows only *one* letter of what came before. In `BANANAB`, `A` is followed by `N` twice and by `B` once; which one is meant, only a longer memory could tell. Patterns of 8 letters from small alphabets, so that letters repeat:
 
 # %%
 rng = np.random.default_rng(0)
 for n_letters in (26, 12, 6, 4):
     pattern = rng.integers(1, n_letters + 1, size=(500, 8))
     new = torch.from_numpy(np.concatenate([np.zeros((500, 1), int), pattern, pattern], axis=1))
-    right = (model(new)[:, :-1].argmax(dim=2) == new[:, 1:])[:, 8:].float().mean()
-    rule = lesson.by_the_circuit(new, first=8).mean()
-    print(f"letters drawn from {n_letters:2}: right for {right:.2f}; predicted by the circuit {rule:.2f}")
+    right = (model(new)[:, :-1].argmax(dim=2) == new[:, 1:])[:, 8:].float()
+    rule = lesson.by_the_circuit(new, first=8)  # a probability for each letter
+    print(f"letters drawn from {n_letters:2}: right {right.mean():.2f}, predicted by the circuit {rule.mean():.2f};",
+          f"right where it says 1: {right[rule == 1].mean():.2f}, where 0: {right[rule == 0].mean():.2f}")  # fmt: skip
 
 # %% [markdown]
-# The second number needs no model. It follows the sentence of section 7: look at all earlier places with the current letter, choose one of them at random, and say what followed; where there is none, say the first letter. **The explanation predicts on new texts how often the model fails.** That is what an explanation of this kind is for.
+# The prediction needs no model. It follows the sentence of section 7: look at all earlier places with the current letter, choose one of them at random, and say what followed; where there is none, say the first letter. **The explanation predicts on new texts how often the model fails, and where.** (The test can fail: a rule that always takes the *latest* of these places predicts 0.1 to 0.2 too little.)
 #
-# **Card 2: the sum is exact only without layer norm.** Large models divide the stream by its size before the logits. Then a part's share depends on all other parts, and "head 1 wrote 20 of 22" is no longer an exact sentence. Patching keeps its meaning, since it computes the model again (section 12).
+# **Card 2: the sum is exact only without layer norm.** Large models divide the stream by its size before the logits. Then a part's share depends on all other parts. Patching keeps its meaning, since it computes the model again (section 12).
 #
 # **Card 3: one circuit, one kind of text.** We explained the second copy of a text with a pattern. A new kind of text needs new experiments.
 
@@ -675,7 +676,7 @@ for n_letters in (26, 12, 6, 4):
 # ## 15 · Recap
 #
 # - The stream of a transformer is a sum. Without layer norm each logit splits exactly into what the token and each head wrote (direct logit attribution); the logit lens reads the sum at any depth.
-# - Who *writes* an answer and who is *needed* for it are two questions. Ablation and patching answer the second one: here, one vector of one head at one place recovers 1.00.
+# - Who *writes* an answer and who is *needed* for it are two questions. Ablation says what is needed, patching what is enough: here, one vector of one head at one place recovers 1.00.
 # - Composition: one head notes, another one reads the note. Both can be read from the weights.
 # - Two models with the same score, the same answers and the same stripe of attention did different things. A changed letter told them apart.
 # - The copying head's attention said what was copied, not why.

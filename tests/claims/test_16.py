@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from replication import claim
 
+from course_utils.labs import load_lab
 from course_utils.labs.induction import CURVES, InductionLab, accuracy
 from course_utils.lessons import l16_transformer as lesson
 from course_utils.methods import circuits
@@ -16,8 +17,8 @@ STEPS = 2000  # half of the shipped models' training
 
 
 @cache
-def _lab(variant: str, seed: int) -> InductionLab:
-    model, curves = train(variant, seed, STEPS)
+def _lab(variant: str, seed: int, skip: int = 0) -> InductionLab:
+    model, curves = train(variant, seed, STEPS, skip=skip)
     return InductionLab(model.requires_grad_(False), variant, curves[None].numpy())
 
 
@@ -106,6 +107,51 @@ def test_two_vectors_do_everything(seed):
 
 
 @claim(
+    "§4",
+    "In the first copy model A mostly says the first letter, and is nearly sure. A model whose training does not "
+    "count the place where the first copy ends says it much less often.",
+    shown="0.98 of the places, probability 1.00",
+    holds=lambda v: v["A"].min() > 0.75 and v["probability"].min() > 0.8 and v["not counted"].max() < 0.4,
+)
+def test_why_the_first_letter_is_said(seed):
+    values = {}
+    for name, skip in (("A", 0), ("not counted", 1)):
+        lab = _lab("any_length", seed, skip)
+        texts = _texts(lab, seed)[0]
+        chances = lab.model(texts).softmax(dim=2)[:, 2:L]  # the places 2 to 15, all in the first copy
+        values[name] = (chances.argmax(dim=2) == texts[:, 1:2]).float().mean().item()
+        if not skip:
+            values["probability"] = chances.max(dim=2).values.mean().item()
+    return values
+
+
+@claim(
+    "§6",
+    "What head 0 writes at that one place is needed and enough: silence it there alone, and most answers are lost; "
+    "silence it everywhere else, and they stay.",
+    shown="0.07 and 1.00 right",
+    holds=lambda v: v["silenced there"].max() < 0.4 and v["silenced elsewhere"].min() > 0.9,
+)
+def test_the_note_is_needed_and_enough(seed):
+    lab, place = _lab("any_length", seed), P - L + 1
+    _, short, answers = _texts(lab, seed)
+
+    def only_there(output):
+        kept = torch.zeros_like(output)
+        kept[:, place] = output[:, place]
+        return kept
+
+    values = {}
+    for name, change in (
+        ("silenced there", lambda output: output - only_there(output)),
+        ("silenced elsewhere", only_there),
+    ):
+        with circuits.change_output(lab.model.heads[0], change):
+            values[name] = _right(lab, short, answers)
+    return values
+
+
+@claim(
     "§7",
     "Head 1 copies, for every letter; through head 0 its query fits to the same letter for (nearly) every letter, and "
     "directly it does not.",
@@ -186,6 +232,36 @@ def test_the_circuit_is_born_suddenly(seed):
 
 
 @claim(
+    "§9",
+    "B is right earlier than A, and its head 0 never comes to look at the previous letter. One head does its copying: "
+    "with that one silenced hardly more than guessing is left, without the other one B is mostly right as before.",
+    shown="0.9 right after 250 to 300 steps, A after 625 to 825; 0.04 and 0.99 where head 0 copies",
+    holds=lambda v: (
+        (v["B, steps"] < v["A, steps"]).all()
+        and v["B, previous letter"].max() < 0.2
+        and v["B, copying head silenced"].max() < 0.15
+        and np.median(v["B, other head silenced"]) > 0.9
+    ),
+)
+def test_b_is_right_earlier_and_one_head_copies(seed):
+    values = {}
+    for name, variant in (("A", "any_length"), ("B", "one_length")):
+        curve = _lab(variant, seed).birth[0]
+        values[f"{name}, steps"] = curve[curve[:, CURVES.index("accuracy")] > 0.9][0, 0]
+    values["B, previous letter"] = curve[curve[:, 0] > 200, CURVES.index("previous")].max()
+    lab = _lab("one_length", seed)
+    texts = _texts(lab, seed)[0]
+    scores = [
+        circuits.attention_at_distance(step["weights"], L - 1, first=L + 1).mean().item()
+        for step in lab.model.steps(texts)
+    ]
+    for name, number in (("copying", int(np.argmax(scores))), ("other", int(np.argmin(scores)))):
+        with circuits.change_output(lab.model.heads[number], torch.zeros_like):
+            values[f"B, {name} head silenced"] = accuracy(lab.model, texts, L)
+    return values | {"B, number of the copying head": int(np.argmax(scores))}
+
+
+@claim(
     "§11",
     "Changing letters finds the three decisive ones, and here so does rollout; head 1's attention and the exact share "
     "of the logit find one of three, gradient × input more than these.",
@@ -218,15 +294,83 @@ def test_the_note_is_written_where_it_is_of_use(seed):
 
 @claim(
     "§14",
-    "The circuit's rule predicts on texts with repeated letters how often the model is right.",
-    shown="right 0.85, 0.71, 0.58, 0.53; predicted 0.85, 0.73, 0.58, 0.52",
-    holds=lambda v: max(values.max() for values in v.values()) < 0.08,
+    "The circuit's rule predicts on texts with repeated letters how often the model is right, and where: nearly always "
+    "where the rule says 1, nearly never where it says 0. A rule that takes the latest place predicts too little.",
+    shown="right 0.85, 0.71, 0.58, 0.53; predicted 0.85, 0.73, 0.58, 0.52; 1.00 and 0.00",
+    holds=lambda v: all(
+        v[f"{n}: off by"].max() < 0.08
+        and v[f"{n}: where 1"].min() > 0.97
+        and v[f"{n}: where 0"].max() < 0.2
+        and v[f"{n}: latest, too little by"].min() > 0.05
+        for n in (26, 12, 6, 4)
+    ),
 )
 def test_the_rule_predicts_the_failures(seed):
-    lab, rng, off = _lab("any_length", seed), np.random.default_rng(seed), {}
-    for n_letters in (26, 12, 6, 4):
-        pattern = rng.integers(1, n_letters + 1, size=(500, 8))
+    lab, rng, values = _lab("any_length", seed), np.random.default_rng(seed), {}
+    for n in (26, 12, 6, 4):
+        pattern = rng.integers(1, n + 1, size=(500, 8))
         new = torch.from_numpy(np.concatenate([np.zeros((500, 1), int), pattern, pattern], axis=1))
-        rule = lesson.by_the_circuit(new, first=8).mean().item()
-        off[f"{n_letters} letters, off by"] = abs(accuracy(lab.model, new, 8) - rule)
-    return off
+        right = (lab.model(new)[:, :-1].argmax(dim=2) == new[:, 1:])[:, 8:].float()
+        rule = lesson.by_the_circuit(new, first=8)
+        values |= {
+            f"{n}: off by": (right.mean() - rule.mean()).abs().item(),
+            f"{n}: where 1": right[rule == 1].mean().item(),
+            f"{n}: where 0": right[rule == 0].mean().item(),
+            f"{n}: latest, too little by": (right.mean() - _by_the_latest(new, 8)).item(),
+        }
+    return values
+
+
+def _by_the_latest(tokens, first):
+    """How often this other rule is right: say what followed the latest place with the current letter."""
+    hits = []
+    for row in tokens.tolist():
+        for q in range(first, len(row) - 1):
+            places = [j for j in range(q) if row[j] == row[q]] or [0]
+            hits.append(row[places[-1] + 1] == row[q + 1])
+    return np.mean(hits)
+
+
+SENTENCES = (  # two words, each makes the model prefer one of the two guesses
+    ("He {} a [MASK] in the evening.", "drank", "read", "beer", "book"),
+    ("She put the [MASK] in the {}.", "oven", "garage", "bread", "car"),
+    ("The [MASK] {} over the town.", "flew", "drove", "plane", "car"),
+    ("The {} opened his [MASK].", "teacher", "bird", "book", "mouth"),
+    ("They {} the [MASK] with a knife.", "cut", "painted", "bread", "wall"),
+    ("The [MASK] was {} in the stable.", "ridden", "written", "horse", "letter"),
+    ("A {} lives in the [MASK].", "fish", "bear", "water", "forest"),
+    ("The doctor {} to the [MASK].", "sailed", "drove", "island", "hospital"),
+)
+
+
+@claim(
+    "§12",
+    "On eight other sentences, too, all sits at the changed word after the first layer and at the mask after the last; "
+    "but much of it, 0.4 or more, is still at the changed word after the fifth layer.",
+    shown="0.34 after the fifth layer in the lesson's sentence",
+    holds=lambda v: (
+        v["word, layer 1"].min() > 0.8
+        and v["mask, layer 1"].max() < 0.1
+        and v["word, layer 5"].min() > 0.4
+        and v["mask, layer 6"].min() > 0.99
+    ),
+    seeds=tuple(range(8)),
+)
+def test_from_the_word_to_the_mask(seed):
+    bert, (text, word, other, guess, against) = load_lab("masked_word"), SENTENCES[seed]
+    clean, changed = (bert.tokenize(text.format(w))["input_ids"] for w in (word, other))
+    mask = clean[0].tolist().index(bert.tokenizer.mask_token_id)
+    place = (clean != changed)[0].nonzero().item()  # one token differs
+    yes, no = bert.tokenizer.convert_tokens_to_ids([guess, against])
+
+    def preference(logits):
+        return (logits[:, mask, yes] - logits[:, mask, no]).detach()
+
+    ends = [preference(bert.model(ids).logits) for ids in (clean, changed)]
+    values = {}
+    for number, layer in enumerate(bert.model.bert.encoder.layer, start=1):
+        states = circuits.output_of(bert.model, clean, layer)
+        for name, where in (("word", place), ("mask", mask)):
+            patched = preference(circuits.patch(bert.model, changed, layer, states, where))
+            values[f"{name}, layer {number}"] = circuits.recovered(patched, *ends).item()
+    return values

@@ -49,6 +49,14 @@ def test_a_changed_letter_is_new_to_its_text_and_nothing_else_changes():
     assert torch.equal(changed, lesson.change_letter(lab, texts, 5 - texts.shape[1]))
 
 
+def test_bad_input_changed_letter():
+    lab, _ = lesson.two_models()
+    with pytest.raises(ValueError, match="all 26 letters"):
+        lesson.change_letter(lab, lab.sample(2, 26, n_tokens=30), 3)
+    with pytest.raises(ValueError, match="place"):
+        lesson.change_letter(lab, lab.sample(2, 8), 17)
+
+
 def test_share_found_counts_the_true_places():
     credits = torch.tensor([[0.0, 3.0, 2.0, 1.0], [5.0, 4.0, 0.0, 1.0]])
     np.testing.assert_allclose(lesson.share_found(credits, [1, 2]), [1.0, 0.5])
