@@ -1,5 +1,7 @@
 """One browser for all tests; `--lessons`: which notebooks are opened in it."""
 
+import re
+
 import pytest
 from lab_server import CHROMIUM
 
@@ -36,3 +38,14 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def lone_page(browser):
+    """A page that collects what it should not do: ask another host, or write an error."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.faults = []
+    page.on("request", lambda asked: re.match("https?:", asked.url) and page.faults.append(asked.url))
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    yield page
+    page.close()
