@@ -150,7 +150,7 @@ print("largest difference from the model's own:", f"{(by_hand - states[0]).abs()
 #
 # $$d(a, b) = \sqrt{\sum_{i=1}^{D} (a_i - b_i)^2} \qquad\qquad \cos(a, b) = \frac{\sum_i a_i b_i}{\lVert a\rVert\,\lVert b\rVert}, \quad \lVert a\rVert = \sqrt{\textstyle\sum_i a_i^2}$$
 #
-# The *Euclidean distance* $d$ is 0 for equal vectors and grows. The *cosine similarity* is 1 for equal directions and falls. They run in opposite ways.
+# The *Euclidean distance* $d$ is 0 for equal vectors and grows. The *cosine similarity* is 1 for equal directions and falls.
 
 
 # %%
@@ -254,7 +254,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Two blocks appear: light ones on the left, dark ones on the right. One sentence does not fit: company 2, "The shares of Apple rose …", is most alike to fruit 1. (Among all thirty apples it has a closer one of its own sense: see the print of section 1.)
+# Two blocks appear: light ones on the left, dark ones on the right. One sentence does not fit: company 2, "The shares of Apple rose …", is most alike to fruit 1. (Among all thirty apples it has a closer one of its own sense.)
 #
 # But ten sentences are few, and you can *see* two blocks in almost anything when you know where they should be. The next section makes it a measurement.
 
@@ -288,7 +288,7 @@ separations = {n: shared.each_word(shared.separation, target[:, n], words, sense
 # %% [markdown]
 # ### Exercise: predict, then run
 #
-# Which of the six layers adds most to the separation of the senses, compared with the layer before it? Write its number, then run the check, which computes the right answer from *your* run (`exercises.layer_that_adds_most.hint()` gives a hint). Only then look on.
+# Which of the six layers adds most to the separation of the senses, compared with the layer before it? Write its number, then run the check, which computes the right answer from *your* run. Only then look on.
 
 # %% exercise="layer_that_adds_most"
 answer = None  # for example 3
@@ -347,6 +347,7 @@ for name, x in candidates.items():
 scores["guessing"] = shared.each_word(shared.share_of_own_sense, bag, words, senses)
 print("layer 5 less bag of vectors:", judge.paired(scores["layer 5"], scores["bag of vectors"]))
 print("layer 5 less layer 1:       ", judge.paired(scores["layer 5"], scores["layer 1"]))
+print("layer 1 less bag of vectors:", judge.paired(scores["layer 1"], scores["bag of vectors"]))
 
 # %% tags=["hide-input"]
 plots.score_plot(
@@ -360,7 +361,7 @@ plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in scores.it
 
 # %% [markdown]
 # The states before the first layer stay close to guessing, and so does the untrained network. Layers 1 to 6 are all well above both, and the later ones are better than the first (the second line of the print).
-# The bag of vectors is far above guessing here. So a part of what looks like understanding the sentence is knowing its single words, such as "tree" or "phone". How large that part is depends on the sentences.
+# The bag of vectors is far above guessing, and about as good as layer 1 (on other words, too). So a part of what looks like understanding the sentence is knowing its single words, such as "tree" or "phone".
 #
 # A caution for all of this: "the layer knows the sense" means that *you* can read it from the states. It does not mean that the model uses it for anything.
 #
@@ -387,7 +388,7 @@ plots.show(
 # 3. **Matching**: the question meets the part of the passage that holds the answer.
 # 4. **Extraction**: the answer leaves all other tokens.
 #
-# Which layer does which stage? A well-known homework asks this of three passages. Here are two; the third waits under Play.
+# Which layer does which stage? A well-known homework asks this of three passages; two stand here, the third under Play.
 
 # %%
 stories = [
@@ -460,7 +461,7 @@ plots.show(
 #
 # ### Play
 #
-# Here is the third passage. Its question needs two sentences (Rosa is a hen; hens are afraid of foxes). Is the model sure? Does something leave in layer 6? Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value). Then put your own passage, question and answer here.
+# Here is the third passage. Its question needs two sentences (Rosa is a hen; hens are afraid of foxes). Is the model sure? What leaves in layer 6? Choose a passage and a layer (Tab moves between the controls, the arrow keys change a value). Then put your own passage, question and answer here.
 
 # %%
 my_story = shared.passage(
@@ -488,10 +489,13 @@ widgets.explore(
 )
 
 # %% [markdown]
-# The first question as a still picture, in layer 2:
+# The third passage as a still picture, in layer 6:
 
 # %% tags=["hide-input"]
-draw(my_case.question, 2)
+draw(my_case.question, 6)
+
+# %% [markdown]
+# This model is not sure, and nothing leaves alone: the two ends of what it answers (crosses) lie far out ("foxes", "dogs"), and so does the right "foxes".
 
 # %% [markdown]
 # ## 6 · From pictures to numbers: which answer leaves?
@@ -507,7 +511,7 @@ for name, rows in (("held out", held_out), ("trained on", ~held_out)):
     print(f"{name:>10}: right or nearly right {hit[rows].mean():.2f} ({low:.2f} to {high:.2f})")
 
 # %% [markdown]
-# The model often fails on held-out questions: they use other words than the passage, and the model is small.
+# The model often fails on held-out questions, and hardly ever on those that it learnt from: a part of what it learnt is these very texts. (That questions use other words than the passage does not explain it: both kinds do.)
 #
 # The four lines: the right answer's distance to the question and to the rest of the passage (*context*), the question's distance to the context, and a control: the answers to the *other* questions on the same passage. They are phrases of the same kind, but nobody asked for them.
 
@@ -549,7 +553,7 @@ plots.show(
 )
 
 # %% [markdown]
-# In the fine-tuned model the answer moves away from question *and* context in the last two layers, and the control stays. That is stage 4, measured. In the plain encoder the *question* moves away from the whole passage after the last layer, and the answer is only a little farther from the context than other answers are (the second line of the print).
+# In the fine-tuned model the answer moves away from question *and* context in the last two layers, and the control stays. That is stage 4, measured. In the plain encoder the *question* moves away from the whole passage after the last layer, and the answer is hardly farther from the context than other answers are (the second line of the print).
 #
 # This stage is nearly built in: the fine-tuned model reads start and end from the last states with one weight vector each, so the chosen tokens *must* differ from the others there. But which tokens are these, when the model is wrong?
 
@@ -575,6 +579,7 @@ spans = {
 given, missed, others = list(spans.values())[2:]
 print("wrong, given less right answer: ", judge.paired(given, missed))
 print("wrong, right answer less others:", judge.paired(missed, others))
+print(f"given farther than right: in {(given > missed).sum()} of {len(wrong)}")
 
 # %% tags=["hide-input"]
 plots.score_plot(
@@ -589,7 +594,7 @@ plots.score_plot(
 plots.show("; ".join(f"{name} {values.mean():.2f}" for name, values in spans.items()))
 
 # %% [markdown]
-# What leaves farthest is the span that the model *answers*, right or wrong. The right answer that it missed lies a little farther out than other answers of the same passages; perhaps it was the second choice. This figure cannot tell. **The states show the decision, not the truth.**
+# On average, what leaves farthest is the span that the model *answers*, right or wrong (with exceptions, such as Rosa). The right answer that it missed lies a little farther out than other answers of the same passages; perhaps it was the second choice: this figure cannot tell. **The states show the decision, not the truth.**
 #
 # And the other stages? [11c](11c_four_stages.ipynb) measures them all, on new passages and with the plain encoder beside: names find names far above chance in all layers (stage 1), tokens of one sentence are a little more alike in the middle layers, twice as much after training on questions (stage 2), and a matching made by the fine-tuning (stage 3) cannot be shown in this small model.
 
@@ -615,11 +620,12 @@ my_sentences = {
 }
 my_lab = load_lab("text", model="encoder", variant=None)
 
-# %%
+# %% tags=["hide-input"]
 mine, my_senses = shared.states_of_my_word(my_lab, my_word, my_sentences)
 for n in range(mine.shape[1]):
     near, apart = shared.neighbour_right(mine[:, n], my_senses), shared.separation(mine[:, n], my_senses)
     print(f"layer {n}: separation {apart:.2f}, neighbour {near.mean():.2f}")
+print(f"guessing: separation 0.50, neighbour {shared.share_of_own_sense(mine, my_senses).mean():.2f}")
 
 # %% tags=["hide-input"]
 split = int((my_senses == my_senses[0]).sum()) - 0.5
@@ -652,7 +658,7 @@ for company in ("It rained.", "It rained, and nobody came to see the show that e
 #
 # ### Exercise: the mean of the tokens that are there
 #
-# Write the right version. The padding can be at the end or in front. (`exercises.mean_of_tokens.hint()` helps.)
+# Write the right version. The padding can be at the end or in front.
 
 
 # %% exercise="mean_of_tokens"

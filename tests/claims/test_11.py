@@ -213,9 +213,17 @@ def written(seed):
 
 
 def states(seed, model=None, n=8):
-    texts, starts, words, senses = sentences(seed, n)
+    return states_of(*sentences(seed, n), model=model)
+
+
+def states_of(texts, starts, words, senses, model=None):
     readings = shared.read(lab_of("encoder"), texts, model=model, batch=32)
     return readings, shared.states_of_words(readings, starts), words, senses
+
+
+def near(x, words, senses):
+    """The share of sentences whose nearest neighbour has the same sense."""
+    return shared.each_word(shared.neighbour_right, x, words, senses).mean()
 
 
 def mean_separation(target, words, senses):
@@ -246,37 +254,59 @@ def test_a_similarity_needs_a_crowd(seed):
 
 @claim(
     "§4",
-    "The first layer adds most to the separation of the senses; the input and random weights stay close to guessing.",
-    shown="0.52 at the input, 0.71 after layer 1; untrained 0.51 by neighbour",
+    "The first layer adds most to the separation of the senses; the input and random weights stay close to guessing. Up "
+    "to the third layer each step adds something.",
+    shown="0.52 at the input, 0.71 after layer 1, +0.04, +0.04; untrained 0.51 by neighbour",
     holds=lambda v: (
         (v["first step"] > v["largest other step"]).all()
+        and (v["first step, other sentences"] > v["largest other step, other sentences"]).all()
+        and v["steps 2 and 3, least"].min() > 0
         and np.abs(v["input"] - 0.5).max() < 0.15
         and np.abs(v["untrained"] - 0.5).max() < 0.15
+        and v["untrained, by neighbour"].max() < 0.6
     ),
 )
 def test_the_first_layer_adds_most(seed):
     _, target, words, senses = states(seed)
+    other = np.diff(mean_separation(target, words, senses))
+    _, target, words, senses = states_of(*written(seed))
     found = mean_separation(target, words, senses)
     steps = np.diff(found)
-    _, nothing, *_ = states(seed, untrained(seed))
+    _, nothing, *_ = states_of(*written(seed), model=untrained(seed))
     return {
         "first step": steps[0],
         "largest other step": steps[1:].max(),
+        "first step, other sentences": other[0],
+        "largest other step, other sentences": other[1:].max(),
+        "steps 2 and 3, least": steps[1:3].min(),
         "input": found[0],
         "untrained": mean_separation(nothing, words, senses)[-1],
+        "untrained, by neighbour": near(nothing[:, -1], words, senses),
     }
 
 
 @claim(
     "§4",
-    "Later layers find the sense by the nearest neighbour more often than the first layer does.",
-    shown="layer 5 less layer 1: +0.14",
-    holds=lambda gain: gain.min() > 0,
+    "Later layers find the sense by the nearest neighbour more often than the first layer does. A bag of vectors is far "
+    "above guessing, about as good as layer 1, and behind layer 5.",
+    shown="layer 1 0.79, layer 5 0.93, bag of vectors 0.79, guessing 0.47",
+    holds=lambda v: (
+        (v["layer 5"] - v["layer 1"]).min() > 0
+        and (v["bag of vectors"] - v["guessing"]).min() > 0.1
+        and (v["layer 5"] - v["bag of vectors"]).min() > 0
+        and abs((v["bag of vectors"] - v["layer 1"]).mean()) < 0.1
+        and (v["layer 1"] - v["guessing"]).min() > 0.1
+    ),
 )
 def test_later_layers_know_more(seed):
-    _, target, words, senses = states(seed)
-    right = {n: shared.each_word(shared.neighbour_right, target[:, n], words, senses) for n in (1, 5)}
-    return judge.paired(right[5], right[1]).mean
+    readings, target, words, senses = states_of(*written(seed))
+    vectors = torch.stack([reading.states[0].mean(dim=0) for reading in readings])
+    return {
+        "layer 1": near(target[:, 1], words, senses),
+        "layer 5": near(target[:, 5], words, senses),
+        "bag of vectors": near(vectors, words, senses),
+        "guessing": shared.each_word(shared.share_of_own_sense, vectors, words, senses).mean(),
+    }
 
 
 def other_passages(seed, n=20):
@@ -291,6 +321,37 @@ def other_passages(seed, n=20):
 @functools.lru_cache(maxsize=1)
 def asked(seed):
     return shared.ask(lab_of("qa"), other_passages(seed), others=[lab_of("encoder")], shift=1 + seed % 3)
+
+
+@claim(
+    "§6",
+    "The model fails far more often on held-out questions than on those that it learnt from, and the words of the "
+    "questions do not explain it: both kinds use as few words of the sentence with the answer.",
+    shown="0.31 and 1.00 right",
+    holds=lambda v: (
+        (v["right, trained"] - v["right, held out"]).min() > 0.3
+        and np.abs(v["own words, trained"] - v["own words, held out"]).max() < 0.1
+        and v["own words, trained"].max() < 0.3
+    ),
+)
+def test_words_do_not_explain_the_failures(seed):
+    random, found = np.random.default_rng(seed), {}
+    for name, bank in (("held out", "passages_heldout"), ("trained", "passages")):
+        passages = read_texts(bank)
+        some = [passages[i] for i in random.permutation(len(passages))[:24]]
+        (cases,) = shared.ask(lab_of("qa"), some, shift=seed % 4)
+        shares = []
+        for case in cases:
+            sentence = next((s for s in split_sentences(case.context) if case.answer in s), case.context)
+            asked, there = (
+                set(re.findall(r"\w+", t.lower())) - shared.STOP_WORDS for t in (case.question, sentence)
+            )
+            shares.append(len(asked & there) / max(len(asked), 1))
+        found |= {
+            f"right, {name}": np.mean([case.hit for case in cases]),
+            f"own words, {name}": np.mean(shares),
+        }
+    return found
 
 
 @claim(
@@ -321,9 +382,14 @@ def test_the_question_leaves_the_plain_encoder(seed):
 
 @claim(
     "§6",
-    "When the model is wrong, what it answers lies farther out than the right answer, which lies farther than others.",
-    shown="+0.41 and +0.34",
-    holds=lambda v: v["given less right"].min() > 0 and v["right less others"].min() > 0,
+    "When the model is wrong, what it answers lies farther out than the right answer on average and in most passages; "
+    "the right answer lies farther than others.",
+    shown="+0.41, in 17 of 22, and +0.34",
+    holds=lambda v: (
+        v["given less right"].min() > 0
+        and v["right less others"].min() > 0
+        and 0.5 < v["given farther, share"].min() <= v["given farther, share"].mean() < 0.95
+    ),
 )
 def test_the_given_answer_leaves(seed):
     wrong = [case for case in asked(seed)[0] if not case.hit]
@@ -334,6 +400,7 @@ def test_the_given_answer_leaves(seed):
     return {
         "given less right": (far["given"] - far["answer"]).mean(),
         "right less others": (far["answer"] - far["other"]).mean(),
+        "given farther, share": (far["given"] > far["answer"]).mean(),
     }
 
 
