@@ -242,6 +242,22 @@ how_far = Exercise(
             ),
             "you looked at the units that are on only: the formula changes as well where one goes on.",
         ),
+        "bias subtracted": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x - b) / np.linalg.norm(w, axis=1)),
+            "the bias has the wrong sign: the line is w · x + b = 0, so add b.",
+        ),
+        "mean": Mistake(
+            lambda w, b, x: np.mean(np.abs(w @ x + b) / np.linalg.norm(w, axis=1)),
+            "that is the mean distance: the formula ends at the *nearest* line.",
+        ),
+        "which line": Mistake(
+            lambda w, b, x: np.argmin(np.abs(w @ x + b) / np.linalg.norm(w, axis=1)),
+            "that is the number of the nearest line: its distance is asked (`np.min`).",
+        ),
+        "sizes added": Mistake(
+            lambda w, b, x: np.min(np.abs(w @ x + b) / np.abs(w).sum(axis=1)),
+            "you divided by the sum of the sizes: the length is the root of the sum of squares.",
+        ),
         "no bias": Mistake(
             lambda w, b, x: np.min(np.abs(w @ x) / np.linalg.norm(w, axis=1)),
             "the bias is missing: without it all lines pass through the origin.",
@@ -327,10 +343,34 @@ frequencies = Question(
         "|x| repeats 6 times, so it is made of 0, 6, 12, 18 and 24: only even multiples of 3.",
     ),
     expected=_frequencies,
-    examples=lambda: [(48, 3), (48, 4), (60, 5)],
+    examples=lambda: [(48, 3), (72, 4), (80, 5)],
     mistakes={
         "the same": wrong_answer(
             lambda n, k: [k], "then nothing would have been cut off: the ReLU takes the lower half away."
+        ),
+        "another order": Mistake(
+            lambda answer, n, k: (
+                isinstance(answer, (set, list, tuple))
+                and set(map(str, answer)) == set(map(str, _frequencies(n, k)))
+            ),
+            "these are the right ones: write each once, as a list in rising order.",
+            example=lambda n, k: _frequencies(n, k)[::-1],
+        ),
+        "not the last": wrong_answer(
+            lambda n, k: [f for f in _frequencies(n, k) if f < n // 2],
+            "the highest frequency that fits, n / 2, is an even multiple, too.",
+        ),
+        "too high": Mistake(
+            lambda answer, n, k: (
+                isinstance(answer, (list, tuple))
+                and any(isinstance(f, (int, float)) and f > n / 2 for f in answer)
+            ),
+            "only frequencies from 0 to n / 2 are asked: a higher one looks like a lower one on n places.",
+            example=lambda n, k: [0, k, *range(2 * k, n + 1, 2 * k)],
+        ),
+        "how often": wrong_answer(
+            lambda n, k: [f // k for f in _frequencies(n, k)],
+            "these are the multiples: the frequencies are k times as large.",
         ),
         "all multiples": wrong_answer(
             lambda n, k: list(range(0, n // 2 + 1, k)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from sklearn.datasets import load_digits, make_circles, make_moons
 from sklearn.linear_model import LinearRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm.auto import tqdm
 
 from course_utils.labs import Lab
+from course_utils.methods.arguments import check_count
 from course_utils.methods.pieces import Box, Layers, Piece, piece_of, reach
 from course_utils.teach import plots
 from course_utils.teach.superpixels import all_masks
@@ -351,20 +354,25 @@ def turn(maps: Tensor, times: int = 1) -> Tensor:
 
 
 class Symmetric(nn.Module):
-    """A classifier of pictures (N, 1, H, W) that cannot tell a picture from the same one turned by 90°."""
+    """A classifier of pictures (N, 1, H, W) that cannot tell a picture from the same one turned by 90°.
 
-    def __init__(self, first: int = 8, second: int = 16) -> None:
+    With `apart` its last layer reads the four directions apart, and so can tell them.
+    """
+
+    def __init__(self, first: int = 8, second: int = 16, apart: bool = False) -> None:
         super().__init__()
+        self.apart = apart
         self.first = nn.Parameter(torch.randn(first, 1, 3, 3) / 3)
         self.second = nn.Parameter(torch.randn(second, first, 4, 3, 3) / (18 * first) ** 0.5)
         self.shift_1 = nn.Parameter(torch.zeros(first, 1, 1, 1))
         self.shift_2 = nn.Parameter(torch.zeros(second, 1, 1, 1))
-        self.out = nn.Linear(second, 10)
+        self.out = nn.Linear(4 * second if apart else second, 10)
 
     def forward(self, pictures: Tensor) -> Tensor:
         maps = F.relu(lift(pictures, self.first) + self.shift_1)
         maps = F.relu(group_conv(maps, self.second) + self.shift_2)
-        return self.out(maps.amax(dim=(2, 3, 4)))
+        largest = maps.amax(dim=(3, 4))  # (N, second, 4)
+        return self.out(largest.flatten(1) if self.apart else largest.amax(dim=2))
 
 
 class Ordinary(nn.Module):
@@ -396,14 +404,19 @@ def train_pictures(
     return model.eval()
 
 
-def three_networks(pictures: Tensor, labels: Tensor, seed: int = 0, steps: int = 300) -> dict[str, nn.Module]:
-    """An ordinary network, the same shown turned pictures, and a symmetric one, by name."""
+def turned_networks(
+    pictures: Tensor, labels: Tensor, seed: int = 0, progress: bool = False
+) -> dict[str, nn.Module]:
+    """Ordinary and symmetric networks of nearly one size, trained on upright or turned digits, by name."""
+    kinds = {
+        "ordinary": (Ordinary, False, 300),
+        "ordinary, shown turned digits": (Ordinary, True, 300),
+        "the same, 4 × as long": (Ordinary, True, 1200),
+        "symmetric": (Symmetric, False, 300),
+        "symmetric, directions kept": (partial(Symmetric, second=14, apart=True), False, 300),
+    }
     found = {}
-    for name, kind, turned in (
-        ("ordinary", Ordinary, False),
-        ("ordinary, shown turned digits", Ordinary, True),
-        ("symmetric", Symmetric, False),
-    ):
+    for name, (kind, turned, steps) in tqdm(kinds.items(), leave=False, disable=not progress):
         torch.manual_seed(seed)
         found[name] = train_pictures(kind(), pictures, labels, seed, turned, steps)
     return found
@@ -465,6 +478,7 @@ def own_piece(table: str | Path, row: int, widths: Sequence[int] = (16, 16)) -> 
     from course_utils.lessons.l13_glass_boxes import own_classes
     from course_utils.methods.pieces import layers_of
 
+    row = check_count(row, "row", at_least=0)
     own, scaled, classes, labels, learnt, unseen = own_classes(table, row)
     rows = torch.from_numpy(scaled)
     torch.manual_seed(0)
