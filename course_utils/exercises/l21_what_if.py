@@ -48,6 +48,18 @@ effect_of_school = Question(
             lambda direct, lost, slope: direct + lost,
             "you added the way through experience: a year of school makes experience *smaller*.",
         ),
+        "sign": wrong_answer(
+            lambda direct, lost, slope: lost - direct,
+            "the sign is reversed: more school means more income, directly, and a little less through experience.",
+        ),
+        "in euros": wrong_answer(
+            lambda direct, lost, slope: 1000 * (direct - lost),
+            "that is in euros: the income is counted in thousand euros (k€).",
+        ),
+        "nothing": wrong_answer(
+            lambda direct, lost, slope: 0.0,
+            "the two ways from education to income do not cancel: add them up, each with its sign.",
+        ),
         "the other way": wrong_answer(
             lambda direct, lost, slope: -lost,
             "that is the way through experience alone: the direct arrow, +2.6, is missing.",
@@ -113,6 +125,17 @@ adjusted_slope = Exercise(
             lambda x, y, group: _by_group(x, y, group, lambda part, m: part.var() * len(part)),
             "groups in which x varies more count more now (as in a regression with one column a group): weight "
             "each slope with the group's share of the people.",
+        ),
+        "group as a number": Mistake(
+            lambda x, y, group: np.linalg.lstsq(np.column_stack([x, group, np.ones(len(x))]), y, rcond=None)[
+                0
+            ][0],
+            "that is one regression with the group's number as a column: it takes the groups for equally spaced, and one "
+            "slope for all. Fit a line in each group.",
+        ),
+        "through the origin": Mistake(
+            lambda x, y, group: _by_group(x, y, group, slope=lambda a, b: (a @ b) / (a @ a)),
+            "your lines go through the origin: subtract the group's means first, or use `np.polyfit(…, 1)[0]`.",
         ),
         "x on y": Mistake(
             lambda x, y, group: _by_group(y, x, group),
@@ -182,6 +205,12 @@ had_she = Exercise(
         "everything average": Mistake(
             lambda *case: _had_she(*case, keep_u=False, keep_luck=False),
             "that is the average of people like her: her own noise is lost. Abduction finds it, prediction adds it.",
+        ),
+        "noise turned round": Mistake(
+            lambda age, education, experience, income, longer: (
+                2 * (2.6 * education + 1.1 * experience - 28) - income + 1.5 * longer
+            ),
+            "the noise of her income has the wrong sign: u is what she earns minus what the equation says.",
         ),
         "luck lost": Mistake(
             lambda *case: _had_she(*case, keep_luck=False),
@@ -270,6 +299,10 @@ one_column = Exercise(
             lambda *case: -_one_column(*case),
             "the sign is reversed: the change must take weights · row + intercept *to* 0, so −f / weight.",
         ),
+        "size of the weight": Mistake(
+            lambda *case: _one_column(*case, amount=lambda f, w, s: -f / abs(w)),
+            "you divided by the size of the weight: where it is negative, the column must move the other way.",
+        ),
         "in scales": Mistake(
             lambda *case: _one_column(*case, amount=lambda f, w, s: -f / w / s),
             "the change is counted in scales: return it in the column's own unit.",
@@ -351,6 +384,11 @@ scales_of = Exercise(
             lambda table: _scales(table, lambda t: np.ones(t.shape[1])),
             "1 has no connection with the column: 1 year, 1 euro and a flag would count the same. Use the "
             "column's standard deviation.",
+        ),
+        "another small number": Mistake(
+            lambda table: _mad(table) + 1e-3,
+            "a larger small number has no connection with the column either, and it changes all other columns: use the "
+            "standard deviation where the MAD is 0.",
         ),
         "standard deviation everywhere": Mistake(
             lambda table: table.std(axis=0),

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from course_utils.judge import blur
 from course_utils.labs.files import read_arrays
+from course_utils.methods.arguments import check_count
 from course_utils.methods.cam import upsample
 from course_utils.methods.counterfactual import abduct, cheapest_change, simulate
 from course_utils.teach import plots
@@ -174,14 +175,14 @@ def cells_until_flip(
 # --- your own table -----------------------------------------------------------------------------------------
 
 
-def own_change(table: str, row: int, fixed: tuple[str, ...] = ()) -> list[str]:
+def own_change(table: str, row: int, fixed: tuple[str, ...] | str = ()) -> list[str]:
     """The cheapest change that turns one row of a table over, for a logistic regression of two classes.
 
     Args:
         table: "breast_cancer", "iris" or "wine", or the path of a CSV file with a line of names, columns of
             numbers and the class in the last column. Of several classes, the last is held against the rest.
         row: number of the row, from 0.
-        fixed: names of columns that may not change.
+        fixed: names of columns (or one name) that may not change.
 
     Returns:
         Lines of text.
@@ -193,6 +194,8 @@ def own_change(table: str, row: int, fixed: tuple[str, ...] = ()) -> list[str]:
     from course_utils.lessons.l13_glass_boxes import table_with_classes
 
     own = table_with_classes(table)
+    row = check_count(row, "row", at_least=0)
+    fixed = (fixed,) if isinstance(fixed, str) else fixed  # a comma forgotten: ("alcohol")
     if not 0 <= row < len(own.table):
         raise ValueError(f"row {row} is not there: the table has the rows 0 to {len(own.table) - 1}")
     names = [str(name) for name in own.names]
@@ -206,7 +209,12 @@ def own_change(table: str, row: int, fixed: tuple[str, ...] = ()) -> list[str]:
     still = np.isin(names, fixed)
     low, high = np.where(still, here, low), np.where(still, here, high)
     scales = np.maximum(own.table.std(axis=0), 1e-12)
-    change = cheapest_change(model.weights, model.intercept, here, scales, low, high)
+    try:
+        change = cheapest_change(model.weights, model.intercept, here, scales, low, high)
+    except ValueError:
+        raise ValueError(
+            "no change of the other columns within the table's range is enough: name fewer columns in fixed"
+        ) from None
     says = "" if model.log_odds(here[None])[0] > 0 else "not "
     return [f"row {row}: the model says {says}class {last}; the cheapest change to the border:"] + [
         f"  {names[j]}: {here[j]:.4g} → {here[j] + change[j]:.4g} ({change[j] / scales[j]:+.2f} deviations)"

@@ -51,7 +51,7 @@ def simulate(
     size = _common_size((*noise.values(), *do.values()))
     values: Values = {}
     for name in equations:
-        found = do[name] if name in do else _without_noise(equations, name, values) + noise[name]
+        found = do[name] if name in do else _without_noise(equations, name, values, size) + noise[name]
         values[name] = _finite(np.broadcast_to(found, size).copy(), name)
     return values
 
@@ -70,7 +70,7 @@ def abduct(equations: Equations, values: Mapping[str, ArrayLike]) -> Values:
     columns = _columns(values)
     size = _common_size(columns.values())
     seen = {name: _finite(np.broadcast_to(columns[name], size).copy(), name) for name in equations}
-    return {name: seen[name] - _without_noise(equations, name, seen) for name in equations}
+    return {name: seen[name] - _without_noise(equations, name, seen, size) for name in equations}
 
 
 def what_if(equations: Equations, values: Mapping[str, ArrayLike], do: Mapping[str, ArrayLike]) -> Values:
@@ -82,14 +82,19 @@ def what_if(equations: Equations, values: Mapping[str, ArrayLike], do: Mapping[s
     return simulate(equations, abduct(equations, values), do)
 
 
-def _without_noise(equations: Equations, name: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
+def _without_noise(
+    equations: Equations, name: str, values: Mapping[str, np.ndarray], size: tuple[int, ...]
+) -> np.ndarray:
     try:
-        return to_floats(equations[name](dict(values)), name)
+        found = to_floats(equations[name](dict(values)), name)
     except KeyError as missing:
         raise ValueError(
             f"the equation of {name!r} uses {missing}, which is no variable above it: "
             "put causes before effects"
         ) from None
+    if found.shape not in ((), (1,), size):
+        raise ValueError(f"the equation of {name!r} returned the shape {found.shape}, not a number or {size}")
+    return found
 
 
 def _same_names(equations: Equations, given: Mapping, argument: str, whole: bool = False) -> None:

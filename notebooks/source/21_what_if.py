@@ -70,7 +70,7 @@ for name, weight, value in zip(COLUMNS, w, table[she], strict=True):
 exercises.which_meaning
 
 # %% [markdown]
-# The arithmetic is right, and the advice is nonsense. At the end of section 8 the same question has an answer that a person can live with. To find it we need more than the model: we need the world in which she would act.
+# The arithmetic is right, and the advice is nonsense. Section 8 has a better answer. To find it we need more than the model: the world in which she would act.
 
 # %% [markdown]
 # ## 2 · A world that we know
@@ -317,7 +317,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Without limits one column does it all. With limits the best column is filled up first, and the rest comes from the next ones. The cost can only rise.
+# Without limits one column does it all. Limits can only raise the cost.
 #
 # ### Exercise: find the bug
 #
@@ -342,7 +342,7 @@ exercises.scales_of.check(scales_of)
 # %% [markdown]
 # ## 6 · The proof
 #
-# The problem with limits is a *linear program*; scipy solves those. A second reference needs no mathematics: try all changes of one or two columns on a grid (`search_change`; it works for any model). The nearest accepted person, used in section 7, is compared with scikit-learn (its *Manhattan* distance is our cost: sizes, added up). For the world: in a world of sums the answer is a matrix, $(\mathbb{1} - B)^{-1}u$, where $B$ holds the numbers on the arrows and $u$ also takes in the constants. And had she done nothing, all must be as it was.
+# The problem with limits is a *linear program*; scipy solves those. A second reference needs no mathematics: try all changes of one or two columns on a grid (`search_change`; it works for any model). The nearest accepted person, used in section 7, is compared with scikit-learn (its *Manhattan* distance is our cost: sizes, added up). A world of sums is a matrix, $(\mathbb{1} - B)^{-1}u$, where $B$ holds the numbers on the arrows and $u$ also takes in the constants. And had she done nothing, all must be as it was.
 
 # %% tags=["hide-input"]
 from scipy.optimize import linprog
@@ -392,7 +392,7 @@ judge.agreement_table(
 # %% [markdown]
 # ## 7 · Can it exist? Plausible changes
 #
-# The free advice raises income alone and leaves savings and debt. Does a person with such numbers exist? Here we can know: compute the noise that the changed person would need. Noise beyond 3 standard deviations is something that one person in 370 has, in one variable. The score below is the size of a person's largest noise. Beside it another kind of advice: become like the *nearest accepted person*, who exists.
+# The free advice raises income alone and leaves savings and debt. Does a person with such numbers exist? Compute the noise that the changed person would need. Noise beyond 3 standard deviations is something that one person in 370 has, in one variable. The score below is the size of a person's largest noise. Beside it another kind of advice: become like the *nearest accepted person*, who exists.
 
 # %%
 cheapest = np.array([cheapest_change(w, b, row, mad) for row in table[refused]])
@@ -451,7 +451,7 @@ for name, rows in lesson.dice().items():  # rows: (20, 4, 6), what DiCE makes of
           f"younger {(steps[..., 0] < -0.01).mean():.0%}, beyond 3 {(lesson.strangeness(people) > 3).mean():.0%}")  # fmt: skip
 
 # %% [markdown]
-# All its answers are right for the *model*. The default proposes people who hardly exist. The genetic search stays near real people, at a higher price than is needed, and often asks for a lower age. Name the columns that may change: what is left is plausible mostly, actionable, and not much dearer than the cheapest change. No library knows your demands before you state them.
+# All its answers are right for the *model*. The default proposes people who hardly exist. The genetic search stays near real people, at a higher price than is needed, and often asks for a lower age. With the columns named that may change, its answers are mostly plausible, actionable, and not much dearer than the cheapest change. No library knows your demands before you state them.
 
 # %% [markdown]
 # ## 8 · Advice is an intervention
@@ -509,9 +509,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Here is the answer to the puzzle. The model hardly uses education, so *its* answer is more than a life (and with a weight so close to 0, the sign is chance: five banks of the same world do not agree on it). In the world education changes income, income changes savings and debt, and a few years would have done. For income the model asks for about twice as much as is needed: whoever follows it succeeds, with half of the effort for nothing.
+# Here is the answer to the puzzle. The model hardly uses education, so *its* answer is more than a life (and with a weight so close to 0, the sign is chance: five banks of the same world do not agree on it). In the world education changes income, income changes savings and debt, and a few years do. For income the model asks for about twice as much as is needed: whoever follows it succeeds, with half of the effort for nothing.
 #
-# One caution: "had been at school longer" is about the past. Going back to school *now* also costs years of age and of pay; that would be another equation.
+# One caution: "had been at school longer" is about the past. School *now* also costs years of age and of pay: another equation.
 
 # %% [markdown]
 # ## 9 · Why this and not that? Pictures
@@ -549,27 +549,29 @@ plots.show(
 )
 
 # %% [markdown]
-# The third column answers both halves of the question at once: red speaks for $a$, blue for $c$. (The colours of a map are scaled by its largest value. In the first row the map of $c$ is the weaker one, so the blue is pale.) Is it right? Score it with the outlines: which share of its positive part lies on object $a$, and of its negative part on $c$? For comparison, the negative part of the plain map of $a$.
+# Third column: red speaks for $a$, blue for $c$. (In the first row the map of $c$ is the weaker one, so the blue is pale.) Is it right? Score it with the outlines: which share of its positive part lies on object $a$, and of its negative part on $c$? For comparison, the negative part of the plain map of $a$, and the positive part of the map of $c$.
 
 # %%
 up = {"contrast": upsample(contrast, 128), "plain map of a": upsample(map_a, 128)}
 on_a = {name: judge.energy_in_mask(m.clamp(min=0), mask_a) for name, m in up.items()}
 on_c = {name: judge.energy_in_mask((-m).clamp(min=0), mask_c) for name, m in up.items()}
+on_c["plain map of c"] = judge.energy_in_mask(upsample(map_c, 128).clamp(min=0), mask_c)
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 1.9))
-for ax, part, title, area in ((axes[0], on_a, "positive part on object a", mask_a), (axes[1], on_c, "negative part on object c", mask_c)):  # fmt: skip
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.1))
+for ax, part, title, area in ((axes[0], on_a, "positive part on object a", mask_a), (axes[1], on_c, "negative part on object c (of the map of c: positive)", mask_c)):  # fmt: skip
     plots.score_plot(part | {"even map": area.float().mean(dim=(1, 2))}, xlabel="share of the energy (95 % intervals)",
                      baselines="even map", title=title, ax=ax, sort=False, xlim=(0, 0.8))  # fmt: skip
 plots.show(
     "Energy on the right object, contrast beside the plain map of a. "
     + "; ".join(f"{name}: {on_a[name].mean():.2f} on a, {on_c[name].mean():.2f} on c" for name in up)
-    + "."
+    + f"; plain map of c: {on_c['plain map of c'].mean():.2f} on c."
 )
 
 # %% tags=["hide-input"]
 for what, part in (("positive on a", on_a), ("negative on c", on_c)):
-    print(f"{what}: contrast minus plain map {judge.paired(part['contrast'], part['plain map of a'])}")
+    print(f"{what}: contrast minus plain map of a {judge.paired(part['contrast'], part['plain map of a'])}")
+print(f"on c: contrast minus plain map of c {judge.paired(on_c['contrast'], on_c['plain map of c'])}")
 for name, m in up.items():
     share = judge.pointing_game((-m).clamp(min=0), mask_c).float().mean()
     print(f"lowest place of the map on object c: {name} {share:.0%}")
@@ -606,11 +608,11 @@ plots.show(
 )
 
 # %% [markdown]
-# A few blurred cells are enough, and for *finding* them the contrast is no better than the plain map: the cells that speak most for $a$ are nearly the same. What the contrast adds is the other half, where the picture speaks for $c$. Blurred cells are a picture that no camera takes: this counterfactual is not plausible either (section 7).
+# A few blurred cells are enough, and for *finding* them the contrast is no better than the plain map: it names nearly the same cells. What the contrast adds to the map of $a$ is the other half, and for that the map of $c$ is as good: a contrast is two maps in one. Blurred cells are a picture that no camera takes: this counterfactual is not plausible either (section 7).
 #
 # ### The real thing
 #
-# Photographs side by side and a network trained on ImageNet (EfficientNet-Lite0). $a$ is the left one, $c$ the right one; the truth is the half: the contrast should be positive on the left and negative on the right.
+# Photographs side by side and a network trained on ImageNet (EfficientNet-Lite0). $a$ is the left one, $c$ the right one: the contrast should be positive on the left and negative on the right.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -639,7 +641,7 @@ plots.show(
 # %% [markdown]
 # ## 10 · A protected attribute, and the law
 #
-# The bank never sees the town of birth. Is it therefore fair to people of the South? Two questions, two answers: change the *column* (there is none, so nothing can change), or ask the world: had this person been born in the other town, with all that follows? Kusner and others (2017) call a decision *counterfactually fair* if it stays the same then.
+# The bank never sees the town of birth. Is it therefore fair to people of the South? There is no *column* to change. So ask the world: had this person been born in the other town, with all that follows? Kusner and others (2017) call a decision *counterfactually fair* if it stays the same then.
 
 # %%
 u_all = abduct(EQUATIONS, seen)
@@ -653,7 +655,7 @@ print(f"of the refused people of the North: {(other[~south & (f < 0)] > 0).mean(
 # %% [markdown]
 # Leaving a column out does not take its effects out: shorter schooling, hence less income, carries them into the answer. Whether that is *unjust* is not a question for a program: the bank may say that income decides whether a loan is paid back, and in this world it does. What the program can do is show which way the effect takes. And all this needs a graph that somebody must defend.
 #
-# **The law, in one paragraph** (no legal advice; [01](01_why_explain.ipynb), section 7, has more). Article 22 of the GDPR gives you the right not to be subject to a decision that rests *only* on automatic processing and affects you seriously, such as a refused loan, with exceptions (a contract that needs it, a law, your explicit consent). Under a contract or consent you may at least ask for a person, say what you think, and contest the decision. The article does not name counterfactuals. Wachter and others propose them because they can be told without opening the model, and help to understand, contest or change a decision. This lesson shows their limit: "with 14 k€ more income" is a statement about the model, and a promise about the world only if somebody has checked.
+# **The law** (no legal advice; more in [01](01_why_explain.ipynb), section 7). Article 22 of the GDPR gives you the right not to be subject to a decision that rests *only* on automatic processing and affects you seriously, such as a refused loan, with exceptions (a contract that needs it, a law, your explicit consent). Under a contract or consent you may at least ask for a person, say what you think, and contest the decision. The article does not name counterfactuals. Wachter and others propose them because they can be told without opening the model, and help to understand, contest or change a decision. This lesson shows their limit: "with 14 k€ more income" is a statement about the model, and a promise about the world only if somebody has checked.
 
 # %% [markdown]
 # ## 11 · Your turn
@@ -685,14 +687,14 @@ for margin, n in ((0.0, 2_000), (0.3, 2_000), (0.0, 50_000), (0.3, 50_000)):
 #
 # ### Card 2: an arrow the wrong way round
 #
-# An adviser believes that savings make income ("who saves can invest"), not the other way round. His equations fit these two columns exactly as well: on a line with normal noise, two columns cannot tell which is the cause. He advises: save more, income will follow. In the true world it does not.
+# An adviser believes that savings make income ("who saves can invest"), not the other way round. He advises: save more, income will follow. In the true world it does not. Could the two columns have warned him?
 
 
 # %%
-def explained(cause, effect):
-    """Share of the effect's variance that a straight line from the cause explains."""
-    line = np.polyfit(cause, effect, 1)
-    return 1 - (effect - np.polyval(line, cause)).var() / effect.var()
+def line_of(cause, effect):
+    """Share of variance that a straight line explains; do its errors grow (+) or shrink (−) at the ends?"""
+    off = effect - np.polyval(np.polyfit(cause, effect, 1), cause)
+    return 1 - off.var() / effect.var(), np.corrcoef(np.abs(off), np.abs(cause - cause.mean()))[0, 1]
 
 
 slope = np.polyfit(many["savings"], many["income"], 1)[0]  # his arrow: savings → income
@@ -701,8 +703,9 @@ his = after({"savings": them["savings"] - their_f / gain})
 ours = after({"savings": them["savings"] - their_f / w[4]})
 
 # %% tags=["hide-input"]
-both = explained(many["income"], many["savings"]), explained(many["savings"], many["income"])
-print(f"variance explained: income → savings {both[0]:.2f}, savings → income {both[1]:.2f}")
+for cause, effect in (("income", "savings"), ("savings", "income")):
+    share, ends = line_of(many[cause], many[effect])
+    print(f"{cause:>7} → {effect:<7}: variance explained {share:.2f}, errors at the ends {ends:+.3f}")
 print(f"accepted in the true world after his advice:        {(his >= 0).mean():.0%}")
 print(f"accepted after the advice of the true graph:        {(ours > -1e-9).mean():.0%}")
 print(
@@ -710,7 +713,7 @@ print(
 )
 
 # %% [markdown]
-# In these two columns nothing warns him. A third one could: if savings had no cause among the columns, old people would not save more than young ones, and they do. So a table can rule some graphs out; many are left. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
+# His line explains exactly as much as the true one: two columns always do. Were both normally distributed, nothing in them could warn him. Here income is not quite normal (age is spread evenly), and errors around the wrong line shrink a little at its ends (Shimizu and others, 2006, find arrows so); among 400 people chance hides it about half of the time. A third column warns louder: if savings had no cause among the columns, old people would not save more than young ones, and they do. So a table can rule some graphs out; many are left. **A causal answer is as good as its graph, and the graph comes from outside: from experiments, from time (what came first), from knowledge of the field.**
 #
 # ### Play
 #
@@ -751,7 +754,7 @@ draw_advice(0, ("savings", "debt"))
 # - A model's counterfactual is the cheapest change that turns its answer over: in a linear model, with absolute costs, one column, or the next ones where limits are met.
 # - Cheap, plausible and actionable are three demands. Half of the cheapest changes made people who hardly exist.
 # - Advice is an intervention: what an action causes counts too.
-# - A contrast explains both halves of "this rather than that".
+# - A contrast shows both halves of "this rather than that" in one map.
 # - To leave a column out does not take its effects out.
 #
 # **Companion.** [21b · An agent that wants the corner](21b_the_agent.ipynb): it learnt to fetch a coin. Did it? Change the coin's place and see.
@@ -781,6 +784,7 @@ draw_advice(0, ("savings", "debt"))
 # - [Mothilal, Sharma and Tan, 2020: Explaining machine learning classifiers through diverse counterfactual explanations (DiCE)](https://arxiv.org/abs/1905.07697)
 # - [Ustun, Spangher and Liu, 2019: Actionable recourse in linear classification](https://arxiv.org/abs/1809.06514)
 # - [Kusner, Loftus, Russell and Silva, 2017: Counterfactual fairness](https://arxiv.org/abs/1703.06856)
+# - [Shimizu and others, 2006: A linear non-Gaussian acyclic model for causal discovery](https://www.jmlr.org/papers/v7/shimizu06a.html)
 # - [Goyal and others, 2019: Counterfactual visual explanations](https://arxiv.org/abs/1904.07451)
 # - [Simpson, 1951: The interpretation of interaction in contingency tables](https://doi.org/10.1111/j.2517-6161.1951.tb00088.x)
 # - The law: [GDPR, Regulation (EU) 2016/679](https://eur-lex.europa.eu/eli/reg/2016/679/oj), article 22

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse.csgraph import shortest_path
+from sklearn.datasets import load_iris
 from torch import nn
 
 from course_utils.lessons import l21_agent as room
@@ -84,6 +85,12 @@ def test_own_table():
         lesson.own_change("wine", 60, ("sugar",))
     with pytest.raises(ValueError, match="row 999"):
         lesson.own_change("wine", 999)
+    for odd in (1.5, True, "0"):
+        with pytest.raises(ValueError, match="row must be a whole number"):
+            lesson.own_change("wine", odd)
+    assert lesson.own_change("wine", 60, "alcohol") == lines  # a comma forgotten
+    with pytest.raises(ValueError, match="fewer columns in fixed"):
+        lesson.own_change("iris", 0, tuple(load_iris().feature_names))
     with pytest.raises(ValueError, match="classes"):
         lesson.own_change("diabetes", 0)
 

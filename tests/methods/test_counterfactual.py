@@ -133,6 +133,10 @@ BAD = {
         lambda: methods.simulate(CHAIN, SEEN | {"a": np.ones((3, 1))}),
         "one column",
     ),
+    "an equation that returns a table": (
+        lambda: methods.simulate({"a": lambda v: np.ones((3, 3))}, {"a": np.ones(3)}),
+        "equation of 'a' returned the shape \\(3, 3\\)",
+    ),
     "two lengths": (
         lambda: methods.abduct(CHAIN, SEEN | {"a": np.ones(3), "b": np.ones(2)}),
         "lengths 2, 3: give all of one length",
