@@ -107,6 +107,10 @@ relu_signal = Exercise(
             ),
             "you rectified the product `signal * x`: two negative numbers pass then. Make a mask of each, and multiply the signal by both.",
         ),
+        "one rule": Mistake(
+            lambda signal, x, rule: _relu_signal(signal, x, "gradient"),
+            "you use the rule of the plain gradient for all three names: look at `rule`.",
+        ),
         "masks only": Mistake(
             lambda signal, x, rule: (_relu_signal(signal, x, rule) != 0).float(),
             "you return the mask of zeros and ones: multiply the signal by it.",
@@ -194,6 +198,14 @@ adding_unpool = Exercise(
         "largest or zero": Mistake(
             lambda signal, switches, size: _largest_kept(signal, switches, size).clamp(min=0),
             "you kept the largest of the values and the zero below them (`amax`, or a ReLU): add the values up; negative ones stay negative.",
+        ),
+        "rectified first": Mistake(
+            lambda signal, switches, size: _adding_unpool(signal.clamp(min=0), switches, size),
+            "you cut off negative values of the signal: unpooling passes them on, the ReLU is a step of its own.",
+        ),
+        "rectified last": Mistake(
+            lambda signal, switches, size: _adding_unpool(signal, switches, size).clamp(min=0),
+            "you cut off negative sums: unpooling passes them on, the ReLU is a step of its own.",
         ),
         "channels mixed": Mistake(
             lambda signal, switches, size: (

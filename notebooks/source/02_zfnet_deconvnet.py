@@ -19,7 +19,7 @@
 # - bring one number of any layer back to the pixels, once step by step and once as a backward pass;
 # - say why the two differ where pooling windows overlap, and make them equal;
 # - tell the plain gradient, the deconvnet and guided backpropagation apart by one line of code;
-# - show what features react to, and test how much of a reconstruction is a copy of the picture;
+# - find what a channel reacts to, and test whether its reconstruction depends on the channel, the place or the picture;
 # - show with three tests that a clear map may say little about a network's decision.
 #
 # **Time**: about <!-- minutes --> minutes. **Before**: you can read a PyTorch module and know what a convolution, a ReLU and max pooling do.
@@ -78,7 +78,7 @@ plots.show("A drawn cat and three grey maps, A, B and C. All three show the same
 
 # %% [markdown]
 # If you cannot decide, you have understood the problem: a map can be sharp, can show the right object, and can still say very little about the decision. Section 8 gives the answer, with a measurement.
-# First build the method, and learn what it *is* good for: to see what a single feature inside the network reacts to.
+# First build the method. Then ask it about single channels inside the network, as its authors did, and put it to the same test.
 
 # %% [markdown]
 # ## 2 · The idea: send one activation back
@@ -443,7 +443,7 @@ judge.agreement_table(rows)
 #
 # Now the paper's best-known experiment. For one channel, go through many pictures and take those in which it is strongest. Bring each of these activations back to the pixels, and put the patch that the place looks at beside it.
 #
-# For this we draw 400 new pictures, which the network has never seen. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels of a layer: those whose nine strongest pictures agree best in their class (`purest`).
+# For this we draw 400 new pictures. `maxima` runs them through the network once, and notes the largest activation of each channel and its place. We show three channels of a layer: those whose nine strongest pictures agree best in their class (`purest`).
 
 # %%
 from course_utils.lessons.l02_zfnet_deconvnet import draw_features, favourite_class, maxima, purest
@@ -456,7 +456,7 @@ chosen = {name: purest(found[name][0], new.targets, 3) for name in ("relu2", "re
 draw_features(model, new.images, new.inputs, "relu2", chosen["relu2"], found["relu2"])
 plots.show(
     "Three channels of relu2, each with its three strongest patches and their reconstructions. In a row the "
-    "patches share a small pattern, such as stripes or a mouth; the reconstructions show only that pattern."
+    "patches share a small pattern, such as stripes or a mouth, and so do the reconstructions."
 )
 
 # %% [markdown]
@@ -466,13 +466,32 @@ plots.show(
 draw_features(model, new.images, new.inputs, "relu5", chosen["relu5"], found["relu5"])
 plots.show(
     "The same for three channels of relu5. In each row the patches show one kind of object in other colours "
-    "and on other backgrounds; the reconstructions show the part that they have in common."
+    "and on other backgrounds; the reconstructions show parts of these objects."
 )
 
 # %% [markdown]
-# Compare left and right. The patches vary in background and colour; the reconstructions show what they have in common for this channel, often only a part of the object.
+# Compare left and right. The patches of a row vary in background and colour; the reconstructions look like what they have in common. But is that what *this channel* looks for? A control: start from *another* channel that is active at the same place, and compare the two reconstructions by their *cosine*: 1 means the same picture, only stronger or weaker; 0 means nothing in common.
 #
-# We *chose* these channels, so the figures look better than the average. Here is a test that does not choose. Split the new pictures in two halves. For each channel, take the class of most of its nine strongest pictures in the first half. How many of its nine strongest in the *second* half are of that class? The control is the same network with random numbers in all layers.
+# **Predict first**: is the cosine nearer to 0 or to 1 in `relu1`? In `relu5`?
+
+# %%
+from course_utils.lessons.l02_zfnet_deconvnet import another_channel
+
+alike = {}
+for name in RELUS:
+    values, places = found[name]
+    own = (values.amax(dim=0) > 0).nonzero()[:24, 0]  # 24 channels that are active at all
+    best = values[:, own].argmax(dim=0)  # the picture in which each is strongest
+    at, pictures = places[best, own], new.inputs[best]
+    other = another_channel(model, pictures, name, own, at)  # drawn by chance
+    drawn = [deconvnet(model, pictures, name, k, at).flatten(1) for k in (own, other)]
+    alike[name] = F.cosine_similarity(*drawn).mean().item()
+print({name: round(value, 2) for name, value in alike.items()})
+
+# %% [markdown]
+# In `relu1`, each channel draws its own pattern. From `relu3` on, another channel draws nearly the same picture. So a reconstruction from a deep layer tells you *where* an activation comes from and which edges lie there, but hardly what the channel looks for. Its strongest *patches* tell you that.
+#
+# We *chose* the channels of the figures, so their patches look better than the average. Here is a test of the patches that does not choose. Split the new pictures in two halves. For each channel, take the class of most of its nine strongest pictures in the first half. How many of its nine strongest in the *second* half are of that class? The control is the same network with random numbers in all layers.
 
 # %%
 *_, (_, all_random) = judge.randomize_cascade(model)
@@ -492,12 +511,12 @@ for kind in networks:
     print(f"{kind:>8}: " + " ".join(f"{shares[kind, name]:6.2f}" for name in RELUS))
 
 # %% [markdown]
-# In the trained network, the deeper the layer, the more a channel belongs to one class. Nobody told it what a channel should be. With random numbers it does not: depth alone is not enough. Nine pictures show what excites a channel *most*, not all that it reacts to: a channel with nine cats may answer weakly to horses.
+# In the trained network, the deeper the layer, the more a channel belongs to one class. With random numbers it does not: depth alone is not enough. Nine pictures show what excites a channel *most*, not all that it reacts to: a channel with nine cats may answer weakly to horses.
 
 # %% [markdown]
 # ## 6 · Is the reconstruction a copy of the picture?
 #
-# The switches are a record of the picture. Perhaps they alone draw it? Take the maps of `relu5` from one picture and send them back with the switches of *another*. Which of the two ordinary reconstructions does the result resemble? And does it still follow the edges of the first picture?
+# The switches are a record of the picture. Perhaps they alone draw it? Take the maps of `relu5` from one picture and send them back with the switches of *another*. Which of the two ordinary reconstructions does the result resemble? And does it still follow the edges of the first picture? For comparison, keep the switches and give each channel's map to the *next channel*.
 #
 # The resemblance is a [rank correlation](glossary.md#rank-correlation): 1 means that the pixels have the same order of strength, 0 that the orders have nothing in common. `paired` takes the differences picture by picture. Its 95 % [bootstrap interval](glossary.md#bootstrap-interval) says how far their mean could move with other pictures of the same kind.
 
@@ -510,10 +529,14 @@ crossed = by_backward(model, second, "relu5", maps_1)  # your function of sectio
 one, two = by_backward(model, first, "relu5", maps_1), by_backward(model, second, "relu5", maps_2)
 like_one = judge.rank_correlation(magnitude(crossed), magnitude(one))
 like_two = judge.rank_correlation(magnitude(crossed), magnitude(two))
+moved = by_backward(model, first, "relu5", maps_1.roll(1, dims=1))  # each map to the next channel
+like_moved = judge.rank_correlation(magnitude(moved), magnitude(one))
 edges = judge.baselines.sobel(first)  # how fast the brightness of the first pictures changes
 edges_kept = [judge.rank_correlation(magnitude(back), edges) for back in (one, crossed)]
 
 # %% tags=["hide-input"]
+print(f"own switches, each map in the next channel: {like_moved.mean():.2f}")
+print("foreign switches:")
 print(f"like the picture of the activations {like_one.mean():.2f}, of the switches {like_two.mean():.2f}")
 print(f"  difference: {judge.paired(like_one, like_two)}")
 own, foreign = edges_kept
@@ -542,9 +565,9 @@ plots.show(
 )
 
 # %% [markdown]
-# The activations decide what is drawn and where. The switches add the exact place of each edge: with foreign ones the outline is smeared, and follows the edges of the first picture less. So the content of a reconstruction comes from the activations; a part of its *sharpness* is copied from the picture. For features, that is a good result.
+# The places of the activations decide where something is drawn. The switches add the exact place of each edge: with foreign ones the outline is smeared, and follows the edges of the first picture less. So a part of the *sharpness* is copied from the picture. To put each map into a wrong channel changes the result no more than foreign switches do: again, the place matters more than the channel.
 #
-# Another test covers the picture with a grey square and watches the channel. [02b](02b_zfnet_experiments.ipynb) does it, with a control: it confirms *where* an activation comes from, not *what* is drawn there.
+# ([02b](02b_zfnet_experiments.ipynb) covers the picture with a grey square and watches the channel. That test, too, confirms only *where*.)
 
 # %% [markdown]
 # ## 7 · And decisions? First test: the score
@@ -587,9 +610,9 @@ for name in methods:
     print(f"{'':>15}              pointing: {judge.paired(pointing[name], pointing['edges (Sobel)'])}")
 
 # %% [markdown]
-# The bars are 95 % bootstrap intervals again. All maps saw the same pictures, so compare them picture by picture: that is the difference printed below the figure.
+# The bars are 95 % intervals. All maps saw the same pictures, so compare them picture by picture, as printed below the figure.
 #
-# Guided backpropagation is better than the edge filter by both measures. The deconvnet is below it by energy. So guided backpropagation finds the object. Does it also explain the *decision*? These scenes have a single object, so this score cannot say whether a map follows the question.
+# Guided backpropagation beats the edge filter by both measures: it finds the object. The deconvnet is below it by energy. But do they explain the *decision*? These scenes have a single object, so this score cannot say whether a map follows the question.
 
 # %% [markdown]
 # ## 8 · Second test: change the network, change the question
@@ -654,7 +677,7 @@ for name in "AB":
 # %% [markdown]
 # ## 9 · Where does the question get lost?
 #
-# Take one picture and two *different* classes, and follow the two signals on their way back. At each ReLU, measure how alike they are by the cosine: 1 means the same pattern, only stronger or weaker; 0 means nothing in common.
+# Take one picture and two *different* classes, and follow the two signals on their way back. At each ReLU, measure how alike they are by the cosine, as in section 5.
 #
 # ### Exercise: predict, then run
 #
@@ -689,7 +712,7 @@ for rule, values in cosines.items():
     ax.plot(list(values), list(values.values()), "o-", label=rule)
 ax.set(xlabel="on the way back, at …", ylabel="cosine of the signals\nof two classes", ylim=(-0.15, 1.05))
 ax.legend()
-ax.set_title("With the changed rules, two questions become one signal", loc="left")
+ax.set_title("With the changed rules, the signals of two questions become alike", loc="left")
 plots.show(
     "Cosine of the signals of two classes. At relu6 all three rules are near 0. At the pixels: gradient "
     f"{abs(cosines['gradient']['pixels']):.2f}, deconvnet {cosines['deconvnet']['pixels']:.2f}, guided "
@@ -700,10 +723,10 @@ for place in ("relu5", "pixels"):
     print(f"at {place}: {values}")
 
 # %% [markdown]
-# With the plain gradient, two questions stay two signals. With the two changed rules, most of the question is lost at the first step, and the rest is lost soon after. At each ReLU the negative part of the signal is cut off, so what is added up below it cancels less.
-# Nie and others (2018) showed that both methods then partially restore the picture. Sixt and others (2020) measured how the signals meet in many networks.
+# With the plain gradient, two questions stay two signals. With the two changed rules, most of the question is lost at the first step; guided backpropagation loses nearly all of the rest soon after. At each ReLU the negative part of the signal is cut off, so what is added up below it cancels less. (It is the sign that counts: if as many values are cut off *by chance*, the cosine stays near 0.)
+# Nie and others (2018) showed that both methods then partially restore the picture. Sixt and others (2020) measured how the signals meet in several networks.
 #
-# So: **for features, not for decisions.** From one activation, the deconvnet shows what that channel reacts to. From the class score, neither of the two changed rules is an argument why a class won.
+# So it is for classes as it was for the channels of deep layers: another question, nearly the same map. The two changed rules show what is there and where. They are no argument why a class won. **Before you believe a map, change the question.**
 
 # %% [markdown]
 # ## 10 · The real thing
@@ -789,7 +812,7 @@ plots.show(
 )
 
 # %% [markdown]
-# EfficientNet-Lite0 has no max pooling, so there are no switches, and the deconvnet shows little more than the grid of its strides. For such networks Springenberg and others proposed guided backpropagation: its mask $[x > 0]$ brings the picture's edges in.
+# EfficientNet-Lite0 has no max pooling, so there are no switches: nothing of your picture enters the way back. One channel at one place has the *same* reconstruction for every picture, only stronger or weaker, and it shows little more than the grid of the strides. For such networks Springenberg and others proposed guided backpropagation: its mask $[x > 0]$ brings the picture's edges in.
 
 # %% [markdown]
 # ## 12 · Play
@@ -841,9 +864,9 @@ look_inside(scene, "relu2", chosen["relu2"][2])
 #
 # - Deconvnet: keep one activation, then unpool with switches, rectify, filter with the transposed weights, down to the pixels.
 # - It is a backward pass with another rule at the ReLU. Where pooling windows overlap, the drawn version overwrites what the backward pass adds up.
-# - The strongest patches beside their reconstructions show what a channel reacts to; deeper channels belong to one class more and more.
-# - The activations decide what is drawn. The switches add the exact place of each edge.
-# - From the class score, guided backpropagation finds the object, and draws nearly the same map for another class or for random upper layers. **For features, not for decisions.**
+# - The strongest patches show what a channel reacts to; deeper channels belong to one class more and more.
+# - What is drawn depends on the channel in the first layers. From a deep layer it depends on the place; the switches add the exact place of each edge.
+# - From the class score, guided backpropagation finds the object, and draws nearly the same map for another class or for random upper layers. **Before you believe a map, change the question.**
 #
 # **Companions.** [02b · The other experiments of the ZF-Net paper](02b_zfnet_experiments.ipynb): training, invariance, occlusion, the same part in different pictures, removing layers, a better first layer, other data, and a bug to find.
 # [02c · One number at a time](02c_one_number_at_a_time.ipynb): the whole walk from the pixels to the probabilities, each number a sum of shares, and what a network costs. A map that *does* depend on the class comes in [03 · CAM](03_cam.ipynb).
@@ -859,7 +882,7 @@ look_inside(scene, "relu2", chosen["relu2"][2])
 # 5. **The key idea?** Switches make max pooling invertible enough; the rest is filtering with transposed weights.
 # 6. **Which experiments?** Strongest patches, growth in training, invariance, a repaired first layer, occlusion, correspondence of parts, ablation, transfer to other data sets.
 # 7. **Data and code?** ImageNet, Caltech-101 and 256, PASCAL VOC. Networks of this kind, with weights, are in all libraries today.
-# 8. **Do the results support it?** For features, yes. That the pictures explain a *decision* was not tested; later work showed that they hardly depend on it. The test of correspondence used five dogs.
+# 8. **Do the results support it?** The strongest pictures do. Whether another channel at the same place gives another reconstruction was not asked (section 5), nor whether the maps explain a *decision*; later work showed that they hardly depend on it. The test of correspondence used five dogs.
 # 9. **What did it contribute?** The habit of looking inside, occlusion as a test, and a network that improved on AlexNet, after its authors had seen defects in the filters.
 # 10. **What next?** Guided backpropagation (2015), maps of a class (lessons 03 and 04), features that are optimised instead of found (lesson 09), tests of maps (lesson 12).
 #
