@@ -162,6 +162,30 @@ gradcam_picture = Exercise(
             lambda attributions, size: _picture([one.abs() for one in attributions], size),
             "you took absolute values: what speaks against the class must become zero (ReLU).",
         ),
+        "last layer only": Mistake(
+            lambda attributions, size: _picture(attributions[-1:], size),
+            "you used the last layer only: the list holds one result a layer, and all are averaged.",
+        ),
+        "product of the layers": Mistake(
+            lambda attributions, size: min_max(
+                torch.stack([_picture([one], size, last=None) for one in attributions]).prod(dim=0)
+            ),
+            "you multiplied the layers: pytorch-grad-cam takes their average.",
+        ),
+        "corners on corners": Mistake(
+            lambda attributions, size: _picture(
+                attributions,
+                size,
+                enlarge=lambda maps, to: F.interpolate(
+                    maps[:, None], to, mode="bilinear", align_corners=True
+                )[:, 0],
+            ),
+            "you enlarged with `align_corners=True`: `upsample` and the library take pixels as small squares.",
+        ),
+        "in per cent": Mistake(
+            lambda attributions, size: 100 * _picture(attributions, size),
+            "these are per cent: the library's maps go from 0 to 1.",
+        ),
         "average not scaled": Mistake(
             lambda attributions, size: _picture(attributions, size, last=None),
             "the average is not scaled: its maximum is below 1 where the layers peak at different places.",
@@ -314,6 +338,8 @@ def _explain(
     per_batch: bool = False,
     first_class: bool = False,
     classes: str = "predicted",
+    relu: bool = True,
+    scaled: bool = True,
 ) -> torch.Tensor:
     kept = []
     handle = layer.register_forward_hook(lambda module, arguments, output: kept.append(output))
@@ -323,7 +349,10 @@ def _explain(
     asked = scores[:, scores[0].argmax()] if first_class else scores.max(dim=1).values
     asked = {"predicted": asked, "all": scores, "largest": scores.max()}[classes]
     (gradients,) = torch.autograd.grad(asked.sum(), kept[0])
-    maps = torch.relu((gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1))
+    maps = (gradients.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)
+    maps = torch.relu(maps) if relu else maps
+    if not scaled:
+        return maps.detach()
     top = maps.max() if per_batch else maps.amax(dim=(1, 2), keepdim=True)
     return (maps / top.clamp(min=1e-12)).detach()
 
@@ -387,6 +416,14 @@ explain_predicted = Exercise(
         "one score": Mistake(
             lambda model, inputs, layer: _explain(model, inputs, layer, classes="largest"),
             "`scores.max()` is one score of one picture: the other maps stay empty. Take the maximum over the classes.",
+        ),
+        "no ReLU": Mistake(
+            lambda model, inputs, layer: _explain(model, inputs, layer, relu=False),
+            "the ReLU is gone: what speaks against the class must stay zero.",
+        ),
+        "not scaled": Mistake(
+            lambda model, inputs, layer: _explain(model, inputs, layer, scaled=False),
+            "the logit is right, but the maps are not divided: each should have the maximum 1.",
         ),
         "smallest value taken away": Mistake(
             lambda model, inputs, layer: min_max(_explain(model, inputs, layer)),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from course_utils.drawing.scenes import render_motion
 from course_utils.labs.lab import Lab
+from course_utils.methods.arguments import check_count
 
 
 def make_grids(lab: Lab, n_grids: int, seed: int = 0) -> tuple[np.ndarray, Tensor, Tensor]:
@@ -17,9 +18,20 @@ def make_grids(lab: Lab, n_grids: int, seed: int = 0) -> tuple[np.ndarray, Tenso
 
     Returns:
         Pictures (n, 2 H, 2 W, 3) uint8; targets (n, 4), row by row; the corners' masks (4, 2 H, 2 W).
+
+    Raises:
+        ValueError: scenes with several objects, fewer than four classes that are sure, or no whole number.
     """
+    n_grids = check_count(n_grids, "n_grids")
+    if lab.targets.ndim != 1:
+        raise ValueError('a grid is made of scenes with one object each: take load_lab("scenes")')
     height, width = lab.images.shape[1:3]
     sure = lab.predict(lab.images)[np.arange(len(lab)), lab.targets.numpy()] > 0.9
+    classes = len(set(lab.targets[sure].tolist()))
+    if classes < 4:
+        raise ValueError(
+            f"a grid needs scenes of four classes with p > 0.9, and there are {classes}: take more"
+        )
     generator = np.random.default_rng(seed)
     grids, targets = [], []
     while len(grids) < n_grids:

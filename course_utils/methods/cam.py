@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from course_utils.methods.arguments import (
     HALF_PRECISION,
     check_count,
+    check_flag,
     check_inputs,
     check_maps,
     check_pair,
@@ -86,7 +87,7 @@ def cam(
         )
     check_range(targets, len(weights))
     maps = _weighted_sum(weights[targets], activations, relu=False)
-    if check:
+    if check_flag(check, "check"):
         bias = torch.zeros(len(weights)).to(maps) if head.bias is None else head.bias.detach()
         _check_head(maps, bias[targets], scores, targets)
     return maps
@@ -180,7 +181,7 @@ def layer_cam(
     """
     activations, gradients = _maps_and_gradients(model, inputs, target, layer, reshape)
     maps = (gradients.relu() * activations).sum(dim=1)
-    return maps.relu() if relu else maps
+    return maps.relu() if check_flag(relu, "relu") else maps
 
 
 def score_cam(
@@ -220,6 +221,8 @@ def score_cam(
         most = activations.mean(dim=(2, 3)).topk(n_channels, dim=1).indices
         activations = activations[torch.arange(len(most), device=most.device)[:, None], most]
     n, n_channels = activations.shape[:2]
+    check_flag(align_corners, "align_corners")
+    upsample_first = check_flag(upsample_first, "upsample_first")
     masks = activations.flatten(0, 1) if upsample_first else min_max(activations.flatten(0, 1))
     scores = []
     chunk_size = fast_chunk(inputs, chunk_size)
@@ -279,7 +282,7 @@ def _maps_and_gradients(
 
 def _weighted_sum(weights: Tensor, activations: Tensor, relu: bool) -> Tensor:
     maps = torch.einsum("nk,nkhw->nhw", weights, activations)
-    return maps.relu() if relu else maps
+    return maps.relu() if check_flag(relu, "relu") else maps
 
 
 def _resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:

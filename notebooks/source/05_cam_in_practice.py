@@ -345,7 +345,7 @@ plots.show(
 # |---|---|---|
 # | global average pooling and one linear layer | CAM or Grad-CAM | the coarse grid |
 # | any other convolutional network | Grad-CAM, last stage | the averaged gradient is only a local slope when several layers follow the maps |
-# | fine detail | Layer-CAM at an earlier layer | it reacts to other classes too (section 4 showed it for the last layer) |
+# | fine detail | Layer-CAM at an earlier layer (its authors' advice) | here it gains nothing over Grad-CAM, even on small objects; it reacts to other classes too (section 4) |
 # | several objects of one class | Grad-CAM++ (its authors' advice) | it reacts to other classes too |
 # | gradients not available | Score-CAM, occlusion | the time, and covered pictures that the network never saw in training |
 # | a transformer | section 8 | the class token has no place |
@@ -387,7 +387,7 @@ figure.suptitle(
 plots.show("Six frames of a moving object and their maps on one scale: the bright place follows the object.")
 
 # %% [markdown]
-# The bright place follows the object. How bright it is does *not* follow the probability, even on one scale: compare the numbers. The probability also depends on the scores of the other classes, and a map shows one class. [05b](05b_cam_in_practice_more.ipynb) measures it over several films. **Do not read a probability off the brightness.**
+# The bright place follows the object. How bright it is does *not* follow the probability here, even on one scale: compare the numbers. The probability also depends on the scores of the other classes, and a map shows one class. [05b](05b_cam_in_practice_more.ipynb) measures it: in some films the two go together, in others not. **Do not read a probability off the brightness.**
 
 # %% [markdown]
 # ## 8 · A transformer has no feature maps
@@ -624,7 +624,7 @@ draw(6, single.class_names[moving], "Layer-CAM", True)
 # - Count passes before you choose a method; measure before you believe that the expensive one is better.
 # - Which layer? The last stage, unless a measurement on pictures with known truth says otherwise.
 # - One scale for all frames of a sequence; one preprocessing for one network.
-# - A transformer's tokens become maps when the class token is removed; after the last block the patches get no gradient.
+# - A transformer's tokens become maps when the class token is removed. If the head reads only that token, the patches get no gradient after the last block.
 # - More in [05b](05b_cam_in_practice_more.ipynb): what extractors leave behind, captum's own pictures, averages over layers, brightness against probability, other transformers, a folder of your own, and the other members of the family.
 #
 # <details><summary>The paper in ten questions</summary>

@@ -52,6 +52,7 @@ def test_grid_pointing_game(seed):
     holds=lambda v: (
         v["Score-CAM energy"].max() < 0
         and v["Score-CAM pointing"].mean() < 0.05
+        and v["Score-CAM IoU"].mean() < 0.02
         and v["occlusion energy"].min() > 0
         and v["occlusion IoU"].max() < 0
     ),
@@ -66,6 +67,7 @@ def test_a_hundred_passes(seed):
     return {
         "Score-CAM energy": judge.paired(energy[1], energy[0]).mean,
         "Score-CAM pointing": judge.paired(points[1], points[0]).mean,
+        "Score-CAM IoU": judge.paired(judge.mask_iou(score, truth), judge.mask_iou(ours, truth)).mean,
         "occlusion energy": judge.paired(energy[2], energy[0]).mean,
         "occlusion IoU": judge.paired(judge.mask_iou(covered, truth), judge.mask_iou(ours, truth)).mean,
     }
@@ -108,6 +110,45 @@ def test_layer_cam_by_stage(seed):
             judge.pointing_game(one, truth, tolerance=5), judge.pointing_game(four, truth, tolerance=5)
         ).mean,
     }
+
+
+@claim(
+    "§6",
+    "On small objects, too, Layer-CAM at an earlier layer gains nothing over Grad-CAM at its best layer.",
+    shown="a row of the table",
+    holds=lambda v: v["energy"].max() < 0 and v["IoU"].max() < 0 and v["pointing"].mean() < 0.05,
+)
+def test_fine_detail(seed):
+    lab, inputs, classes, truth = asked(seed, n=60)
+    area = truth.flatten(1).float().mean(dim=1)
+    small = area < area.quantile(1 / 3)
+    inputs, classes, truth = inputs[small], classes[small], truth[small]
+
+    def best(method, names):
+        maps = [upsample(method(lab.model, inputs, classes, name), 128) for name in names]
+        return {
+            "energy": max(judge.energy_in_mask(m, truth).mean().item() for m in maps),
+            "IoU": max(judge.mask_iou(m, truth).mean().item() for m in maps),
+            "pointing": max(judge.pointing_game(m, truth, tolerance=5).mean().item() for m in maps),
+        }
+
+    early, ours = best(layer_cam, ("layer1", "layer2", "layer3")), best(grad_cam, ("layer3", "layer4"))
+    return {name: early[name] - ours[name] for name in ours}
+
+
+@claim(
+    "§7",
+    "In a film, the bright place follows the moving object.",
+    shown="six frames",
+    holds=lambda v: v.mean() > 0.85 and v.min() > 0.6,
+    seeds=(201, 202, 203, 204, 205, 206, 207, 208, 209, 210),
+)
+def test_the_bright_place_follows(seed):
+    lab, film = load_lab("scenes"), render_motion(24, seed=seed)
+    heat = upsample(grad_cam(lab.model, lab.preprocess(film.images), int(film.targets[0, 0]), lab.layer), 128)
+    masks = torch.as_tensor(film.masks)[:, 0]
+    there = masks.flatten(1).any(dim=1)
+    return judge.pointing_game(heat[there], masks[there], tolerance=5).mean().item()
 
 
 @claim(
