@@ -251,7 +251,7 @@ who_notices = quiz(
     correct=2,
     explanations=[
         "The attack was made to keep them: nothing is to be seen there.",
-        "That test asks whether the method depends on the network. It still does.",
+        "Before as after, the map stays much as it was: the test asks about the method, not about the picture.",
         "The attack was aimed at one formula. A second formula reads the same network in another way.",
     ],
 )

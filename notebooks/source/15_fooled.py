@@ -79,7 +79,7 @@ plots.show(
 # %% [markdown]
 # ## 2 · Small steps: projected gradient descent
 #
-# Let $J(x, y)$ be the *loss*: minus the logarithm of the probability of the right class $y$. The gradient $\nabla_x J$ says how each number of the picture $x$ would have to change so that the network gets worse. [08c](08c_attacked.ipynb) takes one step of size $\varepsilon$ along the signs of that gradient: FGSM. But the gradient holds at one place only. After a small step it is another one. So take small steps of size $\alpha$ and ask again each time (Madry and others, 2018):
+# Let $J(x, y)$ be the *loss*: minus the logarithm of the probability of the right class $y$. The gradient $\nabla_x J$ says how each number of the picture $x$ would have to change so that the network gets worse. [08c](08c_attacked.ipynb) takes one step of size $\varepsilon$ along the signs of that gradient: FGSM. But the gradient holds at one place only. After a small step it is another one. So take small steps of size $\alpha$ and ask again each time (Kurakin and others, 2017; Madry and others, 2018):
 #
 # $$x_{k+1} = \operatorname{clip}\Big(\Pi_\varepsilon\big(x_k + \alpha \, \operatorname{sign} \nabla_x J(x_k, y)\big)\Big), \qquad x_0 = x.$$
 #
@@ -140,7 +140,7 @@ def small_steps(model, picture, target, epsilon, step, n, go):
 #
 # Ours beside torchattacks and captum. All random starts are off, or no two results could be equal. torchattacks wants pixels from 0 to 1, so the network is put behind a small converter, and the results are converted back: a last digit may differ by rounding. captum needs a loss of its own: its default suits networks that end in probabilities ([08c](08c_attacked.ipynb) shows what happens otherwise), and it leaves numbers alone whose gradient is below one millionth, so the loss is scaled up. The $L_2$ row is computed with 64 bits: where a ReLU stands nearly at its corner, a last digit of 32 bits decides which way it bends, and after five steps the pictures differ by some thousandths.
 #
-# The last two rows are algebra. For a *linear* score $w \cdot x$ the best change of $L_\infty$ size $\varepsilon$ raises it by $\varepsilon \sum_i |w_i|$, and of $L_2$ size $\varepsilon$ by $\varepsilon \lVert w \rVert_2$. The sum over all pixels explains why tiny changes are enough: each pixel adds a little, and there are 49,152 numbers in a picture.
+# The last two rows are algebra. For a *linear* score $w \cdot x$ the best change of $L_\infty$ size $\varepsilon$ raises it by $\varepsilon \sum_i |w_i|$, and of $L_2$ size $\varepsilon$ by $\varepsilon \lVert w \rVert_2$. Each pixel adds a little, and there are 49,152 numbers in a picture. Our networks are not far from such a line: over two levels, the lead of the right class falls by three quarters or more of what its gradient says.
 
 # %% tags=["hide-input"]
 import copy
@@ -280,7 +280,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Attacks made on our ResNet hardly harm the ZF-Net. The other way, from the ZF-Net to the ResNet, more of them arrive: it is not symmetric. Those made on the robust twin do fool the ZF-Net, from which the twin was trained. So whether an attack travels is a measurement for a pair of networks. "Nobody knows my weights" is not a defence, and "attacks always transfer" is not a law.
+# Attacks made on our ResNet hardly harm the ZF-Net. Here more of them arrive the other way; on fresh scenes that difference is small. Those made on the robust twin do fool the ZF-Net, from which the twin was trained, and those made on the ZF-Net fool the twin much less: it is not symmetric. So whether an attack travels is a measurement for a pair of networks. "Nobody knows my weights" is not a defence, and "attacks always transfer" is not a law.
 
 # %% [markdown]
 # ## 6 · Robust networks, clearer maps?
@@ -304,7 +304,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The twin's maps lie more on the object. A usual reading: it had to stop using the faint patterns that an attack can flip (Tsipras and others, 2019). The cell does not show the reason, only the maps of one twin, on drawn scenes. And it does not say that a network with tidy maps is robust.
+# The twin's maps lie more on the object. A usual reading: it had to stop using the faint patterns that an attack can flip (Tsipras and others, 2019). The cell does not show the reason, only the maps of one twin, on drawn scenes. And the twin was trained longer: further training on *clean* pictures moves the maps of a ZF-Net onto the object, too. Nor do tidy maps show that a network is robust.
 
 # %% [markdown]
 # ## 7 · Moving the map, keeping the answer
@@ -462,9 +462,11 @@ plots.show(
 )
 
 # %% [markdown]
-# The truth notices at once, where somebody knows it. Deletion notices, too: what the moved map calls important matters less to the network. But its fall is small, and nobody has the "before" beside it. The randomised layer does not notice: the map still depends on the network. Nor does noise of one level.
+# The truth notices at once, where somebody knows it. Deletion notices, too: what the moved map calls important matters less to the network. But the change is small. The randomised layer does not notice: before as after, the map stays much as it was (the rise here does not repeat on other scenes). Nor does noise of one level.
 #
-# A cheap look is **a second method on the same picture.** The comparison is coarse, a correlation of blocks of 16 × 16 pixels, since two methods hardly agree pixel by pixel. Before, Grad-CAM had its weight where the saliency had it; after, it has not. SmoothGrad is a weaker witness: it has far less in the square, but is still rather like the moved map. It averages over noisy copies, and the attack was not made for them. An attacker who thinks of a second method can aim at it, too.
+# A cheap look is **a second method on the same picture.** The comparison is coarse, a correlation of blocks of 16 × 16 pixels, since two methods hardly agree pixel by pixel. Before, Grad-CAM had its weight where the saliency had it; after, it has not. SmoothGrad averages over noisy copies, for which the attack was not made: it has far less in the square. It agrees less with the map than before, but its fall is smaller.
+#
+# Nobody has the "before" of the suspected picture. So we took fresh scenes, and compared each attacked one with *other*, clean ones: in about nine of ten pairs the attacked one agrees less with its Grad-CAM, in eight of ten with its SmoothGrad. By deletion it is seven of ten, by the random layer half. An attacker who thinks of a second method can aim at it, too.
 #
 # There is one look that asks the network instead of a map: **cover what the map names.** Here the square is blurred, and then, for comparison, the object.
 
@@ -560,7 +562,7 @@ plots.show_images(
 plots.show(f"The photograph {photo} before and after an attack of {levels} levels towards {goal}.")
 
 # %% [markdown]
-# **Play.** One drawn scene, one network, and the size of a PGD attack. Find a scene that the ZF-Net loses at four levels while the twin holds at eight. (The reverse you will not find easily: among the first hundred, at 2, 4, 6 and 8 levels, there is none.) (Below, a still picture.)
+# **Play.** One drawn scene, one network, and the size of a PGD attack. Find a scene that the ZF-Net loses at four levels while the twin holds at eight. (The reverse you will not find easily: among the first hundred, at 2, 4, 6 and 8 levels, there is none.) Below is a still picture.
 
 
 # %% tags=["hide-input"]
@@ -601,7 +603,7 @@ draw("robust twin", 3, 4)  # a still picture of the same
 # - PGD takes small steps and comes back to the ball after each. FGSM takes one large step; it overrates a network's safety.
 # - ε has a unit: grey levels, pixels from 0 to 1, or normalised inputs.
 # - Whether an attack travels to another network, and whether a network is robust, has to be measured.
-# - Training on attacked pictures helps against attacks, and moves the saliency onto the object.
+# - The twin, trained on attacked pictures, withstands attacks longer, and its saliency lies more on the object.
 # - A map can be moved while the answer stays. Use a second method, and cover what the map names.
 #
 # [08c](08c_attacked.ipynb) asks what maps show when the *answer* was attacked. [15b](15b_fairwashed.ipynb) has the other lie: a model that behaves well only when LIME or SHAP asks, and the audits that find it.
@@ -626,6 +628,7 @@ draw("robust twin", 3, 4)  # a still picture of the same
 #
 # **References**
 # - [Goodfellow and others, 2015: Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572)
+# - [Kurakin and others, 2017: Adversarial examples in the physical world](https://arxiv.org/abs/1607.02533)
 # - [Madry and others, 2018: Towards deep learning models resistant to adversarial attacks](https://arxiv.org/abs/1706.06083)
 # - [Ghorbani and others, 2019: Interpretation of neural networks is fragile](https://arxiv.org/abs/1710.10547)
 # - [Dombrowski and others, 2019: Explanations can be manipulated and geometry is to blame](https://arxiv.org/abs/1906.07983)
