@@ -17,8 +17,8 @@ why_beak = quiz(
     1,
     (
         "The renderer knows each pixel: no pixel of these pictures shows a beak.",
-        "Wings and legs tell that it is a bird, and most birds in the training pictures show a beak. The training "
-        "rewards the right answer, wherever it comes from.",
+        "The rest tells that it is a bird, and most birds in the training pictures show a beak. The training rewards "
+        "the right answer, wherever it comes from. Section 5 tests it: it covers beaks.",
         "Then it would say “beak” of fish and of cars as often as of these birds. Of other classes it says “beak” "
         "hardly ever.",
     ),
@@ -118,6 +118,14 @@ corrected = Exercise(
             lambda said, truth, n: truth.copy(),
             "you corrected all concepts: only n of each picture are asked for.",
         ),
+        "half": Mistake(
+            lambda said, truth, n: _corrected(said, truth, n, value=lambda s, t: np.full_like(s, 0.5)),
+            "you put 0.5 in, as if nobody knew: a person puts in the *truth*.",
+        ),
+        "all that are wrong": Mistake(
+            lambda said, truth, n: np.where((said > 0.5) != truth, truth, said),
+            "you corrected every wrong answer. Nobody knows them before the person has looked: choose n by `said` alone.",
+        ),
         "rounded": Mistake(
             lambda said, truth, n: _corrected(said, truth, n, value=lambda s, t: s.round()),
             "you rounded the model's own answers: a person puts in the *truth*.",
@@ -203,7 +211,7 @@ share_claimed = Question(
             lambda answer, said, hidden: (
                 isinstance(answer, int | float) and _claimed(said, hidden) < answer < 0.9
             ),
-            "it claims fewer than that: where a part is hidden, more of the object is often missing too.",
+            "it claims fewer than that: if it knew nothing but the class, it would claim all, and it knows a little more.",
             example=lambda said, hidden: _claimed(said, hidden) + 0.2,
         ),
         "per cent": Mistake(
@@ -275,6 +283,10 @@ along = Exercise(
         "turned round": Mistake(
             lambda g, v: -_along(g, v),
             "the sign is reversed: positive means that the score rises along the direction.",
+        ),
+        "mean, not a unit vector": Mistake(
+            lambda g, v: _along(g, v, space=np.mean, unit=False),
+            "two things: the effects of a push at every place add up (no mean), and the direction needs the length 1.",
         ),
         "squared norm": Mistake(
             lambda g, v: g.sum(axis=(2, 3)) @ v / (v @ v),
@@ -395,7 +407,7 @@ n_background = Question(
         ),
         "too many": Mistake(
             lambda answer, on: isinstance(answer, int) and _background(on) < answer < 37,
-            "fewer of them are: a prototype must differ from other classes, and cells near the object do so more often.",
+            "fewer of them are: even a blind choice of cells would hit the object with about 10 of the 40.",
             example=lambda on: _background(on) + 9,
         ),
         "a share": Mistake(

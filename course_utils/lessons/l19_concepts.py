@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import binary_dilation, distance_transform_edt
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ class Scenes:
     concepts: np.ndarray  # (1200, 22) float, 1 if at least MIN_PIXELS show it
     maps: np.ndarray  # (1200, 128, 8, 8), layer4, standardised: their mean over space has mean 0, deviation 1
     earlier: Tensor  # (1200, 128, 8, 8), layer3
+    standard: tuple[Tensor, Tensor]  # (128,) each: mean and deviation before the maps were standardised
 
     @property
     def features(self) -> np.ndarray:
@@ -56,11 +58,12 @@ class Scenes:
 
 def scenes(seed: int = 19, n: int = 1200) -> Scenes:
     """Render the scenes and send them once through the frozen ResNet of the scenes."""
-    lab = load_lab("scenes", seed=seed, n=n)
+    with tqdm(total=1, desc=f"drawing {n} scenes", leave=False):
+        lab = load_lab("scenes", seed=seed, n=n)
     earlier, last = layer_maps(lab, lab.images, ("layer3", "layer4"))
     means = last.mean(dim=(2, 3))[:N_LEARN]
-    scale = means.std(dim=0) + 1e-6
-    maps = (last - means.mean(dim=0)[:, None, None]) / scale[:, None, None]
+    centre, scale = means.mean(dim=0), means.std(dim=0) + 1e-6
+    maps = (last - centre[:, None, None]) / scale[:, None, None]
     parts = lab.parts.numpy()
     n_parts = len(lab.part_names)
     pixels = np.stack([np.bincount(part.ravel(), minlength=n_parts) for part in parts])[:, WORDS]
@@ -75,7 +78,15 @@ def scenes(seed: int = 19, n: int = 1200) -> Scenes:
         (pixels >= MIN_PIXELS).astype(float),
         maps.numpy(),
         earlier,
+        (centre, scale),
     )
+
+
+def features_of(world: Scenes, images: np.ndarray) -> np.ndarray:
+    """Other pictures (N, 128, 128, 3) through the same network: features as `world.features`, (N, 128)."""
+    (last,) = layer_maps(load_lab("scenes", seed=0, n=1), images, ("layer4",))
+    centre, scale = world.standard
+    return ((last.mean(dim=(2, 3)) - centre) / scale).numpy()
 
 
 def layer_maps(lab: Lab, images: np.ndarray, layers: tuple[str, ...]) -> list[Tensor]:
@@ -174,6 +185,58 @@ def pointing(
     part, thing = cells_touched(world.parts[here] == word + 1), cells_touched(world.masks[here])
     blind = (part & thing).sum(axis=1) / thing.sum(axis=1)
     return part[rows, at].astype(float), thing[rows, at].astype(float), blind
+
+
+def to_cover(world: Scenes, picture: int, word: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three sets of pixels of one scene, (128, 128) bool, to be covered in turn.
+
+    Returns:
+        The part; as many other pixels of the object, around a place drawn at random; all of the object but
+        the part.
+    """
+    part = world.parts[picture] == word + WORDS.start
+    rest = world.masks[picture] & ~part
+    pixels = np.argwhere(rest)
+    middle = pixels[np.random.default_rng([picture, word]).integers(len(pixels))]
+    near = pixels[np.argsort(((pixels - middle) ** 2).sum(axis=1), kind="stable")[: part.sum()]]
+    patch = np.zeros_like(part)
+    patch[tuple(near.T)] = True
+    return part, patch, rest
+
+
+def covered(world: Scenes, picture: int, pixels: np.ndarray) -> np.ndarray:
+    """The scene with these pixels painted over, each in the colour of the nearest ground.
+
+    The soft edge, three pixels wide, is painted, too, and no colour is taken from it.
+    """
+    thing, image = world.masks[picture], world.images[picture]
+    edge = binary_dilation(thing, iterations=3)
+    _, (row, column) = distance_transform_edt(edge, return_indices=True)
+    painted = binary_dilation(pixels, iterations=3) & ~(thing & ~pixels)
+    return np.where(painted[:, :, None], image[row, column], image)
+
+
+def claims_when_covered(
+    world: Scenes, weights: np.ndarray, bias: float, said: np.ndarray, word: int, n: int = 25
+) -> np.ndarray:
+    """How often the word is still said of scenes that show the part and of which it was said.
+
+    Args:
+        world: scenes.
+        weights, bias: of the detector.
+        said: (N, 22), what the bottleneck says.
+        word: number of the concept.
+        n: so many test scenes at most.
+
+    Returns:
+        Shares of the scenes, (3,): with the part covered, with as many other pixels of the object covered,
+        with all of the object covered but the part.
+    """
+    here = np.flatnonzero((world.concepts[:, word] > 0) & (said[:, word] > 0.5))
+    here = here[here >= N_LEARN][:n]
+    images = [covered(world, i, pixels) for i in here for pixels in to_cover(world, i, word)]
+    log_odds = features_of(world, np.stack(images)) @ weights + bias
+    return (log_odds.reshape(len(here), 3) > 0).mean(axis=0)
 
 
 def taught_places(world: Scenes, word: int, strength: float = 100.0) -> np.ndarray:
