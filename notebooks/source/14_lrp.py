@@ -71,7 +71,7 @@ plots.show_maps(
 plots.show("A scene with a cat, and two maps of pixels that look alike: both are red on the cat.")
 
 # %% [markdown]
-# Both look right. To see which is wrong, you have to follow the payments. Section 10 solves it.
+# Both look right. Section 10 solves it.
 
 # %% [markdown]
 # ## 2 · One neuron
@@ -99,7 +99,7 @@ print("of R = 6 the inputs get", (a * w / z * R).tolist(), "and the bias keeps",
 #
 # ### Exercise: pay a layer back
 #
-# Use `exercises.EPSILON` for ε. No loop is needed.
+# Use `exercises.EPSILON` for ε.
 
 
 # %% exercise="pay_linear"
@@ -178,7 +178,7 @@ print(f"logit {logit:.3f} = pixels {R.sum():.3f} + biases {kept:.3f} + ε's {abs
 print(f"missing: {abs(missing):.0e}")
 
 # %% [markdown]
-# The account closes. But most of this logit never reaches the pixels: **the biases have it**. They are large here, because a batch norm was merged into each convolution after training (section 5 does it and prints the size of such a bias). Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
+# The account closes. But most of this logit never reaches the pixels: **the biases have it**. Here they hold the batch norms that were merged into the convolutions after training (section 5 does it). Three ways to pay, over the same layers: LRP-ε; ε in the linear layers and z⁺ (only contributions that help, section 4) in the convolutions; and the second way again, where biases get nothing.
 
 # %% tags=["hide-input", "thumbnail"]
 names = [name for name, layer in lab.model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
@@ -282,8 +282,8 @@ plots.show_maps(
     title="Why cat? Red pixels speak for it, blue ones against it",
 )  # fmt: skip
 plots.show(
-    "A scene and four maps. With ε everywhere, red and blue grains are mixed; with z⁺ in the convolutions the cat is red and "
-    "the other object blue; the last two are smoother."
+    "A scene and four maps. With ε everywhere, red and blue grains are mixed; with z⁺ in the convolutions the cat is red "
+    "and the bird pale; the last two are smoother."
 )
 
 # %% [markdown]
@@ -338,7 +338,7 @@ def my_relevance(model, inputs, target, plus=nn.Conv2d, eps=1e-6):
 # %% [markdown]
 # ReLU, poolings and residual sums need no line: their own gradient already pays in proportion. In a sum $x + r$ with the relevance $R$, for example, $x$ gets $x \cdot \partial S / \partial (x + r) = \frac{x}{x + r} R$.
 #
-# Before that: our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$. So each convolution gets a bias that it did not have.
+# One step before you run it: our ResNet has a *batch norm* behind each convolution: $s\,(z - \mu) + t$, with a mean $\mu$, a scale $s$ and a shift $t$ for each channel. Two layers in a row without a ReLU are one layer, and z⁺ should see that one. `fold_batch_norms` returns a copy with $w \leftarrow s\, w$ and $b \leftarrow s\,(b - \mu) + t$. So each convolution gets a bias that it did not have.
 
 # %%
 res_folded = lrp.fold_batch_norms(res.model, inputs).requires_grad_(False)
@@ -356,7 +356,7 @@ print(f"sum of the map: {my_relevance(res_folded, inputs, asked).sum():.2f}")
 # %% [markdown]
 # ## 6 · The proof
 #
-# The sum is smaller than that of map A in section 1, where the biases got nothing. `relevance` is the course's function: the same idea for all rules, with checks; its hooks go away after an error, too. It refuses what it has no rule for, such as attention. Here it stands beside the function above, beside zennit, and beside captum. The *axiom* is conservation: where biases get nothing, the pixels hold the logit. (In a convolution with z⁺ it is nearly so: an output without any helper pays nobody.)
+# The sum is smaller than that of map A in section 1, where the biases got nothing. `relevance` is the course's function: the same idea for all rules, with checks. It refuses what it has no rule for, such as attention. The *axiom* is conservation: where biases get nothing, the pixels hold the logit. (In a convolution with z⁺ it is nearly so: an output without any helper pays nobody.)
 
 # %%
 eight, questions = lab.inputs[:8], lab.targets[:8, 0]
@@ -407,6 +407,8 @@ maps = {
 correlations = {name: lesson.map_correlation(values).mean().item() for name, values in maps.items()}
 for name, value in correlations.items():
     print(f"{name:<14} correlation of the two questions' maps {value:+.2f}")
+control = relevance(lab.model, pictures, questions, Rules(linear=z_plus(), convolution=epsilon()))
+print(f"z⁺ in the linear layers alone: {lesson.map_correlation(control.sum(dim=1)).mean():+.2f}")
 
 # %%
 exercises.blind_rules.check(answer, correlations)
@@ -423,14 +425,13 @@ plots.show(
 )
 
 # %% [markdown]
-# z⁺ in the last layers drops all weights that speak against the class, and what is left is much the same for each class. Such a map looks convincing, and answers another question: *what is there?*
+# The last printed line is the control: z⁺ in the two linear layers is enough. There it drops whatever speaks against, and what is left is much the same for each class. Such a map looks convincing, and answers another question: *what is there?*
 
 # %%
+ig = integrated_gradients(lab.model, pictures, questions, n_steps=20, progress=True)
 fixed = {
     "Grad-CAM": upsample(grad_cam(lab.model, pictures, questions, lab.layer), truth.shape[-2:]),
-    "IG, 20 steps": integrated_gradients(lab.model, pictures, questions, n_steps=20, progress=True).sum(
-        dim=1
-    ),
+    "IG, 20 steps": ig.sum(dim=1),
     "gradient × input": input_x_gradient(lab.model, pictures, questions).sum(dim=1),
     "saliency": saliency(lab.model, pictures, questions).amax(dim=1),
     "edges (Sobel)": judge.baselines.sobel(pictures),
@@ -451,16 +452,16 @@ plots.score_plot(
 )
 plots.show(
     f"Pointing: ε and z⁺ {hits['ε and z⁺'].mean():.2f}, Grad-CAM {hits['Grad-CAM'].mean():.2f}. Energy: "
-    f"{energy['ε and z⁺'].mean():.2f} and {energy['Grad-CAM'].mean():.2f}; Integrated Gradients points worse and lies between them in energy."
+    f"{energy['ε and z⁺'].mean():.2f} and {energy['Grad-CAM'].mean():.2f}; Integrated Gradients {hits['IG, 20 steps'].mean():.2f} and {energy['IG, 20 steps'].mean():.2f}."
 )
 
 # %% [markdown]
-# With ε in the linear layers and z⁺ in the convolutions, LRP points about as well as Grad-CAM (the interval of the difference contains zero), and puts nearly twice as much of its map on the object: it has the resolution of pixels.
+# With ε in the linear layers and z⁺ in the convolutions, LRP points about as well as Grad-CAM (the interval of the difference contains zero), and puts nearly twice as much of its map on the object. (Who points better, it or Integrated Gradients, changes from one set of scenes to the next.)
 
 # %% [markdown]
 # ## 8 · Photographs
 #
-# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for. Its ReLU6 stops at 6; `relevance` lets the whole relevance through there, as LRP asks. The second cell prints what is left of the score. The map's *place* can be tested in any case.
+# EfficientNet-Lite0, trained on ImageNet, and photographs in pairs, side by side; the truth is the half that was asked for.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -496,7 +497,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Conservation is lost: about a twentieth of the score arrives, although no bias took any. (A likely reason: filters of a single channel often have no input that helps, and z⁺ pays nobody there.) Its place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
+# Conservation is lost: about a twentieth of the score arrives, although no bias took any. All the rest ends in filters of a single channel: where none of the few inputs helps, z⁺ pays nobody. The map's place is still right: ε and z⁺ and Grad-CAM stay in the half; four questions are too few to rank these two.
 #
 # ### Your turn
 #
@@ -519,11 +520,11 @@ plots.show("Two photographs and their relevance: red pixels speak for the networ
 # %% [markdown]
 # ## 9 · The same function twice
 #
-# $\min(s, 1)$ of a sum $s = x_1 + x_2 \ge 0$ can be written as $1 - \mathrm{relu}(1 - s)$ and as $\mathrm{relu}(s) - \mathrm{relu}(s - 1)$. Two networks, and for each input the same answer. *Implementation invariance* (Sundararajan and others, 2017) asks that an explanation be the same for both.
+# $\min(s, 1)$ of a sum $s = x_1 + x_2 \ge 0$ can be written as $1 - \mathrm{relu}(1 - s)$ and as $\mathrm{relu}(s) - \mathrm{relu}(s - 1)$. *Implementation invariance* (Sundararajan and others, 2017) asks that an explanation be the same for both.
 #
 # ### Exercise: who passes?
 #
-# Run the cell. Then write the names of the methods that pass, as a sorted list.
+# Run the cell. Then write the names of the methods that pass, as a list.
 
 # %%
 point = torch.tensor([[0.75, 0.75]])
@@ -548,7 +549,7 @@ passing = ["IG"]
 exercises.same_function.check(passing, results)
 
 # %% [markdown]
-# Here $s = 1.5$: the ReLU of the first network puts out 0, and its whole answer is a bias. LRP explains the *network*, not the function: how it computes is part of the answer. You may want that, if you look for errors inside. If you want to speak about the function, Integrated Gradients keeps the axiom.
+# Here $s = 1.5$: the ReLU of the first network puts out 0, and its whole answer is a bias. LRP explains the *network*, not the function: how it computes is part of the answer. If you want to speak about the function, Integrated Gradients keeps the axiom.
 
 # %% [markdown]
 # ## 10 · Where it breaks
@@ -599,7 +600,7 @@ print("z⁺ by its formula", (by_formula.numpy() + 0.0).round(3), "and by captum
 # %% [markdown]
 # ### Card 3: ε is not only a safety measure
 #
-# "A small number against division by zero": how small? Outputs that are smaller than ε hardly pay any more, so a large ε also removes noise. It is a parameter of the method, and belongs beside each map.
+# "A small number against division by zero": how small? Outputs that are smaller than ε hardly pay any more, so a large ε also removes noise. It is a parameter of the method, and belongs beside each map. With ε = 5 nearly as much lies on the object as with ε and z⁺; but it points worse (fresh scenes).
 
 # %%
 some, some_questions, some_truth = lab.questions(6)
@@ -667,7 +668,7 @@ plots.show_maps(
     [lab.images[scene]], grid, signed=True, alone=True,
     title="Four settings of the explorer: ε in the linear layers, and four rules in the convolutions",
 )  # fmt: skip
-plots.show("Four maps of the same cat, from grainy (ε) to smooth (z⁺, γ).")
+plots.show("Four maps of the same cat: smooth and red with z⁺, grains of both signs with the three others.")
 
 # %% [markdown]
 # ## 12 · Recap
@@ -683,14 +684,14 @@ plots.show("Four maps of the same cat, from grainy (ε) to smooth (z⁺, γ).")
 # S. Bach and others: *On pixel-wise explanations for non-linear classifier decisions by layer-wise relevance propagation* (PLOS ONE, 2015).
 #
 # 1. **Which problem?** Say how much each pixel adds to the score of a classifier, for kernel methods and deep networks.
-# 2. **Is it new?** Gradients said what a change would do. Handing out the score itself was new.
+# 2. **Is it new?** Gradients said what a change would do. Handing out the score itself was hardly known (Landecker and others, 2013, did it in another kind of network).
 # 3. **Which hypothesis?** If each layer conserves relevance, what arrives at the pixels explains the score.
 # 4. **Related work, and who?** Simonyan's saliency, Zeiler's deconvnet; groups in Berlin, of Klaus-Robert Müller and Wojciech Samek.
 # 5. **The key idea?** Conservation, layer by layer, with shares in proportion to contributions.
 # 6. **Which experiments?** Bags of visual words on PASCAL VOC, digits, an ImageNet network; pixels flipped in the order of the map.
 # 7. **Data and code?** Public data, and a public toolbox.
 # 8. **Do the results support it?** The maps find what the score depends on. Conservation holds only apart from biases and stabilisers: section 3 measured how much that can be.
-# 9. **What did it contribute?** A family of rules, the horses with the copyright tag (lesson 04), and much of the field's language.
+# 9. **What did it contribute?** A family of rules and much of the field's language. A year later the method found the horses' copyright tag (lesson 04).
 # 10. **What next?** Which rule where (Montavon and others, 2019), rules for attention, the relevance of concepts inside the network.
 #
 # </details>
