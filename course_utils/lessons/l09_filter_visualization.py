@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from course_utils.labs.lab import Lab
 from course_utils.methods.arguments import check_pictures
@@ -33,14 +34,19 @@ def fine_share(pictures: Tensor) -> Tensor:
         raise ValueError(f"pictures must be squares (N, C, S, S), not {tuple(pictures.shape)}")
     plain = (pictures == pictures[:, :, :1, :1]).flatten(1).all(dim=1)
     if plain.any():
-        raise ValueError(
-            f"picture {int(plain.nonzero()[0])} has one even colour: no variance to share"
-        )
+        raise ValueError(f"picture {int(plain.nonzero()[0])} has one even colour: no variance to share")
     frequencies = torch.fft.fftfreq(pictures.shape[-1])
     short = torch.hypot(frequencies[:, None], frequencies[None]) > 0.25
     waves = torch.fft.fft2(pictures - pictures.mean(dim=(2, 3), keepdim=True))
     power = waves.abs().square().sum(dim=1)
     return (power[:, short].sum(dim=1) / power.sum(dim=(1, 2))).cpu()
+
+
+def slopes_at(network: nn.Module, inputs: Tensor, layer: str, channel: int) -> Tensor:
+    """The gradient, at each of the pictures (N, C, H, W), of the mean of a filter's map."""
+    leaf = inputs.clone().requires_grad_()
+    maps = create_feature_extractor(network, [layer])(leaf)[layer]
+    return torch.autograd.grad(maps[:, channel].mean(dim=(1, 2)).sum(), leaf)[0]
 
 
 def show_digits(lab: Lab, rows: Mapping[str, Tensor], alt: str) -> None:

@@ -32,6 +32,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from course_utils import judge
 from course_utils.exercises import l09_filter_visualization as exercises
 from course_utils.labs import load_lab
+from course_utils.lessons import l09_filter_visualization as lesson
 from course_utils.lessons.l09_filter_visualization import CAREFUL, DIGIT_PICTURES, fine_share
 from course_utils.methods.filters import activation_maximization, class_maximization, filter_activation
 from course_utils.teach import plots, widgets
@@ -154,29 +155,29 @@ for row, (layer, (pictures, scores)) in zip(axes, climbs.items(), strict=True):
     row[0].set_ylabel(f"{layer}" + (", 16×16 pixels" if layer == shallow else ""), fontsize=10)
     row[4].set_axis_on()
     row[4].plot(scores)
-    row[4].set(xlabel="step", title="score s(x)", xticks=[0, 20, 40])
+    row[4].set(title="score s(x) by step", xticks=[0, 20, 40])
     row[4].spines[["left", "bottom"]].set_visible(True)
 plots.show(
     "Two ascents: a checked pattern grows in conv1's picture, rows of small humps under pixel noise in conv5's; both scores climb."
 )
 
 # %% [markdown]
-# Can you say what filter 0 of conv5 is for? Both pictures are full of patterns about as small as a pixel: *grain*. A picture is a sum of waves; `fine_share` gives the share of its variance in waves shorter than four pixels. The last line is the gradient at real scenes:
+# Can you say what filter 0 of conv5 is for? Both pictures are full of patterns about as small as a pixel: *grain*. A picture is a sum of waves; `fine_share` gives the share of its variance in waves shorter than four pixels. The last two lines are gradients at real scenes, for the trained network and for one with random weights:
 
 # %%
-leaf = lab.inputs[:20].clone().requires_grad_()
-score = create_feature_extractor(model, [deep])(leaf)[deep][:, 0].mean(dim=(1, 2)).sum()
-(slopes,) = torch.autograd.grad(score, leaf)
+scenes = lab.inputs[:20]
 for name, pictures in {
+    "pure noise, the start": climbs[deep][0][0],
     f"{shallow}, after 40 steps": climbs[shallow][0][-1],
     f"{deep}, after 40 steps": climbs[deep][0][-1],
     "real scenes": lab.inputs,
-    f"gradient of {deep} at real scenes": slopes,
+    f"gradient of {deep}, trained": lesson.slopes_at(model, scenes, deep, 0),
+    f"gradient of {deep}, random weights": lesson.slopes_at(lesson.with_random_weights(lab), scenes, deep, 0),
 }.items():
     print(f"share of fine grain, {name}: {fine_share(pictures).mean():.2f}")
 
 # %% [markdown]
-# Both pictures hold far more grain than real scenes do. So does the gradient, and an ascent adds up gradients. A likely reason: real scenes hold little grain, so training never made the network ignore it.
+# Both pictures hold far more grain than real scenes do. So does the gradient, and an ascent adds up gradients. With random weights the gradient is as grainy as pure noise. Training has removed about half of the grain, and a likely reason why the rest stays: real scenes hold little grain, so an answer to it costs hardly anything in training.
 # **The ascent worked, and you have learnt little about the deep filter.** Most of the rest of this lesson is about that.
 
 # %% [markdown]
@@ -251,10 +252,10 @@ exercises.climb_from_noise.check(climb_from_noise)
 #
 # | remedy | what it does | who |
 # |---|---|---|
-# | $R = \lambda\,\text{mean}(x^2)$ or $\lambda\,\text{mean}\lvert x\rvert$ | pulls each pixel to grey (L2 decay, L1 decay) | Simonyan 2014 |
+# | $R = \lambda\,\text{mean}(x^2)$ or $\lambda\,\text{mean}\lvert x\rvert$ | pulls each pixel to grey (L2 decay, L1 decay) | Simonyan 2014 (L2) |
 # | $R = \lambda\,\text{TV}(x)$ | charges for differences between neighbours (*total variation*) | Mahendran 2015 |
 # | blur | smooths the picture after every fourth step | Yosinski 2015 |
-# | jitter, scale, rotate | moves the picture before each look, so that single pixels cannot matter | Mordvintsev 2015 |
+# | jitter, scale, rotate | moves the picture before each look, so that single pixels cannot matter | Mordvintsev 2015 (jitter) |
 # | Fourier | climbs the *amplitudes* of waves, how strong each wave is, instead of pixels; long waves more | Olah 2017 |
 
 # %%
@@ -320,6 +321,8 @@ exercises.total_variation.check(total_variation)
 
 # %%
 twin, outsider = load_lab("scenes", model="zfnet_robust"), load_lab("scenes", model="resnet")
+slopes = lesson.slopes_at(twin.model, lab.inputs[:20], deep, 0)
+print(f"share of grain in the robust twin's gradient at scenes: {fine_share(slopes).mean():.2f}")
 classes = list(range(len(lab.class_names)))
 careful = CAREFUL | {"n_steps": 20}
 made_for = {
@@ -392,12 +395,10 @@ plots.show(", ".join(f"{name} {p.mean():.2f}" for name, p in read.items()))
 # $p_c$ is the reader's probability of class $c$, and the last term says which codes are usual. Our $G$ is the drawing half of a small *variational autoencoder*, a pair of networks that learnt to squeeze a digit into 12 numbers and to draw it again. `dream` climbs from six starts for each digit and keeps the best by the score. The **control**: the same ascent for a reader with *random weights*, which knows nothing about digits. (Its last layer is made 200 times larger, so that it is not undecided about everything.) **Predict**: what will its pictures look like?
 
 # %%
-from course_utils.lessons.l09_filter_visualization import dream, random_reader, show_digits
-
 vae, second = load_lab("digits", model="vae").model, load_lab("digits", model="second").model
 dreams = {
-    "reader": dream(reader, vae.decode)[0],
-    "random\nweights": dream(random_reader(reader), vae.decode)[0],
+    "reader": lesson.dream(reader, vae.decode)[0],
+    "random\nweights": lesson.dream(lesson.random_reader(reader), vae.decode)[0],
 }
 print("a second reader, trained on other drawings, sees the asked-for digit in")
 for name, x in dreams.items():
@@ -405,7 +406,7 @@ for name, x in dreams.items():
     print(f"{hits:3} of 10 pictures G(z*): {' '.join(name.split())}")
 
 # %% tags=["hide-input"]
-show_digits(
+lesson.show_digits(
     digits,
     dreams,
     "Two rows of ten pictures. G(z*) of the reader: ten digits. G(z*) of random weights: strokes of digits too, mostly not the "
@@ -421,21 +422,21 @@ show_digits(
 # EfficientNet-Lite0, trained on ImageNet: what four filters like best, from shallow to deep, and two classes. The control is the same careful ascent on the *same architecture with random weights*. (Its batch norms are measured on the photographs again. Without that, its signal fades to almost nothing on the way through the layers.) **Predict**: what will the control's pictures look like?
 
 # %%
-from course_utils.lessons.l09_filter_visualization import picture_options, with_random_weights
-
 photos = load_lab("photos")
 # a filter of each of the stages 2, 3, 5 and 6
 four = (("blocks.1", 4), ("blocks.2", 8), ("blocks.4", 5), ("blocks.5", 3))
 two = [photos.class_names.index(name) for name in ("daisy", "Egyptian cat")]
-how = CAREFUL | picture_options(photos) | {"learning_rate": 0.08}
+how = CAREFUL | lesson.picture_options(photos) | {"learning_rate": 0.08}
 best = {}
-for name, network in {"trained": photos.model, "random weights": with_random_weights(photos)}.items():
+for name, network in {"trained": photos.model, "random weights": lesson.with_random_weights(photos)}.items():
     of_filters = [activation_maximization(network, layer, k, **how) for layer, k in four]
     best[name] = torch.cat([*of_filters, class_maximization(network, two, **how, progress=True)])
+plain = activation_maximization(network, *four[0], n_steps=24, **lesson.picture_options(photos))
 
 # %% tags=["hide-input"]
 for name, x in best.items():
     print(f"{name}: share of grain {fine_share(x).min():.2f} to {fine_share(x).max():.2f}")
+print(f"random weights, plain ascent ({four[0][0]}): share of grain {fine_share(plain)[0]:.2f}")
 with torch.no_grad():
     sure = photos.model(best["trained"][4:]).softmax(dim=1)[[0, 1], two]
 print("the trained network's probability of its own pictures: daisy {:.2f}, cat {:.2f}".format(*sure))
@@ -454,7 +455,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The scales, stripes and curls above were learnt: the control has none of them. The colours and the small share of grain were not: the control has both. They come from the careful ascent. What would you have called the last two pictures without their titles? The network is certain of both (printed).
+# The scales, stripes and curls above were learnt: the control has none of them, and its pictures look alike. The colours and the small share of grain were not: the control has both. The careful ascent keeps the grain away: a plain one on the same random weights is full of it (printed). What would you have called the last two pictures without their titles? The network is certain of both (printed).
 #
 # ### Your turn
 #
@@ -464,7 +465,7 @@ plots.show(
 mine = load_lab("photos", path=None, model="efficientnet_lite0")
 stage, k = list(mine.layers)[-3], 0
 heat = filter_activation(mine.model, mine.inputs[:4], mine.layers[stage], k)
-options = CAREFUL | picture_options(mine) | {"learning_rate": 0.08}
+options = CAREFUL | lesson.picture_options(mine) | {"learning_rate": 0.08}
 likes = activation_maximization(mine.model, mine.layers[stage], k, **options, progress=True)
 
 # %% tags=["hide-input"]
