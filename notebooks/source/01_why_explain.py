@@ -32,6 +32,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from tqdm.auto import tqdm
 
 from course_utils import judge
 from course_utils.exercises import l01_why_explain as exercises
@@ -205,8 +206,6 @@ judge.agreement_table(
 # Three pictures are too few. So measure on all 60 which share of the map's positive values lies **on the animal**: the [*energy*](glossary.md#energy). A number alone says little, so maps that know nothing about any model are measured too: the *edges* of the picture, a spot in the *centre*, *random* noise, and a *constant* map, whose energy is the share of the picture that the animal takes.
 
 # %%
-from tqdm.auto import tqdm
-
 falls = {}
 for name, offer in tqdm(offers.items(), desc="covering", leave=False):
     falls[name] = cover_and_watch(offer.predict, images, targets)
