@@ -578,7 +578,7 @@ plots.show(
 
 # %% [markdown]
 # With eight or more questions a player KernelSHAP has the smallest median error. With two, the antithetic walks have it here; on fresh
-# scenes it was sometimes KernelSHAP. Plain walks are behind antithetic ones at each budget. Look at the vertical lines, too: with the same
+# scenes it was mostly KernelSHAP. Plain walks are behind antithetic ones at each budget. Look at the vertical lines, too: with the same
 # method and budget, one game's error is several times another's, here ten times and more. And all this is for about ten players: on a
 # table of 30 columns KernelSHAP was ahead from eight questions a player on, but with two about twice as far off as antithetic walks, and
 # single runs were off by the largest value itself. So repeat your estimate with another seed.

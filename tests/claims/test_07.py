@@ -88,14 +88,18 @@ def _errors(seed: int, per_player: int) -> dict[str, np.ndarray]:
 
 @claim(
     "§7",
-    "With eight or more questions a player KernelSHAP has the smallest median error.",
-    shown="0.011 against 0.020 of antithetic walks at eight",
-    holds=lambda v: max(row.max() for row in v.values()) < 1,
+    "With eight or more questions a player KernelSHAP has the smallest median error; with two mostly.",
+    shown="0.011 against 0.020 of antithetic walks at eight; 0.04 against 0.03 at two",
+    holds=lambda v: (
+        v["KernelSHAP / antithetic at 8"].max() < 1
+        and v["KernelSHAP / antithetic at 16"].max() < 1
+        and np.median(v["KernelSHAP / antithetic at 2"]) < 1 < v["KernelSHAP / antithetic at 2"].max()
+    ),
 )
 def test_kernel_shap_wins_with_more_questions(seed):
     return {
         f"KernelSHAP / antithetic at {n}": np.median(e["KernelSHAP"]) / np.median(e["antithetic"])
-        for n, e in ((n, _errors(seed, n)) for n in (8, 16))
+        for n, e in ((n, _errors(seed, n)) for n in (2, 8, 16))
     }
 
 
