@@ -145,6 +145,14 @@ price = Exercise(
             lambda m, v: 0.5 * (m**2 + v.exp() - 1 - v).sum(dim=0),
             "you added up the pictures of each latent: add up the latents of each picture, dim=1.",
         ),
+        "other way round": Mistake(
+            lambda m, v: 0.5 * ((1 + m**2) / v.exp() - 1 + v).sum(dim=1),
+            "that is the divergence of N(0, 1) from the cloud: it is not the same the other way round.",
+        ),
+        "one once": Mistake(
+            lambda m, v: _price(m, v) + (m.shape[1] - 1) / 2,
+            "you subtracted 1 once for each picture: the −1 belongs to each latent.",
+        ),
         "not added": Mistake(
             lambda m, v: 0.5 * (m**2 + v.exp() - 1 - v),
             "that is the price of each latent: add them up for each picture.",
@@ -191,6 +199,10 @@ cloud = Exercise(
         "noise forgotten": Mistake(
             lambda m, v, e: m + (0.5 * v).exp(),
             "you always step one σ to the right: multiply σ with `noise`.",
+        ),
+        "minus": Mistake(
+            lambda m, v, e: m - (0.5 * v).exp() * e,
+            "you subtracted the noise. Such draws would be as good, but with this `noise` the draw is μ + σ ε.",
         ),
         "noise of fresh draws": Mistake(
             lambda m, v, e: m + (0.5 * v).exp() * _normal(3, *m.shape),
@@ -259,6 +271,9 @@ gaps = Exercise(
             lambda i, h: _gaps(i, h) * h / i.sum(axis=0),
             "you divided by the sum over the latents; divide by the factor's entropy.",
         ),
+        "per cent": Mistake(
+            lambda i, h: 100 * _gaps(i, h), "you answered in per cent: the gap is a share from 0 to 1."
+        ),
         "by the best": Mistake(
             lambda i, h: _gaps(i, h) * h / i.max(axis=0),
             "you divided by the best latent's information; divide by the factor's entropy.",
@@ -317,6 +332,9 @@ fair_loss = Exercise(
                 beta * _loss(p, s, m, v, 0.0) + _loss(p, s, m, v, 1.0) - _loss(p, s, m, v, 0.0)
             ),
             "β belongs to the rate, not to the distortion.",
+        ),
+        "no beta": Mistake(
+            lambda p, s, m, v, beta: _loss(p, s, m, v, 1.0), "the sums are right, but β is missing."
         ),
         "not averaged": Mistake(
             lambda p, s, m, v, beta: _loss(p[:1], s[:1], m[:1], v[:1], beta),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from tqdm.auto import tqdm
 
+from course_utils.methods.arguments import check_count, check_number
 from course_utils.methods.latent import kl_to_standard_normal, mutual_information_gap
 from course_utils.teach import plots
 
@@ -112,12 +113,19 @@ def train(
         labels: pictures and the means that they shall get; adds 20 times the mean squared error.
         n_steps: steps of Adam with a rate that rises to 0.008 and falls again.
         data_seed: of pictures and noise.
+
+    Raises:
+        ValueError: no seed, a β below 0 or not one for each machine, no latent, fewer than two steps.
     """
+    seeds, beta = [check_count(seed, "a seed", 0) for seed in seeds], np.ravel(betas).tolist()
+    if not seeds or len(beta) not in (1, len(seeds)):
+        raise ValueError(f"seeds must hold one or more, and betas one or {len(seeds)}, not {betas!r}")
+    beta = torch.tensor([check_number(b, "β") for b in beta]).float().expand(len(seeds))
+    check_count(n_latents, "n_latents"), check_count(n_steps, "n_steps", 2)
     generator = torch.Generator().manual_seed(data_seed)
     n_pixels = draw(1, torch.Generator()).shape[1]
     sizes = [n_pixels, HIDDEN, HIDDEN, 2 * n_latents], [n_latents, HIDDEN, HIDDEN, n_pixels]
     enc, dec = (_first_weights(seeds, size, part) for part, size in enumerate(sizes))
-    beta = torch.as_tensor(betas, dtype=torch.float32).expand(len(seeds))
     noisy = (beta > 0).float()[:, None, None]
     optimiser = torch.optim.Adam([*enc, *dec], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.008, total_steps=n_steps)

@@ -52,6 +52,23 @@ def test_worlds(world):
     torch.testing.assert_close(target.std(dim=0), torch.ones(2), rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": []}, "seeds must hold one or more"),
+        ({"seeds": [1.5]}, "a seed must be a whole number"),
+        ({"betas": -1.0}, "β must be a number ≥ 0"),
+        ({"betas": math.nan}, "β must be a number"),
+        ({"betas": (1, 2, 3)}, "betas one or 2"),
+        ({"n_steps": 0}, "n_steps must be a whole number ≥ 2"),
+        ({"n_latents": 0}, "n_latents must be a whole number"),
+    ],
+)
+def test_training_refuses_what_it_cannot_do(change, words):
+    with pytest.raises(ValueError, match=words):
+        lesson.train(**{"draw": lesson.draw_from("square"), "seeds": [0, 1], "n_steps": 5} | change)
+
+
 def test_an_unknown_world_is_refused():
     with pytest.raises(ValueError, match="choose one of the worlds square, round, diamond"):
         lesson.draw_from("flat")
