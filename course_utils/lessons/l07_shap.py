@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from course_utils.teach import plots
 
-os.environ["NUMBA_DISABLE_JIT"] = "1"  # shap would compile for seconds to save milliseconds
+if "numba" not in sys.modules:  # shap would compile for seconds to save milliseconds
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 logging.getLogger("shap").setLevel("ERROR")  # no advice about run times on the page
 
 FACTS = ["park nearby", "area", "floor", "cats banned"]

@@ -218,7 +218,7 @@ def _noisy_gradients(
     inputs = check_inputs(model, inputs)
     targets = check_target(target, inputs)
     n_samples = check_count(n_samples, "n_samples")
-    if check_number(noise_level, "noise_level") > 1:
+    if check_number(noise_level, "noise_level") > 2:
         raise ValueError(f"noise_level is a share of the picture's range, 0.15 for 15 %, not {noise_level!r}")
     generator = check_generator(generator)
     exact = exact_dtype(inputs.dtype)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -39,7 +40,8 @@ def versions() -> str:
 
 def import_shap():
     """shap, without compiling when it is loaded first: here all is small, and compiling takes ten seconds."""
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # read when numba is loaded
+    if "numba" not in sys.modules:  # one that has begun to compile cannot stop
+        os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     import shap
 
     return shap
