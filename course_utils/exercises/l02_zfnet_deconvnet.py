@@ -1025,6 +1025,15 @@ softmax_numbers = Question(
         "in per cent": _rounded_answer(
             lambda z: 100 * z.softmax(dim=0), "these are per cent: give numbers between 0 and 1."
         ),
+        "turned round": _rounded_answer(
+            lambda z: _softmax(z).flip(0),
+            "the order is turned round: the first number belongs to the first class.",
+        ),
+        "not one a class": Mistake(
+            lambda answer, z: len(answer) != len(z),
+            "give one number for each class, in the order of the classes.",
+            example=lambda z: _softmax(z)[:-1],
+        ),
         "other sum": Mistake(
             lambda answer, z: len(answer) == len(z) and abs(float(sum(answer)) - 1) > 0.05,
             "your numbers do not add up to 1, as the probabilities of all classes must.",

@@ -22,10 +22,12 @@ def layer_outputs(model: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
     """What each layer gives for one picture (1, 3, H, W): {"pixels": (3, H, W), name: (C, h, w) or (n,), …}.
 
     Raises:
-        ValueError: x is not one picture.
+        ValueError: x is not one picture, or holds NaN.
     """
     if x.ndim != 4 or len(x) != 1:
         raise ValueError(f"x must be one picture (1, 3, H, W), not {tuple(x.shape)}: use x[i : i + 1]")
+    if not np.isfinite(plots.to_array(x)).all():
+        raise ValueError("x holds NaN or infinite numbers: give a picture")
     maps = {"pixels": x[0]}
     with torch.no_grad():
         for name, module in model.named_children():
@@ -53,7 +55,7 @@ def seen(
     """
     names = list(maps)
     _, height, width = _maps_of(maps, layer).shape
-    row, column = (int(v) for v in place)
+    row, column = _pair(place)
     _inside(row, height, "row")
     _inside(column, width, "column")
     left, top, right, bottom, everywhere = column, row, column + 1, row + 1, False
@@ -89,10 +91,8 @@ def window_of(
         raise ValueError(f"layer {layer!r} is no convolution: choose one of {', '.join(convolutions)}")
     module, names = model.get_submodule(layer), list(maps)
     _inside(channel, module.out_channels, "channel")
-    (row, column), (size, stride, pad) = (
-        place,
-        (v[0] for v in (module.kernel_size, module.stride, module.padding)),
-    )
+    row, column = _pair(place)
+    size, stride, pad = (v[0] for v in (module.kernel_size, module.stride, module.padding))
     _inside(row, maps[layer].shape[1], "row")
     _inside(column, maps[layer].shape[2], "column")
     padded = F.pad(maps[names[names.index(layer) - 1]], (pad,) * 4).double()
@@ -106,7 +106,8 @@ def softmax_steps(logits: Tensor) -> dict[str, Tensor]:
     Raises:
         ValueError: not a row of finite numbers.
     """
-    if logits.ndim != 1 or not torch.isfinite(logits).all():
+    logits = torch.as_tensor(logits)
+    if logits.ndim != 1 or len(logits) == 0 or not torch.isfinite(logits).all():
         raise ValueError("logits must be finite numbers of the shape (n,), one a class: use model(x)[0]")
     z = logits.detach().double()
     shifted = z - z.max()
@@ -314,6 +315,12 @@ def _maps_of(maps: Mapping[str, Tensor], layer: str) -> Tensor:
     return maps[layer]
 
 
+def _pair(place: Sequence[int]) -> tuple[int, int]:
+    if len(place) != 2:
+        raise ValueError(f"place must be (row, column), not {tuple(place)}")
+    return place[0], place[1]
+
+
 def _inside(number: int, n: int, name: str) -> None:
-    if not 0 <= number < n:
+    if isinstance(number, bool) or number != int(number) or not 0 <= number < n:
         raise ValueError(f"{name} is {number}: choose 0 … {n - 1}")

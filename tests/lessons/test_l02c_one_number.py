@@ -112,3 +112,13 @@ def test_bad_input_names_the_argument(network):
         inner.window_of(model, maps, "conv5", 64, (0, 0))
     with pytest.raises(ValueError, match="finite"):
         inner.softmax_steps(torch.tensor([1.0, float("nan")]))
+    with pytest.raises(ValueError, match="finite"):
+        inner.softmax_steps([])
+    with pytest.raises(ValueError, match=r"row is 3\.7"):
+        inner.seen(model, maps, "relu4", (3.7, 2))
+    with pytest.raises(ValueError, match=r"\(row, column\)"):
+        inner.seen(model, maps, "relu4", (0, 0, 1))
+    with pytest.raises(ValueError, match="channel is True"):
+        inner.window_of(model, maps, "conv4", True, (0, 0))
+    with pytest.raises(ValueError, match="NaN"):
+        inner.layer_outputs(model, x * float("nan"))
