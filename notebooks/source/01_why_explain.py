@@ -457,7 +457,7 @@ plots.show(
 # %% [markdown]
 # The rule was tested on pictures that it was not fitted to (*ten-fold cross-validation*: each tenth of the pictures is answered by a rule fitted to the others). It does nearly as well as the networks, has never seen an animal, and fails like model A on the other farm. **If a stupid rule does well, ask what the clever model has learnt.**
 #
-# *Prototypes*, a few pictures that stand for a large collection, and *criticisms*, pictures that the prototypes describe badly, are found in [01b](01b_data_and_experiment.ipynb).
+# *Prototypes*, a few pictures that stand for many, and *criticisms*, pictures where prototypes and collection differ most, are found in [01b](01b_data_and_experiment.ipynb).
 
 # %% [markdown]
 # ## 6 · The map of the field
