@@ -136,6 +136,22 @@ without_strongest = Exercise(
             ),
             "you took one pixel too many: at the share 0 nothing may change.",
         ),
+        "too few": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(
+                x, heat, share, substrate, count=lambda q, h: int(q * h.numel())
+            ),
+            "you rounded the number of pixels down: `round`, not `int`, gives the nearest whole number.",
+        ),
+        "percent": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(x, heat, share / 100, substrate),
+            "you took the share for a percentage: 0.2 is a fifth of the pixels.",
+        ),
+        "of the positive ones": Mistake(
+            lambda x, heat, share, substrate: _without_strongest(
+                x, heat, share, substrate, count=lambda q, h: round(q * int((h > 0).sum()))
+            ),
+            "you took the share of the *positive* pixels: it is a share of all pixels, or each map loses another number.",
+        ),
         "all": Mistake(lambda x, heat, share, substrate: substrate, "you replaced the whole picture."),
     },
 )
@@ -218,6 +234,14 @@ curve_area = Exercise(
         "right end": Mistake(
             lambda probabilities, fractions: (probabilities[:, 1:] * fractions.diff()).sum(dim=1),
             "you took the right end of each strip as its height: a falling curve then gets too small an area. Take the mean of both ends.",
+        ),
+        "twice": Mistake(
+            lambda probabilities, fractions: 2 * _curve_area(probabilities, fractions),
+            "your areas are twice as large: a strip is as high as the *mean* of its two ends, not their sum.",
+        ),
+        "sign": Mistake(
+            lambda probabilities, fractions: -_curve_area(probabilities, fractions),
+            "your areas are negative: the width of a strip is the later fraction minus the earlier one.",
         ),
         "one number": Mistake(
             lambda probabilities, fractions: _curve_area(probabilities, fractions).mean(),
@@ -681,8 +705,9 @@ class OneOfSeveral(Question):
 
     def check(self, answer: Any, *context: Any) -> Verdict:
         """Accept each of the right answers; all else as in a `Question`."""
-        if isinstance(answer, str) and context and answer in self.accepted(*context):
-            return Verdict(RIGHT)
+        if isinstance(answer, str) and context:
+            if answer.strip().lower() in {name.lower() for name in self.accepted(*context)}:
+                return Verdict(RIGHT)
         return super().check(answer, *context)
 
 

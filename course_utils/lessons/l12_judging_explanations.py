@@ -16,6 +16,7 @@ from course_utils.judge import bounding_box, energy_in_mask
 from course_utils.judge.scoreboard import MEASURES, Scoreboard
 from course_utils.labs.detective import Case
 from course_utils.labs.lab import Lab
+from course_utils.methods.arguments import check_maps
 from course_utils.methods.cam import grad_cam, upsample
 from course_utils.teach import plots
 
@@ -66,6 +67,8 @@ def train(pictures: Tensor, labels: Tensor, epochs: int, seed: int = 0) -> nn.Se
 @torch.no_grad()
 def hits(network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
     """1 for each picture `(N,)` that the network names correctly, else 0."""
+    if labels.shape != (len(pictures),):
+        raise ValueError(f"{len(pictures)} pictures need as many labels, not {tuple(labels.shape)}")
     return (network(pictures).argmax(dim=1) == labels).float()
 
 
@@ -84,6 +87,10 @@ def centred(lab: Lab, n: int = 25, side: int = 96) -> tuple[Tensor, Tensor, Tens
 
 def half_of(masks: Tensor, *, scattered: bool, seed: int = 0) -> Tensor:
     """Half of each object's pixels `(N, H, W)`: one connected piece around a random pixel, or scattered."""
+    if masks.dtype != torch.bool or masks.ndim != 3:
+        raise TypeError(f"masks must be bool, (N, H, W), not {masks.dtype}, {tuple(masks.shape)}")
+    if not masks.flatten(1).any(dim=1).all():
+        raise ValueError("a mask is empty: leave that picture out")
     generator, halves = torch.Generator().manual_seed(seed), torch.zeros_like(masks)
     for mask, half in zip(masks, halves, strict=True):
         places = mask.nonzero()  # (n, 2), row and column
@@ -96,6 +103,9 @@ def half_of(masks: Tensor, *, scattered: bool, seed: int = 0) -> Tensor:
 
 def draw_deleted(ax, lab: Lab, number: int, heat: Tensor, share: float, substrate: Tensor) -> None:
     """One scene without its strongest `share` of pixels, by heat `(H, W)`, and what the network says."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be a share of the pixels, from 0 to 1, not {share!r}")
+    check_maps(heat, shape=lab.inputs.shape[2:], dims=(2,), name="heat")
     x, c = lab.inputs[number : number + 1].clone(), int(lab.targets[number])
     gone = heat.flatten().argsort(descending=True)[: round(share * heat.numel())]
     x.flatten(2)[:, :, gone] = substrate.flatten(2)[:, :, gone]
@@ -107,6 +117,7 @@ def draw_deleted(ax, lab: Lab, number: int, heat: Tensor, share: float, substrat
 
 def for_the_eye(maps: Tensor, block: int = 4) -> Tensor:
     """Grainy maps `(N, H, W)` made visible: means of small blocks, the strongest hundredth cut off."""
+    maps = check_maps(maps)
     coarse = F.avg_pool2d(maps[:, None], block, ceil_mode=True)[:, 0]
     limit = coarse.flatten(1).quantile(0.99, dim=1).clamp(min=1e-12)[:, None, None]
     return (coarse / limit).clamp(max=1)

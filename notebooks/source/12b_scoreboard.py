@@ -199,11 +199,11 @@ for power in (1, 3):
 #
 # - **Sensitivity** is won by maps that do not look at the picture: a constant never changes. (The edges look at the picture, not at the model, and move more than CAM.)
 # - **Energy** depends on how widely a map spreads, not only on where it points: the power changes it, and no pixel has changed its place in the order.
-# - **Deletion and insertion** favour maps whose strongest pixels are connected. Scattered pixels make small holes, and the network sees through them (section 4 of the core has the control).
+# - **Deletion** hardly favours maps whose strongest pixels are connected; **insertion** does, if it starts from grey (section 4 of the core has the controls).
 # - **Mean rank**, the order of the rows, counts three measures that need the mask, and two of deletion and insertion: other columns may give another order.
-# - **Guided Grad-CAM** does well here. One of its two factors is guided backpropagation, which failed the puzzle of the core. None of the board's measures asks whether the map would be different for another model.
+# - **Guided Grad-CAM** does well here. One of its two factors is guided backpropagation, which failed the puzzle of the core. Would its map be different for another model?
 #
-# The next cell asks that: where is the maximum, when we ask for the object and when we ask for the other one, in the trained network and in one whose last layers are random? And how alike are the maps of the two networks? (SSIM is another measure of likeness; section 5 says what is wrong with it.)
+# The next cell asks: where is the maximum, when we ask for the object and when we ask for the other one, in the trained network and in one whose last layers are random? And how alike are the maps of the two networks? (SSIM is another measure of likeness; section 5 says what is wrong with it.)
 
 # %%
 random_network = next(net for name, net in judge.randomize_cascade(model) if name == "layer4.conv1")
@@ -221,7 +221,7 @@ for n in ("guided backprop", "guided Grad-CAM"):
     print(f"  the two networks' maps: rank correlation {alike[0]:.2f}, SSIM {alike[1]:.2f}")
 
 # %% [markdown]
-# In the trained network the *maximum* follows the question for both; in the guessing one it hardly does. So the few strongest pixels of guided backpropagation carry a trace of the class, while the order of all its pixels hardly notices that the classes are gone. The product with Grad-CAM does notice: **a method does not inherit the verdict on its part**. SSIM would not have told you: it calls even those maps alike. Two tests of one map can give two verdicts: say which test a method has passed.
+# In the trained network the *maximum* follows the question for both; in the guessing one it hardly does. So the few strongest pixels of guided backpropagation depend on the class, while the order of all its pixels hardly notices that the classes are gone. The product with Grad-CAM does notice: **a method does not inherit the verdict on its part**. SSIM would not have told you: it calls even those maps alike. Two tests of one map can give two verdicts: say which test a method has passed.
 #
 # The board can be saved for a report: `board.save("scoreboard.csv")`, or `.md`.
 
