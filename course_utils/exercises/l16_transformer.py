@@ -733,6 +733,28 @@ unexplained = Exercise(
             lambda states, rebuilt: (states - rebuilt).pow(2).mean() / states.var(),
             "`states.var()` measures from one mean for all dimensions: each dimension has its own, dim=0.",
         ),
+        "in per cent": Mistake(
+            lambda states, rebuilt: 100 * _unexplained(states, rebuilt),
+            "that is in per cent: give a fraction, where 1 is as poor as the mean.",
+        ),
+        "not squared": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).abs().sum() / (states - states.mean(dim=0)).abs().sum()
+            ),
+            "you added up absolute values: a variance is made of squares.",
+        ),
+        "lengths": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).norm(dim=1).sum() / (states - states.mean(dim=0)).norm(dim=1).sum()
+            ),
+            "you added up lengths: a variance is made of *squared* lengths.",
+        ),
+        "variance of the rebuilt": Mistake(
+            lambda states, rebuilt: (
+                (states - rebuilt).pow(2).sum() / (rebuilt - rebuilt.mean(dim=0)).pow(2).sum()
+            ),
+            "you divided by the spread of what was rebuilt: it is the spread of the *states* that is to be explained.",
+        ),
         "upside down": Mistake(
             lambda states, rebuilt: 1 / _unexplained(states, rebuilt),
             "the fraction is upside down.",

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from course_utils.labs.text import TextLab, read_texts
 from course_utils.methods import sparse_coding
+from course_utils.methods.arguments import check_count, check_number
 from course_utils.teach import plots
 
 FOUND = 0.95  # a direction counts as found from this cosine on
@@ -38,7 +39,11 @@ def train_toy(p: float, seed: int = 0, n_starts: int = 8, n_steps: int = 2000) -
     """The toy model of Elhage and others (2022): W `(2, 5)` and b `(5,)`, the best of several random starts.
 
     Feature i is written again as ReLU(WᵀWx + b); its squared error counts 0.9^i.
+
+    Raises:
+        ValueError: p is no probability above 0.
     """
+    _check_probability(p)
     generator = torch.Generator().manual_seed(seed)
     W = (torch.randn(n_starts, 2, FEATURES, generator=generator) * 0.5).requires_grad_()
     b = torch.zeros(n_starts, 1, FEATURES, requires_grad=True)
@@ -83,12 +88,38 @@ class World:
 
 
 def planted(n: int = 32, d: int = 16, p: float = 0.1, n_states: int = 20_000, seed: int = 0) -> World:
-    """Draw n random directions in d dimensions; each is on with probability p, its size then 0.5 to 1.5."""
+    """Draw n random directions in d dimensions; each is on with probability p, its size then 0.5 to 1.5.
+
+    Raises:
+        ValueError: no whole number ≥ 1 of directions, dimensions or states; p is no probability above 0.
+    """
+    for value, name in ((n, "n"), (d, "d"), (n_states, "n_states")):
+        check_count(value, name)
+    _check_probability(p)
     generator = torch.Generator().manual_seed(seed)
     directions = F.normalize(torch.randn(n, d, generator=generator), dim=1)
     on = torch.rand(n_states, n, generator=generator) < p
     sizes = on * (torch.rand(n_states, n, generator=generator) + 0.5)
     return World(directions, sizes, sizes @ directions)
+
+
+def at_right_angles(d: int = 16, p: float = 0.1, n_states: int = 20_000, seed: int = 0) -> World:
+    """A world without superposition: as many directions as numbers, at right angles, turned at random."""
+    sizes = planted(d, d, p, n_states, seed).sizes
+    generator = torch.Generator().manual_seed(20_000 + seed)
+    directions = torch.linalg.qr(torch.randn(d, d, generator=generator)).Q
+    return World(directions, sizes, sizes @ directions)
+
+
+def correlations(world: World) -> Tensor:
+    """|correlation| of each number of the state with each planted feature, `(d, n)`."""
+    d = world.states.shape[1]
+    return torch.corrcoef(torch.cat([world.states, world.sizes], dim=1).T)[:d, d:].abs()
+
+
+def _check_probability(p: float) -> None:
+    if not 0 < check_number(p, "p") <= 1:
+        raise ValueError(f"p is {p}: a probability above 0 and up to 1")
 
 
 def score(world: World, autoencoder: sparse_coding.Autoencoder) -> dict[str, float]:
@@ -123,14 +154,22 @@ def rivals(world: World, seed: int = 0) -> dict[str, Tensor]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of single codes, by less than a millionth
         learner.fit(rows[:10_000])
-    ica = FastICA(d, random_state=seed, whiten="unit-variance").fit(rows)
     generator = torch.Generator().manual_seed(10_000 + seed)
     return {
         "dictionary learning (sklearn)": torch.from_numpy(learner.components_).float(),
-        "ICA (sklearn)": torch.from_numpy(ica.mixing_.T.copy()).float(),
-        "PCA (sklearn)": torch.from_numpy(PCA(d).fit(rows).components_).float(),
+        **ica_and_pca(world, seed),
         "the d numbers themselves": torch.eye(d),
         "random directions": torch.randn(2 * n, d, generator=generator),
+    }
+
+
+def ica_and_pca(world: World, seed: int = 0) -> dict[str, Tensor]:
+    """The d directions of independent component analysis, and the d of PCA, `(d, d)` each."""
+    rows, d = world.states.numpy(), world.states.shape[1]
+    ica = FastICA(d, random_state=seed, whiten="unit-variance").fit(rows)
+    return {
+        "ICA (sklearn)": torch.from_numpy(ica.mixing_.T.copy()).float(),
+        "PCA (sklearn)": torch.from_numpy(PCA(d).fit(rows).components_).float(),
     }
 
 
@@ -217,17 +256,25 @@ def shuffle_columns(states: Tensor, seed: int = 0) -> Tensor:
 
 
 def judge_without_truth(
-    states: Tensor, ids: Tensor, half: Tensor, n_latents: int = 256, k: int = 8, n_steps: int = 400
+    states: Tensor,
+    ids: Tensor,
+    half: Tensor,
+    n_latents: int = 256,
+    k: int = 8,
+    n_steps: int = 400,
+    again: bool = False,
 ) -> dict[str, float]:
     """Train on each half of the texts; what can be said where no direction is known.
 
     Args:
         states: `(N, d)`. ids: `(N,)` token numbers. half: `(N,)` bool.
+        again: train a third one on the first half, from another start.
 
     Returns:
         "FVU" of the first one on the other half; "one word", the share of its latents (on for at least 20
         tokens) of whose 20 strongest tokens 18 are the same; "different words", how many words these have;
-        "found again", the share of its latents that the second one has, too, with a cosine above 0.9.
+        "found again", the share of its latents that the second one has, too, with a cosine above 0.9; with
+        `again` also "in the same half", the share of them that the third one has.
     """
     options = {"k": k, "n_steps": n_steps, "learning_rate": 0.003}
     one, two = (
@@ -240,13 +287,19 @@ def judge_without_truth(
     strongest = ids[~half][codes[:, often].topk(20, dim=0).indices]  # (20, latents)
     word = strongest.mode(dim=0).values
     same = (strongest == word).float().mean(dim=0)
-    again = sparse_coding.best_cosines(one.decoder[often], two.decoder[(other > 0).any(dim=0)])
-    return {
+    found = sparse_coding.best_cosines(one.decoder[often], two.decoder[(other > 0).any(dim=0)])
+    result = {
         "FVU": sparse_coding.unexplained_variance(states[~half], rebuilt),
         "one word": (same >= 0.9).float().mean().item(),
         "different words": len(word[same >= 0.9].unique()),
-        "found again": (again > 0.9).float().mean().item(),
+        "found again": (found > 0.9).float().mean().item(),
     }
+    if again:
+        three = sparse_coding.train_autoencoder(states[half], n_latents, seed=2, **options)
+        on = (sparse_coding.encode(three, states[half]) > 0).any(dim=0)
+        found = sparse_coding.best_cosines(one.decoder[often], three.decoder[on])
+        result["in the same half"] = (found > 0.9).float().mean().item()
+    return result
 
 
 def draw_off(off: Mapping[str, Sequence[float]], title: str) -> Figure:

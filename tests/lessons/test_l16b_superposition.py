@@ -24,6 +24,26 @@ def test_states_are_sums_of_the_planted_directions_and_the_truth_is_found():
     assert l16b_superposition.score(world, truth)["found"] == 1
 
 
+def test_a_world_at_right_angles_has_no_interference():
+    world = l16b_superposition.at_right_angles(d=6, p=0.3, n_states=200, seed=4)
+    torch.testing.assert_close(world.states @ world.directions.T, world.sizes, atol=1e-5, rtol=0)
+    assert l16b_superposition.correlations(world).shape == (6, 6)
+
+
+@pytest.mark.parametrize("p", [0, -0.1, 2, float("nan"), "0.1", True])
+def test_a_probability_that_is_none_is_refused(p):
+    for make in (l16b_superposition.planted, l16b_superposition.at_right_angles):
+        with pytest.raises(ValueError, match=r"^p "):
+            make(p=p)
+    with pytest.raises(ValueError, match=r"^p "):
+        l16b_superposition.train_toy(p)
+
+
+def test_a_world_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="n must be a whole number"):
+        l16b_superposition.planted(n=0)
+
+
 @pytest.mark.parametrize("layer", [0, 5])
 def test_the_parts_before_a_norm_add_up_to_what_the_model_computes(encoder, layer):
     parts, norm = l16b_superposition.before_norm(encoder, encoder.texts[:2], layer)
