@@ -45,10 +45,16 @@ def area(box):
 
 @claim(
     "§6",
-    "Asked for one of two objects, CAM points at it more often than the plain gradient, also without tolerance; most of its sum lies beside it.",
-    shown="0.97 against 0.72, without tolerance 0.74 against 0.61; energy 0.31",
+    "Asked for one of two objects, CAM points at it more often than the plain gradient, also without tolerance; most of its sum lies beside it. The gradient's misses lie mostly on the other object, CAM's hardly ever, and averaged to 8 × 8 the gradient points hardly better.",
+    shown="0.97 against 0.72, without tolerance 0.74 against 0.61; energy 0.31; on the other object 0.01 and 0.21",
     holds=lambda v: (
-        v["CAM − saliency"].min() > 0 and v["without tolerance"].min() > 0 and v["energy"].max() < 0.5
+        v["CAM − saliency"].min() > 0
+        and v["without tolerance"].min() > 0
+        and v["energy"].max() < 0.5
+        and v["CAM on the other"].max() < 0.04
+        and v["share of saliency's misses on the other"].mean() > 0.5
+        and abs(v["saliency averaged − saliency"].mean()) < 0.05
+        and v["CAM − saliency averaged"].min() > 0.1
     ),
 )
 def test_cam_points_and_spreads(seed):
@@ -56,7 +62,16 @@ def test_cam_points_and_spreads(seed):
     maps = upsample(cam(lab.model, inputs, classes, lab.layer, lab.model.fc), truth.shape[-2:])
     plain = saliency(lab.model, inputs, classes).amax(dim=1)
     hits = {t: [judge.pointing_game(m, truth, tolerance=t) for m in (maps, plain)] for t in (5, 0)}
+    averaged = upsample(nn.functional.adaptive_avg_pool2d(plain[:, None], 8)[:, 0], truth.shape[-2:])
+    averaged = judge.pointing_game(averaged, truth, tolerance=5)
+    other = truth.view(-1, 2, *truth.shape[-2:]).flip(1).flatten(0, 1)
+    on_other = [judge.pointing_game(m, other, tolerance=5) for m in (maps, plain)]
+    missed = hits[5][1] < 0.5
     return {
+        "CAM on the other": on_other[0].mean().item(),
+        "share of saliency's misses on the other": on_other[1][missed].mean().item(),
+        "saliency averaged − saliency": judge.paired(averaged, hits[5][1]).mean,
+        "CAM − saliency averaged": judge.paired(hits[5][0], averaged).mean,
         "CAM − saliency": judge.paired(*hits[5]).mean,
         "without tolerance": judge.paired(*hits[0]).mean,
         "energy": judge.energy_in_mask(maps, truth).mean().item(),
@@ -143,20 +158,82 @@ def test_boxes_at_a_fifth(seed):
 
 @claim(
     "§7",
-    "The error is a U over the threshold: smallest near one half, and at 20 % and at 85 % far larger.",
+    "The error is a U over the threshold: smallest near one half, and at 20 % and at 85 % far larger; the wrong boxes are too large on one side and too small on the other.",
     shown="0.08 at 50 %, 0.49 at 20 %",
-    holds=lambda v: ((v["50 %"] + 0.2 < v["20 %"]) & (v["50 %"] + 0.2 < v["85 %"])).all(),
+    holds=lambda v: (
+        ((v["50 %"] + 0.2 < v["20 %"]) & (v["50 %"] + 0.2 < v["85 %"])).all()
+        and v["too large among the wrong at 20 %"].min() > 0.95
+        and v["too large among the wrong at 85 %"].max() < 0.05
+    ),
 )
 def test_threshold_curve_is_a_u(seed):
     lab = load_lab("scenes", seed=seed, n=80)
     maps = cam(lab.model, lab.inputs, lab.targets, lab.layer, lab.model.fc)
-    return {
-        f"{t:.0%}".replace("%", " %"): (judge.box_iou(*cam_boxes(maps, lab.masks, t)) < 0.5)
-        .float()
-        .mean()
-        .item()
-        for t in (0.2, 0.5, 0.85)
-    }
+    result = {}
+    for t in (0.2, 0.5, 0.85):
+        found, true = cam_boxes(maps, lab.masks, t)
+        wrong = judge.box_iou(found, true) < 0.5
+        name = f"{t:.0%}".replace("%", " %")
+        result[name] = wrong.float().mean().item()
+        result[f"too large among the wrong at {name}"] = (
+            (area(found) > area(true))[wrong].float().mean().item()
+        )
+    return result
+
+
+@claim(
+    "§7",
+    "A threshold chosen on few scenes looks better on them than on others, with ten far more than with 25; with a hundred new scenes have about 0.02 more errors on average.",
+    shown="printed there; 0.02 with a hundred",
+    holds=lambda v: (
+        (v["ten"] > v["25"] + 0.02).all() and v["25"].min() > 0 and 0 < v["a hundred"].mean() < 0.05
+    ),
+)
+def test_choosing_a_threshold_flatters(seed):
+    wrong = []
+    for lab in (load_lab("scenes", seed=s, n=100) for s in (seed, seed + 1000)):
+        maps = cam(lab.model, lab.inputs, lab.targets, lab.layer, lab.model.fc)
+        wrong.append(
+            torch.stack(
+                [judge.box_iou(*cam_boxes(maps, lab.masks, t / 20)) < 0.5 for t in range(1, 20)]
+            ).float()
+        )
+    generator, result = torch.Generator().manual_seed(seed), {}
+    for name, n in (("ten", 10), ("25", 25)):
+        gaps = []
+        for _ in range(1000):
+            order = torch.randperm(100, generator=generator)
+            here, elsewhere = (wrong[0][:, part].mean(dim=1) for part in (order[:n], order[n:]))
+            gaps.append((elsewhere[here.argmin()] - here.min()).item())
+        result[name] = sum(gaps) / len(gaps)
+    one, two = (rows.mean(dim=1) for rows in wrong)
+    result["a hundred"] = (two[one.argmin()] - one.min() + one[two.argmin()] - two.min()).item() / 2
+    return result
+
+
+@claim(
+    "§8",
+    "The new head is a little less accurate than the old one, mostly because it has seen few scenes.",
+    shown="loss 0.04 with 150 scenes, 0.02 with 600, less than 0.01 with 2,400",
+    holds=lambda v: (
+        v["600"].min() > 0
+        and v["600"].mean() < 0.04
+        and v["150"].mean() > v["600"].mean() + 0.01
+        and v["2,400"].mean() < min(0.01, v["600"].mean() / 2)
+    ),
+)
+def test_the_new_head_loses_less_with_more_scenes(seed):
+    zf = load_lab("scenes", model="zfnet", seed=seed, n=300)
+    children = dict(zf.model.named_children())
+    trunk = nn.Sequential(*list(children.values())[: list(children).index("relu5") + 1])
+    with torch.no_grad():
+        old = zf.model(zf.inputs).argmax(dim=1) == zf.targets
+    train, pooled = load_lab("scenes", seed=seed + 1000, n=2400), pooled_features(trunk, zf.inputs)
+    features, result = pooled_features(trunk, train.inputs), {}
+    for n in (150, 600, 2400):
+        new = train_head(features[:n], train.targets[:n])(pooled).argmax(dim=1) == zf.targets
+        result[f"{n:,}"] = (old.float().mean() - new.float().mean()).item()
+    return result
 
 
 @claim(
