@@ -423,6 +423,14 @@ share_changed = Exercise(
             _set_to("mean"),
             "you put the mean into the column: nobody has such a value, so the answer says nothing about people. Exchange 0 and 1.",
         ),
+        "percent": Mistake(
+            lambda *case: 100 * _share_changed(*case),
+            "you return percents: a share lies between 0 and 1.",
+        ),
+        "one group": Mistake(
+            lambda rule, people, column: float(_changed(rule, people, column)[people[:, column] == 1].mean()),
+            "you asked only about those with 1 in the column: exchange it for everybody.",
+        ),
         "count": Mistake(
             lambda *case: float(_changed(*case).sum()),
             "you counted the people: return the *share* of them.",
@@ -530,6 +538,10 @@ granted_shares = Exercise(
         "exchanged": Mistake(
             lambda *case: _shares(*case)[::-1],
             "group A comes first: you return the two shares in the other order.",
+        ),
+        "percent": Mistake(
+            lambda *case: 100 * _shares(*case),
+            "you return percents: a share lies between 0 and 1.",
         ),
         "refused": Mistake(
             lambda *case: 1 - _shares(*case),

@@ -71,6 +71,8 @@ def people(n: int = 3000, seed: int = 0, tie: float = 0.0) -> np.ndarray:
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}: how many people shall there be?")
+    if not np.isfinite(tie):
+        raise ValueError(f"tie must be a finite number, not {tie}")
     rng, coin = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     age = rng.uniform(21, 65, n)
     job = (age - 18) * rng.beta(2, 2, n)
@@ -151,6 +153,10 @@ def detector(
     table: np.ndarray, kinds: Sequence[str], depth: int | None = None, seed: int = 1
 ) -> RandomForestClassifier:
     """A forest that answers 1 for rows like the questions of these kinds, and 0 for rows like the table's."""
+    if isinstance(kinds, str) or len(kinds) == 0:
+        raise ValueError(
+            f"kinds is a list of one or more of {', '.join(KINDS)}, such as ['LIME']; not {kinds!r}"
+        )
     asked = [
         questions(kind, table, table, seed + k)
         for kind in kinds

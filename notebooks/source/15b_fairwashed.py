@@ -215,7 +215,7 @@ for name, rule in rules.items():
     print(f"{name:<24}{agree:>24.2f}{granted[0]:>32.2f} {granted[1]:.2f}")
 
 # %% [markdown]
-# Read the figure by rows. Each of the first three liars fools the explainer that it was prepared for, and goes on discriminating: about nine in ten real people, or more, still get the answer of the open rule (the innocent rule gives it to one half, by chance). LIME is the easiest to fool: every liar manages it, since rows with all columns drawn anew look least like people (section 2).
+# Read the figure by rows. Each of the first three liars fools the explainer that it was prepared for, and goes on discriminating: about nine in ten real people, or more, still get the answer of the open rule (the innocent rule gives it to one half, by chance). LIME is the easiest to fool: every liar manages it. Rows with all columns drawn anew look least like people; even detectors prepared for KernelSHAP recognise about nine in ten of them, and only about half of an unknown KernelSHAP's rows.
 #
 # "Use real rows as the background" helps against a bank that prepared for k-means. Against a bank that knows *which* rows it does not; fifty other rows, which this bank has not seen, name the group again for about half of the people or more (last column). **A defence has to be tested against somebody who knows it**: the liar for any real rows hides from those, too. But rows mixed from two people are often like people, so its detector takes many real people for questions, and the bank discriminates far less (the table).
 
@@ -343,7 +343,7 @@ for name, rule in audited.items():
     )
 
 # %% [markdown]
-# Nobody escapes. The innocent rule changes no answer at all, every liar changes many. The detector of exchanged people is no better than a coin, since the exchanged rows are distributed like the real ones; so the bank that prepared for it must now treat many *real* people innocently (the last column falls towards the 0.5 of the innocent rule). **It can only hide its harm by doing less harm.**
+# Nobody escapes. The innocent rule changes no answer at all, every liar changes many. The detector of exchanged people is no better than a coin, since the exchanged rows are distributed like the real ones; so the bank that prepared for it must now treat many *real* people innocently (the last column falls towards the 0.5 of the innocent rule). **It can only hide its harm by doing less harm.** The two columns even say how much: but for chance, the share answered as by the open rule is one half plus half of the share that changes. If a person and the exchanged one get the same answer, the open rule agrees about one of them; if these banks answer them differently, about both.
 #
 # This scaffold would not be helped by a perfect detector: the *real* person was answered by $f$, the exchanged one is answered by $\psi$, and the two often differ. To stay silent, a rule has to give both the same answer, so it has to know what the group was *before*. Here nothing tells it.
 #
@@ -471,8 +471,8 @@ plots.show(
 
 # %% [markdown]
 # - **R² and stability do not notice.** The surrogate fits the answers to its *questions* well, and says the same each time. The lie is in the answers.
-# - **A second explainer** notices the bank that prepared for one. The bank that prepared for both makes them agree. In the core lesson, too, a second method was the cheapest look, and no proof.
-# - **Deletion notices**, as for the moved maps: what LIME names has little effect on real rows. If punctuality decided everything, about $2 \cdot 0.7 \cdot 0.3 = 0.42$ of the answers would change on average (seven in ten are punctual). The liar for LIME is far below; the liar for all is nearer, since it treats many real people innocently. It works here because the named columns hang together with no other: a row with somebody else's income, or with many exchanged columns, often looks asked (end of section 5).
+# - **A second explainer** notices the bank that prepared for LIME alone. A bank that prepared for KernelSHAP fools LIME as well (section 4), so the two agree, as for the bank that prepared for all.
+# - **Deletion notices**, as for the moved maps: what LIME names has little effect on real rows. If punctuality decided everything, about $2 \cdot 0.7 \cdot 0.3 = 0.42$ of the answers would change on average (seven in ten are punctual). The liar for LIME is far below; the liar for all is nearer, since it treats many real people innocently. The changed row looks real, as punctuality hangs together with no other column. Where another one tells it, a detector may recognise the row; but even one that always does brings this scaffold only to about 0.2, half of the innocent rule's number: an answer changes only for people about whom the two rules agree, one half.
 # - **Real decisions notice**: a column that is said to decide everything should tell all of them. For the liar for LIME it tells no more than a coin would.
 #
 # So the rule for an auditor: **ask in a way in which the world asks.**

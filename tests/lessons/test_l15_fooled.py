@@ -33,6 +33,8 @@ def test_people_are_possible_and_repeat_with_their_seed():
     assert set(np.unique(punctual)) == set(np.unique(group)) == {0, 1}
     assert abs(group.mean() - 0.5) < 0.1
     np.testing.assert_array_equal(rows, lesson.people(500, seed=3))
+    with pytest.raises(ValueError, match="tie must be a finite number"):
+        lesson.people(5, tie=float("nan"))
     with pytest.raises(ValueError, match="n must be at least 1"):
         lesson.people(0)
 
@@ -55,6 +57,9 @@ def test_there_is_one_question_a_person(kind):
 
 def test_unknown_questions_are_refused():
     known = lesson.people(60)
+    for kinds in ("LIME", []):
+        with pytest.raises(ValueError, match="kinds is a list"):
+            lesson.detector(lesson.people(20), kinds)
     with pytest.raises(ValueError, match="choose one of LIME"):
         lesson.questions("by post", known, known)
 
