@@ -145,6 +145,8 @@ class Horses(NamedTuple):
 
 def horses(n_marked: int, n_plain: int, seed: int) -> Horses:
     """New horses, as many with the caption and without it as asked for, shuffled."""
+    if n_marked < 0 or n_plain < 0:
+        raise ValueError(f"n_marked and n_plain are counts, 0 or more, not {n_marked} and {n_plain}")
     lab = load_lab("watermark", seed=seed, n=n_marked + n_plain)
     marked = np.random.default_rng(seed).permutation(np.arange(len(lab)) < n_marked)
     with_it, without = lab.images, lab.counterfactuals
@@ -198,7 +200,10 @@ def share_of(model: nn.Module, images: np.ndarray, classes: object, preprocess: 
 @contextmanager
 def without_channels(layer: nn.Module, channels: object):
     """Inside, the layer puts out 0 in these channels."""
-    index = torch.as_tensor(np.asarray(channels, dtype=np.int64))
+    index = np.asarray(channels)
+    if index.ndim != 1 or (len(index) and (index.dtype.kind not in "iu" or index.min() < 0)):
+        raise ValueError("channels are whole numbers, 0 or more, in one row, such as [0, 2]; no mask")
+    index = torch.as_tensor(index.astype(np.int64))
     handle = layer.register_forward_hook(lambda module, args, output: output.index_fill(1, index, 0.0))
     try:
         yield

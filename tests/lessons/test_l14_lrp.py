@@ -58,3 +58,14 @@ def test_channels_are_zero_inside_and_come_back():
     assert (inside[:, [0, 2]] == 0).all()
     assert torch.equal(inside[:, 1], before[:, 1])
     assert torch.equal(layer(values), before)
+
+
+def test_channels_and_counts_that_mean_nothing_are_refused():
+    layer = torch.nn.Identity()
+    for channels in ([True, False], [1.7], [-1], [[0, 1]]):
+        with pytest.raises(ValueError, match="whole numbers"), lesson.without_channels(layer, channels):
+            pass
+    with lesson.without_channels(layer, []):
+        assert layer(torch.ones(1, 2, 1, 1)).sum() == 2
+    with pytest.raises(ValueError, match="counts"):
+        lesson.horses(-1, 5, seed=4)
