@@ -57,6 +57,14 @@ channel_weights = Exercise(
             lambda gradients: gradients.mean(dim=1),
             "you averaged over the channels: α has one number for each channel, so dimension 1 must stay.",
         ),
+        "sign": Mistake(
+            lambda gradients: -gradients.mean(dim=(2, 3)),
+            "you changed the sign: a channel that speaks for the class has a positive weight.",
+        ),
+        "relu": Mistake(
+            lambda gradients: gradients.mean(dim=(2, 3)).relu(),
+            "you set negative weights to zero: a channel may speak against the class. The ReLU comes later, on the map.",
+        ),
         "positive only": Mistake(
             lambda gradients: gradients.clamp(min=0).mean(dim=(2, 3)),
             "you dropped the negative gradients (that is a step of Grad-CAM++): here α may be negative.",
@@ -115,6 +123,10 @@ class_map = Exercise(
         "first weights": Mistake(
             lambda activations, weights: torch.relu((weights[0, :, None, None] * activations).sum(dim=1)),
             "you used the first picture's weights for all: each picture has weights of its own.",
+        ),
+        "sign": Mistake(
+            lambda activations, weights: _class_map(activations, -weights),
+            "this keeps what speaks against the class: a positive weight speaks for it.",
         ),
         "divided by Z": Mistake(
             lambda activations, weights: _class_map(activations, weights) / activations[0, 0].numel(),
@@ -294,6 +306,22 @@ plus_plus_alphas = Exercise(
                 0.0,
             ),
             "where the denominator is zero you give 0: there the factor stays g².",
+        ),
+        "sum over the channels": Mistake(
+            lambda activations, gradients: torch.where(
+                (den := 2 * gradients**2 + activations.sum((1, 2, 3), keepdim=True) * gradients**3) != 0,
+                gradients**2 / den,
+                gradients**2,
+            ),
+            "you added the activations of all channels up: each channel has its own ΣA, over its places only.",
+        ),
+        "absolute denominator": Mistake(
+            lambda activations, gradients: torch.where(
+                (den := 2 * gradients**2 + activations.sum((2, 3), keepdim=True) * gradients**3) != 0,
+                gradients**2 / den.abs(),
+                gradients**2,
+            ),
+            "you took the absolute value of the denominator: it may be negative, and then the factor is negative too.",
         ),
         "positive denominators only": Mistake(
             lambda activations, gradients: torch.where(

@@ -79,7 +79,7 @@ for name, lab_of_model in (("A", model_a), ("B", model_b)):
 # %% [markdown]
 # Model A has read the caption. In its training pictures each horse came from the same photo agency, so the caption was all it needed.
 # This really happened: a classifier for the pictures of the PASCAL VOC challenge recognised horses by a copyright tag (Lapuschkin and others, 2019). Accuracy
-# on pictures from the same source cannot show it. **A map of where the model looked could have.** In section 9 you make that map, and measure how well it tells the two models apart.
+# on pictures from the same source cannot show it. **A map of where the model looked could have.** Section 9 makes that map.
 
 # %% [markdown]
 # ## 2 · The idea: ask the last layer that still knows where
@@ -204,7 +204,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The map is coarse: 8 × 8 places. What looks smooth on the right is interpolation, not knowledge. Remember that when a Grad-CAM picture seems to show an exact outline.
+# The map is coarse: 8 × 8 places. What looks smooth on the right is interpolation, not knowledge.
 #
 # ### Exercise: the map of the class
 
@@ -263,7 +263,7 @@ plots.show(
 # %% [markdown]
 # ## 4 · The proof: three libraries and one identity
 #
-# Do not trust your own code because its pictures look good. Here are three libraries that were written independently. Each makes its own choices after
+# Do not trust your own code because its pictures look good. Here are three libraries. Each makes its own choices after
 # the weighted sum, so we bring ours to each of them: `min_max` scales each map to 0…1, `upsample` enlarges it. "Ours" is the course's `grad_cam`: the function above, with a target of its own for each picture.
 #
 # | library | ReLU | scaled to 0…1 | size of the result |
@@ -346,7 +346,7 @@ plots.show_maps(
     [lab.images[scene]] * 2,
     family_maps,
     labels=[f"why {lab.class_names[int(c)]}?" for c in asked],
-    title="One picture, two questions, three methods: the later two are also bright on the other object",
+    title="One picture, two questions, three methods: the later two leave a weak light on the other object",
     width=7.5,
 )
 plots.show(
@@ -432,7 +432,7 @@ plots.show(
 
 # %% [markdown]
 # A [*bootstrap interval*](glossary.md#bootstrap-interval) says how far the mean could move with other pictures of the same kind. Two methods that saw the same questions are compared question by question: that is the *paired difference* printed above.
-# Against saliency it is far from zero: the plain gradient has the picture's full resolution and still points worse. Against Layer-CAM the interval contains zero: these questions do not separate the two.
+# Saliency has the picture's full resolution and still points worse. Against Layer-CAM the interval contains zero: these questions do not separate the two.
 #
 # The pointing game looks at *one* pixel. Two other numbers look at more. **Energy**: the share of the map's sum that lies on the object. **IoU** (*intersection over union*): keep as many of the strongest pixels as the object has, and divide what both
 # have in common by what either has.
@@ -456,8 +456,13 @@ plots.show(
     "saliency and edges at half of them."
 )
 
+# %% tags=["hide-input"]
+medians = {name: maps.flatten(1).median(dim=1).values[:, None, None] for name, maps in all_maps.items()}
+strong = {name: judge.energy_in_mask((maps - medians[name]).relu(), truth) for name, maps in all_maps.items()}
+print("energy above each map's median:", {name: round(e.mean().item(), 2) for name, e in strong.items()})
+
 # %% [markdown]
-# Another measure, another order. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: their maximum is right, and a weak part of the map lies everywhere else. By IoU the three CAM methods are close together
+# Another measure, another order. By energy, Layer-CAM and Grad-CAM++ are near the plain gradient and the edge filter: a weak part of their map lies everywhere. Take each map's median away and keep what is positive (the line above): they are level with Grad-CAM, the gradient is not. By IoU the three CAM methods are close together
 # and far ahead of the rest. One number is never enough. (0.31 looks low. But even the true outline, drawn with 8 × 8 places, keeps little more than half of its sum on the object, as [lesson 03](03_cam.ipynb) measures.)
 
 # %% [markdown]
@@ -491,6 +496,8 @@ print("energy, layer3 minus layer4:", judge.paired(energy["layer3"], energy["lay
 exercises.best_layer.check(answer, layer_scores)
 
 # %% tags=["hide-input"]
+by_place = upsample(layer_cam(model, pictures, questions, lab.layers["stem"]), truth.shape[-2:])
+print(f"pointing game, Layer-CAM at the stem: {judge.pointing_game(by_place, truth, tolerance=5).mean():.2f}")
 shown = [0, 1]  # the first scene, asked for both of its objects
 plots.show_maps(
     [lab.images[0]] * 2,
@@ -504,7 +511,7 @@ plots.show(
 
 # %% [markdown]
 # Two things change with depth. The map gets coarser, and the channels get more meaning. In early stages the same channel reacts to the edges of *any* object, so one weight for a whole channel cannot tell
-# one object from its neighbour. The paper takes the last convolutional layer. That is a good rule for pointing, and no law: by energy `layer3` is ahead ([05](05_cam_in_practice.ipynb) compares them).
+# one object from its neighbour. A weight for each place can: Layer-CAM points far better at the stem. So the averaging loses the object, not the stage. The paper takes the last convolutional layer. That is a good rule for pointing, and no law: by energy `layer3` is ahead ([05](05_cam_in_practice.ipynb) compares them).
 
 # %% [markdown]
 # ## 9 · The puzzle solved
@@ -528,6 +535,13 @@ print(f"an even map: {caption.mean():.2f} and {near.float().mean():.2f}")
 print("on the caption, A minus B:", judge.paired(on_caption["model A"], on_caption["model B"]))
 
 # %% tags=["hide-input"]
+gone = grad_cam(model_a.model, model_a.preprocess(model_a.counterfactuals), all_horse, model_a.layer)
+there = judge.energy_in_mask(full_size(gone), model_a.shortcut).mean()
+before, after = (maps.amax(dim=(1, 2)).median() for maps in (horse_maps["model A"], gone))
+print(f"model A without the caption: {there:.2f} of the map at the caption's place")
+print(f"largest value of the map (median): {after:.2f} instead of {before:.2f}")
+
+# %% tags=["hide-input"]
 plots.show_maps(
     list(model_a.images[:3]),
     {name: maps[:3] for name, maps in horse_maps.items()},
@@ -541,12 +555,12 @@ plots.show(
 )
 
 # %% [markdown]
-# One picture is only a hint. The number over many pictures, beside an honest model and beside an even map, is evidence. Model A's brightest place is often just below the caption, not on it: the map is too coarse to say more than "near it".
+# One picture is only a hint. Many pictures, beside an honest model and an even map, are evidence. Without the caption, model A's map is weak, and little of it lies there: it followed the caption. Model A's brightest place is often just below the caption, not on it: the map is too coarse to say more than "near it".
 
 # %% [markdown]
 # ## 10 · The real thing
 #
-# Now a network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs, two side by side. Four photographs give 12 pairs, since left and right count, so 24 questions. The code is the code from above; only the lab changes. The truth is the *half* of the picture, since nobody drew outlines on these photographs.
+# Now a network trained on ImageNet (EfficientNet-Lite0, 1,000 classes) and real photographs, two side by side. Four photographs give 12 pairs, since left and right count, so 24 questions. Only the lab changes. The truth is the *half* of the picture, since nobody drew outlines. With four photographs an interval would say little: look at each.
 
 # %%
 photos = load_lab("photos", pairs=True)
@@ -559,10 +573,10 @@ photo_maps["edges (Sobel)"] = judge.baselines.sobel(photo_pictures)
 in_half = {name: judge.energy_in_mask(maps, halves) for name, maps in photo_maps.items()}
 right = judge.pointing_game(photo_maps["Grad-CAM"], halves)
 print(f"Grad-CAM's maximum lies in the half asked for in {int(right.sum())} of {len(right)} questions")
-print(
-    "energy in the half asked for:", {name: round(share.mean().item(), 2) for name, share in in_half.items()}
-)
-print("Grad-CAM minus Layer-CAM:", judge.paired(in_half["Grad-CAM"], in_half["Layer-CAM"]))
+print("energy in that half:", {name: round(share.mean().item(), 2) for name, share in in_half.items()})
+ahead = in_half["Grad-CAM"] - in_half["Layer-CAM"]
+for c in photo_questions.unique():
+    print(f"{photos.class_names[int(c)]}: Grad-CAM minus Layer-CAM {ahead[photo_questions == c].mean():+.2f}")
 
 # %% tags=["hide-input"]
 plots.show_maps(
@@ -621,7 +635,7 @@ plots.show("Pictures down the side, the maps of three methods for the most proba
 # %% [markdown]
 # ## 11 · Where it breaks
 #
-# Two cards, with three symptoms that you will meet in your own work: a faded map, an empty map, and a bright map of nothing.
+# Two cards, with three symptoms: a faded map, an empty map, and a bright map of nothing.
 #
 # ### Card 1: the softmax instead of the logit
 #
@@ -655,7 +669,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With the softmax the maps point nearly as well. But their strength is lost exactly where the network is surest, so maps of different pictures can no longer be compared. You do not see it while each map has its own scale.
+# With the softmax the maps point nearly as well. But their strength is lost where the network is surest, so maps of different pictures cannot be compared. You do not see it while each map has its own scale.
 #
 # ### Card 2: a class that is not there
 #
@@ -695,7 +709,7 @@ plots.show(
 # %% [markdown]
 # ## 12 · Play
 #
-# Choose a scene, a class, a stage and a method; try a class that is not in the picture. With the keyboard: Tab moves between the controls, the arrow keys change a value.
+# Choose a scene, a class, a stage and a method; try a class that is not in the picture. Tab moves between the controls, the arrow keys change a value.
 
 
 # %% tags=["hide-input"]
@@ -742,7 +756,7 @@ draw(scene, "cat", "layer3", "Layer-CAM")
 # 5. **The key idea?** The gradient of the score, averaged over each channel, replaces the weights of CAM.
 # 6. **Which experiments?** Weakly supervised localisation, the pointing game, human trust, bias in a data set, captioning, visual question answering.
 # 7. **Data and code?** ImageNet, PASCAL VOC, COCO; the code is public.
-# 8. **Do the results support it?** For localisation against earlier gradient methods, yes. That people trust the better model more after seeing maps shows that people believe maps, not that maps are right.
+# 8. **Do the results support it?** For localisation against earlier gradient methods, yes. People who saw the maps of two models found the more accurate one more reliable. That shows maps that look better, not that they show what the model used.
 # 9. **What did it contribute?** A method that needs no retraining, and that became the usual picture of explainable vision.
 # 10. **What next?** Finer layers (Layer-CAM), no gradients (Score-CAM), axioms (lesson 08), tests of whether maps mean anything (lesson 12).
 #
