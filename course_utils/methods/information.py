@@ -42,9 +42,14 @@ def entropy(bins: np.ndarray) -> float:
         bins: `(n,)`, such as `quantile_bins` gives.
 
     Raises:
-        ValueError: wrong shape or no number.
+        ValueError: wrong shape, no number, or numbers that are not whole, such as shares.
     """
-    counts = np.unique(_numbers(bins, "bins"), return_counts=True)[1]
+    bins = _numbers(bins, "bins")
+    if (bins != np.round(bins)).any():
+        raise ValueError(
+            "bins must be whole numbers, one for each example: count values in quantile_bins first"
+        )
+    counts = np.unique(bins, return_counts=True)[1]
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum())
 

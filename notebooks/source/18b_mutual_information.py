@@ -63,7 +63,7 @@ for bins in (10, 100):
 #
 # $$I = \sum_{i,j} p_{ij} \ln \frac{p_{ij}}{p_i\, q_j} .$$
 #
-# Its unit, with the natural logarithm, is the nat. It is never negative, the same in both directions, and does not change if you stretch the values of one of the two or let rows of the table change places. A correlation only sees straight lines:
+# Its unit, with the natural logarithm, is the nat. It is never negative, the same in both directions, and does not change if you stretch the values of one of the two or let rows of the table change places. A correlation only asks how well a straight line fits:
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -168,7 +168,7 @@ for rho, bins in ((0.5, 10), (0.5, 30), (0.9, 50)):
     )
 
 # %% [markdown]
-# With 10 bins the raw value looks better than the difference. That is luck: even a million pairs stay below the truth, since wide cells lose details, and the accidents of 2,000 pairs fill that hole. The difference is free of most accidents; what the cells lose stays lost. In the last row shuffling takes away too much: with ρ = 0.9 the pairs leave many cells empty, while shuffled ones spread over all and have more accidents. So look at the shuffled value first. Where it is large, take fewer bins: subtracting does not mend it.
+# With 10 bins the raw value looks better than the difference. That is luck: even a million pairs stay below the truth, since wide cells lose details, and the accidents of 2,000 pairs fill that hole. The difference is free of most accidents; what the cells lose stays lost. In the last row shuffling takes away too much: with ρ = 0.9 the pairs leave many cells empty, while shuffled ones spread over more cells and have more accidents. So the raw value is too large, and the difference is too small. On average over draws, a million pairs in the same cells lie between the two, within 0.02 (for these pairs and for the parabola and the circle above, with 10 to 50 bins). **Report both.** Where they are far apart, take fewer bins.
 #
 # In lesson 18 the gap uses 20 × 10 bins and 8,000 pictures: its bias is $19 \cdot 9 / 16000 = 0.01$ nats for a latent that tells nothing, and less for one that tells much: nothing beside the gaps there.
 
@@ -183,13 +183,13 @@ for seed in range(20):
     a, b = lesson.normal_pair(500, 0.5, seed)
     for bins in (5, 10, 20):
         tries.setdefault(f"histogram, {bins} bins", []).append(histogram_information(a, b, bins))
-    for k in (1, 3, 10):
+    for k in (1, 3, 10, 100):
         estimate = mutual_info_regression(a[:, None], b, n_neighbors=k, random_state=0)[0]
         tries.setdefault(f"neighbours, k = {k}", []).append(estimate)
 tries = {name: np.array(values) for name, values in tries.items()}
 
 # %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(8, 3))
+figure, ax = plt.subplots(figsize=(8, 3.3))
 for j, values in enumerate(tries.values()):
     ax.plot(values, np.full(20, j), "o", color=plots.COLOURS[j > 2], alpha=0.4)
     ax.plot(values.mean(), j, "D", color=plots.INK)
@@ -205,7 +205,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Neighbours have nearly no bias here; a larger $k$ makes them steadier. (scikit-learn never returns less than 0, so for independent columns it is a little too large on average.) Both ways need numbers in one or very few dimensions. In many dimensions nobody is near, and no cell holds two examples.
+# A few neighbours have nearly no bias here, and ten are steadier than one. With a hundred the squares are as wide as large cells, and the result is too small. (scikit-learn never returns less than 0, so for independent columns it is a little too large on average.) Both ways need numbers in one or very few dimensions. In many dimensions nobody is near, and hardly a cell holds two examples: when 0.58 nats are spread over ten independent pairs of columns, three neighbours find less than half of them in 1,000 examples (measured outside this lesson).
 
 # %% [markdown]
 # ## 5 · Ask a network: InfoNCE
@@ -274,7 +274,7 @@ for rho, nats in truth.items():
     print(f"{nats:5.2f}" + "".join(f"{nce[rho, b][0].mean():10.2f} ± {nce[rho, b][0].std():.2f}      " for b in (16, 64)))  # fmt: skip
 
 # %% [markdown]
-# (Mean and standard deviation over batches.) Where little is shared, InfoNCE is nearly right. Where the truth comes near $\ln B$, it is too low; above $\ln B$ it cannot say anything: the game is won every time. **A value near $\ln B$ means "at least so much", nothing else.** It is steady all the same, which makes it a good thing to *train* with.
+# (Mean and standard deviation over batches.) Where little is shared, InfoNCE is nearly right. The nearer the truth comes to $\ln B$, the more it falls short, and it cannot follow beyond: who wins the game nearly every time has nothing left to gain. **A value near $\ln B$ means "at least so much", nothing else.** It is steady all the same. Keep these critics: section 7 lets one of them judge a larger batch.
 
 # %% [markdown]
 # ## 6 · No ceiling, no floor: Donsker-Varadhan and MINE
@@ -365,7 +365,7 @@ for rho, b in ((0.5, 16), (0.9, 16), (0.97, 16), (0.97, 64)):
 # %% [markdown]
 # InfoNCE gives nearly the same numbers as after training: our critics had learnt what there is, and the ceiling did the rest. DV with the best critic is near the truth on average while little is shared, and too large by more than a nat, with a wide spread, for 5.66 nats and 16 pairs. So a part of the error is in the estimate itself. The larger part came from training: a critic that is rewarded for the accidents of small batches drives the scores up, further with each step.
 #
-# The paper of MINE corrects the gradient (section 3.2): it divides by a *moving average* of the mean of $e^s$, over many batches. Train one more critic like this, and let both judge 512 pairs at once, too:
+# The paper of MINE corrects the gradient (section 3.2): it divides by a *moving average* of the mean of $e^s$, over many batches. Train one more critic like this. Then let it judge 512 pairs at once, too, beside the critics of DV and of InfoNCE that were trained with 16:
 
 
 # %% tags=["by-hand"]
@@ -392,13 +392,17 @@ print(
     + ", ".join(f"{course[k - 100 : k].mean():.0f} nats before step {k}" for k in (200, 400, 800))
 )
 print(f"truth {truth[0.97]:.2f}              batches of 16      512 at once")
-for name, (values, _, scores) in (("DV", dv[0.97, 16]), ("MINE, moving average", mine)):
+for name, (values, _, scores), bound in (
+    ("DV", dv[0.97, 16], donsker_varadhan_bound),
+    ("MINE, moving average", mine, donsker_varadhan_bound),
+    ("InfoNCE", nce[0.97, 16], infonce_bound),
+):
     with torch.no_grad():
-        many = donsker_varadhan_bound(scores(512)).item()
+        many = bound(scores(512)).item()
     print(f"{name:<22} {values.mean():6.1f} ± {values.std():4.1f}     {many:9.1f}")
 
 # %% [markdown]
-# On 512 pairs the first critic's tens of nats become a large negative number. With the moving average nothing explodes, and on 512 pairs the value lies below the truth, as a bound should. **Judge a critic on many more pairs than it was trained on.**
+# On 512 pairs DV's tens of nats become a large negative number. With the moving average nothing explodes, and on 512 pairs the value lies below the truth, as a bound should. And InfoNCE's critic, which could not say more than $\ln 16 = 2.77$ in its batches, now finds most of what there is: the ceiling is $\ln 512 = 6.24$, for it belongs to the batch that *judges*. **Judge a critic on many more pairs than it was trained on.**
 #
 # ### The proof
 #
@@ -483,7 +487,7 @@ draw_counts(20, 3, 0.5)
 # |---|---|---|
 # | histogram | one dimension each, many examples | too large with many cells: count a shuffled copy |
 # | nearest neighbours | one or few dimensions | many dimensions; too small where one column gives the other |
-# | InfoNCE | pictures, texts, vectors; training | never above $\ln B$ |
+# | InfoNCE | pictures, texts, vectors | never above $\ln B$, $B$ being the batch that judges |
 # | DV, MINE | the same, with large batches | DV: far above the truth when trained with small ones |
 #
 # A number of nats is worth as much as the control beside it: shuffled pairs, another batch, a case with a known truth. (McAllester and Stratos, 2020, prove that no lower bound that holds for every distribution can be trusted far above $\ln n$, with $n$ samples.)

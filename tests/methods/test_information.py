@@ -121,6 +121,7 @@ BAD = [
     (methods.entropy, {"bins": np.array([1j, 2])}, ValueError, "bins must hold numbers"),
     (methods.quantile_bins, {"n_bins": 1}, ValueError, "n_bins must be a whole number ≥ 2"),
     (methods.entropy, {"bins": []}, ValueError, "bins must have the shape"),
+    (methods.entropy, {"bins": [0.2, 0.8]}, ValueError, "bins must be whole numbers"),
     (methods.histogram_information, {"b": B[1:]}, ValueError, "values that belong together"),
     (methods.histogram_information, {"bins": (3, 4, 5)}, ValueError, "bins must be a whole number"),
     (methods.histogram_information, {"bins": 2.5}, ValueError, "whole number ≥ 2"),
