@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 from replication import claim
+from scipy.spatial import cKDTree
+from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_regression
 
 from course_utils.lessons import l18_latent_axes as lesson
@@ -66,13 +68,73 @@ def test_a_shuffled_copy(seed):
 
 
 @claim(
+    "18b §3",
+    "On average over draws, what a million pairs give in the same cells lies between the count minus that of a shuffled "
+    "copy and the raw count, within 0.02: normal pairs, a parabola and a circle, 10 to 50 bins.",
+    shown="ρ = 0.9, 50 bins: 0.51, 0.82, 1.21",
+    holds=lambda v: (
+        v["million minus difference, least"].min() > -0.02 and v["raw minus million, least"].min() > -0.02
+    ),
+)
+def test_raw_and_difference_enclose(seed):
+    def bent(name, n, s):
+        rng = np.random.default_rng(s)
+        t = rng.uniform(0, 2 * np.pi, n)
+        if name == "parabola":
+            return t, (t - np.pi) ** 2 + 0.3 * rng.normal(size=n)
+        return np.cos(t) + 0.1 * rng.normal(size=n), np.sin(t) + 0.1 * rng.normal(size=n)
+
+    below, above = [], []
+    for kind in (0.5, 0.9, "parabola", "circle"):
+        make = bent if isinstance(kind, str) else lambda rho, n, s: lesson.normal_pair(n, rho, s)
+        many = make(kind, 1_000_000, 100 * seed + 50)
+        for bins in (10, 30, 50):
+            raw, left = [], []
+            for k in range(10):
+                a, b = make(kind, 2000, 100 * seed + k)
+                raw.append(info.histogram_information(a, b, bins))
+                shuffled = np.random.default_rng(100 * seed + k).permutation(b)
+                left.append(info.histogram_information(a, shuffled, bins))
+            truth = info.histogram_information(*many, bins)
+            below.append(truth - np.mean(raw) + np.mean(left))
+            above.append(np.mean(raw) - truth)
+    return {"million minus difference, least": min(below), "raw minus million, least": min(above)}
+
+
+@claim(
     "18b §4",
-    "Neighbours have a smaller error than counting with 10 or 20 bins from 500 pairs; more neighbours are steadier.",
+    "Neighbours of 1,000 examples find less than half of 0.58 nats when these are spread over ten pairs of columns.",
+    shown="said, not shown",
+    holds=lambda v: v["one pair"].min() > 0.45 and v["ten pairs"].max() < 0.29,
+)
+def test_neighbours_in_many_dimensions(seed):
+    values = {}
+    for name, d in (("one pair", 1), ("ten pairs", 10)):
+        rho = np.sqrt(1 - np.exp(2 * -info.gaussian_information(0.5, 4) / d))
+        torch.manual_seed(seed)
+        draws = [[v.double().numpy() for v in lesson.normal_vectors(1000, rho, d)] for _ in range(5)]
+        values[name] = np.mean([_kraskov(a, b) for a, b in draws])
+    return values
+
+
+def _kraskov(a, b, k=3):
+    """The first estimate of Kraskov and others (2004), for vectors; scikit-learn has it for columns."""
+    n, pairs = len(a), np.hstack([a, b])
+    reach = cKDTree(pairs).query(pairs, k + 1, p=np.inf)[0][:, k] * (1 - 1e-10)
+    near = [cKDTree(v).query_ball_point(v, reach, p=np.inf, return_length=True) for v in (a, b)]
+    return digamma(k) + digamma(n) - np.mean(digamma(near[0]) + digamma(near[1]))
+
+
+@claim(
+    "18b §4",
+    "Neighbours have a smaller error than counting with 10 or 20 bins from 500 pairs; ten neighbours are steadier "
+    "than one, and a hundred give too little.",
     shown="0.14 ± 0.03 with ten, truth 0.14",
     holds=lambda v: (
         (v["k = 10"] < v["20 bins"]).all()
         and (v["k = 10"] < v["10 bins"]).all()
         and (v["k = 10"] < v["k = 1"]).all()
+        and v["k = 100, mean minus truth"].max() < -0.015
     ),
 )
 def test_neighbours(seed):
@@ -81,17 +143,20 @@ def test_neighbours(seed):
         a, b = lesson.normal_pair(500, 0.5, 100 * seed + k)
         for bins in (10, 20):
             errors.setdefault(f"{bins} bins", []).append(info.histogram_information(a, b, bins) - truth)
-        for n in (1, 10):
+        for n in (1, 10, 100):
             found = mutual_info_regression(a[:, None], b, n_neighbors=n, random_state=0)[0]
             errors.setdefault(f"k = {n}", []).append(found - truth)
-    return {name: np.sqrt(np.mean(np.square(values))) for name, values in errors.items()}
+    return {name: np.sqrt(np.mean(np.square(values))) for name, values in errors.items()} | {
+        "k = 100, mean minus truth": np.mean(errors["k = 100"])
+    }
 
 
 @claim(
     "18b §5, §7",
     "InfoNCE stays below ln B; with B = 16 and 5.7 nats, DV lies far above the truth with a large spread, further with "
     "each step, and the same critic is far below 0 on 512 pairs. With MINE's moving average it does not explode, and "
-    "lies below the truth on 512 pairs. With B = 64 DV is nearer to the truth than InfoNCE. With the best critic and "
+    "lies below the truth on 512 pairs; InfoNCE's critic, judged by InfoNCE on 512 pairs, finds more than 4.5 nats and "
+    "less than the truth. With B = 64 DV is nearer to the truth than InfoNCE. With the best critic and "
     "B = 16 DV's value is too large on average and spreads more than InfoNCE's, which is as after training.",
     shown="2.7 (ceiling 2.8); 28 ± 33 and −88; moving average 6.0 and 5.2; B = 64: 5.6 and 3.9; best critic 6.9",
     holds=lambda v: (
@@ -104,6 +169,8 @@ def test_neighbours(seed):
         and v["moving average"].max() < 8
         and 0 < v["moving average, 512 pairs"].min()
         and v["moving average, 512 pairs"].max() < v["truth"].min()
+        and v["InfoNCE, 512 pairs"].min() > 4.5
+        and v["InfoNCE, 512 pairs"].max() < v["truth"].min()
         and (np.abs(v["DV, B = 64"] - v["truth"]) < np.abs(v["InfoNCE, B = 64"] - v["truth"])).all()
         and (v["best critic, DV"] > v["truth"] + 0.5).all()
         and (v["best critic, DV's spread"] > 3 * v["best critic, InfoNCE's spread"]).all()
@@ -150,7 +217,7 @@ def _trained(bound, seed, batch=16, rho=0.97, d=4, rate=None):
         optimiser.step()
     with torch.no_grad():
         new = np.array([bound(scores()).item() for _ in range(200)])
-        return new, course, np.mean([info.donsker_varadhan_bound(scores(512)).item() for _ in range(4)])
+        return new, course, np.mean([bound(scores(512)).item() for _ in range(4)])
 
 
 @claim(
@@ -392,7 +459,7 @@ def test_digits_of_two_seeds(seed):
     "18c §1, §5",
     "Chosen afterwards, the best of 8 numbers follows the angle in an untrained network and in pixels, too. Chosen "
     "before, one number of the trained capsule tells the angle better than one of the untrained or of an ordinary "
-    "network; with axes turned by lot, one does so about as well, often better; the drawing in the loss helps both "
+    "network; with axes turned by lot, one does so better; the drawing in the loss helps both "
     "networks, and capsules without it are about as the untrained; the best pixel of a class is about as good.",
     shown="afterwards 0.97, 0.92, 0.83; before 0.80, axes turned 0.87, untrained 0.70, ordinary 0.48, best pixel 0.83",
     holds=lambda v: (
@@ -401,8 +468,8 @@ def test_digits_of_two_seeds(seed):
         and v["afterwards, pixels"].min() > 0.75
         and (v["capsules"] > v["untrained"]).all()
         and (v["capsules"] > v["ordinary"] + 0.1).all()
-        and (v["axes turned"] > v["capsules"] - 0.03).all()
-        and (v["axes turned"] > v["capsules"]).mean() > 0.5
+        and (v["axes turned"] > v["capsules"]).all()
+        and v["turns that are better"].mean() > 0.85
         and (v["capsules"] > v["capsules, nothing drawn"]).all()
         and (np.abs(v["capsules, nothing drawn"] - v["untrained"]) < 0.1).all()
         and (v["ordinary, drawing"] > v["ordinary"]).all()
@@ -424,31 +491,73 @@ def test_one_number_of_a_capsule(seed):
     def afterwards(values):
         return capsules.follow(values).abs().amax(1).mean().item()
 
+    own, turned = _own_and_turned(numbers["capsules"], data.test_labels)
     return {
         "afterwards": afterwards(numbers["capsules"]),
         "afterwards, untrained": afterwards(numbers["untrained"]),
         "afterwards, pixels": afterwards(capsules.pixels_by_lot(data.test_pictures)),
         **{k: capsules.one_number(v, data.test_labels) for k, v in numbers.items()},
-        "axes turned": np.mean(
-            [
-                capsules.one_number(capsules.turn_axes(numbers["capsules"], k), data.test_labels)
-                for k in range(20)
-            ]
-        ),
+        "axes turned": turned.mean(),
+        "turns that are better": (turned > own).mean(),
         "best pixel": capsules.one_number(pixels, data.test_labels),
     }
+
+
+def _own_and_turned(numbers, labels):
+    """How well one number follows the angle: on the own axes, and on 20 others by lot."""
+    turns = [capsules.turn_axes(numbers, k) for k in range(20)]
+    return capsules.one_number(numbers, labels), np.array([capsules.one_number(t, labels) for t in turns])
+
+
+@claim(
+    "18c §5",
+    "Adam spreads a capsule evenly over its numbers, and one number of axes by lot follows the angle better; gradient "
+    "descent with momentum, as accurate, does neither.",
+    shown="Adam: largest part 0.45, turned axes better in nearly each turn; momentum said, not shown",
+    holds=lambda v: (
+        v["largest part, Adam"].max() < 0.52
+        and v["largest part, momentum"].min() > 0.58
+        and v["largest part, turned"].min() > 0.6
+        and (v["gain by a turn, Adam"] > v["gain by a turn, momentum"]).all()
+        and v["gain by a turn, Adam"].min() > 0.015
+        and abs(v["gain by a turn, momentum"].mean()) < 0.03
+        and np.abs(v["accuracy, Adam"] - v["accuracy, momentum"]).max() < 0.04
+    ),
+)
+def test_adam_spreads_a_capsule(seed):
+    data = capsules.split(seed)
+    new = capsules.turned(data.test_pictures, data.test_labels, seed + 1)
+    models = {
+        "Adam": capsules.trained("capsules", seed),
+        "momentum": capsules.train(capsules.Capsules, seed, n_steps=1500, adam=False),
+    }
+    values = {}
+    for name, model in models.items():
+        numbers = capsules.winning_numbers(model, data.test_pictures, data.test_labels)
+        own, turned = _own_and_turned(numbers, data.test_labels)
+        values |= {
+            f"accuracy, {name}": capsules.accuracy(model, new).mean(),
+            f"largest part, {name}": capsules.largest_part(numbers, data.test_labels),
+            f"gain by a turn, {name}": turned.mean() - own,
+        }
+        turns = [capsules.turn_axes(numbers, k) for k in range(20)]
+        values["largest part, turned"] = np.mean([capsules.largest_part(t, data.test_labels) for t in turns])
+    return values
 
 
 @claim(
     "18c §4",
     "With three iterations the coupling is nearly uniform, also if the gradient flows through the agreement; the "
-    "trained network is as good with uniform coupling, only with shorter capsules; ten iterations make them longer and "
+    "trained network is as good with uniform coupling, only with shorter capsules. The right class gets more than a tenth; "
+    "with the same coefficients dealt by lot the right capsule is as short as with uniform coupling. Ten iterations make them longer and "
     "the accuracy mostly worse. Networks trained with three are a little better than those trained with uniform "
     "coupling; an ordinary network is better than both.",
     shown="entropy 2.28 of 2.303; differences 0.01; lengths 0.4, 0.7, 0.96; ordinary + 0.04",
     holds=lambda v: (
         min(v["entropy"].min(), v["entropy, gradient"].min()) > 2.25
-        and np.abs(v["three minus uniform, the same network"]).max() < 0.02
+        and np.abs(v["three minus uniform, the same network"]).max() < 0.03
+        and v["to the right class"].min() > 0.12
+        and (np.abs(v["length, by lot"] - v["length, 1"]) < 0.03).all()
         and (v["ten minus three"] < 0).mean() > 0.5
         and v["ten minus three"].mean() < 0
         and (v["length, 1"] < v["length, 3"] - 0.1).all()
@@ -462,7 +571,10 @@ def test_the_routing_does_not_route(seed):
     new = capsules.turned(data.test_pictures, data.test_labels, seed + 1)
     routed, uniform = (capsules.trained(k, seed) for k in ("capsules", "capsules, uniform"))
     right = {k: capsules.accuracy(routed, new, k).mean() for k in (1, 3, 10)}
+    coupling = routed.layers(new.pictures)["coupling"]
     return {
+        "to the right class": coupling[torch.arange(len(coupling)), :, new.labels].mean().item(),
+        "length, by lot": capsules.coupling_by_lot(routed, new)[1],
         "entropy": _entropy(routed, new),
         "entropy, gradient": _entropy(capsules.trained("capsules, gradient", seed), new),
         **{f"length, {k}": capsules.right_length(routed, new, k) for k in (1, 3, 10)},

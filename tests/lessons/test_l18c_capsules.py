@@ -80,3 +80,19 @@ def test_a_readout_finds_a_planted_factor_and_nothing_in_noise():
     assert lesson.read_out(rows, factor, new_rows, new) > 0.9 * math.log(3)
     noise = torch.from_numpy(rng.normal(size=(2, 300, 3)))
     assert lesson.read_out(noise[0], factor, noise[1], new) < 0.05
+
+
+def test_coefficients_dealt_by_lot_change_nothing_where_all_are_equal():
+    data = lesson.turned(*lesson.split(0)[2:], seed=1)
+    uniform = lesson.untrained("capsules, uniform")
+    right, length = lesson.coupling_by_lot(uniform, data)
+    assert math.isclose(right, lesson.accuracy(uniform, data).mean(), rel_tol=1e-5)
+    assert math.isclose(length, lesson.right_length(uniform, data, 1), rel_tol=1e-4)
+
+
+def test_largest_part_of_a_mean_capsule():
+    labels = torch.arange(10)
+    even, alone = torch.ones(10, 9, 4), torch.zeros(10, 9, 4)
+    alone[..., 2] = -3
+    assert math.isclose(lesson.largest_part(even, labels), 0.5, rel_tol=1e-5)
+    assert math.isclose(lesson.largest_part(alone, labels), 1, rel_tol=1e-5)
