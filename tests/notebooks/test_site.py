@@ -1,4 +1,4 @@
-"""The site's pages before Sphinx sees them; tests/browser/test_site_pages.py looks at what it makes of them."""
+"""The site's pages before Sphinx sees them; tests/browser/test_site_pages.py opens what it makes."""
 
 import nbformat
 
