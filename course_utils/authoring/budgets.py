@@ -9,11 +9,6 @@ import numpy as np
 import psutil
 
 SECONDS = 60.0  # a lesson from top to bottom, two CPU cores
-MORE_SECONDS = {
-    "12b_scoreboard": 60.0,  # its scoreboard asks every method of the course
-    "16b_superposition": 30.0,  # trains its networks in several worlds
-    "18_latent_axes": 30.0,  # nine machines in each of three worlds
-}
 FIRST_FIGURE = 10.0  # seconds after the kernel starts
 MEGABYTES = 2000.0  # peak memory of the kernel
 FAIL_AT = 2.0  # times the budget; between one and two times it is only reported
@@ -31,11 +26,6 @@ class Cost:
     processor: float | None = None  # seconds that the kernel has computed; None if nobody asked
     slowness: float = 1.0  # of this computer at that time
 
-    @property
-    def budget(self) -> float:
-        """Seconds that the lesson may take."""
-        return SECONDS + MORE_SECONDS.get(self.lesson, 0.0)
-
     def excess(self) -> float:
         """The largest ratio of a cost to its budget (the first figure is reported, but never fails).
 
@@ -43,7 +33,7 @@ class Cost:
         machine gets more time.
         """
         seconds = self.seconds if self.processor is None else min(self.seconds, self.processor)
-        return max(seconds / (self.budget * self.slowness), self.megabytes / MEGABYTES)
+        return max(seconds / (SECONDS * self.slowness), self.megabytes / MEGABYTES)
 
 
 def slowness() -> float:
@@ -131,13 +121,12 @@ def table(costs: list[Cost]) -> str:
     width = max([len("lesson"), *(len(cost.lesson) for cost in costs)])
     lines = [f"{'lesson':<{width}}     time  processor   figure 1    memory"]
     lines += [
-        f"{cost.lesson:<{width}}{cell(cost.seconds, cost.budget, 's', 1)}  "
-        f"{cell(cost.processor, cost.budget, 's', 1)}  "
+        f"{cost.lesson:<{width}}{cell(cost.seconds, SECONDS, 's', 1)}  "
+        f"{cell(cost.processor, SECONDS, 's', 1)}  "
         f"{cell(cost.first_figure, FIRST_FIGURE, 's', 1)} {cell(cost.megabytes, MEGABYTES, 'MB', 0)}"
         for cost in costs
     ]
     limits = f"budgets: {SECONDS:.0f} s, first figure {FIRST_FIGURE:.0f} s, {MEGABYTES:.0f} MB"
-    limits += "".join(f"; {cost.lesson} {cost.budget:.0f} s" for cost in costs if cost.budget != SECONDS)
     here = np.mean([cost.slowness for cost in costs])
     limits += f"\n`!`: above it. Here and now the same work takes {here:.1f} times as long, "
     limits += f"so that {FAIL_AT * here:.1f} times the time fails, or {FAIL_AT:g} times the memory"
