@@ -558,8 +558,8 @@ on_c = {name: judge.energy_in_mask((-m).clamp(min=0), mask_c) for name, m in up.
 on_c["plain map of c"] = judge.energy_in_mask(upsample(map_c, 128).clamp(min=0), mask_c)
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.1))
-for ax, part, title, area in ((axes[0], on_a, "positive part on object a", mask_a), (axes[1], on_c, "negative part on object c (of the map of c: positive)", mask_c)):  # fmt: skip
+figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.1))
+for ax, part, title, area in ((axes[0], on_a, "positive part on a", mask_a), (axes[1], on_c, "negative part on c (map of c: positive)", mask_c)):  # fmt: skip
     plots.score_plot(part | {"even map": area.float().mean(dim=(1, 2))}, xlabel="share of the energy (95 % intervals)",
                      baselines="even map", title=title, ax=ax, sort=False, xlim=(0, 0.8))  # fmt: skip
 plots.show(
