@@ -501,13 +501,11 @@ for name, model in tqdm((("trained", encoder.model), ("random weights", twin)), 
         table["trained, columns shuffled"] = lesson.judge_without_truth(mixed, ids, half=owner % 2 == 0)
 
 # %% tags=["hide-input"]
-for name, row in table.items():
-    print(
-        f"{name:<26}"
-        + ",  ".join(
-            f"{key} {value if isinstance(value, int) else f'{value:.2f}'}" for key, value in row.items()
-        )
-    )
+print(" " * 18 + "".join(f"{name:>{len(name) + 3}}" for name in table))
+for key in table["trained"]:
+    row = {name: scores.get(key, "–") for name, scores in table.items()}
+    cells = {name: f"{v:.2f}" if isinstance(v, float) else str(v) for name, v in row.items()}
+    print(f"{key:<18}" + "".join(f"{cell:>{len(name) + 3}}" for name, cell in cells.items()))
 
 # %% [markdown]
 # With its real weights, a part of the encoder's latents looks meaningful: each of them is strongest on one word or mark (several share one; a comma and the `[CLS]` at the start of a text are among them). **The twin, whose matrices have learnt nothing, has about as many.** In a random network, too, a state depends on the word that stands there, and an autoencoder finds the frequent words again. (Heap and others, 2025, report similar results for large models.) And of the latents hardly one is found again in the other half of the texts; in the planted world of the same size nearly all are. The texts are not to blame: in the same half, from another start, hardly one is found again either. So this small run, seven thousand tokens and seconds of training, shows no feature that the *training of the encoder* made. Published autoencoders see billions of tokens. Ask for the same controls there.
