@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from course_utils.judge.agreement.libraries import do_not_compile
 from course_utils.teach import plots
 
-if "numba" not in sys.modules:  # shap would compile for seconds to save milliseconds
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+do_not_compile()
 logging.getLogger("shap").setLevel("ERROR")  # no advice about run times on the page
 
 FACTS = ["park nearby", "area", "floor", "cats banned"]

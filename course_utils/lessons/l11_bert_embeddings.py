@@ -13,6 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from scipy.spatial.distance import cdist
 from torch import Tensor
+from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from course_utils import judge
@@ -160,13 +161,9 @@ def similarities(x: Tensor, y: Tensor) -> Tensor:
     """
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"the rows must be of one length, not {x.shape[-1]} and {y.shape[-1]} numbers")
-    one, two = (_of_length_one(check_finite(v, "states", ": leave those rows out")) for v in (x, y))
+    states = (check_finite(v, "states", ": leave those rows out") for v in (x, y))
+    one, two = (F.normalize(v, dim=-1, eps=torch.finfo(v.dtype).tiny) for v in states)
     return one @ two.transpose(-1, -2)
-
-
-def _of_length_one(x: Tensor) -> Tensor:
-    lengths = x.norm(dim=-1, keepdim=True)
-    return x / torch.where(lengths > 0, lengths, 1)
 
 
 def _all_pairs(x: Tensor) -> Tensor:

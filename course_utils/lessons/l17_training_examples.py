@@ -394,10 +394,8 @@ def own_influences(table: str, row: int, lam: float = 0.01):
     """
     from course_utils.lessons.l13_glass_boxes import own_classes
 
-    row, lam = (
-        check_count(row, "row", at_least=0),
-        check_positive(lam, "lam", "the fit would have no minimum"),
-    )
+    row = check_count(row, "row", at_least=0)
+    lam = check_positive(lam, "lam", "the fit would have no minimum")
     _, scaled, classes, labels, train, unseen = own_classes(table, row)
     scaled = with_ones(scaled)
     model = fit_softmax(scaled[train], labels[train], lam)

@@ -121,7 +121,8 @@ def train(
     if not seeds or len(beta) not in (1, len(seeds)):
         raise ValueError(f"seeds must hold one or more, and betas one or {len(seeds)}, not {betas!r}")
     beta = torch.tensor([check_number(b, "β") for b in beta]).float().expand(len(seeds))
-    check_count(n_latents, "n_latents"), check_count(n_steps, "n_steps", 2)
+    check_count(n_latents, "n_latents")
+    check_count(n_steps, "n_steps", at_least=2)
     generator = torch.Generator().manual_seed(data_seed)
     n_pixels = draw(1, torch.Generator()).shape[1]
     sizes = [n_pixels, HIDDEN, HIDDEN, 2 * n_latents], [n_latents, HIDDEN, HIDDEN, n_pixels]

@@ -254,11 +254,12 @@ class Question(_Task):
                 return Verdict(WRONG, mistake.diagnosis, name)
         if isinstance(expected, str) != isinstance(answer, str):
             return Verdict(WRONG, f"{_kind(expected)} is expected, and your answer is {_kind(answer)}.")
-        given = _numbers(answer) if number else np.zeros(())
-        if given is None or given.shape != ():
-            return Verdict(WRONG, f"one number is expected, and your answer is {_kind(answer)}.")
-        if np.isnan(given):
-            return Verdict(WRONG, "your answer is NaN (not a number): write a number.")
+        if number:
+            given = _numbers(answer)
+            if given is None or given.shape != ():
+                return Verdict(WRONG, f"one number is expected, and your answer is {_kind(answer)}.")
+            if np.isnan(given):
+                return Verdict(WRONG, "your answer is NaN (not a number): write a number.")
         return Verdict(WRONG, "not this one. Think it through once more, or look at the output again.")
 
     def problems(self) -> list[str]:
@@ -436,8 +437,8 @@ def _number_difference(given: np.ndarray, wanted: np.ndarray, tolerance: float) 
 
 
 def _lies_within(answer: Any, limits: tuple[float, float]) -> bool:
-    """Whether an answer is a number (True and False are none) between the limits."""
-    given = None if isinstance(answer, (bool, np.bool_)) else _numbers(answer)
+    """Whether an answer is a number between the limits."""
+    given = _numbers(answer)
     return given is not None and bool(((limits[0] <= given) & (given <= limits[1])).all())
 
 

@@ -38,10 +38,15 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def import_shap():
-    """shap, without compiling when it is loaded first: here all is small, and compiling takes ten seconds."""
+def do_not_compile() -> None:
+    """Call before shap is loaded: numba would compile for seconds to save milliseconds, all is small here."""
     if "numba" not in sys.modules:  # one that has begun to compile cannot stop
         os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+
+
+def import_shap():
+    """shap, without compiling."""
+    do_not_compile()
     import shap
 
     return shap
